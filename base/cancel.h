@@ -1,0 +1,48 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "pgsluice/base/file_descriptor.h"
+
+namespace pgsluice {
+
+/// Tells a thread that it should stop. Copies refer to the same source. A default token is never cancelled.
+/// Any thread.
+class CancelToken {
+ public:
+  CancelToken() = default;
+
+  bool cancelled() const;
+
+  /// A descriptor that becomes readable with the cancellation and stays so; -1 for a default token.
+  int fd() const;
+
+  /// Throws Error(kCancelled) once cancelled.
+  void throw_if_cancelled() const;
+
+ private:
+  friend class CancelSource;
+  struct State {
+    std::atomic<bool> cancelled{false};
+    FileDescriptor event;
+  };
+  explicit CancelToken(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+  std::shared_ptr<State> state_;
+};
+
+/// Asks all holders of its tokens to stop. cancel() is async-signal-safe and may be called any number of times.
+class CancelSource {
+ public:
+  CancelSource();
+
+  void cancel() noexcept;
+  bool cancelled() const { return state_->cancelled.load(std::memory_order_relaxed); }
+  CancelToken token() const { return CancelToken(state_); }
+
+ private:
+  std::shared_ptr<CancelToken::State> state_;
+};
+
+}  // namespace pgsluice

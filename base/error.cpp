@@ -1,0 +1,85 @@
+#include "pgsluice/base/error.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <system_error>
+
+namespace pgsluice {
+
+std::string_view to_string(Side side) {
+  switch (side) {
+    case Side::kSource:
+      return "source";
+    case Side::kTarget:
+      return "target";
+    case Side::kLocal:
+      break;
+  }
+  return "";
+}
+
+Error::Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
+
+Error& Error::on(Side side) {
+  side_ = side;
+  return *this;
+}
+
+Error& Error::sqlstate(std::string_view code) {
+  sqlstate_ = code;
+  return *this;
+}
+
+Error& Error::hint(std::string_view text) {
+  hint_ = text;
+  return *this;
+}
+
+Error& Error::object(std::string_view text) {
+  object_ = text;
+  return *this;
+}
+
+Error& Error::step(std::string_view text) {
+  step_ = text;
+  return *this;
+}
+
+bool Error::is_retryable() const {
+  if (kind_ == ErrorKind::kConnection) {
+    // Without an SQLSTATE the socket was lost or never made; with one, the server gave a reason.
+    if (sqlstate_.empty()) return true;
+  }
+  // Class 08: the connection failed. 57P01-57P03: the server or an administrator ended it, or it starts up.
+  // 53300: no connection slot is free at this moment. Everything else would fail again in the same way.
+  static constexpr std::array<std::string_view, 4> kPassing = {"57P01", "57P02", "57P03", "53300"};
+  if (sqlstate_.rfind("08", 0) == 0) return true;
+  for (std::string_view code : kPassing) {
+    if (sqlstate_ == code) return true;
+  }
+  return false;
+}
+
+bool Error::poisons_connection() const {
+  return kind_ == ErrorKind::kConnection || kind_ == ErrorKind::kCancelled || kind_ == ErrorKind::kInternal ||
+         sqlstate_.rfind("08", 0) == 0 || sqlstate_.rfind("57P", 0) == 0;
+}
+
+std::string Error::describe() const {
+  std::string line;
+  if (side_ != Side::kLocal) line += fmt::format("{}: ", to_string(side_));
+  if (!object_.empty()) line += fmt::format("{}: ", object_);
+  if (!step_.empty()) line += fmt::format("{}: ", step_);
+  line += what();
+  if (!sqlstate_.empty()) line += fmt::format(" (SQLSTATE {})", sqlstate_);
+  if (!hint_.empty()) line += fmt::format("; {}", hint_);
+  return line;
+}
+
+Error system_error(std::string_view what, int error_number) {
+  return Error(ErrorKind::kSystem,
+               fmt::format("{}: {}", what, std::error_code(error_number, std::generic_category()).message()));
+}
+
+}  // namespace pgsluice

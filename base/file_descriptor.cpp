@@ -1,0 +1,63 @@
+#include "pgsluice/base/file_descriptor.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "pgsluice/base/error.h"
+
+namespace pgsluice {
+
+void FileDescriptor::reset() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) {
+    throw Error(ErrorKind::kConfig, system_error(fmt::format("cannot open {}", path.string()), errno).what());
+  }
+  std::string content;
+  struct stat info {};
+  if (::fstat(file.get(), &info) == 0 && info.st_size > 0) content.reserve(static_cast<std::size_t>(info.st_size));
+  char buffer[65536];
+  while (true) {
+    const ssize_t got = ::read(file.get(), buffer, sizeof buffer);
+    if (got == 0) return content;
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      throw Error(ErrorKind::kConfig, system_error(fmt::format("cannot read {}", path.string()), errno).what());
+    }
+    content.append(buffer, static_cast<std::size_t>(got));
+  }
+}
+
+TemporaryFolder::TemporaryFolder() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "pgsluice.XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) throw system_error("cannot make a temporary folder", errno);
+  path_ = pattern;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;  // a leftover in the temporary folder is no reason to end the program
+  std::filesystem::remove_all(path_, ignored);
+}
+
+FileLock::FileLock(const std::filesystem::path& path) : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+  if (!file_.valid()) {
+    throw Error(ErrorKind::kState, system_error(fmt::format("cannot write {}", path.string()), errno).what())
+        .hint("choose another folder with --dir");
+  }
+  if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
+    throw Error(ErrorKind::kState, fmt::format("another run is using {}", path.parent_path().string()))
+        .hint("wait for its end, or choose another folder with --dir");
+  }
+}
+
+}  // namespace pgsluice

@@ -1,0 +1,29 @@
+#include "pgsluice/base/log.h"
+
+namespace pgsluice {
+
+void Log::write(LogLevel level, std::string_view message, const std::source_location& where) const {
+  if (wants(level)) sink_->write(level, message, where);
+}
+
+std::string_view to_string(LogLevel level) {
+  switch (level) {
+    case LogLevel::kTrace:
+      return "TRACE";
+    case LogLevel::kDebug:
+      return "DEBUG";
+    case LogLevel::kSql:
+      return "SQL";
+    case LogLevel::kNotice:
+      return "NOTICE";
+    case LogLevel::kInfo:
+      return "INFO";
+    case LogLevel::kWarning:
+      return "WARNING";
+    case LogLevel::kError:
+      return "ERROR";
+  }
+  return "";
+}
+
+}  // namespace pgsluice

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <source_location>
+#include <string>
+#include <string_view>
+
+namespace pgsluice {
+
+enum class LogLevel { kTrace, kDebug, kSql, kNotice, kInfo, kWarning, kError };
+
+/// Where messages go. The embedder implements it; the library itself prints nothing.
+/// write() is called from any thread, also from several at once.
+class LogSink {
+ public:
+  virtual ~LogSink() = default;
+  virtual bool wants(LogLevel level) const = 0;
+  virtual void write(LogLevel level, std::string_view message, const std::source_location& where) = 0;
+};
+
+/// A handle to a sink, passed by value; the sink outlives it. Messages are in lower case without a full stop.
+/// A default Log drops everything.
+class Log {
+ public:
+  Log() = default;
+  explicit Log(LogSink& sink) : sink_(&sink) {}
+
+  bool wants(LogLevel level) const { return sink_ != nullptr && sink_->wants(level); }
+
+  void debug(std::string_view message, const std::source_location& where = std::source_location::current()) const {
+    write(LogLevel::kDebug, message, where);
+  }
+  void sql(std::string_view message, const std::source_location& where = std::source_location::current()) const {
+    write(LogLevel::kSql, message, where);
+  }
+  void notice(std::string_view message, const std::source_location& where = std::source_location::current()) const {
+    write(LogLevel::kNotice, message, where);
+  }
+  void info(std::string_view message, const std::source_location& where = std::source_location::current()) const {
+    write(LogLevel::kInfo, message, where);
+  }
+  void warning(std::string_view message, const std::source_location& where = std::source_location::current()) const {
+    write(LogLevel::kWarning, message, where);
+  }
+  void error(std::string_view message, const std::source_location& where = std::source_location::current()) const {
+    write(LogLevel::kError, message, where);
+  }
+
+ private:
+  void write(LogLevel level, std::string_view message, const std::source_location& where) const;
+
+  LogSink* sink_ = nullptr;
+};
+
+/// "INFO", "WARNING", …
+std::string_view to_string(LogLevel level);
+
+}  // namespace pgsluice

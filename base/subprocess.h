@@ -1,0 +1,57 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "pgsluice/base/cancel.h"
+#include "pgsluice/base/file_descriptor.h"
+
+namespace pgsluice {
+
+struct SubprocessOptions {
+  /// The program (looked up in PATH when it has no slash) and its arguments. Never a secret: other users can read them.
+  std::vector<std::string> command;
+  /// Set in addition to this process's environment.
+  std::vector<std::pair<std::string, std::string>> environment;
+};
+
+struct SubprocessResult {
+  /// 0-255, or 128 + the number of the signal that ended it.
+  int exit_code = 0;
+  std::string output;
+  std::string errors;
+};
+
+/// A child process with its standard output and error collected and no standard input. The destructor ends it
+/// (SIGTERM, then SIGKILL after two seconds) and reaps it; the kernel ends it too when this process dies.
+/// One thread.
+class Subprocess {
+ public:
+  /// Throws Error(kConfig) when the program cannot be started.
+  explicit Subprocess(SubprocessOptions options);
+  Subprocess(const Subprocess&) = delete;
+  Subprocess& operator=(const Subprocess&) = delete;
+  ~Subprocess();
+
+  pid_t pid() const { return pid_; }
+
+  /// Collects the output until the end. Throws Error(kCancelled), with the child ended, on cancellation.
+  SubprocessResult wait(const CancelToken& cancel);
+
+ private:
+  void terminate() noexcept;
+
+  pid_t pid_ = -1;
+  FileDescriptor output_;
+  FileDescriptor errors_;
+};
+
+/// Runs a command to its end.
+SubprocessResult run_command(SubprocessOptions options, const CancelToken& cancel = {});
+
+}  // namespace pgsluice

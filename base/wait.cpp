@@ -1,0 +1,50 @@
+#include "pgsluice/base/wait.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <limits>
+
+#include "pgsluice/base/error.h"
+
+namespace pgsluice {
+
+namespace {
+constexpr std::size_t kMostDescriptors = 8;
+
+int milliseconds_left(std::optional<std::chrono::steady_clock::time_point> end) {
+  if (!end) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*end - std::chrono::steady_clock::now()).count();
+  return static_cast<int>(std::clamp<long long>(left, 0, std::numeric_limits<int>::max()));
+}
+}  // namespace
+
+WaitResult wait_for(std::span<WaitFor> set, const CancelToken& cancel, std::optional<std::chrono::milliseconds> limit) {
+  if (set.size() > kMostDescriptors) throw Error(ErrorKind::kInternal, "too many descriptors to wait for");
+  std::array<pollfd, kMostDescriptors + 1> polled{};
+  for (std::size_t i = 0; i < set.size(); ++i) {
+    polled[i].fd = set[i].fd;
+    polled[i].events = static_cast<short>((set[i].want_read ? POLLIN : 0) | (set[i].want_write ? POLLOUT : 0));
+  }
+  polled[set.size()] = {cancel.fd(), POLLIN, 0};
+
+  std::optional<std::chrono::steady_clock::time_point> end;
+  if (limit) end = std::chrono::steady_clock::now() + *limit;
+  int ready = 0;
+  do {
+    ready = ::poll(polled.data(), set.size() + 1, milliseconds_left(end));
+  } while (ready < 0 && errno == EINTR);
+  if (ready < 0) throw system_error("cannot wait for a connection", errno);
+
+  for (std::size_t i = 0; i < set.size(); ++i) {
+    const bool broken = (polled[i].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
+    set[i].readable = set[i].want_read && (broken || (polled[i].revents & POLLIN) != 0);
+    set[i].writable = set[i].want_write && (broken || (polled[i].revents & POLLOUT) != 0);
+  }
+  if (polled[set.size()].revents != 0) return WaitResult::kCancelled;
+  return ready == 0 ? WaitResult::kTimeout : WaitResult::kReady;
+}
+
+}  // namespace pgsluice

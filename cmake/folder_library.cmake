@@ -1,0 +1,32 @@
+# One static library a folder. Headers are reached as "pgsluice/<folder>/<file>.h" through an include root of the
+# folder's own (a link in the build tree), so a folder that is not linked cannot be included.
+
+find_program(PGSLUICE_CCACHE ccache)
+if(PGSLUICE_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${PGSLUICE_CCACHE})
+endif()
+
+function(pgsluice_compile_options target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+  if(PGSLUICE_WARNINGS_AS_ERRORS)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(PGSLUICE_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${PGSLUICE_SANITIZE} -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC -fsanitize=${PGSLUICE_SANITIZE})
+  endif()
+endfunction()
+
+# pgsluice_folder_library(<folder> SOURCES ... LINKS ...)
+function(pgsluice_folder_library folder)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  set(target pgsluice_${folder})
+  add_library(${target} STATIC ${ARG_SOURCES})
+  add_library(pgsluice::${folder} ALIAS ${target})
+  set(root ${PROJECT_BINARY_DIR}/include_roots/${folder})
+  file(MAKE_DIRECTORY ${root}/pgsluice)
+  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${root}/pgsluice/${folder} SYMBOLIC)
+  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${root}>)
+  target_link_libraries(${target} PUBLIC ${ARG_LINKS})
+  pgsluice_compile_options(${target})
+endfunction()

@@ -1,0 +1,267 @@
+#include "pgsluice/copy/large_objects.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/transaction.h"
+
+namespace pgsluice::copy {
+
+namespace {
+
+using schema::Oid;
+
+constexpr std::int64_t kChunk = 512 * 1024;               // of one row of the COPY
+constexpr std::int64_t kBytesInACopy = 64 * 1024 * 1024;  // bounds the temporary table
+constexpr std::size_t kObjectsInABatch = 5000;
+constexpr std::size_t kLockedInABatch = 50;  // GRANT and COMMENT lock each object: below any max_locks_per_transaction
+
+struct LargeObject {
+  Oid oid = 0;
+  std::int64_t size = 0;
+  std::string owner;
+  std::string acl;  // as text: equal texts are granted together
+  std::optional<std::string> comment;
+};
+
+// A piece of an object that travels in one COPY.
+struct Piece {
+  Oid oid;
+  std::int64_t from;
+  std::int64_t to;
+};
+
+// The size is found by seeking. The functions are called in a subquery over one row and not by LATERAL, where the
+// planner remembers results by the descriptor's number, which is the same for each object.
+std::vector<LargeObject> list_objects(pg::Connection& source) {
+  std::vector<LargeObject> objects;
+  for (const pg::Row row : source.execute(
+           "SELECT o.oid, (SELECT pg_catalog.lo_lseek64(f.fd, 0, 2) + pg_catalog.lo_close(f.fd)"
+           "                 FROM (SELECT pg_catalog.lo_open(o.oid, 262144) AS fd OFFSET 0) f),"
+           " pg_catalog.pg_get_userbyid(o.lomowner), coalesce(o.lomacl::text, ''),"
+           " pg_catalog.obj_description(o.oid, 'pg_largeobject')"
+           " FROM pg_catalog.pg_largeobject_metadata o ORDER BY o.lomowner, o.oid")) {
+    objects.push_back({.oid = row.oid(0),
+                       .size = row.integer(1),
+                       .owner = std::string(row.text(2)),
+                       .acl = std::string(row.text(3)),
+                       .comment = row.optional_text(4)});
+  }
+  return objects;
+}
+
+std::string copy_out(const std::vector<Piece>& pieces) {
+  std::vector<std::string> rows;
+  for (const Piece& piece : pieces) rows.push_back(fmt::format("({},{}::bigint,{}::bigint)", piece.oid, piece.from, piece.to));
+  return fmt::format(
+      "COPY (SELECT p.oid::pg_catalog.oid, g.at,"
+      " pg_catalog.lo_get(p.oid::pg_catalog.oid, g.at, least({0}, p.upto - g.at)::integer)"
+      " FROM (VALUES {1}) AS p(oid, start, upto),"
+      " LATERAL pg_catalog.generate_series(p.start, greatest(p.upto - 1, p.start), {0}) AS g(at)) TO STDOUT (FORMAT binary)",
+      kChunk, fmt::join(rows, ","));
+}
+
+constexpr std::string_view kMakeTable =
+    "CREATE TEMPORARY TABLE pgsluice_large_objects (loid oid, at bigint, data bytea) ON COMMIT DROP";
+constexpr std::string_view kCopyIn = "COPY pg_temp.pgsluice_large_objects FROM STDIN (FORMAT binary)";
+constexpr std::string_view kEmptyTable = "TRUNCATE pg_temp.pgsluice_large_objects";
+constexpr std::string_view kMakeObjects =
+    "SELECT pg_catalog.count(pg_catalog.lo_from_bytea(loid, data)) FROM pg_temp.pgsluice_large_objects WHERE at = 0";
+constexpr std::string_view kFillObjects =
+    "SELECT pg_catalog.count(pg_catalog.lo_put(loid, at, data))"
+    " FROM (SELECT * FROM pg_temp.pgsluice_large_objects WHERE at > 0 ORDER BY loid, at) o";
+
+class Copier {
+ public:
+  Copier(pg::Connection& source, pg::Connection& target, Relay& relay, std::atomic<std::int64_t>& bytes)
+      : source_(source), target_(target), relay_(relay), bytes_(bytes) {}
+
+  // Objects of one owner, in one transaction.
+  void copy(const std::vector<const LargeObject*>& batch, const std::string& role) {
+    pg::Transaction transaction(target_);
+    target_.execute(kMakeTable);
+    if (!role.empty()) {
+      target_.execute(
+          fmt::format("GRANT SELECT ON pg_temp.pgsluice_large_objects TO {}", pg::quote_identifier(role)));
+    }
+    std::vector<Piece> pieces;
+    std::int64_t collected = 0;
+    for (const LargeObject* object : batch) {
+      std::int64_t from = 0;
+      do {
+        const std::int64_t to = std::min(object->size, from + kBytesInACopy);
+        pieces.push_back({object->oid, from, to});
+        collected += to - from;
+        from = to;
+        if (collected >= kBytesInACopy) {
+          send(pieces, role);
+          pieces.clear();
+          collected = 0;
+        }
+      } while (from < object->size);
+    }
+    if (!pieces.empty()) send(pieces, role);
+    transaction.commit();
+  }
+
+ private:
+  void send(const std::vector<Piece>& pieces, const std::string& role) {
+    const RelayOutcome outcome =
+        relay_.run(source_, target_, {.copy_out = copy_out(pieces), .copy_in = std::string(kCopyIn), .bytes = bytes_});
+    const std::int64_t begun =
+        std::count_if(pieces.begin(), pieces.end(), [](const Piece& piece) { return piece.from == 0; });
+    if (!role.empty()) target_.execute(fmt::format("SET LOCAL ROLE {}", pg::quote_identifier(role)));
+    const std::int64_t made = target_.execute(kMakeObjects)[0].integer(0);
+    const std::int64_t filled = target_.execute(kFillObjects)[0].integer(0);
+    if (!role.empty()) target_.execute("RESET ROLE");
+    target_.execute(kEmptyTable);
+    if (outcome.source_rows != outcome.target_rows || made != begun || made + filled != outcome.source_rows) {
+      throw Error(ErrorKind::kMismatch,
+                  fmt::format("{} pieces of {} large objects were sent, {} arrived, {} objects were made",
+                              outcome.source_rows, begun, outcome.target_rows, made));
+    }
+  }
+
+  pg::Connection& source_;
+  pg::Connection& target_;
+  Relay& relay_;
+  std::atomic<std::int64_t>& bytes_;
+};
+
+// Calls `statements` with the texts of up to kLockedInABatch objects, each batch a transaction.
+template <class Text>
+void in_locked_batches(pg::Connection& target, const std::vector<const LargeObject*>& objects, Text text) {
+  for (std::size_t begin = 0; begin < objects.size(); begin += kLockedInABatch) {
+    const std::size_t end = std::min(objects.size(), begin + kLockedInABatch);
+    target.execute(text(std::vector<const LargeObject*>(objects.begin() + static_cast<std::ptrdiff_t>(begin),
+                                                        objects.begin() + static_cast<std::ptrdiff_t>(end))));
+  }
+}
+
+void copy_comments(pg::Connection& target, const std::vector<LargeObject>& objects) {
+  std::vector<const LargeObject*> commented;
+  for (const LargeObject& object : objects) {
+    if (object.comment) commented.push_back(&object);
+  }
+  in_locked_batches(target, commented, [](const std::vector<const LargeObject*>& batch) {
+    std::string sql;
+    for (const LargeObject* object : batch) {
+      sql += fmt::format("COMMENT ON LARGE OBJECT {} IS {};", object->oid, pg::quote_literal(*object->comment));
+    }
+    return sql;
+  });
+}
+
+// One object stands for all of the same ACL and owner.
+std::string grants(pg::Connection& source, const LargeObject& object, const std::string& objects) {
+  std::string sql = fmt::format("REVOKE ALL ON LARGE OBJECT {} FROM {};", objects, pg::quote_identifier(object.owner));
+  for (const pg::Row row : source.execute(fmt::format(
+           "SELECT a.grantee = 0, pg_catalog.pg_get_userbyid(a.grantee), a.privilege_type, a.is_grantable"
+           " FROM pg_catalog.pg_largeobject_metadata o, pg_catalog.aclexplode(o.lomacl) a WHERE o.oid = {}",
+           object.oid))) {
+    sql += fmt::format("GRANT {} ON LARGE OBJECT {} TO {}{};", row.text(2), objects,
+                       row.boolean(0) ? "PUBLIC" : pg::quote_identifier(row.text(1)),
+                       row.boolean(3) ? " WITH GRANT OPTION" : "");
+  }
+  return sql;
+}
+
+void copy_acls(pg::Connection& source, pg::Connection& target, const std::vector<LargeObject>& objects) {
+  std::vector<const LargeObject*> granted;
+  for (const LargeObject& object : objects) {
+    if (!object.acl.empty()) granted.push_back(&object);
+  }
+  const auto alike = [](const LargeObject* a, const LargeObject* b) { return a->owner == b->owner && a->acl == b->acl; };
+  std::stable_sort(granted.begin(), granted.end(), [](const LargeObject* a, const LargeObject* b) {
+    return std::tie(a->owner, a->acl) < std::tie(b->owner, b->acl);
+  });
+  for (auto begin = granted.begin(); begin != granted.end();) {
+    const auto end = std::find_if_not(begin, granted.end(), [&](const LargeObject* o) { return alike(*begin, o); });
+    in_locked_batches(target, {begin, end}, [&](const std::vector<const LargeObject*>& batch) {
+      std::vector<Oid> oids;
+      for (const LargeObject* object : batch) oids.push_back(object->oid);
+      return grants(source, *batch.front(), fmt::format("{}", fmt::join(oids, ", ")));
+    });
+    begin = end;
+  }
+}
+
+// Whether this user can make objects in the name of another role.
+bool may_act_for(pg::Connection& target, const std::string& role) {
+  const std::array<std::string, 1> parameters = {role};
+  const pg::Result result = target.execute(
+      "SELECT coalesce(pg_catalog.bool_or(pg_catalog.pg_has_role(oid, 'MEMBER')), false) FROM pg_catalog.pg_roles"
+      " WHERE rolname = $1",
+      parameters);
+  return result[0].boolean(0);
+}
+
+}  // namespace
+
+LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& target, Relay& relay,
+                                       const schema::RestoreOptions& options, std::atomic<std::int64_t>& bytes) {
+  LargeObjectsOutcome outcome;
+  try {
+    const std::vector<LargeObject> objects = list_objects(source);
+    Copier copier(source, target, relay, bytes);
+    std::vector<const LargeObject*> batch;
+    std::int64_t batch_size = 0;
+    std::string role;
+    const auto send_batch = [&] {
+      if (!batch.empty()) copier.copy(batch, role);
+      outcome.objects += static_cast<std::int64_t>(batch.size());
+      batch.clear();
+      batch_size = 0;
+    };
+    const std::string* owner = nullptr;
+    for (const LargeObject& object : objects) {
+      if (owner == nullptr || *owner != object.owner) {
+        send_batch();
+        owner = &object.owner;
+        role.clear();
+        if (options.owners && object.owner != target.user()) {
+          if (may_act_for(target, object.owner)) {
+            role = object.owner;
+          } else {
+            outcome.skipped.push_back(fmt::format("owner {} of large objects: {} may not act for it",
+                                                  pg::display_name("", object.owner), target.user()));
+          }
+        }
+      }
+      batch.push_back(&object);
+      batch_size += object.size;
+      if (batch.size() >= kObjectsInABatch || batch_size >= kBytesInACopy) send_batch();
+    }
+    send_batch();
+    if (options.acls) copy_acls(source, target, objects);
+    if (options.comments) copy_comments(target, objects);
+  } catch (Error& error) {
+    error.object("large objects").step("copying data");
+    throw;
+  }
+  return outcome;
+}
+
+std::vector<std::string> find_large_object_conflicts(pg::Connection& source, pg::Connection& target, int limit) {
+  std::vector<Oid> present;
+  for (const pg::Row row : target.execute("SELECT oid FROM pg_catalog.pg_largeobject_metadata")) {
+    present.push_back(row.oid(0));
+  }
+  std::vector<std::string> conflicts;
+  if (present.empty()) return conflicts;
+  const std::array<std::string, 2> parameters = {fmt::format("{{{}}}", fmt::join(present, ",")), std::to_string(limit)};
+  for (const pg::Row row : source.execute(
+           "SELECT oid FROM pg_catalog.pg_largeobject_metadata WHERE oid = ANY ($1::oid[]) ORDER BY 1 LIMIT $2::integer",
+           parameters)) {
+    conflicts.push_back(fmt::format("large object {}", row.text(0)));
+  }
+  return conflicts;
+}
+
+}  // namespace pgsluice::copy

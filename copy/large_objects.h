@@ -1,0 +1,29 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pgsluice/copy/relay.h"
+#include "pgsluice/schema/entry_sql.h"
+
+namespace pgsluice::copy {
+
+struct LargeObjectsOutcome {
+  std::int64_t objects = 0;
+  /// What could not be carried over, for a person: owners that this user may not act for.
+  std::vector<std::string> skipped;
+};
+
+/// Copies all large objects with OID, owner, privileges and comment. The source session is in the snapshot's
+/// transaction, the target session is idle. Objects travel many at a time as rows (oid, offset, bytes) of a binary
+/// COPY into a temporary table, from which one statement makes them; an object is made in one transaction.
+/// Throws Error; objects of the transactions before stay on the target.
+LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& target, Relay& relay,
+                                       const schema::RestoreOptions& options, std::atomic<std::int64_t>& bytes);
+
+/// Large objects of the source whose OIDs are in use on the target, at most `limit` of them.
+std::vector<std::string> find_large_object_conflicts(pg::Connection& source, pg::Connection& target, int limit);
+
+}  // namespace pgsluice::copy

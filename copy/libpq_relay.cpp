@@ -1,0 +1,62 @@
+#include "pgsluice/copy/libpq_relay.h"
+
+#include <array>
+
+#include "pgsluice/copy/libpq_copy.h"
+
+namespace pgsluice::copy {
+
+namespace {
+
+constexpr std::size_t kFlushAt = 256 * 1024;
+
+// Waits until the target has taken what was written. The source is not read meanwhile.
+void flush_all(pg::Connection& target, CopyWriter& writer) {
+  while (!writer.flush()) {
+    std::array<WaitFor, 1> set{WaitFor{.fd = writer.socket(), .want_read = true, .want_write = true}};
+    target.wait(set);
+    if (set[0].readable) writer.receive();
+  }
+}
+
+// Waits for more of the source; whatever the target says (notices, an error) is taken in too.
+void wait_for_source(pg::Connection& source, CopyReader& reader, CopyWriter& writer) {
+  const bool pending = !writer.flush();
+  std::array<WaitFor, 2> set{WaitFor{.fd = reader.socket(), .want_read = true},
+                             WaitFor{.fd = writer.socket(), .want_read = true, .want_write = pending}};
+  source.wait(set);
+  if (set[0].readable) reader.receive();
+  if (set[1].readable) writer.receive();
+}
+
+}  // namespace
+
+RelayOutcome LibpqRelay::run(pg::Connection& source, pg::Connection& target, const RelayRequest& request) {
+  CopyReader reader(source, request.copy_out);
+  CopyWriter writer(target, request.copy_in);
+  for (bool more = true; more;) {
+    switch (reader.next()) {
+      case CopyReader::Status::kData:
+        writer.write(reader.data());
+        request.bytes.fetch_add(static_cast<std::int64_t>(reader.data().size()), std::memory_order_relaxed);
+        if (writer.unflushed() >= kFlushAt) {
+          flush_all(target, writer);
+          source.cancel_token().throw_if_cancelled();
+        }
+        break;
+      case CopyReader::Status::kWait:
+        wait_for_source(source, reader, writer);
+        break;
+      case CopyReader::Status::kEnd:
+        more = false;
+        break;
+    }
+  }
+  // The source's own count first: a stream that broke off is never finished on the target.
+  RelayOutcome outcome;
+  outcome.source_rows = reader.finish();
+  outcome.target_rows = writer.finish();
+  return outcome;
+}
+
+}  // namespace pgsluice::copy

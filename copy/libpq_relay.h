@@ -1,0 +1,14 @@
+#pragma once
+
+#include "pgsluice/copy/relay.h"
+
+namespace pgsluice::copy {
+
+/// The relay by libpq's COPY calls: works over every kind of connection. Memory: a row of the source, and up to
+/// 256 kB more that wait for the target.
+class LibpqRelay : public Relay {
+ public:
+  RelayOutcome run(pg::Connection& source, pg::Connection& target, const RelayRequest& request) override;
+};
+
+}  // namespace pgsluice::copy

@@ -1,0 +1,122 @@
+#include "pgsluice/index/lock_claims.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "pgsluice/base/error.h"
+
+namespace pgsluice::index {
+
+namespace {
+
+using schema::Oid;
+using schema::TocEntry;
+
+// Rows of these catalogs are what entries stand for.
+constexpr Oid kPgClass = 1259;
+constexpr Oid kPgConstraint = 2606;
+
+struct KindRule {
+  std::string_view kind;
+  LockMode mode;
+  bool whole_tree;  // whether partitions and children are locked too
+};
+
+// What is not listed takes ACCESS EXCLUSIVE on what it touches: such statements are short.
+constexpr std::array<KindRule, 9> kRules = {{
+    {"INDEX", LockMode::kShare, false},
+    {"FK CONSTRAINT", LockMode::kShareRowExclusive, true},
+    {"TRIGGER", LockMode::kShareRowExclusive, true},
+    {"STATISTICS", LockMode::kShareUpdateExclusive, false},
+    {"COMMENT", LockMode::kShareUpdateExclusive, false},
+    {"SECURITY LABEL", LockMode::kShareUpdateExclusive, false},
+    {"PUBLICATION TABLE", LockMode::kShareUpdateExclusive, false},
+    {"CHECK CONSTRAINT", LockMode::kAccessExclusive, true},
+    {"CONSTRAINT", LockMode::kAccessExclusive, true},
+}};
+
+KindRule rule_for(std::string_view kind) {
+  const auto* found = std::find_if(kRules.begin(), kRules.end(), [&](const KindRule& r) { return r.kind == kind; });
+  return found == kRules.end() ? KindRule{kind, LockMode::kAccessExclusive, false} : *found;
+}
+
+}  // namespace
+
+bool conflicts(LockMode a, LockMode b) {
+  // Of these modes only SHARE can be held twice.
+  return !(a == LockMode::kShare && b == LockMode::kShare);
+}
+
+EntryRelations::EntryRelations(const schema::Archive& archive, const schema::Catalog& catalog) {
+  for (const schema::Index& index : catalog.indexes) {
+    table_of_index_[index.oid] = index.table;
+    if (index.constraint != 0) tables_of_constraint_[index.constraint] = {index.table};
+  }
+  for (const schema::ForeignKey& key : catalog.foreign_keys) tables_of_constraint_[key.oid] = {key.child, key.parent};
+  for (const schema::Inheritance& link : catalog.inheritance) children_[link.parent].push_back(link.child);
+
+  std::map<int, const TocEntry*> by_dump_id;
+  for (const TocEntry& entry : archive.entries) by_dump_id[entry.dump_id] = &entry;
+  // An entry stands behind what it depends on, so its dependencies are known when it is reached.
+  for (const TocEntry& entry : archive.entries) {
+    std::vector<Oid> relations = own_relations(entry);
+    if (relations.empty()) {
+      std::set<Oid> found;
+      for (const int dependency : entry.dependencies) {
+        const auto known = relations_.find(dependency);
+        if (known != relations_.end()) found.insert(known->second.begin(), known->second.end());
+      }
+      relations.assign(found.begin(), found.end());
+    }
+    relations_[entry.dump_id] = std::move(relations);
+  }
+}
+
+std::vector<Oid> EntryRelations::own_relations(const TocEntry& entry) const {
+  if (entry.catalog_id.table == kPgClass) {
+    const auto index = table_of_index_.find(entry.catalog_id.oid);
+    if (index == table_of_index_.end()) return {entry.catalog_id.oid};
+    return {index->second};
+  }
+  if (entry.catalog_id.table == kPgConstraint) {
+    const auto constraint = tables_of_constraint_.find(entry.catalog_id.oid);
+    if (constraint != tables_of_constraint_.end()) return constraint->second;
+  }
+  return {};
+}
+
+const std::vector<Oid>& EntryRelations::of(const TocEntry& entry) const {
+  const auto found = relations_.find(entry.dump_id);
+  if (found == relations_.end()) throw Error(ErrorKind::kInternal, "an entry of another archive");
+  return found->second;
+}
+
+std::vector<Oid> EntryRelations::tree(Oid relation) const {
+  std::vector<Oid> result = {relation};
+  std::set<Oid> seen = {relation};
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const auto children = children_.find(result[i]);
+    if (children == children_.end()) continue;
+    for (const Oid child : children->second) {
+      if (seen.insert(child).second) result.push_back(child);
+    }
+  }
+  return result;
+}
+
+std::vector<LockClaim> EntryRelations::claims(const TocEntry& entry) const {
+  const KindRule rule = rule_for(entry.kind);
+  std::set<Oid> relations;
+  for (const Oid relation : of(entry)) {
+    if (!rule.whole_tree) relations.insert(relation);
+    if (rule.whole_tree) {
+      for (const Oid member : tree(relation)) relations.insert(member);
+    }
+  }
+  std::vector<LockClaim> result;
+  for (const Oid relation : relations) result.push_back({relation, rule.mode});
+  return result;
+}
+
+}  // namespace pgsluice::index

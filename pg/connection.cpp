@@ -1,0 +1,304 @@
+#include "pgsluice/pg/connection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <vector>
+
+#include "pgsluice/base/duration.h"
+#include "pgsluice/base/error.h"
+
+namespace pgsluice::pg {
+
+namespace {
+
+constexpr std::chrono::seconds kDefaultConnectTimeout{30};
+constexpr std::chrono::seconds kCancelGrace{5};
+
+std::string one_line(std::string_view text) {
+  std::string result;
+  for (char c : text) {
+    if (c == '\n') {
+      while (!result.empty() && result.back() == ' ') result.pop_back();
+      if (!result.empty()) result += "; ";
+    } else if (c != '\t' || (!result.empty() && result.back() != ' ')) {
+      result += c == '\t' ? ' ' : c;
+    }
+  }
+  while (!result.empty() && (result.back() == ' ' || result.back() == ';')) result.pop_back();
+  return result;
+}
+
+// libpq 15 does not hand out the SQLSTATE of a refused connection. The messages below are the server's own English
+// ones; where lc_messages translates them, only the hint is lost.
+struct Refusal {
+  std::string_view text;
+  std::string_view sqlstate;
+  std::string_view hint;
+};
+constexpr std::array<Refusal, 8> kRefusals = {{
+    {"password authentication failed", "28P01", "check the user name and its password (PGPASSWORD, ~/.pgpass)"},
+    {"no password supplied", "28P01", "give a password by PGPASSWORD or ~/.pgpass"},
+    {"no pg_hba.conf entry", "28000", "add a line for this user, database and address to the server's pg_hba.conf"},
+    {"authentication failed", "28000", "check the user name and the server's pg_hba.conf"},
+    {"too many", "53300", "raise max_connections or the CONNECTION LIMIT, or use fewer jobs"},
+    {"remaining connection slots", "53300", "raise max_connections, or use fewer jobs"},
+    {"starting up", "57P03", "wait until the server has started"},
+    {"shutting down", "57P03", "wait until the server runs again"},
+}};
+
+struct Trouble {
+  std::string_view text;
+  std::string_view hint;
+};
+constexpr std::array<Trouble, 4> kTroubles = {{
+    {"could not translate host name", "check the spelling of the host and this machine's name resolution"},
+    {"Connection refused", "check host and port, that the server runs, and its listen_addresses"},
+    {"No such file or directory", "no server listens on this socket; give host and port"},
+    {"timeout expired", "check host, port and the firewalls between"},
+}};
+
+}  // namespace
+
+Connection::Connection(ConnInfo conninfo, const Log& log, const CancelToken& cancel)
+    : conninfo_(std::move(conninfo)),
+      state_(new State{conninfo_.side(), log, cancel}),
+      native_(nullptr, &PQfinish) {}
+
+Connection Connection::open(const ConnInfo& conninfo, std::string_view purpose, const Log& log,
+                            const CancelToken& cancel) {
+  Connection connection(conninfo, log, cancel);
+  connection.connect(purpose);
+  return connection;
+}
+
+void Connection::connect(std::string_view purpose) {
+  std::map<std::string, std::string, std::less<>> parameters = conninfo_.parameters();
+  parameters.emplace("keepalives_idle", "10");
+  parameters.emplace("keepalives_interval", "10");
+  parameters.emplace("keepalives_count", "60");
+  parameters["application_name"] = fmt::format("pgsluice: {}", purpose);
+  std::vector<const char*> keys;
+  std::vector<const char*> values;
+  for (const auto& [key, value] : parameters) {
+    keys.push_back(key.c_str());
+    values.push_back(value.c_str());
+  }
+  keys.push_back(nullptr);
+  values.push_back(nullptr);
+  native_.reset(PQconnectStartParams(keys.data(), values.data(), 0));
+  if (native_ == nullptr) throw Error(ErrorKind::kSystem, "out of memory");
+
+  std::chrono::milliseconds limit = kDefaultConnectTimeout;
+  const std::string given = conninfo_.get("connect_timeout").value_or("");
+  int seconds = 0;
+  std::from_chars(given.data(), given.data() + given.size(), seconds);
+  if (seconds > 0) limit = std::chrono::seconds(std::max(seconds, 2));  // libpq's own least
+  const std::string hosts = conninfo_.get("host").value_or("");
+  limit *= 1 + std::count(hosts.begin(), hosts.end(), ',');
+  const auto end = SteadyClock::now() + limit;
+
+  PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+  while (status != PGRES_POLLING_OK) {
+    if (status == PGRES_POLLING_FAILED || PQstatus(handle()) == CONNECTION_BAD) throw connection_error();
+    std::array<WaitFor, 1> set{WaitFor{.fd = PQsocket(handle()),
+                                       .want_read = status == PGRES_POLLING_READING,
+                                       .want_write = status == PGRES_POLLING_WRITING}};
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - SteadyClock::now());
+    if (wait(set, std::max(left, std::chrono::milliseconds(0))) == WaitResult::kTimeout) {
+      throw Error(ErrorKind::kConnection, fmt::format("no answer from {} within {}", address(), format_duration(limit)))
+          .on(side())
+          .hint(kTroubles.back().hint);
+    }
+    status = PQconnectPoll(handle());
+  }
+  PQsetNoticeReceiver(handle(), &Connection::receive_notice, state_.get());
+  if (PQsetnonblocking(handle(), 1) != 0) throw connection_error();
+}
+
+void Connection::receive_notice(void* state, const PGresult* result) {
+  const State& self = *static_cast<const State*>(state);
+  const auto field = [result](int code) {
+    const char* value = PQresultErrorField(result, code);
+    return std::string_view(value == nullptr ? "" : value);
+  };
+  const std::string line = fmt::format("{}: {}: {}", to_string(self.side), field(PG_DIAG_SEVERITY),
+                                       one_line(field(PG_DIAG_MESSAGE_PRIMARY)));
+  if (field(PG_DIAG_SEVERITY_NONLOCALIZED) == "WARNING") {
+    self.log.warning(line);
+  } else {
+    self.log.notice(line);
+  }
+}
+
+Error Connection::connection_error() const {
+  const std::string message = one_line(PQerrorMessage(handle()));
+  if (message.find("FATAL:") != std::string::npos) {
+    Error refused = Error(ErrorKind::kServer, message).on(side());
+    for (const Refusal& refusal : kRefusals) {
+      if (message.find(refusal.text) == std::string::npos) continue;
+      return refused.sqlstate(refusal.sqlstate).hint(refusal.hint);
+    }
+    if (message.find("database \"") != std::string::npos && message.find("does not exist") != std::string::npos) {
+      refused.sqlstate("3D000").hint("create it first: CREATE DATABASE, with the source's encoding and locale");
+    }
+    return refused;
+  }
+  Error lost = Error(ErrorKind::kConnection, message.empty() ? "the connection was lost" : message).on(side());
+  for (const Trouble& trouble : kTroubles) {
+    if (message.find(trouble.text) != std::string::npos) return lost.hint(trouble.hint);
+  }
+  return lost;
+}
+
+Error Connection::server_error(const PGresult* result) const {
+  const auto field = [result](int code) {
+    const char* value = PQresultErrorField(result, code);
+    return std::string(value == nullptr ? "" : value);
+  };
+  std::string message = one_line(field(PG_DIAG_MESSAGE_PRIMARY));
+  if (message.empty()) return connection_error();
+  const std::string detail = one_line(field(PG_DIAG_MESSAGE_DETAIL));
+  if (!detail.empty()) message += fmt::format(" ({})", detail);
+  // A backend that was ended says so and then closes the socket: that is a lost connection with a reason.
+  const std::string sqlstate = field(PG_DIAG_SQLSTATE);
+  const bool ended = sqlstate.rfind("57P", 0) == 0 || sqlstate.rfind("08", 0) == 0;
+  Error error(ended ? ErrorKind::kConnection : ErrorKind::kServer, message);
+  error.on(side()).sqlstate(sqlstate).hint(one_line(field(PG_DIAG_MESSAGE_HINT)));
+  return error;
+}
+
+WaitResult Connection::wait(std::span<WaitFor> set, std::optional<std::chrono::milliseconds> limit) const {
+  const WaitResult result = wait_for(set, state_->cancel, limit);
+  if (result == WaitResult::kCancelled) state_->cancel.throw_if_cancelled();
+  return result;
+}
+
+void Connection::cancel_statement() {
+  const std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> request(PQgetCancel(handle()), &PQfreeCancel);
+  char reason[256];
+  if (request != nullptr && PQcancel(request.get(), reason, sizeof reason) == 0) {
+    state_->log.debug(fmt::format("{}: the running statement could not be cancelled: {}", to_string(side()), reason));
+  }
+}
+
+void Connection::abandon() {
+  cancel_statement();
+  // Give the server a moment to end the statement, so that no session is left at work behind us.
+  const auto end = SteadyClock::now() + kCancelGrace;
+  while (PQstatus(handle()) == CONNECTION_OK && SteadyClock::now() < end) {
+    if (PQisBusy(handle()) == 0) {
+      const Result next(PQgetResult(handle()));
+      const ExecStatusType status = PQresultStatus(next.native());
+      if (next.native() == nullptr || status == PGRES_COPY_IN || status == PGRES_COPY_OUT) break;
+      continue;
+    }
+    std::array<WaitFor, 1> set{WaitFor{.fd = PQsocket(handle()), .want_read = true}};
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - SteadyClock::now());
+    if (wait_for(set, {}, left) != WaitResult::kReady || PQconsumeInput(handle()) == 0) break;
+  }
+  throw Error(ErrorKind::kCancelled, "cancelled").on(side());
+}
+
+void Connection::flush() {
+  while (true) {
+    const int pending = PQflush(handle());
+    if (pending == 0) return;
+    if (pending < 0) throw connection_error();
+    std::array<WaitFor, 1> set{WaitFor{.fd = PQsocket(handle()), .want_read = true, .want_write = true}};
+    if (wait_for(set, state_->cancel, std::nullopt) == WaitResult::kCancelled) abandon();
+    if (set[0].readable && PQconsumeInput(handle()) == 0) throw connection_error();
+  }
+}
+
+std::optional<Result> Connection::take_result() {
+  flush();
+  while (PQisBusy(handle()) != 0) {
+    std::array<WaitFor, 1> set{WaitFor{.fd = PQsocket(handle()), .want_read = true}};
+    if (wait_for(set, state_->cancel, std::nullopt) == WaitResult::kCancelled) abandon();
+    if (PQconsumeInput(handle()) == 0) throw connection_error();
+  }
+  Result result(PQgetResult(handle()));
+  switch (PQresultStatus(result.native())) {
+    case PGRES_FATAL_ERROR:
+    case PGRES_BAD_RESPONSE:
+    case PGRES_NONFATAL_ERROR: {
+      if (result.native() == nullptr) return std::nullopt;
+      Error error = server_error(result.native());
+      // The session is idle only after the answers behind the error.
+      while (alive() && PQtransactionStatus(handle()) == PQTRANS_ACTIVE) {
+        try {
+          if (!take_result()) break;
+        } catch (const Error& behind) {
+          if (behind.poisons_connection()) throw;
+        }
+      }
+      throw error;
+    }
+    default:
+      return result;
+  }
+}
+
+Result Connection::last_result() {
+  std::optional<Result> last;
+  while (std::optional<Result> next = take_result()) last = std::move(next);
+  if (!last) throw connection_error();
+  return std::move(*last);
+}
+
+Result Connection::execute(std::string_view sql) {
+  state_->cancel.throw_if_cancelled();
+  if (state_->log.wants(LogLevel::kSql)) state_->log.sql(fmt::format("{}: {}", to_string(side()), sql));
+  if (PQsendQuery(handle(), std::string(sql).c_str()) == 0) throw connection_error();
+  return last_result();
+}
+
+Result Connection::execute(std::string_view sql, std::span<const std::string> parameters) {
+  state_->cancel.throw_if_cancelled();
+  if (state_->log.wants(LogLevel::kSql)) state_->log.sql(fmt::format("{}: {}", to_string(side()), sql));
+  std::vector<const char*> values;
+  for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
+  if (PQsendQueryParams(handle(), std::string(sql).c_str(), static_cast<int>(values.size()), nullptr, values.data(),
+                        nullptr, nullptr, 0) == 0) {
+    throw connection_error();
+  }
+  return last_result();
+}
+
+void Connection::start_copy(std::string_view sql) {
+  state_->cancel.throw_if_cancelled();
+  if (state_->log.wants(LogLevel::kSql)) state_->log.sql(fmt::format("{}: {}", to_string(side()), sql));
+  if (PQsendQuery(handle(), std::string(sql).c_str()) == 0) throw connection_error();
+  const std::optional<Result> started = take_result();
+  const ExecStatusType status = started ? PQresultStatus(started->native()) : PGRES_FATAL_ERROR;
+  if (status != PGRES_COPY_IN && status != PGRES_COPY_OUT) {
+    throw Error(ErrorKind::kInternal, "the server did not begin the COPY").on(side());
+  }
+}
+
+std::string Connection::server_version_text() const {
+  const char* text = PQparameterStatus(handle(), "server_version");
+  return text == nullptr ? "unknown" : text;
+}
+
+ConnInfo Connection::pinned_conninfo() const {
+  const auto text = [](const char* value) { return std::string_view(value == nullptr ? "" : value); };
+  ConnInfo pinned = conninfo_.with("port", text(PQport(handle())));
+  const std::string_view host = text(PQhost(handle()));
+  const std::string_view address = text(PQhostaddr(handle()));
+  if (!host.empty()) pinned = pinned.with("host", host);
+  if (!address.empty()) pinned = pinned.with("hostaddr", address);
+  return pinned;
+}
+
+std::string Connection::address() const {
+  const auto text = [](const char* value) { return std::string_view(value == nullptr ? "" : value); };
+  const std::string_view host = text(PQhost(handle()));
+  if (!host.empty() && host.front() == '/') return fmt::format("{} (port {})", host, text(PQport(handle())));
+  return fmt::format("{}:{}", host.empty() ? text(PQhostaddr(handle())) : host, text(PQport(handle())));
+}
+
+}  // namespace pgsluice::pg

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <libpq-fe.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "pgsluice/base/cancel.h"
+#include "pgsluice/base/log.h"
+#include "pgsluice/base/wait.h"
+#include "pgsluice/pg/conninfo.h"
+#include "pgsluice/pg/result.h"
+
+namespace pgsluice::pg {
+
+/// A session with a server. Belongs to one thread at a time, with all that hangs on it; move-only; closed by its
+/// destructor. Every wait ends with the cancellation of its token: the running statement is cancelled on the server
+/// and Error(kCancelled) is thrown, after which the connection is only good for being closed.
+class Connection {
+ public:
+  /// Connects. Keepalives of 10/10/60 are asked for unless `conninfo` sets them; `purpose` is shown in
+  /// pg_stat_activity behind "pgsluice: ". Limit: connect_timeout for each host, 30 s where it is not given.
+  /// Throws Error(kConnection), or Error(kServer) where the server answered with a refusal.
+  static Connection open(const ConnInfo& conninfo, std::string_view purpose, const Log& log, const CancelToken& cancel);
+
+  Connection(Connection&&) noexcept = default;
+  Connection& operator=(Connection&&) noexcept = default;
+
+  /// Runs one or more statements (simple query protocol) and returns the last answer. Not for COPY.
+  /// Throws Error(kServer) with the SQLSTATE, or Error(kConnection).
+  Result execute(std::string_view sql);
+
+  /// Runs one statement with text parameters.
+  Result execute(std::string_view sql, std::span<const std::string> parameters);
+
+  /// Starts a COPY and returns when the server is in that mode. What follows is the caller's (copy/): the connection
+  /// is idle again when take_result() has returned nothing.
+  void start_copy(std::string_view sql);
+
+  /// The next answer of the running statement, waited for; nothing when there is none left and the session is idle.
+  /// Throws like execute() for an error answer, with the following answers taken first.
+  std::optional<Result> take_result();
+
+  /// Asks the server to stop what runs here. The statement then ends with SQLSTATE 57014, if it has not ended well.
+  void cancel_statement();
+
+  /// Waits for this socket and, where given, another one. Throws Error(kCancelled) without touching the session.
+  WaitResult wait(std::span<WaitFor> set, std::optional<std::chrono::milliseconds> limit = std::nullopt) const;
+
+  /// An Error for libpq's last complaint about the connection itself.
+  Error connection_error() const;
+  /// An Error for an answer of the server.
+  Error server_error(const PGresult* result) const;
+
+  /// 150018 for 15.18.
+  int server_version() const { return PQserverVersion(handle()); }
+  /// "15.18 (Debian …)" as the server names it.
+  std::string server_version_text() const;
+  Side side() const { return conninfo_.side(); }
+  const ConnInfo& conninfo() const { return conninfo_; }
+  /// The same server again: host, address and port that this connection has reached are fixed in it.
+  ConnInfo pinned_conninfo() const;
+  std::string database() const { return PQdb(handle()); }
+  std::string user() const { return PQuser(handle()); }
+  /// "host:port" or the socket's folder, for messages.
+  std::string address() const;
+  /// Whether the session is in no transaction.
+  bool idle() const { return PQtransactionStatus(handle()) == PQTRANS_IDLE; }
+  /// Whether the connection can be used at all.
+  bool alive() const { return native_ != nullptr && PQstatus(handle()) == CONNECTION_OK; }
+
+  PGconn* handle() const { return native_.get(); }
+  const Log& log() const { return state_->log; }
+  const CancelToken& cancel_token() const { return state_->cancel; }
+
+ private:
+  struct State {  // behind a pointer: libpq's notice processor keeps its address
+    Side side;
+    Log log;
+    CancelToken cancel;
+  };
+
+  Connection(ConnInfo conninfo, const Log& log, const CancelToken& cancel);
+
+  void connect(std::string_view purpose);
+  void flush();
+  Result last_result();
+  [[noreturn]] void abandon();
+  static void receive_notice(void* state, const PGresult* result);
+
+  ConnInfo conninfo_;
+  std::unique_ptr<State> state_;
+  std::unique_ptr<PGconn, decltype(&PQfinish)> native_;
+};
+
+}  // namespace pgsluice::pg

@@ -1,0 +1,43 @@
+#include "pgsluice/pg/quote.h"
+
+#include <algorithm>
+
+namespace pgsluice::pg {
+
+namespace {
+std::string doubled(std::string_view text, char special) {
+  std::string result;
+  result.reserve(text.size() + 2);
+  for (char c : text) {
+    if (c == special) result += c;
+    result += c;
+  }
+  return result;
+}
+
+std::string display_part(std::string_view name) {
+  const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  });
+  return plain ? std::string(name) : quote_identifier(name);
+}
+}  // namespace
+
+std::string quote_identifier(std::string_view name) { return '"' + doubled(name, '"') + '"'; }
+
+std::string quote_qualified(std::string_view schema, std::string_view name) {
+  return quote_identifier(schema) + "." + quote_identifier(name);
+}
+
+std::string quote_literal(std::string_view text) {
+  const std::string quoted = doubled(text, '\'');
+  if (text.find('\\') == std::string_view::npos) return "'" + quoted + "'";
+  return "E'" + doubled(quoted, '\\') + "'";
+}
+
+std::string display_name(std::string_view schema, std::string_view name) {
+  if (schema.empty()) return display_part(name);
+  return display_part(schema) + "." + display_part(name);
+}
+
+}  // namespace pgsluice::pg

@@ -1,0 +1,96 @@
+#include "pgsluice/pg/session_settings.h"
+
+#include <fmt/format.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/pg/quote.h"
+
+namespace pgsluice::pg {
+
+namespace {
+
+enum class Needed { kAlways, kWhereKnown };
+
+struct Setting {
+  std::string_view name;
+  std::string_view value;
+  Needed needed;
+};
+
+// Alike on both sides, or text that one server writes means something else to the other.
+constexpr Setting kBoth[] = {
+    {"DateStyle", "ISO, YMD", Needed::kAlways},          // 2024-03-04 became 2024-04-03 without it
+    {"IntervalStyle", "postgres", Needed::kAlways},      // signs of sql_standard intervals
+    {"extra_float_digits", "3", Needed::kAlways},        // all digits of a float, also before 12
+    {"bytea_output", "hex", Needed::kAlways},            // escape is slower and larger
+    {"TimeZone", "UTC", Needed::kAlways},                // timestamptz in text
+    {"lc_monetary", "C", Needed::kAlways},               // money in text: symbol and decimal point
+    {"search_path", "", Needed::kAlways},                // names of types and functions are written out in full
+    {"row_security", "off", Needed::kAlways},            // an error instead of a part of the rows
+    {"array_nulls", "on", Needed::kAlways},              // {NULL} is a null, not the text "NULL"
+    {"xmloption", "content", Needed::kAlways},           // fragments are values too
+    {"transform_null_equals", "off", Needed::kAlways},   // "x = NULL" in a definition stays what it is
+    {"default_tablespace", "", Needed::kAlways},         // set for each object
+    {"statement_timeout", "0", Needed::kAlways},         // a COPY takes as long as it takes
+    {"lock_timeout", "0", Needed::kAlways},
+    {"idle_in_transaction_session_timeout", "0", Needed::kWhereKnown},  // 9.6
+    {"idle_session_timeout", "0", Needed::kWhereKnown},                 // 14
+    {"transaction_timeout", "0", Needed::kWhereKnown},                  // 17
+    {"tcp_keepalives_idle", "10", Needed::kWhereKnown},  // the server, too, finds out that we are gone
+    {"tcp_keepalives_interval", "10", Needed::kWhereKnown},
+    {"tcp_keepalives_count", "60", Needed::kWhereKnown},
+    {"tcp_user_timeout", "600000", Needed::kWhereKnown},               // 12
+    {"client_connection_check_interval", "10000", Needed::kWhereKnown},  // 14
+};
+
+constexpr Setting kReading[] = {
+    {"synchronize_seqscans", "off", Needed::kAlways},  // rows in their order, also for a comparison
+};
+
+constexpr Setting kWriting[] = {
+    {"synchronous_commit", "off", Needed::kAlways},  // the last transaction of a run is synchronous
+    {"default_transaction_read_only", "off", Needed::kAlways},
+    {"check_function_bodies", "off", Needed::kAlways},  // a body may use what comes later
+    {"standard_conforming_strings", "on", Needed::kAlways},
+    {"default_table_access_method", "heap", Needed::kWhereKnown},  // 12; set for each object
+};
+
+std::string statement(const std::vector<Setting>& settings) {
+  std::string rows;
+  for (const Setting& setting : settings) {
+    if (!rows.empty()) rows += ", ";
+    rows += fmt::format("({}, {})", quote_literal(setting.name), quote_literal(setting.value));
+  }
+  // The join leaves out what this server does not know.
+  return fmt::format(
+      "SELECT v.name, pg_catalog.set_config(v.name, v.value, false) "
+      "FROM (VALUES {}) AS v(name, value) JOIN pg_catalog.pg_settings s ON s.name = v.name",
+      rows);
+}
+
+}  // namespace
+
+void apply_session_settings(Connection& connection, SessionPurpose purpose, std::string_view encoding) {
+  std::vector<Setting> settings(std::begin(kBoth), std::end(kBoth));
+  if (purpose == SessionPurpose::kRead) settings.insert(settings.end(), std::begin(kReading), std::end(kReading));
+  if (purpose == SessionPurpose::kWrite) settings.insert(settings.end(), std::begin(kWriting), std::end(kWriting));
+  settings.push_back({"client_encoding", encoding, Needed::kAlways});
+
+  const Result applied = connection.execute(statement(settings));
+  std::set<std::string, std::less<>> known;
+  for (const Row row : applied) known.emplace(row.text(0));
+  for (const Setting& setting : settings) {
+    if (known.contains(setting.name)) continue;
+    if (setting.needed == Needed::kAlways) {
+      throw Error(ErrorKind::kServer, fmt::format("the server does not know the setting {}", setting.name))
+          .on(connection.side())
+          .hint("a copy without it could change values; this server cannot be used");
+    }
+  }
+}
+
+}  // namespace pgsluice::pg

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string_view>
+
+#include "pgsluice/pg/connection.h"
+
+namespace pgsluice::pg {
+
+/// What a session is for, as far as its settings differ.
+enum class SessionPurpose {
+  kRead,   ///< reads catalogs and table data on the source
+  kWrite,  ///< writes table data and definitions on the target
+};
+
+/// Sets what the outcome of a copy depends on and what an administrator's defaults would otherwise decide: text
+/// forms of values, how statements are read, time limits, keepalives. The list stands in the .cpp with the reason for
+/// each. `encoding` becomes client_encoding: the source's server encoding on both sides.
+/// A setting that this server does not know is left out where the list allows it. Throws Error(kServer) naming the
+/// setting otherwise.
+void apply_session_settings(Connection& connection, SessionPurpose purpose, std::string_view encoding);
+
+}  // namespace pgsluice::pg

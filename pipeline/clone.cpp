@@ -1,0 +1,75 @@
+#include "pgsluice/pipeline/clone.h"
+
+#include <fmt/format.h>
+
+#include <system_error>
+
+#include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/pipeline/preflight.h"
+#include "pgsluice/pipeline/run.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+void check_jobs(std::string_view option, int jobs) {
+  constexpr int kMostJobs = 256;
+  if (jobs >= 1 && jobs <= kMostJobs) return;
+  throw Error(ErrorKind::kUsage, fmt::format("{} must be from 1 to {}, not {}", option, kMostJobs, jobs));
+}
+
+void make_work_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (!error) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+  if (error) {
+    throw Error(ErrorKind::kState, fmt::format("cannot make the work directory {}: {}", folder.string(), error.message()))
+        .hint("choose another one with --dir");
+  }
+}
+
+}  // namespace
+
+struct Clone::Implementation {
+  CloneOptions options;
+  Log log;
+  CancelSource cancel;
+  Progress progress;
+  std::atomic<bool> target_changed{false};
+  std::unique_ptr<const Plan> plan;
+};
+
+Clone::Clone(CloneOptions options, LogSink& sink) : implementation_(new Implementation) {
+  implementation_->options = std::move(options);
+  implementation_->log = Log(sink);
+}
+
+Clone::~Clone() = default;
+
+const Plan& Clone::plan() {
+  Implementation& self = *implementation_;
+  check_jobs("--table-jobs", self.options.table_jobs);
+  check_jobs("--index-jobs", self.options.index_jobs);
+  const TemporaryFolder folder;
+  self.plan = run_preflight(self.options, folder.path(), self.progress, self.log, self.cancel.token()).plan;
+  return *self.plan;
+}
+
+CloneSummary Clone::run() {
+  Implementation& self = *implementation_;
+  check_jobs("--table-jobs", self.options.table_jobs);
+  check_jobs("--index-jobs", self.options.index_jobs);
+  make_work_folder(self.options.work_folder);
+  const FileLock lock(self.options.work_folder / "lock");
+  return run_plan(
+      run_preflight(self.options, self.options.work_folder, self.progress, self.log, self.cancel.token()),
+      self.options, self.progress, self.target_changed, self.log, self.cancel);
+}
+
+ProgressSnapshot Clone::progress() const { return implementation_->progress.snapshot(); }
+
+void Clone::cancel() noexcept { implementation_->cancel.cancel(); }
+
+bool Clone::target_changed() const { return implementation_->target_changed.load(std::memory_order_relaxed); }
+
+}  // namespace pgsluice::pipeline

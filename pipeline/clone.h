@@ -1,0 +1,80 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "pgsluice/base/cancel.h"
+#include "pgsluice/base/log.h"
+#include "pgsluice/pipeline/plan.h"
+#include "pgsluice/pipeline/progress.h"
+#include "pgsluice/pipeline/scheduler.h"
+#include "pgsluice/pipeline/summary.h"
+#include "pgsluice/schema/entry_sql.h"
+
+namespace pgsluice::pipeline {
+
+/// What to clone, and how.
+struct CloneOptions {
+  /// Connection strings, URI or keyword form. Passwords may come from libpq's usual places instead.
+  std::string source;
+  std::string target;
+
+  /// Holds the archive of the definitions while the clone runs. Made when it is missing, mode 0700.
+  std::filesystem::path work_folder;
+
+  /// How many tables are copied at a time. Each job holds one connection to each server; the source sees at most
+  /// table_jobs + 2 connections, the target table_jobs + index_jobs + 1. More than the servers have cores or disks
+  /// for makes nothing faster.
+  int table_jobs = 4;
+  /// How many indexes, constraints and statistics are made at a time, one target connection each.
+  int index_jobs = 4;
+
+  /// Owners, ACLs, comments, tablespaces: true unless they should be left out.
+  schema::RestoreOptions restore;
+  bool large_objects = true;
+  /// VACUUM ANALYZE of each table on the target. Without it the target's first queries are planned badly.
+  bool statistics = true;
+  /// Owner, ACL, comment and settings of the database itself.
+  bool database_properties = true;
+
+  /// Whether a failed object ends the clone. Else the rest goes on, and the summary says what is missing.
+  FailurePolicy on_failure = FailurePolicy::kGoOn;
+
+  /// Where pg_dump is; else PATH and the usual places are looked through.
+  std::optional<std::filesystem::path> pg_bindir;
+};
+
+/// Clones one database into another, existing and empty one.
+///
+/// Lifecycle: made, then one call of plan() or run(). Threads: run() starts its own and has joined them when it
+/// returns or throws; progress() and cancel() may be called from any thread meanwhile, cancel() also from a signal
+/// handler. Nothing is printed and no signal handler installed; messages go to the sink, which outlives the object.
+class Clone {
+ public:
+  Clone(CloneOptions options, LogSink& sink);
+  Clone(const Clone&) = delete;
+  Clone& operator=(const Clone&) = delete;
+  ~Clone();
+
+  /// Reads both servers and says what run() would do. Changes nothing on either. Valid as long as this object.
+  /// Throws Error: all that would keep run() from beginning.
+  const Plan& plan();
+
+  /// Clones. Objects that could not be made are in the summary (complete() is false), unless the options say to stop
+  /// at the first. Throws Error when the clone could not begin or not go on: a lost connection, a cancellation.
+  CloneSummary run();
+
+  ProgressSnapshot progress() const;
+  void cancel() noexcept;
+
+  /// Whether the target has been changed, so that a failed clone has left something behind there.
+  bool target_changed() const;
+
+ private:
+  struct Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace pgsluice::pipeline

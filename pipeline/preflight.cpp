@@ -1,0 +1,117 @@
+#include "pgsluice/pipeline/preflight.h"
+
+#include <fmt/format.h>
+
+#include <future>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/session_settings.h"
+#include "pgsluice/pipeline/preflight_checks.h"
+#include "pgsluice/schema/pg_dump.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+pg::ConnInfo parse_conninfo(const std::string& text, Side side) {
+  if (text.empty()) {
+    throw Error(ErrorKind::kUsage, fmt::format("no {} was given", to_string(side)))
+        .hint(fmt::format("give --{0} or set {1}", to_string(side),
+                          side == Side::kSource ? "PGCOPYDB_SOURCE_PGURI" : "PGCOPYDB_TARGET_PGURI"));
+  }
+  return pg::ConnInfo::parse(text, side);
+}
+
+pg::SessionPurpose purpose_of(Side side) {
+  return side == Side::kSource ? pg::SessionPurpose::kRead : pg::SessionPurpose::kWrite;
+}
+
+// pg_dump and the catalog queries at once: both read the same snapshot.
+struct Definitions {
+  schema::Archive archive;
+  schema::Catalog catalog;
+  std::vector<std::string> warnings;
+};
+
+Definitions read_definitions(pg::Connection& source, const schema::DumpRequest& request, const Log& log,
+                             const CancelToken& cancel) {
+  std::future<std::vector<std::string>> dump =
+      std::async(std::launch::async, [&] { return schema::run_pg_dump(request, log, cancel); });
+  Definitions result;
+  result.catalog = schema::read_catalog(source);
+  result.warnings = dump.get();
+  result.archive = schema::read_archive(request.archive);
+  return result;
+}
+
+}  // namespace
+
+pg::Connection open_session(const pg::ConnInfo& pinned, std::string_view purpose, std::string_view encoding,
+                            const Log& log, const CancelToken& cancel) {
+  pg::Connection connection = pg::Connection::open(pinned, purpose, log, cancel);
+  pg::apply_session_settings(connection, purpose_of(pinned.side()), encoding);
+  return connection;
+}
+
+Preflight run_preflight(const CloneOptions& options, const std::filesystem::path& archive_folder, Progress& progress,
+                        const Log& log, const CancelToken& cancel) {
+  const pg::ConnInfo source_info = parse_conninfo(options.source, Side::kSource);
+  const pg::ConnInfo target_info = parse_conninfo(options.target, Side::kTarget);
+
+  progress.enter_phase("connecting");
+  pg::Connection source = pg::Connection::open(source_info, "catalog", log, cancel);
+  const char* server_encoding = PQparameterStatus(source.handle(), "server_encoding");
+  const std::string encoding = server_encoding == nullptr ? "UTF8" : server_encoding;
+  pg::apply_session_settings(source, pg::SessionPurpose::kRead, encoding);
+  pg::Connection target = open_session(target_info, "definitions", encoding, log, cancel);
+  log.info(fmt::format("source: PostgreSQL {} at {}, database {}", source.server_version_text(), source.address(),
+                       source.database()));
+  log.info(fmt::format("target: PostgreSQL {} at {}, database {}", target.server_version_text(), target.address(),
+                       target.database()));
+  check_servers(source, target);
+  const schema::ClientProgram pg_dump = schema::find_pg_dump(options.pg_bindir, source.server_version(), cancel);
+  log.debug(fmt::format("definitions by {} {}", pg_dump.path.string(), pg_dump.version_text));
+
+  pg::Connection holder = open_session(source.pinned_conninfo(), "snapshot", encoding, log, cancel);
+  const pg::SnapshotIdentity snapshot = pg::export_snapshot(holder);
+  log.info(fmt::format("snapshot {} exported", snapshot.name));
+  pg::import_snapshot(source, snapshot);
+
+  progress.enter_phase("reading the definitions");
+  Definitions definitions = read_definitions(source,
+                                             {.program = pg_dump,
+                                              .source = source.pinned_conninfo(),
+                                              .snapshot = snapshot.name,
+                                              .archive = archive_folder / "schema.dump"},
+                                             log, cancel);
+  check_source(source, definitions.catalog);
+  progress.enter_phase("locking the tables");
+  schema::lock_tables(holder, tables_to_copy(definitions.catalog));
+
+  progress.enter_phase("checking the target");
+  PlanInput input{.archive = std::move(definitions.archive),
+                  .catalog = std::move(definitions.catalog),
+                  .inventory = schema::read_inventory(target),
+                  .properties = {},
+                  .target_database = target.database(),
+                  .warnings = std::move(definitions.warnings)};
+  check_target(source, target, input, options);
+  for (std::string& difference : compare_databases(input.catalog.database, schema::read_database_info(target))) {
+    log.warning(difference);
+    input.warnings.push_back(std::move(difference));
+  }
+  if (options.restore.owners) input.owners_out_of_reach = owners_out_of_reach(target, input.archive);
+  if (options.database_properties) {
+    input.properties = schema::read_database_properties(source, input.target_database, options.restore);
+  }
+  std::unique_ptr<const Plan> plan = make_plan(std::move(input), options);
+  return {.holder = std::move(holder),
+          .source = std::move(source),
+          .target = std::move(target),
+          .snapshot = snapshot,
+          .encoding = encoding,
+          .plan = std::move(plan)};
+}
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,220 @@
+#include "pgsluice/pipeline/preflight_checks.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/copy/large_objects.h"
+#include "pgsluice/pg/quote.h"
+#include "pgsluice/schema/pg_dump.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+constexpr std::size_t kNamesShown = 5;
+
+// "a, b, c and 12 more"
+std::string list_of(const std::vector<std::string>& names) {
+  const std::size_t shown = std::min(names.size(), kNamesShown);
+  std::string text = fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+  if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
+  return text;
+}
+
+Error refused(Side side, std::string_view sqlstate, const std::string& message, std::string_view hint) {
+  return Error(ErrorKind::kServer, message).on(side).sqlstate(sqlstate).hint(hint);
+}
+
+std::string identity(pg::Connection& connection) {
+  const pg::Result may = connection.execute(
+      "SELECT coalesce(pg_catalog.has_function_privilege(pg_catalog.to_regprocedure('pg_catalog.pg_control_system()'),"
+      " 'EXECUTE'), false)");
+  if (!may[0].boolean(0)) return "";
+  return std::string(connection.execute(
+      "SELECT c.system_identifier || ' ' || d.oid FROM pg_catalog.pg_control_system() c, pg_catalog.pg_database d"
+      " WHERE d.datname = pg_catalog.current_database()")[0]
+                         .text(0));
+}
+
+void check_lock_table(pg::Connection& source, std::size_t tables) {
+  const pg::Result row = source.execute(
+      "SELECT pg_catalog.current_setting('max_locks_per_transaction')::bigint,"
+      " pg_catalog.current_setting('max_connections')::bigint"
+      " + pg_catalog.current_setting('max_prepared_transactions')::bigint");
+  const std::int64_t each = row[0].integer(0);
+  const std::int64_t transactions = std::max<std::int64_t>(row[0].integer(1), 1);
+  // The holder and pg_dump lock every table; half of the table is left to others.
+  const std::int64_t needed = static_cast<std::int64_t>(tables) * 2;
+  if (needed <= each * transactions / 2) return;
+  throw Error(ErrorKind::kConfig, fmt::format("{} tables have to be locked, and the server's lock table has room for {}",
+                                              tables, each * transactions))
+      .on(Side::kSource)
+      .hint(fmt::format("set max_locks_per_transaction to {} or more and restart the server",
+                        needed * 2 / transactions + 1));
+}
+
+void check_conflicts(pg::Connection& source, pg::Connection& target, const PlanInput& input,
+                     const CloneOptions& options) {
+  std::vector<std::string> conflicts = schema::find_conflicts(input.archive, source, target);
+  if (options.large_objects && input.catalog.large_objects > 0) {
+    for (std::string& object : copy::find_large_object_conflicts(source, target, 10)) {
+      conflicts.push_back(std::move(object));
+    }
+  }
+  if (conflicts.empty()) return;
+  throw Error(ErrorKind::kState, fmt::format("the database {} is not empty: it has {}",
+                                             pg::display_name("", target.database()), list_of(conflicts)))
+      .on(Side::kTarget)
+      .hint("drop and create the database again, or name another one; nothing was changed");
+}
+
+void check_roles(const PlanInput& input, const CloneOptions& options) {
+  if (!options.restore.owners && !options.restore.acls) return;
+  std::vector<std::string> missing;
+  for (const std::string& role : input.catalog.roles) {
+    if (!input.inventory.roles.contains(role)) missing.push_back(pg::display_name("", role));
+  }
+  if (missing.empty()) return;
+  throw refused(Side::kTarget, "42704", fmt::format("roles that the database needs are missing: {}", list_of(missing)),
+                "create them first (pg_dumpall --roles-only on the source), or clone with --no-owner --no-acl; nothing "
+                "was changed");
+}
+
+void check_extensions(pg::Connection& target, const PlanInput& input) {
+  std::set<std::string, std::less<>> available;
+  for (const pg::Row row : target.execute("SELECT name FROM pg_catalog.pg_available_extensions")) {
+    available.emplace(row.text(0));
+  }
+  std::vector<std::string> missing;
+  for (const schema::TocEntry& entry : input.archive.entries) {
+    if (entry.kind != "EXTENSION" || input.inventory.extensions.contains(entry.tag)) continue;
+    if (!available.contains(entry.tag)) missing.push_back(entry.tag);
+  }
+  if (missing.empty()) return;
+  throw refused(Side::kTarget, "0A000", fmt::format("extensions are not available: {}", list_of(missing)),
+                "install their packages on the target's server; nothing was changed");
+}
+
+void check_tablespaces(const PlanInput& input, const CloneOptions& options) {
+  if (!options.restore.tablespaces) return;
+  std::set<std::string> missing;
+  for (const schema::TocEntry& entry : input.archive.entries) {
+    const std::string tablespace = entry.tablespace.value_or("");
+    if (!tablespace.empty() && !input.inventory.tablespaces.contains(tablespace)) missing.insert(tablespace);
+  }
+  if (missing.empty()) return;
+  throw refused(Side::kTarget, "42704",
+                fmt::format("tablespaces are missing: {}", list_of({missing.begin(), missing.end()})),
+                "create them first, or clone with --no-tablespaces; nothing was changed");
+}
+
+void check_right_to_create(pg::Connection& target, const PlanInput& input) {
+  const pg::Row rights = target.execute(
+      "SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'),"
+      " pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMP')")[0];
+  const bool may_create = rights.boolean(0);
+  std::set<std::string> used;
+  bool makes_in_database = false;
+  for (const schema::TocEntry& entry : input.archive.entries) {
+    if (entry.kind == "SCHEMA" && !input.inventory.schemas.contains(entry.tag)) makes_in_database = true;
+    if (entry.kind == "EXTENSION" && !input.inventory.extensions.contains(entry.tag)) makes_in_database = true;
+    const std::string schema = entry.schema.value_or("");
+    if (entry.kind != "EXTENSION" && input.inventory.schemas.contains(schema)) used.insert(schema);
+  }
+  if (makes_in_database && !may_create) {
+    throw refused(Side::kTarget, "42501",
+                  fmt::format("{} may not create schemas and extensions in the database {}", target.user(),
+                              pg::display_name("", target.database())),
+                  fmt::format("GRANT CREATE ON DATABASE {} TO {}; nothing was changed",
+                              pg::quote_identifier(target.database()), pg::quote_identifier(target.user())));
+  }
+  for (const std::string& schema : used) {
+    const std::array<std::string, 1> parameters = {schema};
+    if (target.execute("SELECT pg_catalog.has_schema_privilege($1, 'CREATE')", parameters)[0].boolean(0)) continue;
+    throw refused(Side::kTarget, "42501",
+                  fmt::format("{} may not create in the schema {}", target.user(), pg::display_name("", schema)),
+                  fmt::format("GRANT CREATE ON SCHEMA {} TO {}; nothing was changed", pg::quote_identifier(schema),
+                              pg::quote_identifier(target.user())));
+  }
+}
+
+}  // namespace
+
+void check_servers(pg::Connection& source, pg::Connection& target) {
+  const int source_major = schema::comparable_major(source.server_version());
+  const int target_major = schema::comparable_major(target.server_version());
+  if (source.server_version() / 100 > target.server_version() / 100 && source_major != target_major) {
+    throw Error(ErrorKind::kState, fmt::format("the server is of version {}, older than the source's {}",
+                                               target.server_version_text(), source.server_version_text()))
+        .on(Side::kTarget)
+        .hint("clone into a server of the same or a later version");
+  }
+  const std::string source_identity = identity(source);
+  if (!source_identity.empty() && source_identity == identity(target)) {
+    throw Error(ErrorKind::kState, fmt::format("source and target are the same database, {} at {}",
+                                               pg::display_name("", source.database()), source.address()))
+        .hint("check --source and --target");
+  }
+}
+
+void check_source(pg::Connection& source, const schema::Catalog& catalog) {
+  std::vector<std::string> unreadable;
+  std::vector<std::string> hidden;
+  const std::vector<const schema::Relation*> tables = tables_to_copy(catalog);
+  for (const schema::Relation* table : tables) {
+    if (!table->may_select) unreadable.push_back(table->display());
+    if (table->row_security_applies) hidden.push_back(table->display());
+  }
+  if (!unreadable.empty()) {
+    throw refused(Side::kSource, "42501",
+                  fmt::format("{} may not read: {}", source.user(), list_of(unreadable)),
+                  "grant USAGE on their schemas and SELECT on them (pg_read_all_data from 14), or connect as their owner");
+  }
+  if (!hidden.empty()) {
+    throw refused(Side::kSource, "42501",
+                  fmt::format("row-level security would hide rows from {}: {}", source.user(), list_of(hidden)),
+                  "connect as a superuser or a role with BYPASSRLS");
+  }
+  check_lock_table(source, tables.size());
+}
+
+void check_target(pg::Connection& source, pg::Connection& target, const PlanInput& input, const CloneOptions& options) {
+  check_conflicts(source, target, input, options);
+  check_right_to_create(target, input);
+  check_roles(input, options);
+  check_extensions(target, input);
+  check_tablespaces(input, options);
+}
+
+std::vector<std::string> compare_databases(const schema::DatabaseInfo& source, const schema::DatabaseInfo& target) {
+  std::vector<std::string> differences;
+  const auto compare = [&](std::string_view what, const std::string& here, const std::string& there) {
+    if (here == there) return;
+    differences.push_back(fmt::format("{}: {} on the source, {} on the target", what, here, there));
+  };
+  compare("encoding of the database", source.encoding, target.encoding);
+  compare("collation of the database", source.collate, target.collate);
+  compare("character classification of the database", source.ctype, target.ctype);
+  return differences;
+}
+
+std::vector<std::string> owners_out_of_reach(pg::Connection& target, const schema::Archive& archive) {
+  std::set<std::string> owners;
+  for (const schema::TocEntry& entry : archive.entries) {
+    if (!schema::owner_sql(entry).empty()) owners.insert(entry.owner);
+  }
+  std::vector<std::string> result;
+  for (const pg::Row row : target.execute(
+           "SELECT rolname FROM pg_catalog.pg_roles WHERE NOT pg_catalog.pg_has_role(oid, 'MEMBER') ORDER BY 1")) {
+    const std::string role(row.text(0));
+    if (owners.contains(role)) result.push_back(role);
+  }
+  return result;
+}
+
+}  // namespace pgsluice::pipeline

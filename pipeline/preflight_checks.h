@@ -1,0 +1,27 @@
+#pragma once
+
+#include "pgsluice/pg/connection.h"
+#include "pgsluice/pipeline/clone.h"
+#include "pgsluice/schema/catalog.h"
+#include "pgsluice/schema/inventory.h"
+
+namespace pgsluice::pipeline {
+
+/// The two connections lead to different databases, and the target is not older. Throws Error(kState).
+void check_servers(pg::Connection& source, pg::Connection& target);
+
+/// Every table can be read whole: SELECT is granted and no row-level security hides rows; the lock table has room.
+/// Throws Error(kServer, 42501) or Error(kConfig) on the source.
+void check_source(pg::Connection& source, const schema::Catalog& catalog);
+
+/// The target holds nothing that the archive would make, and has or can get all that it needs: the right to create,
+/// roles, extensions, tablespaces. Throws Error on the target.
+void check_target(pg::Connection& source, pg::Connection& target, const PlanInput& input, const CloneOptions& options);
+
+/// Differences that lose nothing but may surprise: encoding, locale.
+std::vector<std::string> compare_databases(const schema::DatabaseInfo& source, const schema::DatabaseInfo& target);
+
+/// Owners to whom this user may not give objects, since it is not a member of them.
+std::vector<std::string> owners_out_of_reach(pg::Connection& target, const schema::Archive& archive);
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "pgsluice/base/bytes.h"
+#include "pgsluice/base/duration.h"
+#include "pgsluice/pipeline/summary.h"
+#include "pgsluice/pipeline/task_graph.h"
+
+namespace pgsluice::pipeline {
+
+/// A moment of a run, for display.
+struct ProgressSnapshot {
+  struct Running {
+    std::string name;
+    Bytes copied;  ///< 0 for what is not table data
+    std::chrono::nanoseconds since{};
+  };
+  std::string phase;  ///< "connecting", "reading the definitions", "running", …
+  std::chrono::nanoseconds elapsed{};
+  std::size_t tables_done = 0;
+  std::size_t tables_total = 0;
+  std::size_t tasks_done = 0;
+  std::size_t tasks_total = 0;
+  Bytes copied;         ///< of the COPY streams so far
+  double fraction = 0;  ///< of the work as it was estimated, 0 to 1
+  std::vector<Running> running;
+};
+
+/// Counts what the workers do. Workers and readers on any thread.
+class Progress {
+ public:
+  Progress() : started_(SteadyClock::now()) {}
+
+  void enter_phase(std::string_view phase);
+  /// The tasks that there will be, with their costs.
+  void set_work(const TaskGraph& graph);
+
+  /// A task that is being carried out; ends with finish() or, for one that failed, with the destructor.
+  class Running {
+   public:
+    Running(Progress& progress, const Task& task);
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+    ~Running();
+
+    std::atomic<std::int64_t>& bytes() { return entry_->bytes; }
+    std::chrono::nanoseconds elapsed() const { return SteadyClock::now() - entry_->begin; }
+
+   private:
+    friend class Progress;
+    struct Entry {
+      const Task* task;
+      SteadyClock::time_point begin;
+      std::atomic<std::int64_t> bytes{0};
+    };
+    Progress& progress_;
+    std::list<Entry>::iterator entry_;
+  };
+
+  void add_table(TableResult result);
+  void add_skipped(std::string text);
+  void add_warning(std::string text);
+  void set_large_objects(std::int64_t count);
+  void set_sequences(std::int64_t count);
+
+  ProgressSnapshot snapshot() const;
+  /// Tables by name, steps in their order, totals; without failures.
+  CloneSummary summary() const;
+
+ private:
+  struct Step {
+    SteadyClock::time_point first_begin;
+    SteadyClock::time_point last_end;
+    std::chrono::nanoseconds total{};
+    std::int64_t tasks = 0;
+  };
+
+  const SteadyClock::time_point started_;
+  mutable std::mutex mutex_;
+  std::string phase_;
+  std::list<Running::Entry> running_;
+  std::map<TaskKind, Step> steps_;
+  CloneSummary results_;
+  std::size_t tables_done_ = 0;
+  std::size_t tables_total_ = 0;
+  std::size_t tasks_done_ = 0;
+  std::size_t tasks_total_ = 0;
+  double cost_done_ = 0;
+  double cost_total_ = 0;
+  std::int64_t bytes_of_ended_ = 0;
+};
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,94 @@
+#include "pgsluice/pipeline/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "pgsluice/base/wait.h"
+#include "pgsluice/copy/libpq_relay.h"
+#include "pgsluice/pipeline/worker.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+std::size_t tasks_of(const TaskGraph& graph, Lane lane) {
+  return static_cast<std::size_t>(std::count_if(graph.tasks().begin(), graph.tasks().end(), [&](const Task& task) {
+    return task.lane == lane && task.kind != TaskKind::kBarrier;
+  }));
+}
+
+// The main worker and as many of the others as there can be use for.
+std::vector<std::unique_ptr<Worker>> make_workers(RunContext& context, Preflight& preflight,
+                                                  const CloneOptions& options) {
+  std::vector<std::unique_ptr<Worker>> workers;
+  auto main = std::make_unique<Worker>(context, Lane::kMain, 0);
+  main->adopt_target(std::move(preflight.target));
+  main->adopt_holder(std::move(preflight.holder));
+  workers.push_back(std::move(main));
+  const auto add = [&](Lane lane, int jobs) {
+    const int useful = static_cast<int>(std::min(tasks_of(context.plan.graph, lane), static_cast<std::size_t>(jobs)));
+    for (int i = 0; i < useful; ++i) workers.push_back(std::make_unique<Worker>(context, lane, i + 1));
+  };
+  add(Lane::kCopy, options.table_jobs);
+  if (workers.size() > 1) workers[1]->adopt_source(std::move(preflight.source));
+  add(Lane::kBuild, options.index_jobs);
+  return workers;
+}
+
+void add_outcome(const Scheduler& scheduler, const TaskGraph& graph, CloneSummary& summary) {
+  for (const TaskFailure& failure : scheduler.failures()) {
+    summary.failed.push_back({graph[failure.task].name, failure.error});
+  }
+  for (const TaskLeftOut& left_out : scheduler.left_out()) {
+    summary.left_out.push_back({graph[left_out.task].name, graph[left_out.because_of].name});
+  }
+}
+
+}  // namespace
+
+CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress& progress,
+                      std::atomic<bool>& target_changed, const Log& log, CancelSource& cancel) {
+  const std::unique_ptr<const Plan> plan = std::move(preflight.plan);
+  for (const std::string& text : plan->skipped) progress.add_skipped(text);
+  for (const std::string& text : plan->warnings) progress.add_warning(text);
+  progress.set_work(plan->graph);
+  progress.enter_phase("running");
+
+  copy::LibpqRelay relay;
+  Scheduler scheduler(plan->graph, options.on_failure);
+  RunContext context{.plan = *plan,
+                     .source = preflight.source.pinned_conninfo(),
+                     .target = preflight.target.pinned_conninfo(),
+                     .encoding = preflight.encoding,
+                     .snapshot = preflight.snapshot,
+                     .large_objects = options.large_objects,
+                     .relay = relay,
+                     .scheduler = scheduler,
+                     .progress = progress,
+                     .target_changed = target_changed,
+                     .log = log,
+                     .cancel = cancel.token()};
+  std::vector<std::unique_ptr<Worker>> workers = make_workers(context, preflight, options);
+  {
+    std::vector<std::jthread> threads;
+    for (const std::unique_ptr<Worker>& worker : workers) threads.emplace_back([&worker] { worker->run(); });
+    std::array<WaitFor, 1> ended{WaitFor{.fd = scheduler.ended_fd(), .want_read = true}};
+    const bool cancelled = wait_for(ended, cancel.token(), std::nullopt) == WaitResult::kCancelled;
+    if (cancelled) scheduler.stop(std::nullopt);
+    if (scheduler.fatal()) cancel.cancel();
+  }
+  workers.clear();
+  if (const std::optional<Error> fatal = scheduler.fatal()) throw *fatal;
+  cancel.token().throw_if_cancelled();
+  progress.enter_phase("done");
+  CloneSummary summary = progress.summary();
+  add_outcome(scheduler, plan->graph, summary);
+  return summary;
+}
+
+}  // namespace pgsluice::pipeline

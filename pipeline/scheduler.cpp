@@ -1,0 +1,153 @@
+#include "pgsluice/pipeline/scheduler.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+
+namespace pgsluice::pipeline {
+
+namespace {
+std::size_t index_of(Lane lane) { return static_cast<std::size_t>(lane); }
+}  // namespace
+
+Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy)
+    : graph_(graph),
+      policy_(policy),
+      weights_(graph.remaining_costs()),
+      waits_(graph.size()),
+      doomed_by_(graph.size()),
+      left_(graph.size()),
+      ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!ended_.valid()) throw system_error("cannot make an event descriptor", errno);
+  for (TaskId task = 0; task < graph_.size(); ++task) {
+    waits_[task] = graph_.waits_for(task);
+    if (graph_[task].kind != TaskKind::kBarrier) ++left_in_lane_[index_of(graph_[task].lane)];
+    // Definitions go in the archive's order, which is that of the task numbers.
+    if (graph_[task].lane == Lane::kMain) weights_[task] = 0;
+  }
+  const std::lock_guard lock(mutex_);
+  std::vector<TaskId> free;
+  for (TaskId task = 0; task < graph_.size(); ++task) {
+    if (graph_.waits_for(task) == 0) free.push_back(task);
+  }
+  release(std::move(free));
+}
+
+bool Scheduler::claims_are_free(const Task& task) const {
+  return std::none_of(task.claims.begin(), task.claims.end(), [&](const index::LockClaim& claim) {
+    const auto [begin, end] = held_.equal_range(claim.relation);
+    return std::any_of(begin, end, [&](const auto& held) { return index::conflicts(held.second, claim.mode); });
+  });
+}
+
+void Scheduler::hold_claims(const Task& task) {
+  for (const index::LockClaim& claim : task.claims) held_.emplace(claim.relation, claim.mode);
+}
+
+void Scheduler::release_claims(const Task& task) {
+  for (const index::LockClaim& claim : task.claims) {
+    const auto [begin, end] = held_.equal_range(claim.relation);
+    const auto found = std::find_if(begin, end, [&](const auto& held) { return held.second == claim.mode; });
+    if (found != end) held_.erase(found);
+  }
+}
+
+std::optional<TaskId> Scheduler::take_ready(Lane lane) {
+  std::set<Ready>& ready = ready_[index_of(lane)];
+  for (auto candidate = ready.begin(); candidate != ready.end(); ++candidate) {
+    const TaskId task = candidate->task;
+    if (!claims_are_free(graph_[task])) continue;
+    ready.erase(candidate);
+    hold_claims(graph_[task]);
+    return task;
+  }
+  return std::nullopt;
+}
+
+std::optional<TaskId> Scheduler::next(Lane lane) {
+  std::unique_lock lock(mutex_);
+  while (!stopped_ && left_in_lane_[index_of(lane)] > 0) {
+    if (const std::optional<TaskId> task = take_ready(lane)) return task;
+    changed_.wait(lock);
+  }
+  return std::nullopt;
+}
+
+void Scheduler::release(std::vector<TaskId> free) {
+  // A loop and not a recursion: a chain of barriers and left-out tasks may be long.
+  while (!free.empty()) {
+    const TaskId task = free.back();
+    free.pop_back();
+    const bool barrier = graph_[task].kind == TaskKind::kBarrier;
+    if (!barrier && !doomed_by_[task]) {
+      ready_[index_of(graph_[task].lane)].insert({weights_[task], task});
+      continue;
+    }
+    if (!barrier) left_out_.push_back({task, *doomed_by_[task]});
+    for (const TaskId follower : mark_ended(task, doomed_by_[task])) free.push_back(follower);
+  }
+  if (left_ == 0) signal_end();
+  changed_.notify_all();
+}
+
+std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> root_cause) {
+  std::vector<TaskId> free;
+  --left_;
+  if (graph_[task].kind != TaskKind::kBarrier) --left_in_lane_[index_of(graph_[task].lane)];
+  for (const TaskGraph::Edge& edge : graph_.followers(task)) {
+    if (root_cause && edge.required && !doomed_by_[edge.to]) doomed_by_[edge.to] = root_cause;
+    if (--waits_[edge.to] == 0) free.push_back(edge.to);
+  }
+  return free;
+}
+
+void Scheduler::succeeded(TaskId task) {
+  const std::lock_guard lock(mutex_);
+  release_claims(graph_[task]);
+  release(mark_ended(task, std::nullopt));
+}
+
+void Scheduler::failed(TaskId task, const Error& error) {
+  const std::lock_guard lock(mutex_);
+  release_claims(graph_[task]);
+  failures_.push_back({task, error});
+  if (policy_ == FailurePolicy::kStopAtFirst) {
+    if (!fatal_ && !stopped_) fatal_ = error;
+    stopped_ = true;
+    signal_end();
+  }
+  release(mark_ended(task, task));
+}
+
+void Scheduler::stop(const std::optional<Error>& error) {
+  const std::lock_guard lock(mutex_);
+  if (!stopped_ && error) fatal_ = error;
+  stopped_ = true;
+  signal_end();
+  changed_.notify_all();
+}
+
+void Scheduler::signal_end() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(ended_.get(), &one, sizeof one);
+}
+
+std::vector<TaskFailure> Scheduler::failures() const {
+  const std::lock_guard lock(mutex_);
+  return failures_;
+}
+
+std::vector<TaskLeftOut> Scheduler::left_out() const {
+  const std::lock_guard lock(mutex_);
+  return left_out_;
+}
+
+std::optional<Error> Scheduler::fatal() const {
+  const std::lock_guard lock(mutex_);
+  return fatal_;
+}
+
+}  // namespace pgsluice::pipeline

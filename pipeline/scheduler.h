@@ -1,0 +1,92 @@
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/pipeline/task_graph.h"
+
+namespace pgsluice::pipeline {
+
+/// A task that did not succeed.
+struct TaskFailure {
+  TaskId task = 0;
+  Error error;
+};
+
+/// A task that was not begun, since another one that it needs has failed.
+struct TaskLeftOut {
+  TaskId task = 0;
+  TaskId because_of = 0;
+};
+
+enum class FailurePolicy { kGoOn, kStopAtFirst };
+
+/// Hands the tasks of a graph to worker threads: those that wait for nothing any more, heaviest remaining path first,
+/// in kMain in the order in which they were added. Two tasks whose lock claims conflict never run at once. Any thread.
+class Scheduler {
+ public:
+  Scheduler(const TaskGraph& graph, FailurePolicy policy);
+
+  /// The next task for a worker of this lane; waits for one. Nothing when the lane has no task left, or after stop().
+  std::optional<TaskId> next(Lane lane);
+
+  /// What a worker says of the task it took.
+  void succeeded(TaskId task);
+  void failed(TaskId task, const Error& error);
+
+  /// Nothing more is begun. The first error given is kept; none means that somebody cancelled.
+  void stop(const std::optional<Error>& error);
+
+  /// Readable once every task has ended or stop() was called.
+  int ended_fd() const { return ended_.get(); }
+
+  /// To be read when the workers are gone.
+  std::vector<TaskFailure> failures() const;
+  std::vector<TaskLeftOut> left_out() const;
+  std::optional<Error> fatal() const;
+
+ private:
+  struct Ready {
+    double weight;
+    TaskId task;
+    bool operator<(const Ready& other) const {
+      return weight != other.weight ? weight > other.weight : task < other.task;
+    }
+  };
+
+  std::optional<TaskId> take_ready(Lane lane);
+  bool claims_are_free(const Task& task) const;
+  void hold_claims(const Task& task);
+  void release_claims(const Task& task);
+  void release(std::vector<TaskId> free);
+  std::vector<TaskId> mark_ended(TaskId task, std::optional<TaskId> root_cause);
+  void signal_end();
+
+  const TaskGraph& graph_;
+  const FailurePolicy policy_;
+  std::vector<double> weights_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::size_t> waits_;
+  std::vector<std::optional<TaskId>> doomed_by_;
+  std::array<std::set<Ready>, kLanes> ready_;
+  std::array<std::size_t, kLanes> left_in_lane_{};
+  std::size_t left_ = 0;
+  std::multimap<schema::Oid, index::LockMode> held_;
+  std::vector<TaskFailure> failures_;
+  std::vector<TaskLeftOut> left_out_;
+  std::optional<Error> fatal_;
+  bool stopped_ = false;
+  FileDescriptor ended_;
+};
+
+}  // namespace pgsluice::pipeline

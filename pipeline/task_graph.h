@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "pgsluice/index/lock_claims.h"
+
+namespace pgsluice::pipeline {
+
+/// Which worker threads may take a task.
+enum class Lane { kMain, kCopy, kBuild };
+inline constexpr std::size_t kLanes = 3;
+
+enum class TaskKind {
+  kBarrier,  ///< nothing to do: stands for the end of many tasks
+  kPreData,
+  kTableData,
+  kLargeObjects,
+  kSequences,
+  kReleaseSnapshot,
+  kIndexBuild,
+  kPostData,
+  kStatistics,
+  kAcl,
+  kMaterializedView,
+  kEventTrigger,
+  kDatabaseProperty,
+};
+
+/// "table data", for people.
+std::string_view to_string(TaskKind kind);
+
+using TaskId = std::size_t;
+
+/// A piece of work. What it is about is known by its kind; the pointers refer to archive and catalog.
+struct Task {
+  TaskKind kind = TaskKind::kBarrier;
+  Lane lane = Lane::kMain;
+  std::string name;  ///< for messages: "index public.orders_pkey"
+  /// Roughly the bytes that have to be moved or sorted: what weighs most is begun first.
+  double cost = 0;
+  std::vector<index::LockClaim> claims{};
+
+  const schema::TocEntry* entry = nullptr;
+  const schema::Relation* relation = nullptr;
+  const schema::Index* index = nullptr;
+  /// The text to run in place of the entry's own definition.
+  std::string sql{};
+};
+
+/// Tasks and what they wait for. Built once, then read by the scheduler.
+class TaskGraph {
+ public:
+  TaskId add(Task task);
+
+  /// `task` begins only after `before` has succeeded; if that fails, it is left out.
+  void require(TaskId task, TaskId before);
+  /// `task` begins only after `before` has ended, in whatever way.
+  void after(TaskId task, TaskId before);
+
+  const std::vector<Task>& tasks() const { return tasks_; }
+  const Task& operator[](TaskId id) const { return tasks_[id]; }
+  Task& operator[](TaskId id) { return tasks_[id]; }
+  std::size_t size() const { return tasks_.size(); }
+
+  struct Edge {
+    TaskId to;
+    bool required;
+  };
+  const std::vector<Edge>& followers(TaskId id) const { return followers_[id]; }
+  /// How many edges lead to a task.
+  std::size_t waits_for(TaskId id) const { return incoming_[id]; }
+
+  /// For each task the cost of the longest path that begins with it. Throws Error(kInternal) naming the tasks of a
+  /// circle.
+  std::vector<double> remaining_costs() const;
+
+ private:
+  void connect(TaskId task, TaskId before, bool required);
+
+  std::vector<Task> tasks_;
+  std::vector<std::vector<Edge>> followers_;
+  std::vector<std::size_t> incoming_;
+};
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,165 @@
+#include "pgsluice/pipeline/worker.h"
+
+#include <fmt/format.h>
+
+#include <exception>
+
+#include "pgsluice/copy/large_objects.h"
+#include "pgsluice/copy/table_copy.h"
+#include "pgsluice/pipeline/preflight.h"
+#include "pgsluice/schema/ddl_restore.h"
+#include "pgsluice/schema/sequences.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+const TablePlan& plan_of(const Plan& plan, const schema::Relation& table) {
+  for (const TablePlan& candidate : plan.tables) {
+    if (candidate.table == &table) return candidate;
+  }
+  throw Error(ErrorKind::kInternal, "a table without a plan");
+}
+
+}  // namespace
+
+void Worker::run() noexcept {
+  try {
+    while (const std::optional<TaskId> id = context_.scheduler.next(lane_)) {
+      const Task& task = context_.plan.graph[*id];
+      try {
+        {
+          Progress::Running running(context_.progress, task);
+          execute(task, running);
+        }
+        context_.scheduler.succeeded(*id);
+      } catch (const Error& error) {
+        if (error.poisons_connection()) throw;
+        context_.log.error(error.describe());
+        context_.scheduler.failed(*id, error);
+      }
+    }
+  } catch (const Error& error) {
+    context_.scheduler.stop(error.kind() == ErrorKind::kCancelled ? std::nullopt : std::optional(error));
+  } catch (const std::exception& error) {
+    context_.scheduler.stop(Error(ErrorKind::kInternal, error.what()));
+  }
+}
+
+std::string Worker::purpose() const {
+  return fmt::format("{} {}", lane_ == Lane::kCopy ? "copy" : "build", number_);
+}
+
+pg::Connection& Worker::source() {
+  if (!source_) {
+    source_ = open_session(context_.source, purpose(), context_.encoding, context_.log, context_.cancel);
+  }
+  // A statement that failed has ended the transaction and with it the snapshot.
+  if (PQtransactionStatus(source_->handle()) == PQTRANS_INERROR) source_->execute("ROLLBACK");
+  if (source_->idle()) pg::import_snapshot(*source_, context_.snapshot);
+  return *source_;
+}
+
+pg::Connection& Worker::target() {
+  if (!target_) {
+    target_ = open_session(context_.target, purpose(), context_.encoding, context_.log, context_.cancel);
+  }
+  context_.target_changed.store(true, std::memory_order_relaxed);
+  return *target_;
+}
+
+pg::Connection& Worker::restoring_target() {
+  pg::Connection& connection = target();
+  if (!ready_to_restore_) schema::begin_restore(connection, context_.plan.archive);
+  ready_to_restore_ = true;
+  return connection;
+}
+
+void Worker::execute(const Task& task, Progress::Running& running) {
+  switch (task.kind) {
+    case TaskKind::kBarrier:
+      return;
+    case TaskKind::kPreData:
+    case TaskKind::kIndexBuild:
+    case TaskKind::kPostData:
+    case TaskKind::kAcl:
+    case TaskKind::kEventTrigger:
+      return restore(task);
+    case TaskKind::kTableData:
+      return copy_table(task, running);
+    case TaskKind::kLargeObjects:
+      return copy_large_objects(running);
+    case TaskKind::kSequences:
+      return copy_sequences();
+    case TaskKind::kReleaseSnapshot:
+      return release_snapshot();
+    case TaskKind::kStatistics:
+      return gather_statistics(task);
+    case TaskKind::kMaterializedView:
+      return refresh(task);
+    case TaskKind::kDatabaseProperty:
+      try {
+        target().execute(task.sql);
+      } catch (Error& error) {
+        error.object(task.name);
+        throw;
+      }
+  }
+}
+
+void Worker::restore(const Task& task) {
+  const std::string_view definition = task.sql.empty() ? std::string_view(task.entry->definition) : task.sql;
+  // The constraint's comment, owner and settings stand in its entry; an index built for it takes the tablespace only.
+  schema::restore_entry(restoring_target(), context_.plan.archive, *task.entry, context_.plan.restore, definition);
+}
+
+void Worker::copy_table(const Task& task, Progress::Running& running) {
+  const TablePlan& table = plan_of(context_.plan, *task.relation);
+  const std::int64_t rows = copy::copy_table(
+      source(), target(), context_.relay, {.table = *table.table, .into = *table.into, .bytes = running.bytes()});
+  context_.progress.add_table({.name = table.table->display(),
+                               .rows = rows,
+                               .bytes = {running.bytes().load(std::memory_order_relaxed)},
+                               .parts = table.parts,
+                               .format = table.format,
+                               .duration = running.elapsed()});
+}
+
+void Worker::copy_large_objects(Progress::Running& running) {
+  const copy::LargeObjectsOutcome outcome = copy::copy_large_objects(source(), target(), context_.relay,
+                                                                     context_.plan.restore, running.bytes());
+  context_.progress.set_large_objects(outcome.objects);
+  for (const std::string& skipped : outcome.skipped) context_.progress.add_skipped(skipped);
+}
+
+void Worker::copy_sequences() {
+  try {
+    const std::vector<schema::SequenceValue> values = schema::read_sequences(source(), context_.plan.catalog.sequences);
+    schema::set_sequences(target(), values);
+    context_.progress.set_sequences(static_cast<std::int64_t>(values.size()));
+  } catch (Error& error) {
+    error.object("sequence values");
+    throw;
+  }
+}
+
+void Worker::gather_statistics(const Task& task) {
+  try {
+    target().execute(task.sql);
+  } catch (Error& error) {
+    error.object(task.name);
+    throw;
+  }
+}
+
+void Worker::refresh(const Task& task) {
+  restore(task);
+  if (task.relation != nullptr) target().execute("ANALYZE " + task.relation->quoted());
+}
+
+void Worker::release_snapshot() {
+  holder_.reset();
+  context_.log.info("all rows are read: the snapshot is released");
+}
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pgsluice::schema {
+
+using Oid = std::uint32_t;
+
+/// Which catalog (pg_class is 1259) and which row of it an entry stands for; 0/0 for entries of no object.
+struct CatalogId {
+  Oid table = 0;
+  Oid oid = 0;
+  auto operator<=>(const CatalogId&) const = default;
+};
+
+/// The part of a restore an entry belongs to. Comments, ACLs and the like have none of their own (kNone) and go with
+/// what stands before them; Archive::entries has that filled in.
+enum class Section { kNone, kPreData, kData, kPostData };
+
+/// When an entry is restored: ACLs and default privileges after all else, what runs user code after them.
+enum class RestorePass { kMain, kAcl, kPostAcl };
+
+/// One entry of an archive's table of contents, as pg_dump wrote it.
+struct TocEntry {
+  int dump_id = 0;
+  CatalogId catalog_id;
+  std::string tag;   ///< the object's name as pg_restore --list shows it
+  std::string kind;  ///< "TABLE", "FK CONSTRAINT", …
+  Section section = Section::kNone;
+  std::string definition;
+  std::string drop_statement;
+  std::optional<std::string> schema;
+  std::optional<std::string> tablespace;     ///< nothing: does not matter; "": the database's default
+  std::optional<std::string> access_method;  ///< from archive version 1.14
+  char relation_kind = 0;                    ///< pg_class.relkind, from archive version 1.16
+  std::string owner;
+  std::vector<int> dependencies;  ///< dump ids; some may be of objects that are not in the archive
+
+  RestorePass pass() const;
+  /// "table public.orders", for messages.
+  std::string describe() const;
+};
+
+struct ArchiveVersion {
+  int major = 0;
+  int minor = 0;
+  int revision = 0;
+  auto operator<=>(const ArchiveVersion&) const = default;
+};
+
+/// A pg_dump archive of format "custom": its header and table of contents. Read-only; any thread.
+struct Archive {
+  ArchiveVersion version;
+  std::string database;
+  std::string server_version;  ///< of the dumped server, as text
+  std::string dump_version;    ///< of the pg_dump
+  std::vector<TocEntry> entries;
+
+  /// The definition of the first entry of a kind: ENCODING, STDSTRINGS, SEARCHPATH; empty where there is none.
+  std::string_view definition_of(std::string_view kind) const;
+};
+
+/// Reads an archive of version 1.12 to 1.16. Throws Error(kConfig) that names the file and the byte where it is
+/// damaged, cut off, of another format or of a version that is not known.
+Archive read_archive(const std::filesystem::path& path);
+
+/// The same from memory; `name` stands for the file in messages.
+Archive parse_archive(std::string_view bytes, std::string_view name);
+
+}  // namespace pgsluice::schema

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pgsluice/base/bytes.h"
+#include "pgsluice/pg/connection.h"
+#include "pgsluice/schema/archive.h"
+
+namespace pgsluice::schema {
+
+/// The database as a whole.
+struct DatabaseInfo {
+  Oid oid = 0;
+  std::string name;
+  std::string encoding;
+  std::string collate;
+  std::string ctype;
+  Bytes size;
+};
+
+enum class RelationKind { kTable, kPartitionedTable, kForeignTable, kMaterializedView };
+
+/// Something that has rows, or whose parts have.
+struct Relation {
+  Oid oid = 0;
+  std::string schema;
+  std::string name;
+  RelationKind kind = RelationKind::kTable;
+  bool unlogged = false;
+  std::string access_method;         ///< empty where there is none (and before 12: "heap")
+  std::vector<std::string> columns;  ///< the ones that COPY carries: neither dropped nor generated
+  Oid file_node = 0;                 ///< as the snapshot sees it; 0 for mapped catalogs and what has no storage
+  Bytes heap_size;
+  Bytes toast_size;
+  double estimated_rows = 0;
+  /// An extension's configuration table: its data is the user's. The condition is "" or "WHERE …".
+  std::optional<std::string> extension_condition;
+  /// The partitioned table that takes this leaf's rows in its place: where the leaf is chosen by a hash that is not
+  /// the same on the target (of an enum's values). 0: rows go into this table.
+  Oid load_through = 0;
+  bool may_select = true;
+  bool row_security_applies = false;
+
+  Bytes size() const { return {heap_size.count + toast_size.count}; }
+  std::string quoted() const;   ///< for SQL
+  std::string display() const;  ///< for people
+};
+
+/// What ADD CONSTRAINT … USING INDEX needs to know.
+struct Index {
+  Oid oid = 0;
+  Oid table = 0;
+  std::string schema;
+  std::string name;
+  std::string definition;  ///< pg_get_indexdef
+  bool valid = true;
+  Bytes size;
+
+  Oid constraint = 0;  ///< 0 for a plain index
+  std::string constraint_name;
+  char constraint_type = 0;  ///< p, u, x
+  bool deferrable = false;
+  bool deferred = false;
+  bool without_overlaps = false;
+  bool on_partitioned_table = false;
+  bool clustered = false;
+  bool replica_identity = false;
+  std::vector<std::string> extensions;  ///< ALTER INDEX … DEPENDS ON EXTENSION
+
+  std::string display() const;
+};
+
+struct ForeignKey {
+  Oid oid = 0;
+  std::string name;
+  Oid child = 0;
+  Oid parent = 0;
+};
+
+/// A partition or inheritance child and what it belongs to.
+struct Inheritance {
+  Oid child = 0;
+  Oid parent = 0;
+};
+
+struct Sequence {
+  Oid oid = 0;
+  std::string schema;
+  std::string name;
+};
+
+/// What the source has, as one snapshot sees it. Read-only after read_catalog(); any thread.
+struct Catalog {
+  int server_version = 0;
+  DatabaseInfo database;
+  std::vector<Relation> relations;
+  std::vector<Index> indexes;
+  std::vector<ForeignKey> foreign_keys;  ///< without the ones that partitions inherit
+  std::vector<Inheritance> inheritance;
+  std::vector<Sequence> sequences;
+  std::vector<std::string> extensions;
+  std::vector<std::string> roles;  ///< that own or are granted something in this database
+  std::int64_t large_objects = 0;
+
+  const Relation* relation(Oid oid) const;
+};
+
+/// Reads it in a transaction that the caller has begun, in a fixed number of queries. Throws Error(kServer).
+Catalog read_catalog(pg::Connection& source);
+
+/// The database of a connection alone.
+DatabaseInfo read_database_info(pg::Connection& connection);
+
+/// Locks tables in ACCESS SHARE in the connection's transaction and then checks that none was truncated or rewritten
+/// since the snapshot was taken: such a table would read as empty without an error.
+/// Throws Error(kState) that names the tables.
+void lock_tables(pg::Connection& holder, const std::vector<const Relation*>& tables);
+
+}  // namespace pgsluice::schema

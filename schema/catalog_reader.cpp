@@ -1,0 +1,263 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <unordered_map>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/pg/quote.h"
+#include "pgsluice/schema/catalog.h"
+
+namespace pgsluice::schema {
+
+namespace {
+
+constexpr int kHasIdentity = 100000;         // and pg_sequence, relispartition
+constexpr int kHasConstraintParent = 110000;
+constexpr int kHasTableAccessMethods = 120000;  // and generated columns
+constexpr int kHasPeriods = 180000;
+
+// Schemas of the user, for a pg_namespace named n.
+constexpr std::string_view kUserSchema = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+
+std::string not_of_extension(std::string_view catalog, std::string_view oid) {
+  return fmt::format(
+      "NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.{}'::pg_catalog.regclass"
+      " AND e.objid = {} AND e.deptype = 'e')",
+      catalog, oid);
+}
+
+// Tables with rows, their parents, and what is filled from them. Of an extension's own tables only those count that it
+// has marked as configuration. Hash partitions of a key with an enum in it are named with their topmost parent: the
+// hash is of the enum value's OID, which is another one on the target.
+std::string relations_sql(int version) {
+  const bool methods = version >= kHasTableAccessMethods;
+  const std::string hashed = version < kHasConstraintParent ? "SELECT NULL::oid AS leaf, NULL::oid AS root" : R"(
+    WITH RECURSIVE tree(oid, root, through) AS (
+      SELECT c.oid, c.oid, false FROM pg_catalog.pg_class c WHERE c.relkind = 'p' AND NOT c.relispartition
+      UNION ALL
+      SELECT i.inhrelid, tree.root, tree.through OR EXISTS (
+               SELECT FROM pg_catalog.pg_partitioned_table p
+                      JOIN pg_catalog.pg_opclass o ON o.oid = ANY (p.partclass::oid[])
+                WHERE p.partrelid = tree.oid AND p.partstrat = 'h'
+                  AND o.opcintype = 'pg_catalog.anyenum'::pg_catalog.regtype)
+        FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid)
+    SELECT oid AS leaf, root FROM tree WHERE through)";
+  return fmt::format(R"(
+SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence = 'u', coalesce({method}, ''),
+       coalesce((SELECT pg_catalog.array_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+                  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped {generated}), '{{}}'::name[]),
+       c.relfilenode,
+       CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) ELSE 0 END,
+       CASE WHEN c.reltoastrelid <> 0 THEN pg_catalog.pg_relation_size(c.reltoastrelid) ELSE 0 END,
+       c.reltuples, x.condition, coalesce(h.root, 0),
+       pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE'),
+       pg_catalog.row_security_active(c.oid)
+  FROM pg_catalog.pg_class c
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       {method_join}
+       LEFT JOIN (SELECT pg_catalog.unnest(extconfig) AS oid, pg_catalog.unnest(extcondition) AS condition
+                    FROM pg_catalog.pg_extension) x ON x.oid = c.oid
+       LEFT JOIN ({hashed}) h ON h.leaf = c.oid AND c.relkind = 'r'
+ WHERE c.relkind IN ('r', 'p', 'f', 'm') AND c.relpersistence <> 't' AND {user_schema}
+   AND (x.oid IS NOT NULL OR {own})
+ ORDER BY c.oid)",
+                     fmt::arg("method", methods ? "am.amname::text" : "'heap'"),
+                     fmt::arg("generated", methods ? "AND a.attgenerated = ''" : ""),
+                     fmt::arg("method_join", methods ? "LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam" : ""),
+                     fmt::arg("hashed", hashed), fmt::arg("user_schema", kUserSchema),
+                     fmt::arg("own", not_of_extension("pg_class", "c.oid")));
+}
+
+std::string indexes_sql(int version) {
+  return fmt::format(R"(
+SELECT i.indexrelid, i.indrelid, n.nspname, c.relname, pg_catalog.pg_get_indexdef(i.indexrelid),
+       (i.indisvalid OR t.relkind = 'p') AND i.indisready,
+       CASE WHEN c.relkind = 'i' THEN pg_catalog.pg_relation_size(c.oid) ELSE 0 END,
+       coalesce(k.oid, 0), coalesce(k.conname, ''), coalesce(k.contype::text, ''),
+       coalesce(k.condeferrable, false), coalesce(k.condeferred, false), {periods},
+       t.relkind = 'p', i.indisclustered, i.indisreplident,
+       ARRAY(SELECT e.extname FROM pg_catalog.pg_depend d
+               JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+              WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'x'
+              ORDER BY e.extname)
+  FROM pg_catalog.pg_index i
+       JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+       JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid
+                                           AND k.contype IN ('p', 'u', 'x')
+ WHERE t.relkind IN ('r', 'p', 'm') AND t.relpersistence <> 't' AND {user_schema} AND {own}
+ ORDER BY i.indexrelid)",
+                     fmt::arg("periods", version >= kHasPeriods ? "coalesce(k.conperiod, false)" : "false"),
+                     fmt::arg("user_schema", kUserSchema), fmt::arg("own", not_of_extension("pg_class", "t.oid")));
+}
+
+std::string foreign_keys_sql(int version) {
+  return fmt::format(R"(
+SELECT k.oid, k.conname, k.conrelid, k.confrelid
+  FROM pg_catalog.pg_constraint k
+       JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE k.contype = 'f' AND {} AND {}
+ ORDER BY k.oid)",
+                     version >= kHasConstraintParent ? "k.conparentid = 0" : "true", kUserSchema);
+}
+
+constexpr std::string_view kInheritanceSql =
+    "SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits JOIN pg_catalog.pg_class c ON c.oid = inhrelid"
+    " WHERE c.relkind IN ('r', 'p', 'f') ORDER BY inhparent, inhseqno, inhrelid";
+
+std::string sequences_sql() {
+  return fmt::format(R"(
+SELECT c.oid, n.nspname, c.relname
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND {}
+   AND ({} OR EXISTS (SELECT FROM pg_catalog.pg_extension x WHERE c.oid = ANY (x.extconfig)))
+ ORDER BY c.oid)",
+                     kUserSchema, not_of_extension("pg_class", "c.oid"));
+}
+
+constexpr std::string_view kExtensionsSql = "SELECT extname FROM pg_catalog.pg_extension ORDER BY extname";
+
+// Predefined roles are on every server that knows them; the ones below 16384 are made by initdb.
+constexpr std::string_view kRolesSql = R"(
+SELECT DISTINCT r.rolname
+  FROM pg_catalog.pg_shdepend d
+       JOIN pg_catalog.pg_database b ON b.datname = pg_catalog.current_database()
+       JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid
+ WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
+   AND (d.dbid = b.oid OR (d.dbid = 0 AND d.classid = 'pg_catalog.pg_database'::pg_catalog.regclass
+                           AND d.objid = b.oid))
+   AND r.oid >= 16384
+ ORDER BY 1)";
+
+constexpr std::string_view kLargeObjectsSql = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata";
+
+RelationKind relation_kind(std::string_view relkind) {
+  if (relkind == "p") return RelationKind::kPartitionedTable;
+  if (relkind == "f") return RelationKind::kForeignTable;
+  if (relkind == "m") return RelationKind::kMaterializedView;
+  return RelationKind::kTable;
+}
+
+Relation read_relation(const pg::Row& row) {
+  return {.oid = row.oid(0),
+          .schema = std::string(row.text(1)),
+          .name = std::string(row.text(2)),
+          .kind = relation_kind(row.text(3)),
+          .unlogged = row.boolean(4),
+          .access_method = std::string(row.text(5)),
+          .columns = row.text_array(6),
+          .file_node = row.oid(7),
+          .heap_size = {row.integer(8)},
+          .toast_size = {row.integer(9)},
+          .estimated_rows = row.real(10),
+          .extension_condition = row.optional_text(11),
+          .load_through = row.oid(12),
+          .may_select = row.boolean(13),
+          .row_security_applies = row.boolean(14)};
+}
+
+Index read_index(const pg::Row& row) {
+  const std::string_view type = row.text(9);
+  return {.oid = row.oid(0),
+          .table = row.oid(1),
+          .schema = std::string(row.text(2)),
+          .name = std::string(row.text(3)),
+          .definition = std::string(row.text(4)),
+          .valid = row.boolean(5),
+          .size = {row.integer(6)},
+          .constraint = row.oid(7),
+          .constraint_name = std::string(row.text(8)),
+          .constraint_type = type.empty() ? '\0' : type.front(),
+          .deferrable = row.boolean(10),
+          .deferred = row.boolean(11),
+          .without_overlaps = row.boolean(12),
+          .on_partitioned_table = row.boolean(13),
+          .clustered = row.boolean(14),
+          .replica_identity = row.boolean(15),
+          .extensions = row.text_array(16)};
+}
+
+}  // namespace
+
+std::string Relation::quoted() const { return pg::quote_qualified(schema, name); }
+std::string Relation::display() const { return pg::display_name(schema, name); }
+std::string Index::display() const { return pg::display_name(schema, name); }
+
+const Relation* Catalog::relation(Oid oid) const {
+  const auto found = std::lower_bound(relations.begin(), relations.end(), oid,
+                                      [](const Relation& relation, Oid wanted) { return relation.oid < wanted; });
+  return found != relations.end() && found->oid == oid ? &*found : nullptr;
+}
+
+DatabaseInfo read_database_info(pg::Connection& connection) {
+  const pg::Result result = connection.execute(
+      "SELECT oid, datname, pg_catalog.pg_encoding_to_char(encoding), coalesce(datcollate, ''), coalesce(datctype, ''),"
+      " CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') THEN pg_catalog.pg_database_size(oid) ELSE 0 END"
+      " FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()");
+  const pg::Row row = result[0];
+  return {.oid = row.oid(0),
+          .name = std::string(row.text(1)),
+          .encoding = std::string(row.text(2)),
+          .collate = std::string(row.text(3)),
+          .ctype = std::string(row.text(4)),
+          .size = {row.integer(5)}};
+}
+
+Catalog read_catalog(pg::Connection& source) {
+  Catalog catalog;
+  catalog.server_version = source.server_version();
+  catalog.database = read_database_info(source);
+  for (const pg::Row row : source.execute(relations_sql(catalog.server_version))) {
+    catalog.relations.push_back(read_relation(row));
+  }
+  for (const pg::Row row : source.execute(indexes_sql(catalog.server_version))) {
+    catalog.indexes.push_back(read_index(row));
+  }
+  for (const pg::Row row : source.execute(foreign_keys_sql(catalog.server_version))) {
+    catalog.foreign_keys.push_back(
+        {.oid = row.oid(0), .name = std::string(row.text(1)), .child = row.oid(2), .parent = row.oid(3)});
+  }
+  for (const pg::Row row : source.execute(kInheritanceSql)) {
+    catalog.inheritance.push_back({.child = row.oid(0), .parent = row.oid(1)});
+  }
+  for (const pg::Row row : source.execute(sequences_sql())) {
+    catalog.sequences.push_back(
+        {.oid = row.oid(0), .schema = std::string(row.text(1)), .name = std::string(row.text(2))});
+  }
+  for (const pg::Row row : source.execute(kExtensionsSql)) catalog.extensions.emplace_back(row.text(0));
+  for (const pg::Row row : source.execute(kRolesSql)) catalog.roles.emplace_back(row.text(0));
+  catalog.large_objects = source.execute(kLargeObjectsSql)[0].integer(0);
+  return catalog;
+}
+
+void lock_tables(pg::Connection& holder, const std::vector<const Relation*>& tables) {
+  if (tables.empty()) return;
+  constexpr std::size_t kNamesInAStatement = 1000;
+  for (std::size_t begin = 0; begin < tables.size(); begin += kNamesInAStatement) {
+    std::vector<std::string> names;
+    const std::size_t end = std::min(tables.size(), begin + kNamesInAStatement);
+    for (std::size_t i = begin; i < end; ++i) names.push_back("ONLY " + tables[i]->quoted());
+    holder.execute(fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", fmt::join(names, ", ")));
+  }
+  // pg_class is read as of the snapshot; pg_relation_filenode() tells what is there now.
+  std::vector<Oid> oids;
+  for (const Relation* table : tables) oids.push_back(table->oid);
+  const std::array<std::string, 1> parameters = {fmt::format("{{{}}}", fmt::join(oids, ","))};
+  const pg::Result changed = holder.execute(
+      "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+      " WHERE c.oid = ANY ($1::oid[]) AND c.relfilenode <> 0"
+      " AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid) ORDER BY 1, 2",
+      parameters);
+  if (changed.empty()) return;
+  std::vector<std::string> names;
+  for (const pg::Row row : changed) names.push_back(pg::display_name(row.text(0), row.text(1)));
+  throw Error(ErrorKind::kState, fmt::format("truncated or rewritten while the copy began: {}", fmt::join(names, ", ")))
+      .on(Side::kSource)
+      .hint("stop what changes the source's tables, then run again");
+}
+
+}  // namespace pgsluice::schema

@@ -1,0 +1,146 @@
+#include "pgsluice/schema/database_properties.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "pgsluice/pg/quote.h"
+
+namespace pgsluice::schema {
+
+namespace {
+
+using pg::quote_identifier;
+using pg::quote_literal;
+
+// Settings whose value is a list of names that are quoted already (GUC_LIST_QUOTE): each is a literal of its own.
+constexpr std::array<std::string_view, 7> kQuotedLists = {
+    "local_preload_libraries", "search_path",     "session_preload_libraries", "shared_preload_libraries",
+    "temp_tablespaces",        "createrole_self_grant", "unix_socket_directories"};
+
+std::vector<std::string> split_quoted_list(std::string_view value) {
+  std::vector<std::string> names;
+  std::string name;
+  bool quoted = false;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const char c = value[i];
+    if (c == '"' && quoted && i + 1 < value.size() && value[i + 1] == '"') {
+      name += value[++i];
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (c == ',' && !quoted) {
+      names.push_back(std::move(name));
+      name.clear();
+    } else if (c != ' ' || quoted) {
+      name += c;
+    }
+  }
+  names.push_back(std::move(name));
+  return names;
+}
+
+std::string setting_value(std::string_view name, std::string_view value) {
+  if (std::find(kQuotedLists.begin(), kQuotedLists.end(), name) == kQuotedLists.end()) return quote_literal(value);
+  std::string result;
+  for (const std::string& part : split_quoted_list(value)) {
+    result += (result.empty() ? "" : ", ") + quote_literal(part);
+  }
+  return result;
+}
+
+void add_general(pg::Connection& source, const std::string& database, const RestoreOptions& options,
+                 std::vector<DatabaseProperty>& properties) {
+  const pg::Result result = source.execute(
+      "SELECT pg_catalog.pg_get_userbyid(d.datdba), d.datconnlimit, d.datistemplate,"
+      " pg_catalog.shobj_description(d.oid, 'pg_database')"
+      " FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()");
+  const pg::Row row = result[0];
+  if (options.owners) {
+    properties.push_back({"owner of the database",
+                          fmt::format("ALTER DATABASE {} OWNER TO {}", database, quote_identifier(row.text(0)))});
+  }
+  if (row.integer(1) >= 0) {
+    properties.push_back({"connection limit of the database",
+                          fmt::format("ALTER DATABASE {} CONNECTION LIMIT {}", database, row.integer(1))});
+  }
+  if (row.boolean(2)) {
+    properties.push_back(
+        {"template flag of the database", fmt::format("ALTER DATABASE {} IS_TEMPLATE true", database)});
+  }
+  if (const std::optional<std::string> comment = row.optional_text(3); comment && options.comments) {
+    properties.push_back(
+        {"comment on the database", fmt::format("COMMENT ON DATABASE {} IS {}", database, quote_literal(*comment))});
+  }
+  for (const pg::Row label : source.execute(
+           "SELECT l.provider, l.label FROM pg_catalog.pg_shseclabel l"
+           " JOIN pg_catalog.pg_database d ON d.oid = l.objoid AND d.datname = pg_catalog.current_database()"
+           " WHERE l.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass ORDER BY 1")) {
+    properties.push_back({fmt::format("security label {} of the database", label.text(0)),
+                          fmt::format("SECURITY LABEL FOR {} ON DATABASE {} IS {}", quote_identifier(label.text(0)),
+                                      database, quote_literal(label.text(1)))});
+  }
+}
+
+void add_settings(pg::Connection& source, const std::string& database, std::vector<DatabaseProperty>& properties) {
+  for (const pg::Row row : source.execute(
+           "SELECT s.setrole = 0, pg_catalog.pg_get_userbyid(s.setrole), c.setting"
+           " FROM pg_catalog.pg_db_role_setting s"
+           " JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase AND d.datname = pg_catalog.current_database(),"
+           " pg_catalog.unnest(s.setconfig) WITH ORDINALITY AS c(setting, position)"
+           " ORDER BY s.setrole <> 0, 2, c.position")) {
+    const std::string_view setting = row.text(2);
+    const std::size_t equals = std::min(setting.find('='), setting.size());
+    const std::string_view name = setting.substr(0, equals);
+    const std::string_view value = setting.substr(std::min(equals + 1, setting.size()));
+    const std::string role = std::string(row.text(1));
+    // An extension's setting has a name of two parts.
+    const std::size_t dot = name.find('.');
+    const std::string quoted_name = dot == std::string_view::npos
+                                        ? quote_identifier(name)
+                                        : pg::quote_qualified(name.substr(0, dot), name.substr(dot + 1));
+    const bool of_database = row.boolean(0);
+    properties.push_back(
+        {of_database ? fmt::format("setting {} of the database", name)
+                     : fmt::format("setting {} of role {} in the database", name, role),
+         fmt::format("ALTER {} SET {} TO {}",
+                     of_database ? "DATABASE " + database
+                                 : fmt::format("ROLE {} IN DATABASE {}", quote_identifier(role), database),
+                     quoted_name, setting_value(name, value))});
+  }
+}
+
+// Everything is taken from PUBLIC and the owner first, then granted in the source's order: the ACL comes out the same.
+void add_acl(pg::Connection& source, const std::string& database, std::vector<DatabaseProperty>& properties) {
+  const pg::Result grants = source.execute(
+      "SELECT a.grantee = 0, pg_catalog.pg_get_userbyid(a.grantee), a.privilege_type, a.is_grantable,"
+      " pg_catalog.pg_get_userbyid(d.datdba), a.grantor = d.datdba, pg_catalog.pg_get_userbyid(a.grantor)"
+      " FROM pg_catalog.pg_database d, pg_catalog.aclexplode(d.datacl) a"
+      " WHERE d.datname = pg_catalog.current_database()");
+  if (grants.empty()) return;
+  std::string sql = fmt::format("REVOKE ALL ON DATABASE {0} FROM PUBLIC; REVOKE ALL ON DATABASE {0} FROM {1}", database,
+                                quote_identifier(grants[0].text(4)));
+  for (const pg::Row row : grants) {
+    const bool by_owner = row.boolean(5);
+    if (!by_owner) sql += fmt::format("; SET LOCAL ROLE {}", quote_identifier(row.text(6)));
+    sql += fmt::format("; GRANT {} ON DATABASE {} TO {}{}", row.text(2), database,
+                       row.boolean(0) ? "PUBLIC" : quote_identifier(row.text(1)),
+                       row.boolean(3) ? " WITH GRANT OPTION" : "");
+    if (!by_owner) sql += "; RESET ROLE";
+  }
+  properties.push_back({"privileges on the database", sql});
+}
+
+}  // namespace
+
+std::vector<DatabaseProperty> read_database_properties(pg::Connection& source, std::string_view target_database,
+                                                       const RestoreOptions& options) {
+  const std::string database = quote_identifier(target_database);
+  std::vector<DatabaseProperty> properties;
+  add_general(source, database, options, properties);
+  if (options.acls) add_acl(source, database, properties);
+  add_settings(source, database, properties);
+  return properties;
+}
+
+}  // namespace pgsluice::schema

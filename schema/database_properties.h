@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pgsluice/pg/connection.h"
+#include "pgsluice/schema/entry_sql.h"
+
+namespace pgsluice::schema {
+
+/// One property of the database itself: what it is, and the statement that gives it to a database of the target's name.
+struct DatabaseProperty {
+  std::string description;
+  std::string statement;
+};
+
+/// Owner, connection limit, template flag, comment, security labels, settings of the database and of roles in it, ACL,
+/// in the order in which they are to be applied. The archive has them under the source's name; they are read from the
+/// catalog, so that they fit a target of another name. Throws Error(kServer).
+std::vector<DatabaseProperty> read_database_properties(pg::Connection& source, std::string_view target_database,
+                                                       const RestoreOptions& options);
+
+}  // namespace pgsluice::schema

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "pgsluice/schema/archive.h"
+
+namespace pgsluice::schema {
+
+/// What of an archive is wanted.
+struct RestoreOptions {
+  bool owners = true;
+  bool acls = true;
+  bool comments = true;
+  bool tablespaces = true;
+  bool extension_comments = true;
+  /// Objects of these owners keep the user that makes them.
+  std::set<std::string> owners_left_out;
+};
+
+/// Whether an entry is restored by statements of its own: not the session's settings, not what belongs to the database
+/// as a whole (database_properties.h), not what the options leave out.
+bool is_restored(const TocEntry& entry, const RestoreOptions& options);
+
+/// Settings that the archive was written for, to be sent once in a session that restores entries.
+std::string session_sql(const Archive& archive);
+
+/// What an entry needs set before its definition, for the length of its transaction: tablespace, access method and,
+/// for an archive without a search path of its own, the schema.
+std::string settings_sql(const Archive& archive, const TocEntry& entry, const RestoreOptions& options);
+
+/// "ALTER TABLE … OWNER TO …;", or nothing for an entry whose kind has no owner.
+std::string owner_sql(const TocEntry& entry);
+
+/// What follows a definition besides the owner: the access method of a partitioned table.
+std::string access_method_sql(const TocEntry& entry);
+
+/// The whole text for one entry, to be sent as one query message, which the server takes as one transaction.
+/// `definition` stands for the entry's own where another one is to be used.
+std::string entry_sql(const Archive& archive, const TocEntry& entry, const RestoreOptions& options,
+                      std::string_view definition);
+
+}  // namespace pgsluice::schema

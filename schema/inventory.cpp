@@ -1,0 +1,76 @@
+#include "pgsluice/schema/inventory.h"
+
+#include <fmt/format.h>
+
+#include "pgsluice/pg/quote.h"
+
+namespace pgsluice::schema {
+
+namespace {
+
+std::set<std::string, std::less<>> names(pg::Connection& connection, std::string_view sql) {
+  std::set<std::string, std::less<>> result;
+  for (const pg::Row row : connection.execute(sql)) result.emplace(row.text(0));
+  return result;
+}
+
+// The same text on both servers, so that the same object has the same name in the answers.
+constexpr std::string_view kObjectsSql = R"(
+SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid, c.oid, 'relation', n.nspname, c.relname::text
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'
+   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                      AND d.objid = c.oid AND d.deptype = 'e')
+UNION ALL
+SELECT 'pg_catalog.pg_type'::pg_catalog.regclass::oid, t.oid, 'type', n.nspname, t.typname::text
+  FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+ WHERE (t.typrelid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
+   AND t.typelem = 0 AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
+                      AND d.objid = t.oid AND d.deptype = 'e')
+UNION ALL
+SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass::oid, p.oid, 'function', n.nspname,
+       p.proname || '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')'
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                      AND d.objid = p.oid AND d.deptype = 'e')
+ ORDER BY 3, 4, 5)";
+
+std::string object_key(const pg::Row& row) {
+  const std::string_view kind = row.text(2);
+  const std::string name = kind == "function" ? pg::display_name("", row.text(3)) + "." + std::string(row.text(4))
+                                              : pg::display_name(row.text(3), row.text(4));
+  return fmt::format("{} {}", kind, name);
+}
+
+}  // namespace
+
+TargetInventory read_inventory(pg::Connection& target) {
+  return {.schemas = names(target, "SELECT nspname FROM pg_catalog.pg_namespace"),
+          .extensions = names(target, "SELECT extname FROM pg_catalog.pg_extension"),
+          .foreign_extensions = names(target,
+                                      "SELECT extname FROM pg_catalog.pg_extension"
+                                      " WHERE NOT pg_catalog.pg_has_role(extowner, 'USAGE')"),
+          .roles = names(target, "SELECT rolname FROM pg_catalog.pg_roles"),
+          .access_methods = names(target, "SELECT amname FROM pg_catalog.pg_am"),
+          .tablespaces = names(target, "SELECT spcname FROM pg_catalog.pg_tablespace")};
+}
+
+std::vector<std::string> find_conflicts(const Archive& archive, pg::Connection& source, pg::Connection& target) {
+  std::set<std::string, std::less<>> present;
+  for (const pg::Row row : target.execute(kObjectsSql)) present.insert(object_key(row));
+  if (present.empty()) return {};
+  std::set<CatalogId> wanted;
+  for (const TocEntry& entry : archive.entries) wanted.insert(entry.catalog_id);
+  std::vector<std::string> conflicts;
+  for (const pg::Row row : source.execute(kObjectsSql)) {
+    if (!wanted.contains({row.oid(0), row.oid(1)})) continue;
+    std::string key = object_key(row);
+    if (present.contains(key)) conflicts.push_back(std::move(key));
+  }
+  return conflicts;
+}
+
+}  // namespace pgsluice::schema

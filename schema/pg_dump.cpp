@@ -1,0 +1,158 @@
+#include "pgsluice/schema/pg_dump.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <sstream>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/base/subprocess.h"
+
+namespace pgsluice::schema {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<fs::path> folders_of_path() {
+  std::vector<fs::path> result;
+  const char* path = std::getenv("PATH");
+  std::istringstream parts(path == nullptr ? "" : path);
+  for (std::string part; std::getline(parts, part, ':');) {
+    if (!part.empty()) result.emplace_back(part);
+  }
+  return result;
+}
+
+// /usr/lib/postgresql/15/bin (Debian), /usr/pgsql-15/bin (RPMs), newest first.
+std::vector<fs::path> usual_folders() {
+  std::vector<std::pair<double, fs::path>> found;
+  std::error_code ignored;  // a folder that is not there holds no program
+  for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", ignored)) {
+    found.emplace_back(std::strtod(entry.path().filename().c_str(), nullptr), entry.path() / "bin");
+  }
+  for (const auto& entry : fs::directory_iterator("/usr", ignored)) {
+    const std::string name = entry.path().filename().string();
+    constexpr std::string_view kPrefix = "pgsql-";
+    if (name.rfind(kPrefix, 0) == 0) found.emplace_back(std::strtod(&name[kPrefix.size()], nullptr), entry.path() / "bin");
+  }
+  std::sort(found.rbegin(), found.rend());
+  std::vector<fs::path> result;
+  for (auto& [version, folder] : found) result.push_back(std::move(folder));
+  result.emplace_back("/usr/local/pgsql/bin");
+  result.emplace_back("/usr/local/bin");
+  return result;
+}
+
+std::vector<fs::path> candidates(const std::optional<fs::path>& bindir) {
+  if (bindir) return {*bindir / "pg_dump"};
+  std::vector<fs::path> result;
+  std::vector<fs::path> wrappers;
+  const auto add = [&](const std::vector<fs::path>& folders) {
+    for (const fs::path& folder : folders) {
+      const fs::path program = folder / "pg_dump";
+      std::error_code ignored;  // what cannot be resolved cannot be run either
+      // Debian's /usr/bin/pg_dump is a script that picks a version by the clusters of this machine.
+      const bool wrapper = fs::canonical(program, ignored).filename() == "pg_wrapper";
+      (wrapper ? wrappers : result).push_back(program);
+    }
+  };
+  add(folders_of_path());
+  add(usual_folders());
+  result.insert(result.end(), wrappers.begin(), wrappers.end());
+  return result;
+}
+
+// "pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
+std::optional<ClientProgram> identify(const fs::path& path, const CancelToken& cancel) {
+  if (::access(path.c_str(), X_OK) != 0 || !fs::is_regular_file(path)) return std::nullopt;
+  const SubprocessResult result = run_command({.command = {path.string(), "--version"}, .environment = {}}, cancel);
+  constexpr std::string_view kBefore = "(PostgreSQL) ";
+  const std::size_t at = result.output.find(kBefore);
+  if (result.exit_code != 0 || at == std::string::npos) return std::nullopt;
+  const std::string rest = result.output.substr(at + kBefore.size());
+  ClientProgram program{.path = path, .version_text = rest.substr(0, rest.find_first_of(" \n")), .major = 0};
+  char* end = nullptr;
+  program.major = static_cast<int>(std::strtol(rest.c_str(), &end, 10));
+  if (program.major > 0 && program.major < 10 && *end == '.') {
+    program.major = program.major * 100 + static_cast<int>(std::strtol(end + 1, nullptr, 10));
+  }
+  return program.major > 0 ? std::optional(program) : std::nullopt;
+}
+
+// 9.6 counts as 906 and is older than 10.
+bool not_older(int major, int than) {
+  const auto rank = [](int version) { return version >= 100 ? version : version * 100; };
+  return rank(major) >= rank(than);
+}
+
+std::string version_text(int server_version) {
+  if (server_version >= 100000) return std::to_string(server_version / 10000);
+  return fmt::format("{}.{}", server_version / 10000, server_version / 100 % 100);
+}
+
+}  // namespace
+
+int comparable_major(int server_version) {
+  if (server_version >= 100000) return server_version / 10000;
+  return server_version / 10000 * 100 + server_version / 100 % 100;
+}
+
+ClientProgram find_pg_dump(const std::optional<fs::path>& bindir, int source_version, const CancelToken& cancel) {
+  std::optional<ClientProgram> older;
+  for (const fs::path& path : candidates(bindir)) {
+    const std::optional<ClientProgram> program = identify(path, cancel);
+    if (!program) continue;
+    if (not_older(program->major, comparable_major(source_version))) return *program;
+    if (!older) older = program;
+  }
+  const std::string wanted = version_text(source_version);
+  const std::string hint = fmt::format(
+      "install PostgreSQL's client programs of version {} or later (Debian: postgresql-client-{}), or name their folder "
+      "with --pg-bindir",
+      wanted, wanted);
+  if (older) {
+    throw Error(ErrorKind::kConfig, fmt::format("{} is of version {}, older than the source server's {}",
+                                                older->path.string(), older->version_text, wanted))
+        .hint(hint);
+  }
+  throw Error(ErrorKind::kConfig, bindir ? fmt::format("there is no pg_dump in {}", bindir->string())
+                                         : "pg_dump was not found in PATH or where PostgreSQL is usually installed")
+      .hint(hint);
+}
+
+std::vector<std::string> run_pg_dump(const DumpRequest& request, const Log& log, const CancelToken& cancel) {
+  pg::ConnInfo::ForProgram connection = request.source.with("application_name", "pgsluice: pg_dump").for_program();
+  const SubprocessResult result = run_command(
+      {.command = {request.program.path.string(), "--format=custom", "-B", "--section=pre-data",
+                   "--section=post-data", "--no-password", "--snapshot=" + request.snapshot,
+                   "--file=" + request.archive.string(), "--dbname=" + connection.conninfo},
+       .environment = std::move(connection.environment)},
+      cancel);
+
+  std::vector<std::string> warnings;
+  std::string failure;
+  std::istringstream lines(result.errors);
+  for (std::string line; std::getline(lines, line);) {
+    constexpr std::string_view kPrefix = "pg_dump: ";
+    if (line.rfind(kPrefix, 0) == 0) line.erase(0, kPrefix.size());
+    if (line.rfind("warning: ", 0) == 0) {
+      warnings.push_back(line.substr(9));
+      log.warning(fmt::format("pg_dump: {}", warnings.back()));
+    } else if (!line.empty()) {
+      failure += failure.empty() ? line : "; " + line;
+    }
+  }
+  if (result.exit_code != 0) {
+    throw Error(ErrorKind::kServer,
+                fmt::format("pg_dump failed with exit code {}: {}", result.exit_code, failure))
+        .on(Side::kSource)
+        .step("reading the definitions");
+  }
+  if (!failure.empty()) log.notice(fmt::format("pg_dump: {}", failure));
+  return warnings;
+}
+
+}  // namespace pgsluice::schema

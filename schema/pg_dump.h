@@ -1,0 +1,40 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pgsluice/base/cancel.h"
+#include "pgsluice/base/log.h"
+#include "pgsluice/pg/conninfo.h"
+
+namespace pgsluice::schema {
+
+/// A client program of PostgreSQL.
+struct ClientProgram {
+  std::filesystem::path path;
+  std::string version_text;  ///< "15.18"
+  int major = 0;             ///< 15; 906 for 9.6, so that versions compare
+};
+
+/// The part of a server version number that pg_dump must not be older than: 15 for 150018, 906 for 90624.
+int comparable_major(int server_version);
+
+/// Finds pg_dump in `bindir` if one is given, else in PATH, else where PostgreSQL is usually installed; the first that
+/// is not older than the source. Throws Error(kConfig) that names both versions, or says that there is none.
+ClientProgram find_pg_dump(const std::optional<std::filesystem::path>& bindir, int source_version,
+                           const CancelToken& cancel);
+
+struct DumpRequest {
+  ClientProgram program;
+  pg::ConnInfo source;
+  std::string snapshot;
+  std::filesystem::path archive;  ///< written over
+};
+
+/// Dumps the definitions, without data and large objects, as the snapshot sees them. Returns pg_dump's warnings.
+/// Throws Error(kServer) on the source with what pg_dump said.
+std::vector<std::string> run_pg_dump(const DumpRequest& request, const Log& log, const CancelToken& cancel);
+
+}  // namespace pgsluice::schema

@@ -1,0 +1,259 @@
+#include <fmt/format.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/commands.h"
+#include "pgsluice/console.h"
+#include "pgsluice/exit_code.h"
+#include "pgsluice/pipeline/clone.h"
+#include "pgsluice/progress_display.h"
+#include "pgsluice/report.h"
+
+namespace pgsluice::tools {
+
+namespace {
+
+using pipeline::Clone;
+
+struct CloneArguments {
+  pipeline::CloneOptions options;
+  std::string work_folder;
+  std::string pg_bindir;
+  bool no_owner = false;
+  bool no_acl = false;
+  bool no_comments = false;
+  bool no_tablespaces = false;
+  bool skip_ext_comments = false;
+  bool skip_large_objects = false;
+  bool skip_vacuum = false;
+  bool skip_db_properties = false;
+  bool fail_fast = false;
+  bool dry_run = false;
+  bool json = false;
+  bool quiet = false;
+  int verbosity = 0;
+  bool notice = false;
+  bool debug = false;
+  bool trace = false;
+  std::string progress = "auto";
+};
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  pgsluice clone --source postgresql://me@old/shop --target postgresql://me@new/shop\n"
+    "  pgsluice clone --source 'host=old dbname=shop' --target 'host=new dbname=shop' --table-jobs 8\n"
+    "  pgsluice clone --dry-run          the plan; with PGCOPYDB_SOURCE_PGURI and PGCOPYDB_TARGET_PGURI set\n"
+    "\n"
+    "The target database exists and is empty; the roles that own its objects exist. Passwords come from the\n"
+    "connection string, PGPASSWORD or ~/.pgpass and are never shown.\n"
+    "\n"
+    "Exit codes: 0 well, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target, 12 internal,\n"
+    "22 finished with something missing, 130/143 cancelled.";
+
+// PGSLUICE_X goes before its twin PGCOPYDB_X.
+template <class Value>
+CLI::Option* with_environment(CLI::Option* option, Value& value, const std::string& name) {
+  for (const char* prefix : {"PGSLUICE_", "PGCOPYDB_"}) {
+    const char* text = std::getenv((prefix + name).c_str());
+    if (text == nullptr || *text == '\0') continue;
+    if (!CLI::detail::lexical_cast(text, value)) {
+      throw Error(ErrorKind::kUsage, fmt::format("the variable {}{} is set to \"{}\"", prefix, name, text))
+          .hint("give it a value as its option takes, or unset it");
+    }
+    break;
+  }
+  return option;
+}
+
+void add_options(CLI::App& command, CloneArguments& args) {
+  const auto group = [&](const char* name, CLI::Option* option) { option->group(name); };
+  pipeline::CloneOptions& options = args.options;
+  constexpr const char* kConnections = "Connections";
+  group(kConnections, with_environment(command.add_option("-S,--source", options.source,
+                                                          "Source database, URI or keywords"),
+                                       options.source, "SOURCE_PGURI"));
+  group(kConnections, with_environment(command.add_option("-T,--target", options.target,
+                                                          "Target database, URI or keywords"),
+                                       options.target, "TARGET_PGURI"));
+  group(kConnections, with_environment(command.add_option("-D,--dir", args.work_folder,
+                                                          "Work directory (default $TMPDIR/pgsluice)"),
+                                       args.work_folder, "DIR"));
+  group(kConnections, command.add_option("--pg-bindir", args.pg_bindir, "Folder of pg_dump"));
+
+  constexpr const char* kWork = "Work";
+  group(kWork, with_environment(command.add_option("-J,--table-jobs,--jobs", options.table_jobs,
+                                                   "Tables copied at a time (default 4)"),
+                                options.table_jobs, "TABLE_JOBS"));
+  group(kWork, with_environment(command.add_option("-I,--index-jobs", options.index_jobs,
+                                                   "Indexes and constraints built at a time (default 4)"),
+                                options.index_jobs, "INDEX_JOBS"));
+  group(kWork, command.add_flag("--dry-run", args.dry_run, "Print the plan and change nothing"));
+  group(kWork, with_environment(command.add_flag("--fail-fast", args.fail_fast, "Stop at the first failed object"),
+                                args.fail_fast, "FAIL_FAST"));
+
+  constexpr const char* kLeavingOut = "Leaving out";
+  group(kLeavingOut, command.add_flag("--no-owner", args.no_owner, "Objects belong to the target's user"));
+  group(kLeavingOut, command.add_flag("--no-acl", args.no_acl, "No privileges (GRANT, REVOKE)"));
+  group(kLeavingOut, command.add_flag("--no-comments", args.no_comments, "No comments"));
+  group(kLeavingOut, with_environment(command.add_flag("--no-tablespaces", args.no_tablespaces,
+                                                       "Everything into the default tablespace"),
+                                      args.no_tablespaces, "SKIP_TABLESPACES"));
+  group(kLeavingOut, command.add_flag("--skip-ext-comments,--skip-ext-comment", args.skip_ext_comments,
+                                      "No comments on extensions"));
+  group(kLeavingOut, command.add_flag("--skip-large-objects,--skip-blobs", args.skip_large_objects,
+                                      "No large objects"));
+  group(kLeavingOut, with_environment(command.add_flag("--skip-vacuum", args.skip_vacuum,
+                                                       "No VACUUM ANALYZE on the target"),
+                                      args.skip_vacuum, "SKIP_VACUUM"));
+  group(kLeavingOut, with_environment(command.add_flag("--skip-db-properties", args.skip_db_properties,
+                                                       "No owner, settings, privileges of the database itself"),
+                                      args.skip_db_properties, "SKIP_DB_PROPERTIES"));
+
+  constexpr const char* kOutput = "Output";
+  group(kOutput, command.add_option("--progress", args.progress, "auto, bar, lines, json or none")
+                     ->check(CLI::IsMember({"auto", "bar", "lines", "json", "none"})));
+  group(kOutput, command.add_flag("--json", args.json, "The summary or the plan as one JSON document"));
+  group(kOutput, command.add_flag("-q,--quiet", args.quiet, "Only warnings and errors"));
+  group(kOutput, command.add_flag("-v,--verbose", args.verbosity, "More: notices; twice: SQL; three times: debug"));
+  group(kOutput, command.add_flag("--notice", args.notice, "Show notices"));
+  group(kOutput, command.add_flag("-d,--debug", args.debug, "Show debug messages"));
+  group(kOutput, command.add_flag("-z,--trace", args.trace, "Show everything"));
+}
+
+LogLevel log_level(const CloneArguments& args) {
+  if (args.trace || args.verbosity >= 4) return LogLevel::kTrace;
+  if (args.debug || args.verbosity == 3) return LogLevel::kDebug;
+  if (args.verbosity == 2) return LogLevel::kSql;
+  if (args.notice || args.verbosity == 1) return LogLevel::kNotice;
+  return args.quiet ? LogLevel::kWarning : LogLevel::kInfo;
+}
+
+ProgressStyle progress_style(const CloneArguments& args) {
+  static const std::map<std::string, ProgressStyle> kStyles = {{"bar", ProgressStyle::kBar},
+                                                               {"lines", ProgressStyle::kLines},
+                                                               {"json", ProgressStyle::kJson},
+                                                               {"none", ProgressStyle::kNone}};
+  const auto named = kStyles.find(args.progress);
+  if (named != kStyles.end()) return named->second;
+  if (args.quiet) return ProgressStyle::kNone;
+  return Console::is_terminal() ? ProgressStyle::kBar : ProgressStyle::kLines;
+}
+
+std::filesystem::path work_folder(const CloneArguments& args) {
+  if (!args.work_folder.empty()) return args.work_folder;
+  return std::filesystem::temp_directory_path() / "pgsluice";
+}
+
+pipeline::CloneOptions clone_options(const CloneArguments& args) {
+  pipeline::CloneOptions options = args.options;
+  options.work_folder = work_folder(args);
+  if (!args.pg_bindir.empty()) options.pg_bindir = args.pg_bindir;
+  options.restore.owners = !args.no_owner;
+  options.restore.acls = !args.no_acl;
+  options.restore.comments = !args.no_comments;
+  options.restore.tablespaces = !args.no_tablespaces;
+  options.restore.extension_comments = !args.skip_ext_comments;
+  options.large_objects = !args.skip_large_objects;
+  options.statistics = !args.skip_vacuum;
+  options.database_properties = !args.skip_db_properties;
+  if (args.fail_fast) options.on_failure = pipeline::FailurePolicy::kStopAtFirst;
+  return options;
+}
+
+// The clone that a signal cancels. A handler can reach nothing but what is global.
+std::atomic<Clone*> signalled_clone{nullptr};
+std::atomic<int> signal_seen{0};
+
+extern "C" void on_signal(int signal_number) {
+  if (signal_seen.exchange(signal_number) != 0) std::_Exit(128 + signal_number);
+  if (Clone* clone = signalled_clone.load()) clone->cancel();
+}
+
+// SIGINT and SIGTERM cancel a clone as long as this lives; a second one ends the process at once.
+class SignalsCancel {
+ public:
+  explicit SignalsCancel(Clone& clone) {
+    signalled_clone = &clone;
+    struct sigaction action {};
+    action.sa_handler = &on_signal;
+    for (const int signal_number : {SIGINT, SIGTERM}) ::sigaction(signal_number, &action, nullptr);
+  }
+  SignalsCancel(const SignalsCancel&) = delete;
+  SignalsCancel& operator=(const SignalsCancel&) = delete;
+  ~SignalsCancel() {
+    for (const int signal_number : {SIGINT, SIGTERM}) std::signal(signal_number, SIG_DFL);
+    signalled_clone = nullptr;
+  }
+};
+
+int report_error(const Error& error, const Clone& clone, Console& console) {
+  const Log log(console);
+  const bool cancelled = error.kind() == ErrorKind::kCancelled;
+  if (!cancelled) log.error(error.describe());
+  const std::string_view state =
+      clone.target_changed()
+          ? "the target holds a part of the copy: drop and create its database again, then run the same command"
+          : "nothing was changed on the target";
+  if (!cancelled) {
+    log.error(fmt::format("the clone has failed; {}", state));
+    return exit_code_for(error);
+  }
+  log.warning(fmt::format("cancelled; {}", state));
+  return signal_seen == SIGTERM ? kExitTerminated : kExitInterrupted;
+}
+
+int report_summary(const pipeline::CloneSummary& summary, const CloneArguments& args, Console& console) {
+  std::fputs((args.json ? summary_json(summary) : summary_text(summary)).c_str(), stdout);
+  if (summary.complete()) return kExitWell;
+  Log(console).error(fmt::format("finished, but {} objects are missing; the first: {}",
+                                 summary.failed.size() + summary.left_out.size(),
+                                 summary.failed.front().error.describe()));
+  return kExitIncomplete;
+}
+
+int run_clone(const CloneArguments& args) {
+  Console console(log_level(args));
+  Clone clone(clone_options(args), console);
+  const SignalsCancel signals(clone);
+  try {
+    if (args.dry_run) {
+      const pipeline::Plan& plan = clone.plan();
+      std::fputs((args.json ? plan_json(plan) : plan_text(plan)).c_str(), stdout);
+      return kExitWell;
+    }
+    pipeline::CloneSummary summary;
+    {
+      const ProgressDisplay display(console, progress_style(args), [&clone] { return clone.progress(); });
+      summary = clone.run();
+    }
+    return report_summary(summary, args, console);
+  } catch (const Error& error) {
+    return report_error(error, clone, console);
+  }
+}
+
+}  // namespace
+
+void add_clone_command(CLI::App& app, int& exit_code) {
+  constexpr const char* kDescription = "Clone a whole database into another, empty one";
+  const auto set_up = [&exit_code](CLI::App& command) {
+    command.footer(kFooter);
+    auto args = std::make_shared<CloneArguments>();
+    add_options(command, *args);
+    command.callback([args, &exit_code] { exit_code = run_clone(*args); });
+  };
+  CLI::App* clone = app.add_subcommand("clone", kDescription);
+  clone->alias("fork");
+  set_up(*clone);
+  CLI::App* copy = app.add_subcommand("copy", "Copy a part of a database, or all of it");
+  copy->require_subcommand(1);
+  set_up(*copy->add_subcommand("db", kDescription));
+}
+
+}  // namespace pgsluice::tools

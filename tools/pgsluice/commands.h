@@ -1,0 +1,12 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace pgsluice::tools {
+
+/// Each adds a command to the line; parsing runs it and puts the exit code into `exit_code`.
+void add_clone_command(CLI::App& app, int& exit_code);
+void add_version_command(CLI::App& app, int& exit_code);
+void add_help_command(CLI::App& app);
+
+}  // namespace pgsluice::tools

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "pgsluice/base/error.h"
+
+namespace pgsluice::tools {
+
+/// What the command's exit code says; the numbers are pgcopydb's where it has them.
+enum ExitCode : int {
+  kExitWell = 0,
+  kExitUsage = 1,
+  kExitConfig = 2,
+  kExitState = 3,
+  kExitServer = 4,
+  kExitSource = 6,
+  kExitTarget = 7,
+  kExitInternal = 12,
+  kExitIncomplete = 22,
+  kExitInterrupted = 130,
+  kExitTerminated = 143,
+};
+
+/// For an error that ended the command, other than a cancellation.
+ExitCode exit_code_for(const Error& error);
+
+}  // namespace pgsluice::tools

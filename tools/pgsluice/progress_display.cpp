@@ -1,0 +1,115 @@
+#include "pgsluice/progress_display.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "pgsluice/base/wait.h"
+
+namespace pgsluice::tools {
+
+namespace {
+
+using pipeline::ProgressSnapshot;
+
+constexpr double kLeastFractionForEstimate = 0.02;
+
+double seconds(std::chrono::nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
+
+Bytes rate(const ProgressSnapshot& progress) {
+  const double elapsed = std::max(seconds(progress.elapsed), 0.001);
+  return {static_cast<std::int64_t>(static_cast<double>(progress.copied.count) / elapsed)};
+}
+
+std::string time_left(const ProgressSnapshot& progress) {
+  if (progress.fraction < kLeastFractionForEstimate || progress.fraction >= 1) return "";
+  const double left = seconds(progress.elapsed) * (1 - progress.fraction) / progress.fraction;
+  return format_duration(std::chrono::seconds(static_cast<std::int64_t>(left) + 1)) + " left";
+}
+
+// What has been going on for longest is what a person waits for.
+std::string current_work(const ProgressSnapshot& progress) {
+  if (progress.tasks_total == 0) return progress.phase;
+  const auto longest = std::max_element(progress.running.begin(), progress.running.end(),
+                                        [](const auto& a, const auto& b) { return a.since < b.since; });
+  return longest == progress.running.end() ? progress.phase : longest->name;
+}
+
+std::string numbers(const ProgressSnapshot& progress) {
+  std::string text = fmt::format("{:3.0f}%  {}/{} tables  {}  {}/s", progress.fraction * 100, progress.tables_done,
+                                 progress.tables_total, to_string(progress.copied), to_string(rate(progress)));
+  const std::string left = time_left(progress);
+  if (!left.empty()) text += "  " + left;
+  return text;
+}
+
+std::string json_line(const ProgressSnapshot& progress) {
+  nlohmann::json document = {{"phase", progress.phase},
+                             {"elapsed_ms", std::chrono::round<std::chrono::milliseconds>(progress.elapsed).count()},
+                             {"fraction", progress.fraction},
+                             {"tables_done", progress.tables_done},
+                             {"tables_total", progress.tables_total},
+                             {"tasks_done", progress.tasks_done},
+                             {"tasks_total", progress.tasks_total},
+                             {"bytes", progress.copied.count},
+                             {"running", nlohmann::json::array()}};
+  for (const ProgressSnapshot::Running& running : progress.running) {
+    document["running"].push_back({{"name", running.name}, {"bytes", running.copied.count}});
+  }
+  return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+std::chrono::milliseconds interval(ProgressStyle style) {
+  using std::chrono::milliseconds;
+  if (style == ProgressStyle::kBar) return milliseconds(200);
+  return style == ProgressStyle::kJson ? milliseconds(1000) : milliseconds(10000);
+}
+
+}  // namespace
+
+std::string progress_bar(const ProgressSnapshot& progress, std::size_t width) {
+  constexpr std::size_t kBarWidth = 20;
+  const auto full = static_cast<std::size_t>(progress.fraction * static_cast<double>(kBarWidth));
+  std::string text;
+  if (progress.tasks_total > 0) {
+    text = fmt::format("[{}{}] {}  ", std::string(full, '#'), std::string(kBarWidth - full, ' '), numbers(progress));
+  }
+  text += current_work(progress);
+  if (text.size() >= width) text.resize(width > 1 ? width - 1 : 0);
+  // A cut inside a character of several bytes would spoil the line.
+  while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0x80U) != 0) text.pop_back();
+  return text;
+}
+
+ProgressDisplay::ProgressDisplay(Console& console, ProgressStyle style, std::function<ProgressSnapshot()> read)
+    : console_(console), style_(style), read_(std::move(read)) {
+  if (style_ == ProgressStyle::kNone) return;
+  thread_ = std::thread([this] {
+    while (wait_for({}, stop_.token(), interval(style_)) == WaitResult::kTimeout) show();
+  });
+}
+
+ProgressDisplay::~ProgressDisplay() {
+  stop_.cancel();
+  if (thread_.joinable()) thread_.join();
+  if (style_ == ProgressStyle::kBar) console_.set_status("");
+}
+
+void ProgressDisplay::show() {
+  const ProgressSnapshot progress = read_();
+  switch (style_) {
+    case ProgressStyle::kNone:
+      return;
+    case ProgressStyle::kBar:
+      console_.set_status(progress_bar(progress, Console::width()));
+      return;
+    case ProgressStyle::kLines:
+      Log(console_).info(fmt::format("{}  {}", numbers(progress), current_work(progress)));
+      return;
+    case ProgressStyle::kJson:
+      std::fputs(json_line(progress).c_str(), stderr);
+  }
+}
+
+}  // namespace pgsluice::tools

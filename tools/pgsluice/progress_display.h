@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "pgsluice/base/cancel.h"
+#include "pgsluice/console.h"
+#include "pgsluice/pipeline/progress.h"
+
+namespace pgsluice::tools {
+
+enum class ProgressStyle {
+  kNone,
+  kBar,    ///< one line, drawn over again
+  kLines,  ///< a log line now and then
+  kJson,   ///< a JSON document per line on standard error, each second
+};
+
+/// Shows how far a run is, from a thread of its own, until the object goes.
+class ProgressDisplay {
+ public:
+  ProgressDisplay(Console& console, ProgressStyle style, std::function<pipeline::ProgressSnapshot()> read);
+  ProgressDisplay(const ProgressDisplay&) = delete;
+  ProgressDisplay& operator=(const ProgressDisplay&) = delete;
+  ~ProgressDisplay();
+
+ private:
+  void show();
+
+  Console& console_;
+  const ProgressStyle style_;
+  const std::function<pipeline::ProgressSnapshot()> read_;
+  CancelSource stop_;
+  std::thread thread_;
+};
+
+/// "[#####     ]  52%  3/12 tables  1.2 GB  80 MB/s  0m40s left  public.orders", cut to a width.
+std::string progress_bar(const pipeline::ProgressSnapshot& progress, std::size_t width);
+
+}  // namespace pgsluice::tools

@@ -1,0 +1,160 @@
+#include "pgsluice/report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "pgsluice/base/duration.h"
+#include "pgsluice/text_table.h"
+
+namespace pgsluice::tools {
+
+namespace {
+
+using nlohmann::json;
+using Align = TextTable::Align;
+
+std::string list_text(std::string_view head, const std::vector<std::string>& lines) {
+  if (lines.empty()) return "";
+  std::string text = fmt::format("\n{}\n", head);
+  for (const std::string& line : lines) text += fmt::format("  {}\n", line);
+  return text;
+}
+
+// Names come from the servers in whatever encoding these have: what is not UTF-8 is replaced.
+std::string dump(const json& document) { return document.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
+
+std::map<pipeline::TaskKind, std::size_t> task_counts(const pipeline::Plan& plan) {
+  std::map<pipeline::TaskKind, std::size_t> counts;
+  for (const pipeline::Task& task : plan.graph.tasks()) {
+    if (task.kind != pipeline::TaskKind::kBarrier) ++counts[task.kind];
+  }
+  return counts;
+}
+
+std::int64_t milliseconds(std::chrono::nanoseconds duration) {
+  return std::chrono::round<std::chrono::milliseconds>(duration).count();
+}
+
+}  // namespace
+
+std::string plan_text(const pipeline::Plan& plan) {
+  TextTable tables({{"Table"},
+                    {"Size", Align::kRight},
+                    {"Rows, about", Align::kRight},
+                    {"Parts", Align::kRight},
+                    {"Format"},
+                    {"Method"},
+                    {"Why"}});
+  for (const pipeline::TablePlan& table : plan.tables) {
+    // -1: never analyzed.
+    const double rows = table.table->estimated_rows;
+    tables.add({table.table->display(), to_string(table.table->size()), rows < 0 ? "?" : fmt::format("{:.0f}", rows),
+                std::to_string(table.parts), table.format, table.method, table.reason});
+  }
+  TextTable steps({{"Step"}, {"Tasks", Align::kRight}});
+  for (const auto& [kind, count] : task_counts(plan)) {
+    steps.add({std::string(to_string(kind)), std::to_string(count)});
+  }
+  return tables.text() + "\n" + steps.text() + list_text("Left out:", plan.skipped) +
+         list_text("Warnings:", plan.warnings);
+}
+
+std::string plan_json(const pipeline::Plan& plan) {
+  json document = {{"database", plan.catalog.database.name},
+                   {"bytes", plan.catalog.database.size.count},
+                   {"tables", json::array()},
+                   {"tasks", json::object()},
+                   {"left_out", plan.skipped},
+                   {"warnings", plan.warnings}};
+  for (const pipeline::TablePlan& table : plan.tables) {
+    document["tables"].push_back({{"schema", table.table->schema},
+                                  {"name", table.table->name},
+                                  {"bytes", table.table->size().count},
+                                  {"estimated_rows", table.table->estimated_rows},
+                                  {"parts", table.parts},
+                                  {"format", table.format},
+                                  {"method", table.method},
+                                  {"reason", table.reason}});
+  }
+  for (const auto& [kind, count] : task_counts(plan)) document["tasks"][std::string(to_string(kind))] = count;
+  return dump(document);
+}
+
+std::string summary_text(const pipeline::CloneSummary& summary) {
+  TextTable tables({{"Table"},
+                    {"Rows", Align::kRight},
+                    {"Bytes", Align::kRight},
+                    {"Parts", Align::kRight},
+                    {"Format"},
+                    {"Time", Align::kRight}});
+  for (const pipeline::TableResult& table : summary.tables) {
+    tables.add({table.name, std::to_string(table.rows), to_string(table.bytes), std::to_string(table.parts),
+                table.format, format_duration(table.duration)});
+  }
+  TextTable steps({{"Step"},
+                   {"Tasks", Align::kRight},
+                   {"First to last", Align::kRight},
+                   {"All workers", Align::kRight}});
+  for (const pipeline::StepResult& step : summary.steps) {
+    steps.add({step.name, std::to_string(step.tasks), format_duration(step.wall), format_duration(step.total)});
+  }
+  std::vector<std::string> failed;
+  for (const pipeline::FailedObject& object : summary.failed) failed.push_back(object.error.describe());
+  std::vector<std::string> left_out;
+  for (const pipeline::LeftOutObject& object : summary.left_out) {
+    left_out.push_back(fmt::format("{}: needs {}", object.name, object.because_of));
+  }
+  std::string text;
+  if (!tables.empty()) text += tables.text() + "\n";
+  text += steps.text();
+  text += list_text("Not done as such:", summary.skipped);
+  text += list_text("Warnings:", summary.warnings);
+  text += list_text("FAILED:", failed);
+  text += list_text("LEFT OUT, since something they need failed:", left_out);
+  text += fmt::format("\nTotal: {} tables, {} rows, {}, {} large objects, {} sequences in {}\n", summary.tables.size(),
+                      summary.rows, to_string(summary.bytes), summary.large_objects, summary.sequences,
+                      format_duration(summary.duration));
+  return text;
+}
+
+std::string summary_json(const pipeline::CloneSummary& summary) {
+  json document = {{"complete", summary.complete()},
+                   {"rows", summary.rows},
+                   {"bytes", summary.bytes.count},
+                   {"large_objects", summary.large_objects},
+                   {"sequences", summary.sequences},
+                   {"duration_ms", milliseconds(summary.duration)},
+                   {"tables", json::array()},
+                   {"steps", json::array()},
+                   {"failed", json::array()},
+                   {"left_out", json::array()},
+                   {"skipped", summary.skipped},
+                   {"warnings", summary.warnings}};
+  for (const pipeline::TableResult& table : summary.tables) {
+    document["tables"].push_back({{"name", table.name},
+                                  {"rows", table.rows},
+                                  {"bytes", table.bytes.count},
+                                  {"parts", table.parts},
+                                  {"format", table.format},
+                                  {"duration_ms", milliseconds(table.duration)}});
+  }
+  for (const pipeline::StepResult& step : summary.steps) {
+    document["steps"].push_back({{"name", step.name},
+                                 {"tasks", step.tasks},
+                                 {"wall_ms", milliseconds(step.wall)},
+                                 {"total_ms", milliseconds(step.total)}});
+  }
+  for (const pipeline::FailedObject& object : summary.failed) {
+    document["failed"].push_back(
+        {{"name", object.name}, {"sqlstate", object.error.sqlstate()}, {"message", object.error.describe()}});
+  }
+  for (const pipeline::LeftOutObject& object : summary.left_out) {
+    document["left_out"].push_back({{"name", object.name}, {"because_of", object.because_of}});
+  }
+  return dump(document);
+}
+
+}  // namespace pgsluice::tools

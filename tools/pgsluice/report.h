@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "pgsluice/pipeline/plan.h"
+#include "pgsluice/pipeline/summary.h"
+
+namespace pgsluice::tools {
+
+/// What would be done, for a person and for a program.
+std::string plan_text(const pipeline::Plan& plan);
+std::string plan_json(const pipeline::Plan& plan);
+
+/// What was done.
+std::string summary_text(const pipeline::CloneSummary& summary);
+std::string summary_json(const pipeline::CloneSummary& summary);
+
+}  // namespace pgsluice::tools

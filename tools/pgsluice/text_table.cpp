@@ -1,0 +1,47 @@
+#include "pgsluice/text_table.h"
+
+#include <algorithm>
+
+namespace pgsluice::tools {
+
+namespace {
+
+// Characters as a terminal counts them, for text in UTF-8: continuation bytes take no place.
+std::size_t width_of(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+void append_cell(std::string& line, const std::string& cell, std::size_t width, TextTable::Align align) {
+  const std::string padding(width - width_of(cell), ' ');
+  line += align == TextTable::Align::kLeft ? cell + padding : padding + cell;
+}
+
+}  // namespace
+
+std::string TextTable::text() const {
+  std::vector<std::size_t> widths;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    std::size_t width = width_of(columns_[i].head);
+    for (const std::vector<std::string>& row : rows_) width = std::max(width, width_of(row[i]));
+    widths.push_back(width);
+  }
+  std::string result;
+  const auto add_line = [&](const auto& cell_of) {
+    std::string line;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      if (i > 0) line += " | ";
+      append_cell(line, cell_of(i), widths[i], columns_[i].align);
+    }
+    while (!line.empty() && line.back() == ' ') line.pop_back();
+    result += line + "\n";
+  };
+  add_line([&](std::size_t i) { return columns_[i].head; });
+  add_line([&](std::size_t i) { return std::string(widths[i], '-'); });
+  for (const std::vector<std::string>& row : rows_) {
+    add_line([&](std::size_t i) { return row[i]; });
+  }
+  return result;
+}
+
+}  // namespace pgsluice::tools
