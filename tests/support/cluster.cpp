@@ -1,0 +1,184 @@
+#include "support/cluster.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/pg/quote.h"
+
+namespace pgsluice::test {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+void run_or_throw(std::vector<std::string> command) {
+  const SubprocessResult result = run_command({.command = command, .environment = {}});
+  if (result.exit_code != 0) {
+    throw std::runtime_error(fmt::format("{} failed: {}{}", command.front(), result.output, result.errors));
+  }
+}
+
+int free_port() {
+  const FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    throw std::runtime_error("no free port");
+  }
+  return ntohs(address.sin_port);
+}
+
+std::unique_ptr<Cluster>& source_slot() {
+  static std::unique_ptr<Cluster> cluster;
+  return cluster;
+}
+
+std::unique_ptr<Cluster>& target_slot() {
+  static std::unique_ptr<Cluster> cluster;
+  return cluster;
+}
+
+Cluster& shared(std::unique_ptr<Cluster>& slot) {
+  if (slot == nullptr) slot = std::make_unique<Cluster>();
+  return *slot;
+}
+
+}  // namespace
+
+fs::path server_bindir() {
+  if (const char* given = std::getenv("PGSLUICE_TEST_BINDIR")) return given;
+  int newest = 0;
+  for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql")) {
+    newest = std::max(newest, std::atoi(entry.path().filename().c_str()));
+  }
+  return fs::path("/usr/lib/postgresql") / std::to_string(newest) / "bin";
+}
+
+std::vector<std::string> as_server_user(std::vector<std::string> command) {
+  if (::geteuid() != 0) return command;
+  // Without --pdeathsig the change of user would take away the signal that ends the server with the test.
+  std::vector<std::string> result = {"setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups",
+                                     "--pdeathsig=INT"};
+  result.insert(result.end(), command.begin(), command.end());
+  return result;
+}
+
+Cluster::Cluster(Options options) : port_(free_port()) {
+  std::string pattern = (fs::temp_directory_path() / "pgsluice-test.XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
+  folder_ = pattern;
+  if (::geteuid() == 0) run_or_throw({"chown", "postgres", folder_.string()});
+  const std::string data = (folder_ / "data").string();
+  std::vector<std::string> initdb = {(server_bindir() / "initdb").string(), "--pgdata=" + data, "--username=postgres",
+                                     "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"};
+  initdb.insert(initdb.end(), options.initdb_arguments.begin(), options.initdb_arguments.end());
+  run_or_throw(as_server_user(initdb));
+  {
+    std::ofstream conf(data + "/postgresql.conf", std::ios::app);
+    conf << "listen_addresses = '127.0.0.1'\nport = " << port_ << "\nunix_socket_directories = '" << folder_.string()
+         << "'\nfsync = off\nmax_connections = 60\nshared_buffers = 64MB\nmax_wal_size = 1GB\n"
+         << "autovacuum_naptime = 1d\nwal_level = logical\n";
+    for (const std::string& line : options.settings) conf << line << "\n";
+    std::ofstream hba(data + "/pg_hba.conf");
+    hba << "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+  }
+  start();
+}
+
+Cluster::~Cluster() {
+  try {
+    stop_fast();
+  } catch (const std::exception&) {
+    server_.reset();  // its destructor ends the process in any case
+  }
+  std::error_code ignored;  // the folder is in /tmp
+  fs::remove_all(folder_, ignored);
+}
+
+void Cluster::start() {
+  const std::string log = (folder_ / "server.log").string();
+  server_ = std::make_unique<Subprocess>(
+      SubprocessOptions{.command = as_server_user({"sh", "-c", "exec \"$@\" >>\"$0\" 2>&1", log,
+                                                   (server_bindir() / "postgres").string(), "-D",
+                                                   (folder_ / "data").string()}),
+                        .environment = {}});
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (true) {
+    try {
+      connect("postgres");
+      return;
+    } catch (const Error& error) {
+      if (std::chrono::steady_clock::now() > end) {
+        throw std::runtime_error(fmt::format("the server did not start: {}\n{}", error.describe(), read_file(log)));
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+}
+
+void Cluster::stop_fast() {
+  if (server_ == nullptr) return;
+  ::kill(server_->pid(), SIGINT);
+  server_->wait({});
+  server_.reset();
+}
+
+void Cluster::kill() {
+  ::kill(server_->pid(), SIGKILL);
+  server_->wait({});
+  server_.reset();
+}
+
+std::string Cluster::conninfo(std::string_view database, std::string_view user) const {
+  return fmt::format("host={} port={} user={} dbname='{}'", folder_.string(), port_, user, database);
+}
+
+std::string Cluster::tcp_conninfo(std::string_view database, std::string_view user) const {
+  return fmt::format("host=127.0.0.1 port={} user={} dbname='{}'", port_, user, database);
+}
+
+pg::Connection Cluster::connect(std::string_view database, Side side) const {
+  return pg::Connection::open(pg::ConnInfo::parse(conninfo(database), side), "test", Log(), CancelToken());
+}
+
+void Cluster::sql(std::string_view database, std::string_view text) const { connect(database).execute(text); }
+
+std::string Cluster::value(std::string_view database, std::string_view query) const {
+  pg::Connection connection = connect(database);
+  return connection.execute(query)[0].optional_text(0).value_or("(null)");
+}
+
+void Cluster::run_file(std::string_view database, const fs::path& file) const {
+  run_or_throw({(server_bindir() / "psql").string(), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1",
+                "--dbname=" + conninfo(database), "--output=/dev/null", "--file=" + file.string()});
+}
+
+void Cluster::create_database(std::string_view name, std::string_view options) const {
+  pg::Connection connection = connect("postgres");
+  connection.execute(fmt::format("DROP DATABASE IF EXISTS {} WITH (FORCE)", pg::quote_identifier(name)));
+  connection.execute(fmt::format("CREATE DATABASE {} {}", pg::quote_identifier(name), options));
+}
+
+Cluster& shared_source() { return shared(source_slot()); }
+Cluster& shared_target() { return shared(target_slot()); }
+
+void stop_shared_clusters() {
+  source_slot().reset();
+  target_slot().reset();
+}
+
+}  // namespace pgsluice::test

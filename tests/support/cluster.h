@@ -1,0 +1,72 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pgsluice/base/subprocess.h"
+#include "pgsluice/pg/connection.h"
+
+namespace pgsluice::test {
+
+/// Where PostgreSQL's server programs are: the newest of /usr/lib/postgresql, or $PGSLUICE_TEST_BINDIR.
+std::filesystem::path server_bindir();
+
+/// Runs a program as somebody who may run a PostgreSQL server: as user postgres where this process is root's.
+std::vector<std::string> as_server_user(std::vector<std::string> command);
+
+/// A PostgreSQL server of a test's own, in a new private folder; ended and removed with the object, and by the kernel
+/// when the test dies. Superuser postgres without a password over the socket; over TCP (127.0.0.1) passwords are asked.
+class Cluster {
+ public:
+  struct Options {
+    /// Lines for postgresql.conf.
+    std::vector<std::string> settings{};
+    std::vector<std::string> initdb_arguments{};
+  };
+
+  Cluster() : Cluster(Options{}) {}
+  explicit Cluster(Options options);
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+  ~Cluster();
+
+  int port() const { return port_; }
+  const std::filesystem::path& folder() const { return folder_; }
+
+  /// Keyword/value text over the socket.
+  std::string conninfo(std::string_view database, std::string_view user = "postgres") const;
+  /// Over TCP.
+  std::string tcp_conninfo(std::string_view database, std::string_view user) const;
+
+  pg::Connection connect(std::string_view database, Side side = Side::kSource) const;
+  /// Runs statements in a database.
+  void sql(std::string_view database, std::string_view text) const;
+  /// The first value of an answer.
+  std::string value(std::string_view database, std::string_view query) const;
+  /// Runs a file by psql; ends the test with what psql said when it fails.
+  void run_file(std::string_view database, const std::filesystem::path& file) const;
+
+  /// Drops it first if it is there.
+  void create_database(std::string_view name, std::string_view options = "TEMPLATE template0") const;
+
+  void start();
+  void stop_fast();
+  /// SIGKILL to the postmaster.
+  void kill();
+
+ private:
+  std::filesystem::path folder_;
+  int port_ = 0;
+  std::unique_ptr<Subprocess> server_;
+};
+
+/// A source and a target that all tests of a program share; started with the first use.
+Cluster& shared_source();
+Cluster& shared_target();
+/// Ends them; called by the test program at its end.
+void stop_shared_clusters();
+
+}  // namespace pgsluice::test
