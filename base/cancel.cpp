@@ -1,5 +1,6 @@
 #include "pgsluice/base/cancel.h"
 
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -10,9 +11,9 @@
 
 namespace pgsluice {
 
-bool CancelToken::cancelled() const { return state_ != nullptr && state_->cancelled.load(std::memory_order_relaxed); }
+bool CancelToken::cancelled() const { return state_ != nullptr && state_->is_cancelled(); }
 
-int CancelToken::fd() const { return state_ == nullptr ? -1 : state_->event.get(); }
+int CancelToken::fd() const { return state_ == nullptr ? -1 : state_->fd(); }
 
 void CancelToken::throw_if_cancelled() const {
   if (cancelled()) throw Error(ErrorKind::kCancelled, "cancelled");
@@ -21,6 +22,19 @@ void CancelToken::throw_if_cancelled() const {
 CancelSource::CancelSource() : state_(std::make_shared<CancelToken::State>()) {
   state_->event = FileDescriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!state_->event.valid()) throw system_error("cannot make an event descriptor", errno);
+}
+
+CancelSource::CancelSource(const CancelToken& parent) : CancelSource() {
+  if (parent.state_ == nullptr) return;
+  state_->parent = parent.state_;
+  state_->either = FileDescriptor(::epoll_create1(EPOLL_CLOEXEC));
+  for (const int fd : {state_->event.get(), parent.fd()}) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    if (::epoll_ctl(state_->either.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+      throw system_error("cannot make an event descriptor", errno);
+    }
+  }
 }
 
 void CancelSource::cancel() noexcept {

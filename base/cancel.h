@@ -26,6 +26,14 @@ class CancelToken {
   struct State {
     std::atomic<bool> cancelled{false};
     FileDescriptor event;
+    /// Of a source that follows another one: that one, and a descriptor that is readable with either event.
+    std::shared_ptr<const State> parent;
+    FileDescriptor either;
+
+    bool is_cancelled() const {
+      return cancelled.load(std::memory_order_relaxed) || (parent != nullptr && parent->is_cancelled());
+    }
+    int fd() const { return either.valid() ? either.get() : event.get(); }
   };
   explicit CancelToken(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
@@ -36,9 +44,11 @@ class CancelToken {
 class CancelSource {
  public:
   CancelSource();
+  /// One that is also cancelled when `parent` is, but can be cancelled alone.
+  explicit CancelSource(const CancelToken& parent);
 
   void cancel() noexcept;
-  bool cancelled() const { return state_->cancelled.load(std::memory_order_relaxed); }
+  bool cancelled() const { return state_->is_cancelled(); }
   CancelToken token() const { return CancelToken(state_); }
 
  private:

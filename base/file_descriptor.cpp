@@ -49,7 +49,8 @@ TemporaryFolder::~TemporaryFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-FileLock::FileLock(const std::filesystem::path& path) : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+FileLock::FileLock(const std::filesystem::path& path)
+    : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
   if (!file_.valid()) {
     throw Error(ErrorKind::kState, system_error(fmt::format("cannot write {}", path.string()), errno).what())
         .hint("choose another folder with --dir");

@@ -10,6 +10,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/transaction.h"
+#include "pgsluice/schema/inventory.h"
 
 namespace pgsluice::copy {
 
@@ -41,12 +42,12 @@ struct Piece {
 // planner remembers results by the descriptor's number, which is the same for each object.
 std::vector<LargeObject> list_objects(pg::Connection& source) {
   std::vector<LargeObject> objects;
-  for (const pg::Row row : source.execute(
-           "SELECT o.oid, (SELECT pg_catalog.lo_lseek64(f.fd, 0, 2) + pg_catalog.lo_close(f.fd)"
-           "                 FROM (SELECT pg_catalog.lo_open(o.oid, 262144) AS fd OFFSET 0) f),"
-           " pg_catalog.pg_get_userbyid(o.lomowner), coalesce(o.lomacl::text, ''),"
-           " pg_catalog.obj_description(o.oid, 'pg_largeobject')"
-           " FROM pg_catalog.pg_largeobject_metadata o ORDER BY o.lomowner, o.oid")) {
+  for (const pg::Row row :
+       source.execute("SELECT o.oid, (SELECT pg_catalog.lo_lseek64(f.fd, 0, 2) + pg_catalog.lo_close(f.fd)"
+                      "                 FROM (SELECT pg_catalog.lo_open(o.oid, 262144) AS fd OFFSET 0) f),"
+                      " pg_catalog.pg_get_userbyid(o.lomowner), coalesce(o.lomacl::text, ''),"
+                      " pg_catalog.obj_description(o.oid, 'pg_largeobject')"
+                      " FROM pg_catalog.pg_largeobject_metadata o ORDER BY o.lomowner, o.oid")) {
     objects.push_back({.oid = row.oid(0),
                        .size = row.integer(1),
                        .owner = std::string(row.text(2)),
@@ -58,12 +59,14 @@ std::vector<LargeObject> list_objects(pg::Connection& source) {
 
 std::string copy_out(const std::vector<Piece>& pieces) {
   std::vector<std::string> rows;
-  for (const Piece& piece : pieces) rows.push_back(fmt::format("({},{}::bigint,{}::bigint)", piece.oid, piece.from, piece.to));
+  for (const Piece& piece : pieces)
+    rows.push_back(fmt::format("({},{}::bigint,{}::bigint)", piece.oid, piece.from, piece.to));
   return fmt::format(
       "COPY (SELECT p.oid::pg_catalog.oid, g.at,"
       " pg_catalog.lo_get(p.oid::pg_catalog.oid, g.at, least({0}, p.upto - g.at)::integer)"
       " FROM (VALUES {1}) AS p(oid, start, upto),"
-      " LATERAL pg_catalog.generate_series(p.start, greatest(p.upto - 1, p.start), {0}) AS g(at)) TO STDOUT (FORMAT binary)",
+      " LATERAL pg_catalog.generate_series(p.start, greatest(p.upto - 1, p.start), {0}) AS g(at)) TO STDOUT (FORMAT "
+      "binary)",
       kChunk, fmt::join(rows, ","));
 }
 
@@ -87,8 +90,7 @@ class Copier {
     pg::Transaction transaction(target_);
     target_.execute(kMakeTable);
     if (!role.empty()) {
-      target_.execute(
-          fmt::format("GRANT SELECT ON pg_temp.pgsluice_large_objects TO {}", pg::quote_identifier(role)));
+      target_.execute(fmt::format("GRANT SELECT ON pg_temp.pgsluice_large_objects TO {}", pg::quote_identifier(role)));
     }
     std::vector<Piece> pieces;
     std::int64_t collected = 0;
@@ -161,10 +163,10 @@ void copy_comments(pg::Connection& target, const std::vector<LargeObject>& objec
 // One object stands for all of the same ACL and owner.
 std::string grants(pg::Connection& source, const LargeObject& object, const std::string& objects) {
   std::string sql = fmt::format("REVOKE ALL ON LARGE OBJECT {} FROM {};", objects, pg::quote_identifier(object.owner));
-  for (const pg::Row row : source.execute(fmt::format(
-           "SELECT a.grantee = 0, pg_catalog.pg_get_userbyid(a.grantee), a.privilege_type, a.is_grantable"
-           " FROM pg_catalog.pg_largeobject_metadata o, pg_catalog.aclexplode(o.lomacl) a WHERE o.oid = {}",
-           object.oid))) {
+  for (const pg::Row row : source.execute(
+           fmt::format("SELECT a.grantee = 0, pg_catalog.pg_get_userbyid(a.grantee), a.privilege_type, a.is_grantable"
+                       " FROM pg_catalog.pg_largeobject_metadata o, pg_catalog.aclexplode(o.lomacl) a WHERE o.oid = {}",
+                       object.oid))) {
     sql += fmt::format("GRANT {} ON LARGE OBJECT {} TO {}{};", row.text(2), objects,
                        row.boolean(0) ? "PUBLIC" : pg::quote_identifier(row.text(1)),
                        row.boolean(3) ? " WITH GRANT OPTION" : "");
@@ -177,7 +179,9 @@ void copy_acls(pg::Connection& source, pg::Connection& target, const std::vector
   for (const LargeObject& object : objects) {
     if (!object.acl.empty()) granted.push_back(&object);
   }
-  const auto alike = [](const LargeObject* a, const LargeObject* b) { return a->owner == b->owner && a->acl == b->acl; };
+  const auto alike = [](const LargeObject* a, const LargeObject* b) {
+    return a->owner == b->owner && a->acl == b->acl;
+  };
   std::stable_sort(granted.begin(), granted.end(), [](const LargeObject* a, const LargeObject* b) {
     return std::tie(a->owner, a->acl) < std::tie(b->owner, b->acl);
   });
@@ -194,9 +198,9 @@ void copy_acls(pg::Connection& source, pg::Connection& target, const std::vector
 
 // Whether this user can make objects in the name of another role.
 bool may_act_for(pg::Connection& target, const std::string& role) {
-  const std::array<std::string, 1> parameters = {role};
+  const std::array<std::string, 2> parameters = {role, schema::role_membership(target.server_version())};
   const pg::Result result = target.execute(
-      "SELECT coalesce(pg_catalog.bool_or(pg_catalog.pg_has_role(oid, 'MEMBER')), false) FROM pg_catalog.pg_roles"
+      "SELECT coalesce(pg_catalog.bool_or(pg_catalog.pg_has_role(oid, $2)), false) FROM pg_catalog.pg_roles"
       " WHERE rolname = $1",
       parameters);
   return result[0].boolean(0);
@@ -256,9 +260,9 @@ std::vector<std::string> find_large_object_conflicts(pg::Connection& source, pg:
   std::vector<std::string> conflicts;
   if (present.empty()) return conflicts;
   const std::array<std::string, 2> parameters = {fmt::format("{{{}}}", fmt::join(present, ",")), std::to_string(limit)};
-  for (const pg::Row row : source.execute(
-           "SELECT oid FROM pg_catalog.pg_largeobject_metadata WHERE oid = ANY ($1::oid[]) ORDER BY 1 LIMIT $2::integer",
-           parameters)) {
+  for (const pg::Row row : source.execute("SELECT oid FROM pg_catalog.pg_largeobject_metadata WHERE oid = ANY "
+                                          "($1::oid[]) ORDER BY 1 LIMIT $2::integer",
+                                          parameters)) {
     conflicts.push_back(fmt::format("large object {}", row.text(0)));
   }
   return conflicts;

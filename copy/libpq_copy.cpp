@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
+#include "pgsluice/base/duration.h"
 #include "pgsluice/base/error.h"
 
 namespace pgsluice::copy {
@@ -20,24 +22,39 @@ std::int64_t take_row_count(pg::Connection& connection) {
   return rows;
 }
 
-// Takes the answers of a COPY that was given up. The session may be lost by now; nobody waits for these errors.
-void drain(pg::Connection& connection) {
-  try {
-    while (connection.alive()) {
-      try {
-        const std::optional<pg::Result> result = connection.take_result();
-        if (!result) return;
-        const ExecStatusType status = PQresultStatus(result->native());
-        if (status == PGRES_COPY_OUT) {
-          char* row = nullptr;
-          while (PQgetCopyData(connection.handle(), &row, 0) > 0) PQfreemem(row);
-        }
-      } catch (const Error& error) {
-        if (error.poisons_connection()) throw;
-      }
+constexpr std::chrono::seconds kDrainLimit{10};
+
+// Takes what is left of a COPY that was given up; false when the session could not be brought back to idle in time.
+bool drain(PGconn* connection, const CancelToken& cancel) {
+  const auto end = SteadyClock::now() + kDrainLimit;
+  bool copying = true;
+  while (PQstatus(connection) == CONNECTION_OK) {
+    if (copying) {
+      char* row = nullptr;
+      const int size = PQgetCopyData(connection, &row, 1);
+      PQfreemem(row);
+      copying = size >= 0;
+      if (size != 0) continue;
+    } else if (PQisBusy(connection) == 0) {
+      const pg::Result result(PQgetResult(connection));
+      if (result.native() == nullptr) return true;
+      copying = PQresultStatus(result.native()) == PGRES_COPY_OUT;
+      continue;
     }
-  } catch (const Error& error) {
-    connection.log().debug(fmt::format("while ending a COPY: {}", error.describe()));
+    const bool pending = PQflush(connection) == 1;
+    std::array<WaitFor, 1> set{WaitFor{.fd = PQsocket(connection), .want_read = true, .want_write = pending}};
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - SteadyClock::now());
+    if (wait_for(set, cancel, std::max(left, std::chrono::milliseconds(0))) != WaitResult::kReady) return false;
+    if (set[0].readable && PQconsumeInput(connection) == 0) return false;
+  }
+  return false;
+}
+
+// A session that does not come back to idle, or is not needed any more, is closed: the server ends its COPY then.
+void drain_or_close(pg::Connection& connection) {
+  if (connection.cancel_token().cancelled() || !drain(connection.handle(), connection.cancel_token())) {
+    connection.log().debug(fmt::format("{}: closed in the middle of a COPY", to_string(connection.side())));
+    connection.close();
   }
 }
 
@@ -51,7 +68,7 @@ CopyReader::CopyReader(pg::Connection& connection, std::string_view copy_out)
 CopyReader::~CopyReader() {
   if (!open_ || !connection_.alive()) return;
   connection_.cancel_statement();
-  drain(connection_);
+  drain_or_close(connection_);
 }
 
 CopyReader::Status CopyReader::next() {
@@ -82,8 +99,12 @@ CopyWriter::CopyWriter(pg::Connection& connection, std::string_view copy_in) : c
 
 CopyWriter::~CopyWriter() {
   if (!open_ || !connection_.alive()) return;
-  if (PQputCopyEnd(connection_.handle(), "the copy was given up") < 0) return;
-  drain(connection_);
+  // Without its end the COPY fails when the connection is closed.
+  if (PQputCopyEnd(connection_.handle(), "the copy was given up") == 1) {
+    drain_or_close(connection_);
+  } else {
+    connection_.close();
+  }
 }
 
 void CopyWriter::write(std::string_view data) {

@@ -23,9 +23,9 @@ std::string build_statement(const schema::Index& index) { return index.definitio
 std::string constraint_statement(const schema::Index& index, const schema::Relation& table) {
   const std::string name = pg::quote_identifier(index.constraint_name);
   // PostgreSQL keeps the names of a constraint and of its index alike.
-  std::string sql = fmt::format("ALTER TABLE ONLY {} ADD CONSTRAINT {} {} USING INDEX {}", table.quoted(), name,
-                                index.constraint_type == 'p' ? "PRIMARY KEY" : "UNIQUE",
-                                pg::quote_identifier(index.name));
+  std::string sql =
+      fmt::format("ALTER TABLE ONLY {} ADD CONSTRAINT {} {} USING INDEX {}", table.quoted(), name,
+                  index.constraint_type == 'p' ? "PRIMARY KEY" : "UNIQUE", pg::quote_identifier(index.name));
   if (index.deferrable) sql += " DEFERRABLE";
   if (index.deferred) sql += " INITIALLY DEFERRED";
   sql += ";\n";

@@ -51,6 +51,7 @@ bool conflicts(LockMode a, LockMode b) {
 EntryRelations::EntryRelations(const schema::Archive& archive, const schema::Catalog& catalog) {
   for (const schema::Index& index : catalog.indexes) {
     table_of_index_[index.oid] = index.table;
+    if (index.clustered || index.replica_identity) indexes_that_alter_.insert(index.oid);
     if (index.constraint != 0) tables_of_constraint_[index.constraint] = {index.table};
   }
   for (const schema::ForeignKey& key : catalog.foreign_keys) tables_of_constraint_[key.oid] = {key.child, key.parent};
@@ -106,7 +107,10 @@ std::vector<Oid> EntryRelations::tree(Oid relation) const {
 }
 
 std::vector<LockClaim> EntryRelations::claims(const TocEntry& entry) const {
-  const KindRule rule = rule_for(entry.kind);
+  KindRule rule = rule_for(entry.kind);
+  // Its entry holds an ALTER TABLE beside the CREATE INDEX: the lock that is taken first is the one held to the end.
+  if (entry.kind == "INDEX" && indexes_that_alter_.contains(entry.catalog_id.oid))
+    rule.mode = LockMode::kAccessExclusive;
   std::set<Oid> relations;
   for (const Oid relation : of(entry)) {
     if (!rule.whole_tree) relations.insert(relation);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -41,6 +42,7 @@ class EntryRelations {
   std::vector<schema::Oid> own_relations(const schema::TocEntry& entry) const;
 
   std::map<schema::Oid, schema::Oid> table_of_index_;
+  std::set<schema::Oid> indexes_that_alter_;
   std::map<schema::Oid, std::vector<schema::Oid>> tables_of_constraint_;
   std::map<schema::Oid, std::vector<schema::Oid>> children_;
   std::map<int, std::vector<schema::Oid>> relations_;

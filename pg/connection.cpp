@@ -63,9 +63,7 @@ constexpr std::array<Trouble, 4> kTroubles = {{
 }  // namespace
 
 Connection::Connection(ConnInfo conninfo, const Log& log, const CancelToken& cancel)
-    : conninfo_(std::move(conninfo)),
-      state_(new State{conninfo_.side(), log, cancel}),
-      native_(nullptr, &PQfinish) {}
+    : conninfo_(std::move(conninfo)), state_(new State{conninfo_.side(), log, cancel}), native_(nullptr, &PQfinish) {}
 
 Connection Connection::open(const ConnInfo& conninfo, std::string_view purpose, const Log& log,
                             const CancelToken& cancel) {
@@ -164,7 +162,9 @@ Error Connection::server_error(const PGresult* result) const {
   if (!detail.empty()) message += fmt::format(" ({})", detail);
   // A backend that was ended says so and then closes the socket: that is a lost connection with a reason.
   const std::string sqlstate = field(PG_DIAG_SQLSTATE);
-  const bool ended = sqlstate.rfind("57P", 0) == 0 || sqlstate.rfind("08", 0) == 0;
+  const std::string severity = field(PG_DIAG_SEVERITY_NONLOCALIZED);
+  const bool ended =
+      severity == "FATAL" || severity == "PANIC" || sqlstate.rfind("57P", 0) == 0 || sqlstate.rfind("08", 0) == 0;
   Error error(ended ? ErrorKind::kConnection : ErrorKind::kServer, message);
   error.on(side()).sqlstate(sqlstate).hint(one_line(field(PG_DIAG_MESSAGE_HINT)));
   return error;
@@ -250,8 +250,17 @@ Result Connection::last_result() {
 }
 
 Result Connection::execute(std::string_view sql) {
-  state_->cancel.throw_if_cancelled();
   if (state_->log.wants(LogLevel::kSql)) state_->log.sql(fmt::format("{}: {}", to_string(side()), sql));
+  return run(sql);
+}
+
+Result Connection::execute_unlogged(std::string_view sql, std::string_view description) {
+  if (state_->log.wants(LogLevel::kSql)) state_->log.sql(fmt::format("{}: ({})", to_string(side()), description));
+  return run(sql);
+}
+
+Result Connection::run(std::string_view sql) {
+  state_->cancel.throw_if_cancelled();
   if (PQsendQuery(handle(), std::string(sql).c_str()) == 0) throw connection_error();
   return last_result();
 }

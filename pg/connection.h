@@ -34,6 +34,9 @@ class Connection {
   /// Throws Error(kServer) with the SQLSTATE, or Error(kConnection).
   Result execute(std::string_view sql);
 
+  /// The same for a statement that may hold a secret: `description` is logged in its place.
+  Result execute_unlogged(std::string_view sql, std::string_view description);
+
   /// Runs one statement with text parameters.
   Result execute(std::string_view sql, std::span<const std::string> parameters);
 
@@ -44,6 +47,9 @@ class Connection {
   /// The next answer of the running statement, waited for; nothing when there is none left and the session is idle.
   /// Throws like execute() for an error answer, with the following answers taken first.
   std::optional<Result> take_result();
+
+  /// Gives the session up: nothing more can be done on it. The server ends what runs there when it notices.
+  void close() { native_.reset(); }
 
   /// Asks the server to stop what runs here. The statement then ends with SQLSTATE 57014, if it has not ended well.
   void cancel_statement();
@@ -87,6 +93,7 @@ class Connection {
   Connection(ConnInfo conninfo, const Log& log, const CancelToken& cancel);
 
   void connect(std::string_view purpose);
+  Result run(std::string_view sql);
   void flush();
   Result last_result();
   [[noreturn]] void abandon();

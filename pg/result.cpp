@@ -24,8 +24,7 @@ std::string_view Row::text(int column) const {
   if (is_null(column)) {
     throw Error(ErrorKind::kInternal, fmt::format("column {} is null", PQfname(result_.get(), column)));
   }
-  return {PQgetvalue(result_.get(), row_, column),
-          static_cast<std::size_t>(PQgetlength(result_.get(), row_, column))};
+  return {PQgetvalue(result_.get(), row_, column), static_cast<std::size_t>(PQgetlength(result_.get(), row_, column))};
 }
 
 std::optional<std::string> Row::optional_text(int column) const {

@@ -23,27 +23,27 @@ struct Setting {
 
 // Alike on both sides, or text that one server writes means something else to the other.
 constexpr Setting kBoth[] = {
-    {"DateStyle", "ISO, YMD", Needed::kAlways},          // 2024-03-04 became 2024-04-03 without it
-    {"IntervalStyle", "postgres", Needed::kAlways},      // signs of sql_standard intervals
-    {"extra_float_digits", "3", Needed::kAlways},        // all digits of a float, also before 12
-    {"bytea_output", "hex", Needed::kAlways},            // escape is slower and larger
-    {"TimeZone", "UTC", Needed::kAlways},                // timestamptz in text
-    {"lc_monetary", "C", Needed::kAlways},               // money in text: symbol and decimal point
-    {"search_path", "", Needed::kAlways},                // names of types and functions are written out in full
-    {"row_security", "off", Needed::kAlways},            // an error instead of a part of the rows
-    {"array_nulls", "on", Needed::kAlways},              // {NULL} is a null, not the text "NULL"
-    {"xmloption", "content", Needed::kAlways},           // fragments are values too
-    {"transform_null_equals", "off", Needed::kAlways},   // "x = NULL" in a definition stays what it is
-    {"default_tablespace", "", Needed::kAlways},         // set for each object
-    {"statement_timeout", "0", Needed::kAlways},         // a COPY takes as long as it takes
+    {"DateStyle", "ISO, YMD", Needed::kAlways},         // 2024-03-04 became 2024-04-03 without it
+    {"IntervalStyle", "postgres", Needed::kAlways},     // signs of sql_standard intervals
+    {"extra_float_digits", "3", Needed::kAlways},       // all digits of a float, also before 12
+    {"bytea_output", "hex", Needed::kAlways},           // escape is slower and larger
+    {"TimeZone", "UTC", Needed::kAlways},               // timestamptz in text
+    {"lc_monetary", "C", Needed::kAlways},              // money in text: symbol and decimal point
+    {"search_path", "", Needed::kAlways},               // names of types and functions are written out in full
+    {"row_security", "off", Needed::kAlways},           // an error instead of a part of the rows
+    {"array_nulls", "on", Needed::kAlways},             // {NULL} is a null, not the text "NULL"
+    {"xmloption", "content", Needed::kAlways},          // fragments are values too
+    {"transform_null_equals", "off", Needed::kAlways},  // "x = NULL" in a definition stays what it is
+    {"default_tablespace", "", Needed::kAlways},        // set for each object
+    {"statement_timeout", "0", Needed::kAlways},        // a COPY takes as long as it takes
     {"lock_timeout", "0", Needed::kAlways},
     {"idle_in_transaction_session_timeout", "0", Needed::kWhereKnown},  // 9.6
     {"idle_session_timeout", "0", Needed::kWhereKnown},                 // 14
     {"transaction_timeout", "0", Needed::kWhereKnown},                  // 17
-    {"tcp_keepalives_idle", "10", Needed::kWhereKnown},  // the server, too, finds out that we are gone
+    {"tcp_keepalives_idle", "10", Needed::kWhereKnown},                 // the server, too, finds out that we are gone
     {"tcp_keepalives_interval", "10", Needed::kWhereKnown},
     {"tcp_keepalives_count", "60", Needed::kWhereKnown},
-    {"tcp_user_timeout", "600000", Needed::kWhereKnown},               // 12
+    {"tcp_user_timeout", "600000", Needed::kWhereKnown},                 // 12
     {"client_connection_check_interval", "10000", Needed::kWhereKnown},  // 14
 };
 

@@ -17,9 +17,8 @@ SnapshotIdentity read_identity(Connection& connection, std::string name) {
       " 'EXECUTE'), false)");
   const std::string_view control =
       may[0].boolean(0) ? "(SELECT system_identifier::text FROM pg_catalog.pg_control_system())" : "''::text";
-  const Result row = connection.execute(
-      fmt::format("SELECT pg_catalog.txid_current_snapshot()::text, {}, pg_catalog.pg_postmaster_start_time()::text",
-                  control));
+  const Result row = connection.execute(fmt::format(
+      "SELECT pg_catalog.txid_current_snapshot()::text, {}, pg_catalog.pg_postmaster_start_time()::text", control));
   return {.name = std::move(name),
           .text = std::string(row[0].text(0)),
           .system_identifier = std::string(row[0].text(1)),
@@ -38,8 +37,9 @@ void import_snapshot(Connection& connection, const SnapshotIdentity& snapshot) {
   connection.execute(kBegin);
   connection.execute(fmt::format("SET TRANSACTION SNAPSHOT {}", quote_literal(snapshot.name)));
   if (read_identity(connection, snapshot.name) != snapshot) {
-    throw Error(ErrorKind::kState, fmt::format("the snapshot {} on the server is not the one of this run",
-                                               snapshot.name))
+    connection.execute("ROLLBACK");
+    throw Error(ErrorKind::kState,
+                fmt::format("the snapshot {} on the server is not the one of this run", snapshot.name))
         .on(connection.side())
         .hint("the server was restarted, or the connection led to another server; run again");
   }

@@ -23,7 +23,8 @@ void make_work_folder(const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder, error);
   if (!error) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
   if (error) {
-    throw Error(ErrorKind::kState, fmt::format("cannot make the work directory {}: {}", folder.string(), error.message()))
+    throw Error(ErrorKind::kState,
+                fmt::format("cannot make the work directory {}: {}", folder.string(), error.message()))
         .hint("choose another one with --dir");
   }
 }
@@ -61,9 +62,8 @@ CloneSummary Clone::run() {
   check_jobs("--index-jobs", self.options.index_jobs);
   make_work_folder(self.options.work_folder);
   const FileLock lock(self.options.work_folder / "lock");
-  return run_plan(
-      run_preflight(self.options, self.options.work_folder, self.progress, self.log, self.cancel.token()),
-      self.options, self.progress, self.target_changed, self.log, self.cancel);
+  return run_plan(run_preflight(self.options, self.options.work_folder, self.progress, self.log, self.cancel.token()),
+                  self.options, self.progress, self.target_changed, self.log, self.cancel);
 }
 
 ProgressSnapshot Clone::progress() const { return implementation_->progress.snapshot(); }

@@ -21,7 +21,7 @@ struct CloneOptions {
   std::string source;
   std::string target;
 
-  /// Holds the archive of the definitions while the clone runs. Made when it is missing, mode 0700.
+  /// Holds the archive of the definitions while it is read. Made when it is missing, mode 0700.
   std::filesystem::path work_folder;
 
   /// How many tables are copied at a time. Each job holds one connection to each server; the source sees at most

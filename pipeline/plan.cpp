@@ -121,6 +121,11 @@ class GraphBuilder {
         if (found != task_of_relation_.end()) graph().require(task, found->second);
       }
       data_of_relation_[table.table->oid] = task;
+      rows_of_relation_[table.table->oid].push_back(task);
+      // Rows that go in through the root may land in any partition below it.
+      if (table.into != table.table) {
+        for (const Oid member : relations_.tree(table.into->oid)) rows_of_relation_[member].push_back(task);
+      }
       graph().after(data_done_, task);
     }
     order_extension_tables();
@@ -132,15 +137,13 @@ class GraphBuilder {
       graph().after(task, pre_data_done_);
       graph().after(data_done_, task);
     }
-    const TaskId release = graph().add(
-        {.kind = TaskKind::kReleaseSnapshot, .lane = Lane::kMain, .name = "release of the snapshot"});
+    const TaskId release =
+        graph().add({.kind = TaskKind::kReleaseSnapshot, .lane = Lane::kMain, .name = "release of the snapshot"});
     graph().after(release, data_done_);
     if (plan_.catalog.sequences.empty()) return;
     // No snapshot holds sequences still: they are read when all rows are.
-    const TaskId sequences = graph().add({.kind = TaskKind::kSequences,
-                                          .lane = Lane::kCopy,
-                                          .name = "sequence values",
-                                          .cost = kStatementCost});
+    const TaskId sequences = graph().add(
+        {.kind = TaskKind::kSequences, .lane = Lane::kCopy, .name = "sequence values", .cost = kStatementCost});
     graph().after(sequences, data_done_);
     graph().after(release, sequences);
     sequences_ = sequences;
@@ -227,8 +230,7 @@ class GraphBuilder {
   void require_data(TaskId task, const TocEntry& entry) {
     for (const Oid relation : relations_.of(entry)) {
       for (const Oid member : relations_.tree(relation)) {
-        const auto found = data_of_relation_.find(member);
-        if (found != data_of_relation_.end()) graph().require(task, found->second);
+        for (const TaskId rows : rows_of_relation_[member]) graph().require(task, rows);
       }
     }
   }
@@ -240,25 +242,39 @@ class GraphBuilder {
       const Relation* parent = plan_.catalog.relation(link.parent);
       if (parent != nullptr && parent->kind == RelationKind::kPartitionedTable) partitions.insert(link.child);
     }
+    std::set<Oid> analyzed_by_parent;
+    for (const Relation& relation : plan_.catalog.relations) {
+      if (relation.kind != RelationKind::kPartitionedTable || partitions.contains(relation.oid)) continue;
+      if (has_foreign_partition(relation)) continue;
+      for (const Oid member : relations_.tree(relation.oid)) analyzed_by_parent.insert(member);
+    }
     for (const Relation& relation : plan_.catalog.relations) {
       const auto data = data_of_relation_.find(relation.oid);
       const bool copied = data != data_of_relation_.end();
-      const bool topmost_parent = relation.kind == RelationKind::kPartitionedTable && !partitions.contains(relation.oid);
+      const bool topmost_parent =
+          relation.kind == RelationKind::kPartitionedTable && !partitions.contains(relation.oid);
       if (!copied && !topmost_parent) continue;
+      if (topmost_parent && has_foreign_partition(relation)) {
+        plan_.skipped.push_back(fmt::format(
+            "statistics of {} as a whole: they would be gathered from the servers of its foreign partitions too",
+            relation.display()));
+        continue;
+      }
       // The topmost partitioned table's ANALYZE does all its partitions too.
-      const bool by_parent = copied && partitions.contains(relation.oid);
-      const TaskId task = graph().add(
-          {.kind = TaskKind::kStatistics,
-           .lane = Lane::kBuild,
-           .name = "statistics of " + relation.display(),
-           .cost = kStatementCost + static_cast<double>(relation.heap_size.count) / 8,
-           .claims = statistics_claims(relation, topmost_parent),
-           .relation = &relation,
-           .sql = fmt::format("{} {}", topmost_parent ? "ANALYZE" : by_parent ? "VACUUM" : "VACUUM (ANALYZE)",
-                              relation.quoted())});
+      const bool by_parent = copied && analyzed_by_parent.contains(relation.oid);
+      const TaskId task = graph().add({.kind = TaskKind::kStatistics,
+                                       .lane = Lane::kBuild,
+                                       .name = "statistics of " + relation.display(),
+                                       .cost = kStatementCost + static_cast<double>(relation.heap_size.count) / 8,
+                                       .claims = statistics_claims(relation, topmost_parent),
+                                       .relation = &relation,
+                                       .sql = fmt::format("{} {}",
+                                                          topmost_parent ? "ANALYZE"
+                                                          : by_parent    ? "VACUUM"
+                                                                         : "VACUUM (ANALYZE)",
+                                                          relation.quoted())});
       for (const Oid member : relations_.tree(relation.oid)) {
-        const auto rows = data_of_relation_.find(member);
-        if (rows != data_of_relation_.end()) graph().after(task, rows->second);
+        for (const TaskId rows : rows_of_relation_[member]) graph().after(task, rows);
         for (const TaskId built : tasks_on_relation_[member]) {
           if (graph()[built].entry->kind != "FK CONSTRAINT" && precedes_statistics(graph()[built])) {
             graph().after(task, built);
@@ -269,6 +285,14 @@ class GraphBuilder {
       statistics_of_relation_[relation.oid] = task;
       graph().after(main_done_, task);
     }
+  }
+
+  bool has_foreign_partition(const Relation& relation) const {
+    const std::vector<Oid> members = relations_.tree(relation.oid);
+    return std::any_of(members.begin(), members.end(), [&](Oid member) {
+      const Relation* found = plan_.catalog.relation(member);
+      return found != nullptr && found->kind == RelationKind::kForeignTable;
+    });
   }
 
   static bool precedes_statistics(const Task& task) {
@@ -350,6 +374,7 @@ class GraphBuilder {
       task_of_entry_[entry->dump_id] = task;
       graph().after(triggers_done, task);
     }
+    std::vector<TaskId> properties_done;
     for (const schema::DatabaseProperty& property : plan_.properties) {
       const TaskId task = graph().add({.kind = TaskKind::kDatabaseProperty,
                                        .lane = Lane::kMain,
@@ -357,7 +382,12 @@ class GraphBuilder {
                                        .cost = kStatementCost,
                                        .sql = property.statement});
       graph().after(task, triggers_done);
+      properties_done.push_back(task);
     }
+    const TaskId durable =
+        graph().add({.kind = TaskKind::kDurability, .lane = Lane::kMain, .name = "flush of the target's log"});
+    graph().after(durable, triggers_done);
+    for (const TaskId task : properties_done) graph().after(durable, task);
   }
 
   const Relation* view_of(const TocEntry& entry) const {
@@ -376,6 +406,8 @@ class GraphBuilder {
   std::map<int, TaskId> task_of_entry_;
   std::map<Oid, TaskId> task_of_relation_;
   std::map<Oid, TaskId> data_of_relation_;
+  /// All tasks that bring rows into a relation.
+  std::map<Oid, std::vector<TaskId>> rows_of_relation_;
   std::map<Oid, std::vector<TaskId>> tasks_on_relation_;
   std::map<Oid, TaskId> statistics_of_relation_;
   std::optional<TaskId> sequences_;

@@ -49,8 +49,8 @@ struct PlanInput {
   std::vector<schema::DatabaseProperty> properties;
   std::string target_database;
   /// Owners to whom this user may not give objects on the target.
-  std::vector<std::string> owners_out_of_reach{};
-  std::vector<std::string> warnings{};
+  std::vector<std::string> owners_out_of_reach;
+  std::vector<std::string> warnings;
 };
 
 /// The tables that are copied: those with rows of their own, extensions' configuration included.

@@ -36,12 +36,20 @@ struct Definitions {
 
 Definitions read_definitions(pg::Connection& source, const schema::DumpRequest& request, const Log& log,
                              const CancelToken& cancel) {
-  std::future<std::vector<std::string>> dump =
-      std::async(std::launch::async, [&] { return schema::run_pg_dump(request, log, cancel); });
+  CancelSource dump_cancel(cancel);
+  std::future<std::vector<std::string>> dump = std::async(
+      std::launch::async, [&, token = dump_cancel.token()] { return schema::run_pg_dump(request, log, token); });
   Definitions result;
-  result.catalog = schema::read_catalog(source);
+  try {
+    result.catalog = schema::read_catalog(source);
+  } catch (...) {
+    dump_cancel.cancel();  // or the future would wait for a pg_dump that nobody needs
+    throw;
+  }
   result.warnings = dump.get();
   result.archive = schema::read_archive(request.archive);
+  // It may hold passwords of subscriptions and user mappings, and all of it is in memory now.
+  std::filesystem::remove(request.archive);
   return result;
 }
 

@@ -21,7 +21,8 @@ constexpr std::size_t kNamesShown = 5;
 // "a, b, c and 12 more"
 std::string list_of(const std::vector<std::string>& names) {
   const std::size_t shown = std::min(names.size(), kNamesShown);
-  std::string text = fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+  std::string text =
+      fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
   if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
   return text;
 }
@@ -35,9 +36,10 @@ std::string identity(pg::Connection& connection) {
       "SELECT coalesce(pg_catalog.has_function_privilege(pg_catalog.to_regprocedure('pg_catalog.pg_control_system()'),"
       " 'EXECUTE'), false)");
   if (!may[0].boolean(0)) return "";
-  return std::string(connection.execute(
-      "SELECT c.system_identifier || ' ' || d.oid FROM pg_catalog.pg_control_system() c, pg_catalog.pg_database d"
-      " WHERE d.datname = pg_catalog.current_database()")[0]
+  return std::string(connection
+                         .execute("SELECT c.system_identifier || ' ' || d.oid FROM pg_catalog.pg_control_system() c, "
+                                  "pg_catalog.pg_database d"
+                                  " WHERE d.datname = pg_catalog.current_database()")[0]
                          .text(0));
 }
 
@@ -51,8 +53,9 @@ void check_lock_table(pg::Connection& source, std::size_t tables) {
   // The holder and pg_dump lock every table; half of the table is left to others.
   const std::int64_t needed = static_cast<std::int64_t>(tables) * 2;
   if (needed <= each * transactions / 2) return;
-  throw Error(ErrorKind::kConfig, fmt::format("{} tables have to be locked, and the server's lock table has room for {}",
-                                              tables, each * transactions))
+  throw Error(ErrorKind::kConfig,
+              fmt::format("{} tables have to be locked, and the server's lock table has room for {}", tables,
+                          each * transactions))
       .on(Side::kSource)
       .hint(fmt::format("set max_locks_per_transaction to {} or more and restart the server",
                         needed * 2 / transactions + 1));
@@ -75,8 +78,12 @@ void check_conflicts(pg::Connection& source, pg::Connection& target, const PlanI
 
 void check_roles(const PlanInput& input, const CloneOptions& options) {
   if (!options.restore.owners && !options.restore.acls) return;
+  std::set<std::string> needed(input.catalog.roles.begin(), input.catalog.roles.end());
+  for (const schema::TocEntry& entry : input.archive.entries) {
+    if (options.restore.owners && !schema::owner_sql(entry).empty()) needed.insert(entry.owner);
+  }
   std::vector<std::string> missing;
-  for (const std::string& role : input.catalog.roles) {
+  for (const std::string& role : needed) {
     if (!input.inventory.roles.contains(role)) missing.push_back(pg::display_name("", role));
   }
   if (missing.empty()) return;
@@ -124,7 +131,10 @@ void check_right_to_create(pg::Connection& target, const PlanInput& input) {
     if (entry.kind == "SCHEMA" && !input.inventory.schemas.contains(entry.tag)) makes_in_database = true;
     if (entry.kind == "EXTENSION" && !input.inventory.extensions.contains(entry.tag)) makes_in_database = true;
     const std::string schema = entry.schema.value_or("");
-    if (entry.kind != "EXTENSION" && input.inventory.schemas.contains(schema)) used.insert(schema);
+    // Its own statement, not one about an object of another schema.
+    const bool makes = entry.kind != "EXTENSION" && entry.kind != "ACL" && entry.kind != "COMMENT" &&
+                       entry.kind != "SECURITY LABEL" && entry.kind != "DEFAULT ACL" && schema != "pg_catalog";
+    if (makes && input.inventory.schemas.contains(schema)) used.insert(schema);
   }
   if (makes_in_database && !may_create) {
     throw refused(Side::kTarget, "42501",
@@ -171,9 +181,9 @@ void check_source(pg::Connection& source, const schema::Catalog& catalog) {
     if (table->row_security_applies) hidden.push_back(table->display());
   }
   if (!unreadable.empty()) {
-    throw refused(Side::kSource, "42501",
-                  fmt::format("{} may not read: {}", source.user(), list_of(unreadable)),
-                  "grant USAGE on their schemas and SELECT on them (pg_read_all_data from 14), or connect as their owner");
+    throw refused(
+        Side::kSource, "42501", fmt::format("{} may not read: {}", source.user(), list_of(unreadable)),
+        "grant USAGE on their schemas and SELECT on them (pg_read_all_data from 14), or connect as their owner");
   }
   if (!hidden.empty()) {
     throw refused(Side::kSource, "42501",
@@ -209,8 +219,9 @@ std::vector<std::string> owners_out_of_reach(pg::Connection& target, const schem
     if (!schema::owner_sql(entry).empty()) owners.insert(entry.owner);
   }
   std::vector<std::string> result;
-  for (const pg::Row row : target.execute(
-           "SELECT rolname FROM pg_catalog.pg_roles WHERE NOT pg_catalog.pg_has_role(oid, 'MEMBER') ORDER BY 1")) {
+  for (const pg::Row row :
+       target.execute("SELECT rolname FROM pg_catalog.pg_roles WHERE NOT pg_catalog.pg_has_role(oid, $1) ORDER BY 1",
+                      std::array<std::string, 1>{schema::role_membership(target.server_version())})) {
     const std::string role(row.text(0));
     if (owners.contains(role)) result.push_back(role);
   }

@@ -36,6 +36,7 @@ std::vector<std::unique_ptr<Worker>> make_workers(RunContext& context, Preflight
   };
   add(Lane::kCopy, options.table_jobs);
   if (workers.size() > 1) workers[1]->adopt_source(std::move(preflight.source));
+  preflight.source.close();
   add(Lane::kBuild, options.index_jobs);
   return workers;
 }
@@ -76,15 +77,18 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
   std::vector<std::unique_ptr<Worker>> workers = make_workers(context, preflight, options);
   {
     std::vector<std::jthread> threads;
-    for (const std::unique_ptr<Worker>& worker : workers) threads.emplace_back([&worker] { worker->run(); });
-    std::array<WaitFor, 1> ended{WaitFor{.fd = scheduler.ended_fd(), .want_read = true}};
-    const bool cancelled = wait_for(ended, cancel.token(), std::nullopt) == WaitResult::kCancelled;
-    if (cancelled) scheduler.stop(std::nullopt);
+    try {
+      for (const std::unique_ptr<Worker>& worker : workers) threads.emplace_back([&worker] { worker->run(); });
+      std::array<WaitFor, 1> ended{WaitFor{.fd = scheduler.ended_fd(), .want_read = true}};
+      if (wait_for(ended, cancel.token(), std::nullopt) == WaitResult::kCancelled) scheduler.stop(std::nullopt);
+    } catch (const std::exception& error) {
+      scheduler.stop(Error(ErrorKind::kSystem, fmt::format("cannot start the workers: {}", error.what())));
+    }
     if (scheduler.fatal()) cancel.cancel();
   }
-  workers.clear();
   if (const std::optional<Error> fatal = scheduler.fatal()) throw *fatal;
-  cancel.token().throw_if_cancelled();
+  // A cancellation that comes after the last task changes nothing.
+  if (!scheduler.finished()) cancel.token().throw_if_cancelled();
   progress.enter_phase("done");
   CloneSummary summary = progress.summary();
   add_outcome(scheduler, plan->graph, summary);

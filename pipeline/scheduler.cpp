@@ -135,6 +135,11 @@ void Scheduler::signal_end() {
   [[maybe_unused]] const ssize_t written = ::write(ended_.get(), &one, sizeof one);
 }
 
+bool Scheduler::finished() const {
+  const std::lock_guard lock(mutex_);
+  return left_ == 0;
+}
+
 std::vector<TaskFailure> Scheduler::failures() const {
   const std::lock_guard lock(mutex_);
   return failures_;

@@ -48,6 +48,8 @@ class Scheduler {
   /// Readable once every task has ended or stop() was called.
   int ended_fd() const { return ended_.get(); }
 
+  /// Whether every task has ended.
+  bool finished() const;
   /// To be read when the workers are gone.
   std::vector<TaskFailure> failures() const;
   std::vector<TaskLeftOut> left_out() const;

@@ -37,6 +37,8 @@ std::string_view to_string(TaskKind kind) {
       return "event triggers";
     case TaskKind::kDatabaseProperty:
       return "database properties";
+    case TaskKind::kDurability:
+      return "flush";
   }
   return "";
 }

@@ -26,6 +26,7 @@ enum class TaskKind {
   kMaterializedView,
   kEventTrigger,
   kDatabaseProperty,
+  kDurability,  ///< waits until the target has everything on disk
 };
 
 /// "table data", for people.
@@ -40,13 +41,13 @@ struct Task {
   std::string name;  ///< for messages: "index public.orders_pkey"
   /// Roughly the bytes that have to be moved or sorted: what weighs most is begun first.
   double cost = 0;
-  std::vector<index::LockClaim> claims{};
+  std::vector<index::LockClaim> claims;
 
   const schema::TocEntry* entry = nullptr;
   const schema::Relation* relation = nullptr;
   const schema::Index* index = nullptr;
   /// The text to run in place of the entry's own definition.
-  std::string sql{};
+  std::string sql;
 };
 
 /// Tasks and what they wait for. Built once, then read by the scheduler.

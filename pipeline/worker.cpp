@@ -6,6 +6,7 @@
 
 #include "pgsluice/copy/large_objects.h"
 #include "pgsluice/copy/table_copy.h"
+#include "pgsluice/pg/transaction.h"
 #include "pgsluice/pipeline/preflight.h"
 #include "pgsluice/schema/ddl_restore.h"
 #include "pgsluice/schema/sequences.h"
@@ -34,7 +35,7 @@ void Worker::run() noexcept {
         }
         context_.scheduler.succeeded(*id);
       } catch (const Error& error) {
-        if (error.poisons_connection()) throw;
+        if (ends_the_run(error)) throw;
         context_.log.error(error.describe());
         context_.scheduler.failed(*id, error);
       }
@@ -44,26 +45,40 @@ void Worker::run() noexcept {
   } catch (const std::exception& error) {
     context_.scheduler.stop(Error(ErrorKind::kInternal, error.what()));
   }
+  // Not with the object: the source's snapshot is held as long as one session sees it.
+  source_.reset();
+  target_.reset();
+  holder_.reset();
 }
 
-std::string Worker::purpose() const {
-  return fmt::format("{} {}", lane_ == Lane::kCopy ? "copy" : "build", number_);
+bool Worker::ends_the_run(const Error& error) const {
+  // Without a session every task of this worker would fail. A recovery conflict of a standby source (40001) ends the
+  // snapshot for good: imported again, it would show a part of the rows.
+  const bool recovery_conflict = error.side() == Side::kSource && error.sqlstate() == "40001";
+  return error.poisons_connection() || session_failed_ || recovery_conflict;
 }
+
+std::string Worker::purpose() const { return fmt::format("{} {}", lane_ == Lane::kCopy ? "copy" : "build", number_); }
 
 pg::Connection& Worker::source() {
-  if (!source_) {
+  session_failed_ = true;
+  if (!source_ || !source_->alive()) {
     source_ = open_session(context_.source, purpose(), context_.encoding, context_.log, context_.cancel);
   }
   // A statement that failed has ended the transaction and with it the snapshot.
   if (PQtransactionStatus(source_->handle()) == PQTRANS_INERROR) source_->execute("ROLLBACK");
   if (source_->idle()) pg::import_snapshot(*source_, context_.snapshot);
+  session_failed_ = false;
   return *source_;
 }
 
 pg::Connection& Worker::target() {
-  if (!target_) {
+  session_failed_ = true;
+  if (!target_ || !target_->alive()) {
+    ready_to_restore_ = false;
     target_ = open_session(context_.target, purpose(), context_.encoding, context_.log, context_.cancel);
   }
+  session_failed_ = false;
   context_.target_changed.store(true, std::memory_order_relaxed);
   return *target_;
 }
@@ -97,6 +112,8 @@ void Worker::execute(const Task& task, Progress::Running& running) {
       return gather_statistics(task);
     case TaskKind::kMaterializedView:
       return refresh(task);
+    case TaskKind::kDurability:
+      return make_durable();
     case TaskKind::kDatabaseProperty:
       try {
         target().execute(task.sql);
@@ -115,8 +132,8 @@ void Worker::restore(const Task& task) {
 
 void Worker::copy_table(const Task& task, Progress::Running& running) {
   const TablePlan& table = plan_of(context_.plan, *task.relation);
-  const std::int64_t rows = copy::copy_table(
-      source(), target(), context_.relay, {.table = *table.table, .into = *table.into, .bytes = running.bytes()});
+  const std::int64_t rows = copy::copy_table(source(), target(), context_.relay,
+                                             {.table = *table.table, .into = *table.into, .bytes = running.bytes()});
   context_.progress.add_table({.name = table.table->display(),
                                .rows = rows,
                                .bytes = {running.bytes().load(std::memory_order_relaxed)},
@@ -126,8 +143,8 @@ void Worker::copy_table(const Task& task, Progress::Running& running) {
 }
 
 void Worker::copy_large_objects(Progress::Running& running) {
-  const copy::LargeObjectsOutcome outcome = copy::copy_large_objects(source(), target(), context_.relay,
-                                                                     context_.plan.restore, running.bytes());
+  const copy::LargeObjectsOutcome outcome =
+      copy::copy_large_objects(source(), target(), context_.relay, context_.plan.restore, running.bytes());
   context_.progress.set_large_objects(outcome.objects);
   for (const std::string& skipped : outcome.skipped) context_.progress.add_skipped(skipped);
 }
@@ -158,8 +175,20 @@ void Worker::refresh(const Task& task) {
 }
 
 void Worker::release_snapshot() {
+  // That it can still answer shows that its locks have protected the tables until now.
+  if (holder_) holder_->execute("COMMIT");
   holder_.reset();
   context_.log.info("all rows are read: the snapshot is released");
+}
+
+void Worker::make_durable() {
+  // Commits are asynchronous during the run. The log is flushed in its order, so one synchronous commit that has
+  // written something brings all before it to disk.
+  pg::Transaction transaction(target());
+  target().execute(
+      "SET LOCAL synchronous_commit = on; SELECT pg_catalog.pg_logical_emit_message(true, 'pgsluice', 'end of the "
+      "copy')");
+  transaction.commit();
 }
 
 }  // namespace pgsluice::pipeline

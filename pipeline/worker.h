@@ -52,6 +52,8 @@ class Worker {
   void gather_statistics(const Task& task);
   void refresh(const Task& task);
   void release_snapshot();
+  void make_durable();
+  bool ends_the_run(const Error& error) const;
 
   pg::Connection& source();
   pg::Connection& target();
@@ -65,6 +67,8 @@ class Worker {
   std::optional<pg::Connection> target_;
   std::optional<pg::Connection> holder_;
   bool ready_to_restore_ = false;
+  /// A session could not be opened or brought into the snapshot.
+  bool session_failed_ = false;
 };
 
 }  // namespace pgsluice::pipeline

@@ -13,7 +13,7 @@ namespace pgsluice::schema {
 
 namespace {
 
-constexpr int kHasIdentity = 100000;         // and pg_sequence, relispartition
+constexpr int kHasIdentity = 100000;  // and pg_sequence, relispartition
 constexpr int kHasConstraintParent = 110000;
 constexpr int kHasTableAccessMethods = 120000;  // and generated columns
 constexpr int kHasPeriods = 180000;
@@ -49,8 +49,8 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence = 'u', coalesce(
        coalesce((SELECT pg_catalog.array_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
                   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped {generated}), '{{}}'::name[]),
        c.relfilenode,
-       CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) ELSE 0 END,
-       CASE WHEN c.reltoastrelid <> 0 THEN pg_catalog.pg_relation_size(c.reltoastrelid) ELSE 0 END,
+       coalesce(CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) END, 0),
+       coalesce(CASE WHEN c.reltoastrelid <> 0 THEN pg_catalog.pg_relation_size(c.reltoastrelid) END, 0),
        c.reltuples, x.condition, coalesce(h.root, 0),
        pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE'),
        pg_catalog.row_security_active(c.oid)
@@ -74,7 +74,7 @@ std::string indexes_sql(int version) {
   return fmt::format(R"(
 SELECT i.indexrelid, i.indrelid, n.nspname, c.relname, pg_catalog.pg_get_indexdef(i.indexrelid),
        (i.indisvalid OR t.relkind = 'p') AND i.indisready,
-       CASE WHEN c.relkind = 'i' THEN pg_catalog.pg_relation_size(c.oid) ELSE 0 END,
+       coalesce(CASE WHEN c.relkind = 'i' THEN pg_catalog.pg_relation_size(c.oid) END, 0),
        coalesce(k.oid, 0), coalesce(k.conname, ''), coalesce(k.contype::text, ''),
        coalesce(k.condeferrable, false), coalesce(k.condeferred, false), {periods},
        t.relkind = 'p', i.indisclustered, i.indisreplident,
@@ -121,9 +121,10 @@ SELECT c.oid, n.nspname, c.relname
 
 constexpr std::string_view kExtensionsSql = "SELECT extname FROM pg_catalog.pg_extension ORDER BY extname";
 
-// Predefined roles are on every server that knows them; the ones below 16384 are made by initdb.
+// Predefined roles are on every server that knows them; the ones below 16384 are made by initdb, and of those only the
+// superuser owns anything: no dependency is recorded for it, but the archive's entries name it.
 constexpr std::string_view kRolesSql = R"(
-SELECT DISTINCT r.rolname
+SELECT r.rolname
   FROM pg_catalog.pg_shdepend d
        JOIN pg_catalog.pg_database b ON b.datname = pg_catalog.current_database()
        JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid
@@ -131,6 +132,11 @@ SELECT DISTINCT r.rolname
    AND (d.dbid = b.oid OR (d.dbid = 0 AND d.classid = 'pg_catalog.pg_database'::pg_catalog.regclass
                            AND d.objid = b.oid))
    AND r.oid >= 16384
+UNION
+SELECT r.rolname
+  FROM pg_catalog.pg_db_role_setting s
+       JOIN pg_catalog.pg_database b ON b.oid = s.setdatabase AND b.datname = pg_catalog.current_database()
+       JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
  ORDER BY 1)";
 
 constexpr std::string_view kLargeObjectsSql = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata";
@@ -142,7 +148,16 @@ RelationKind relation_kind(std::string_view relkind) {
   return RelationKind::kTable;
 }
 
+// Privileges and index definitions are of now, not of the snapshot: null for what was dropped meanwhile.
+void refuse_dropped(const pg::Row& row, int column, std::string_view schema, std::string_view name) {
+  if (!row.is_null(column)) return;
+  throw Error(ErrorKind::kState, fmt::format("{} was dropped while the copy began", pg::display_name(schema, name)))
+      .on(Side::kSource)
+      .hint("stop what changes the source's tables, then run again");
+}
+
 Relation read_relation(const pg::Row& row) {
+  refuse_dropped(row, 13, row.text(1), row.text(2));
   return {.oid = row.oid(0),
           .schema = std::string(row.text(1)),
           .name = std::string(row.text(2)),
@@ -161,6 +176,7 @@ Relation read_relation(const pg::Row& row) {
 }
 
 Index read_index(const pg::Row& row) {
+  refuse_dropped(row, 4, row.text(2), row.text(3));
   const std::string_view type = row.text(9);
   return {.oid = row.oid(0),
           .table = row.oid(1),
@@ -243,19 +259,22 @@ void lock_tables(pg::Connection& holder, const std::vector<const Relation*>& tab
     for (std::size_t i = begin; i < end; ++i) names.push_back("ONLY " + tables[i]->quoted());
     holder.execute(fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", fmt::join(names, ", ")));
   }
-  // pg_class is read as of the snapshot; pg_relation_filenode() tells what is there now.
+  // pg_class is read as of the snapshot; the functions tell what is there now, the locks being by name.
   std::vector<Oid> oids;
   for (const Relation* table : tables) oids.push_back(table->oid);
   const std::array<std::string, 1> parameters = {fmt::format("{{{}}}", fmt::join(oids, ","))};
   const pg::Result changed = holder.execute(
       "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
       " WHERE c.oid = ANY ($1::oid[]) AND c.relfilenode <> 0"
-      " AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid) ORDER BY 1, 2",
+      " AND (c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid)"
+      " OR c.oid IS DISTINCT FROM pg_catalog.to_regclass(pg_catalog.format('%I.%I', n.nspname, c.relname))::oid)"
+      " ORDER BY 1, 2",
       parameters);
   if (changed.empty()) return;
   std::vector<std::string> names;
   for (const pg::Row row : changed) names.push_back(pg::display_name(row.text(0), row.text(1)));
-  throw Error(ErrorKind::kState, fmt::format("truncated or rewritten while the copy began: {}", fmt::join(names, ", ")))
+  throw Error(ErrorKind::kState,
+              fmt::format("truncated, rewritten or renamed while the copy began: {}", fmt::join(names, ", ")))
       .on(Side::kSource)
       .hint("stop what changes the source's tables, then run again");
 }

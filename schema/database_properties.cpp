@@ -16,7 +16,7 @@ using pg::quote_literal;
 
 // Settings whose value is a list of names that are quoted already (GUC_LIST_QUOTE): each is a literal of its own.
 constexpr std::array<std::string_view, 7> kQuotedLists = {
-    "local_preload_libraries", "search_path",     "session_preload_libraries", "shared_preload_libraries",
+    "local_preload_libraries", "search_path",           "session_preload_libraries", "shared_preload_libraries",
     "temp_tablespaces",        "createrole_self_grant", "unix_socket_directories"};
 
 std::vector<std::string> split_quoted_list(std::string_view value) {
@@ -72,10 +72,10 @@ void add_general(pg::Connection& source, const std::string& database, const Rest
     properties.push_back(
         {"comment on the database", fmt::format("COMMENT ON DATABASE {} IS {}", database, quote_literal(*comment))});
   }
-  for (const pg::Row label : source.execute(
-           "SELECT l.provider, l.label FROM pg_catalog.pg_shseclabel l"
-           " JOIN pg_catalog.pg_database d ON d.oid = l.objoid AND d.datname = pg_catalog.current_database()"
-           " WHERE l.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass ORDER BY 1")) {
+  for (const pg::Row label :
+       source.execute("SELECT l.provider, l.label FROM pg_catalog.pg_shseclabel l"
+                      " JOIN pg_catalog.pg_database d ON d.oid = l.objoid AND d.datname = pg_catalog.current_database()"
+                      " WHERE l.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass ORDER BY 1")) {
     properties.push_back({fmt::format("security label {} of the database", label.text(0)),
                           fmt::format("SECURITY LABEL FOR {} ON DATABASE {} IS {}", quote_identifier(label.text(0)),
                                       database, quote_literal(label.text(1)))});
@@ -112,17 +112,20 @@ void add_settings(pg::Connection& source, const std::string& database, std::vect
 
 // Everything is taken from PUBLIC and the owner first, then granted in the source's order: the ACL comes out the same.
 void add_acl(pg::Connection& source, const std::string& database, std::vector<DatabaseProperty>& properties) {
+  const pg::Row owner = source.execute(
+      "SELECT datacl IS NULL, pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database"
+      " WHERE datname = pg_catalog.current_database()")[0];
+  if (owner.boolean(0)) return;
   const pg::Result grants = source.execute(
       "SELECT a.grantee = 0, pg_catalog.pg_get_userbyid(a.grantee), a.privilege_type, a.is_grantable,"
-      " pg_catalog.pg_get_userbyid(d.datdba), a.grantor = d.datdba, pg_catalog.pg_get_userbyid(a.grantor)"
+      " a.grantor = d.datdba, pg_catalog.pg_get_userbyid(a.grantor)"
       " FROM pg_catalog.pg_database d, pg_catalog.aclexplode(d.datacl) a"
       " WHERE d.datname = pg_catalog.current_database()");
-  if (grants.empty()) return;
   std::string sql = fmt::format("REVOKE ALL ON DATABASE {0} FROM PUBLIC; REVOKE ALL ON DATABASE {0} FROM {1}", database,
-                                quote_identifier(grants[0].text(4)));
+                                quote_identifier(owner.text(1)));
   for (const pg::Row row : grants) {
-    const bool by_owner = row.boolean(5);
-    if (!by_owner) sql += fmt::format("; SET LOCAL ROLE {}", quote_identifier(row.text(6)));
+    const bool by_owner = row.boolean(4);
+    if (!by_owner) sql += fmt::format("; SET LOCAL ROLE {}", quote_identifier(row.text(5)));
     sql += fmt::format("; GRANT {} ON DATABASE {} TO {}{}", row.text(2), database,
                        row.boolean(0) ? "PUBLIC" : quote_identifier(row.text(1)),
                        row.boolean(3) ? " WITH GRANT OPTION" : "");

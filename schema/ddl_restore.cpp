@@ -46,7 +46,11 @@ void restore_entry(pg::Connection& target, const Archive& archive, const TocEntr
   const std::string sql = entry_sql(archive, entry, options, definition);
   for (int attempt = 1;; ++attempt) {
     try {
-      target.execute(sql);
+      if (may_hold_secret(entry.kind)) {
+        target.execute_unlogged(sql, entry.describe());
+      } else {
+        target.execute(sql);
+      }
       return;
     } catch (Error& error) {
       if (error.poisons_connection()) throw;

@@ -16,8 +16,8 @@ void begin_restore(pg::Connection& target, const Archive& archive);
 /// owner. A deadlock or a concurrent change of the same catalog row (40P01, "tuple concurrently updated") is tried
 /// again a few times: other workers change other objects of the same table.
 /// Throws Error(kServer) with the object, the SQLSTATE and the statement, unless that may hold a secret.
-void restore_entry(pg::Connection& target, const Archive& archive, const TocEntry& entry,
-                   const RestoreOptions& options, std::string_view definition);
+void restore_entry(pg::Connection& target, const Archive& archive, const TocEntry& entry, const RestoreOptions& options,
+                   std::string_view definition);
 void restore_entry(pg::Connection& target, const Archive& archive, const TocEntry& entry,
                    const RestoreOptions& options);
 

@@ -19,11 +19,26 @@ bool is_one_of(std::string_view kind, const std::array<std::string_view, N>& kin
 }
 
 // Objects whose name is schema and tag.
-constexpr std::array<std::string_view, 20> kNamedByTag = {
-    "COLLATION", "CONVERSION",         "DATABASE",      "DOMAIN",        "EVENT TRIGGER",
-    "FOREIGN DATA WRAPPER",            "FOREIGN TABLE", "MATERIALIZED VIEW", "PROCEDURAL LANGUAGE", "PUBLICATION",
-    "SCHEMA",    "SEQUENCE",           "SERVER",        "STATISTICS",    "SUBSCRIPTION",
-    "TABLE",     "TEXT SEARCH CONFIGURATION", "TEXT SEARCH DICTIONARY", "TYPE", "VIEW"};
+constexpr std::array<std::string_view, 20> kNamedByTag = {"COLLATION",
+                                                          "CONVERSION",
+                                                          "DATABASE",
+                                                          "DOMAIN",
+                                                          "EVENT TRIGGER",
+                                                          "FOREIGN DATA WRAPPER",
+                                                          "FOREIGN TABLE",
+                                                          "MATERIALIZED VIEW",
+                                                          "PROCEDURAL LANGUAGE",
+                                                          "PUBLICATION",
+                                                          "SCHEMA",
+                                                          "SEQUENCE",
+                                                          "SERVER",
+                                                          "STATISTICS",
+                                                          "SUBSCRIPTION",
+                                                          "TABLE",
+                                                          "TEXT SEARCH CONFIGURATION",
+                                                          "TEXT SEARCH DICTIONARY",
+                                                          "TYPE",
+                                                          "VIEW"};
 
 // Objects whose name needs argument types or an access method: the drop statement has it.
 constexpr std::array<std::string_view, 6> kNamedByDropStatement = {"AGGREGATE",      "FUNCTION",        "OPERATOR",

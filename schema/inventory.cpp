@@ -47,6 +47,8 @@ std::string object_key(const pg::Row& row) {
 
 }  // namespace
 
+std::string role_membership(int server_version) { return server_version >= 160000 ? "SET" : "MEMBER"; }
+
 TargetInventory read_inventory(pg::Connection& target) {
   return {.schemas = names(target, "SELECT nspname FROM pg_catalog.pg_namespace"),
           .extensions = names(target, "SELECT extname FROM pg_catalog.pg_extension"),

@@ -20,6 +20,9 @@ struct TargetInventory {
   std::set<std::string, std::less<>> tablespaces;
 };
 
+/// The privilege for pg_has_role() that SET ROLE and OWNER TO ask for: from 16 on, being a member is not enough.
+std::string role_membership(int server_version);
+
 TargetInventory read_inventory(pg::Connection& target);
 
 /// Relations, types and functions that the archive would make and that are on the target already, outside

@@ -36,7 +36,8 @@ std::vector<fs::path> usual_folders() {
   for (const auto& entry : fs::directory_iterator("/usr", ignored)) {
     const std::string name = entry.path().filename().string();
     constexpr std::string_view kPrefix = "pgsql-";
-    if (name.rfind(kPrefix, 0) == 0) found.emplace_back(std::strtod(&name[kPrefix.size()], nullptr), entry.path() / "bin");
+    if (name.rfind(kPrefix, 0) == 0)
+      found.emplace_back(std::strtod(&name[kPrefix.size()], nullptr), entry.path() / "bin");
   }
   std::sort(found.rbegin(), found.rend());
   std::vector<fs::path> result;
@@ -68,7 +69,7 @@ std::vector<fs::path> candidates(const std::optional<fs::path>& bindir) {
 // "pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
 std::optional<ClientProgram> identify(const fs::path& path, const CancelToken& cancel) {
   if (::access(path.c_str(), X_OK) != 0 || !fs::is_regular_file(path)) return std::nullopt;
-  const SubprocessResult result = run_command({.command = {path.string(), "--version"}, .environment = {}}, cancel);
+  const SubprocessResult result = run_command({.command = {path.string(), "--version"}}, cancel);
   constexpr std::string_view kBefore = "(PostgreSQL) ";
   const std::size_t at = result.output.find(kBefore);
   if (result.exit_code != 0 || at == std::string::npos) return std::nullopt;
@@ -110,7 +111,8 @@ ClientProgram find_pg_dump(const std::optional<fs::path>& bindir, int source_ver
   }
   const std::string wanted = version_text(source_version);
   const std::string hint = fmt::format(
-      "install PostgreSQL's client programs of version {} or later (Debian: postgresql-client-{}), or name their folder "
+      "install PostgreSQL's client programs of version {} or later (Debian: postgresql-client-{}), or name their "
+      "folder "
       "with --pg-bindir",
       wanted, wanted);
   if (older) {
@@ -125,12 +127,12 @@ ClientProgram find_pg_dump(const std::optional<fs::path>& bindir, int source_ver
 
 std::vector<std::string> run_pg_dump(const DumpRequest& request, const Log& log, const CancelToken& cancel) {
   pg::ConnInfo::ForProgram connection = request.source.with("application_name", "pgsluice: pg_dump").for_program();
-  const SubprocessResult result = run_command(
-      {.command = {request.program.path.string(), "--format=custom", "-B", "--section=pre-data",
-                   "--section=post-data", "--no-password", "--snapshot=" + request.snapshot,
-                   "--file=" + request.archive.string(), "--dbname=" + connection.conninfo},
-       .environment = std::move(connection.environment)},
-      cancel);
+  const SubprocessResult result =
+      run_command({.command = {request.program.path.string(), "--format=custom", "-B", "--section=pre-data",
+                               "--section=post-data", "--no-password", "--snapshot=" + request.snapshot,
+                               "--file=" + request.archive.string(), "--dbname=" + connection.conninfo},
+                   .environment = std::move(connection.environment)},
+                  cancel);
 
   std::vector<std::string> warnings;
   std::string failure;
@@ -146,8 +148,7 @@ std::vector<std::string> run_pg_dump(const DumpRequest& request, const Log& log,
     }
   }
   if (result.exit_code != 0) {
-    throw Error(ErrorKind::kServer,
-                fmt::format("pg_dump failed with exit code {}: {}", result.exit_code, failure))
+    throw Error(ErrorKind::kServer, fmt::format("pg_dump failed with exit code {}: {}", result.exit_code, failure))
         .on(Side::kSource)
         .step("reading the definitions");
   }

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 namespace {
 
 void run_or_throw(std::vector<std::string> command) {
-  const SubprocessResult result = run_command({.command = command, .environment = {}});
+  const SubprocessResult result = run_command({.command = command});
   if (result.exit_code != 0) {
     throw std::runtime_error(fmt::format("{} failed: {}{}", command.front(), result.output, result.errors));
   }
@@ -83,8 +83,13 @@ Cluster::Cluster(Options options) : port_(free_port()) {
   folder_ = pattern;
   if (::geteuid() == 0) run_or_throw({"chown", "postgres", folder_.string()});
   const std::string data = (folder_ / "data").string();
-  std::vector<std::string> initdb = {(server_bindir() / "initdb").string(), "--pgdata=" + data, "--username=postgres",
-                                     "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"};
+  std::vector<std::string> initdb = {(server_bindir() / "initdb").string(),
+                                     "--pgdata=" + data,
+                                     "--username=postgres",
+                                     "--auth=trust",
+                                     "--no-sync",
+                                     "--encoding=UTF8",
+                                     "--locale=C.UTF-8"};
   initdb.insert(initdb.end(), options.initdb_arguments.begin(), options.initdb_arguments.end());
   run_or_throw(as_server_user(initdb));
   {
@@ -111,11 +116,10 @@ Cluster::~Cluster() {
 
 void Cluster::start() {
   const std::string log = (folder_ / "server.log").string();
-  server_ = std::make_unique<Subprocess>(
-      SubprocessOptions{.command = as_server_user({"sh", "-c", "exec \"$@\" >>\"$0\" 2>&1", log,
-                                                   (server_bindir() / "postgres").string(), "-D",
-                                                   (folder_ / "data").string()}),
-                        .environment = {}});
+  server_ = std::make_unique<Subprocess>(SubprocessOptions{
+      .command = as_server_user({"sh", "-c", "exec \"$@\" >>\"$0\" 2>&1", log, (server_bindir() / "postgres").string(),
+                                 "-D", (folder_ / "data").string()}),
+      .environment = {}});
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (true) {
     try {

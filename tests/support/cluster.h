@@ -23,8 +23,8 @@ class Cluster {
  public:
   struct Options {
     /// Lines for postgresql.conf.
-    std::vector<std::string> settings{};
-    std::vector<std::string> initdb_arguments{};
+    std::vector<std::string> settings;
+    std::vector<std::string> initdb_arguments;
   };
 
   Cluster() : Cluster(Options{}) {}

@@ -11,8 +11,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   try {
-    const std::filesystem::path bindir =
-        argc > 3 ? std::filesystem::path(argv[3]) : pgsluice::test::server_bindir();
+    const std::filesystem::path bindir = argc > 3 ? std::filesystem::path(argv[3]) : pgsluice::test::server_bindir();
     const std::vector<std::string> differences = pgsluice::test::compare_databases(argv[1], argv[2], bindir);
     for (const std::string& difference : differences) std::puts(difference.c_str());
     std::puts(differences.empty() ? "both databases are the same: definitions, contents, sequences, large objects"

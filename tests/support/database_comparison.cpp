@@ -44,7 +44,11 @@ std::vector<std::string> dump_lines(const std::string& conninfo, const std::file
   std::istringstream stream(result.output);
   for (std::string line; std::getline(stream, line);) {
     const auto starts = [&line](std::string_view prefix) { return line.rfind(prefix, 0) == 0; };
-    if (starts("\\restrict") || starts("\\unrestrict") || starts("-- Dumped ")) continue;
+    // \connect has a special form for special names, with which \encoding goes.
+    if (starts("\\restrict") || starts("\\unrestrict") || starts("-- Dumped ") || starts("\\connect") ||
+        starts("\\encoding SQL_ASCII")) {
+      continue;
+    }
     lines.push_back(line);
   }
   return lines;
@@ -66,18 +70,29 @@ void compare_dumps(std::vector<std::string> source, std::vector<std::string> tar
   for (const std::string& line : only) differences.push_back("definition only on the target: " + line);
 }
 
+// Partitioned tables whose rows are spread by the hash of an enum's value: it is another one on each server, so the
+// same row may be in another partition there.
+constexpr std::string_view kSpreadByEnum =
+    "SELECT p.partrelid FROM pg_partitioned_table p JOIN pg_opclass o ON o.oid = ANY (p.partclass::oid[])"
+    " WHERE p.partstrat = 'h' AND o.opcintype = 'anyenum'::regtype";
+
 // For each table: the number of rows and a hash of all of them, whatever their order.
 Facts table_contents(pg::Connection& connection) {
   Facts facts;
-  for (const pg::Row row : connection.execute(
-           "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-           " WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'"
-           " AND n.nspname <> 'information_schema' AND (c.relkind = 'r' OR c.relispopulated)")) {
+  const pg::Result tables = connection.execute(fmt::format(
+      "SELECT n.nspname, c.relname, c.relkind = 'p' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+      " WHERE c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+      " AND ((c.relkind = 'r' AND NOT EXISTS"
+      "        (SELECT FROM pg_partition_ancestors(c.oid) a WHERE a.relid IN ({0})))"
+      " OR (c.relkind = 'm' AND c.relispopulated) OR c.oid IN ({0}))",
+      kSpreadByEnum));
+  for (const pg::Row row : tables) {
     const std::string table = pg::quote_qualified(row.text(0), row.text(1));
-    const pg::Result contents = connection.execute(fmt::format(
-        "SELECT pg_catalog.count(*) || ' rows, ' || coalesce(pg_catalog.md5(pg_catalog.string_agg(h, '' ORDER BY h)), '')"
-        " FROM (SELECT pg_catalog.md5(t::text) AS h FROM ONLY {} t) s",
-        table));
+    const pg::Result contents =
+        connection.execute(fmt::format("SELECT pg_catalog.count(*) || ' rows, ' || "
+                                       "coalesce(pg_catalog.md5(pg_catalog.string_agg(h, '' ORDER BY h)), '')"
+                                       " FROM (SELECT pg_catalog.md5(t::text) AS h FROM {} {} t) s",
+                                       row.boolean(2) ? "" : "ONLY", table));
     facts["table " + table] = std::string(contents[0].text(0));
   }
   return facts;
@@ -93,9 +108,9 @@ Facts facts_of(pg::Connection& connection, std::string_view query) {
 
 Facts sequence_values(pg::Connection& connection) {
   Facts facts;
-  for (const pg::Row row : connection.execute(
-           "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-           " WHERE c.relkind = 'S' AND c.relpersistence <> 't'")) {
+  for (const pg::Row row :
+       connection.execute("SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+                          " WHERE c.relkind = 'S' AND c.relpersistence <> 't'")) {
     const std::string sequence = pg::quote_qualified(row.text(0), row.text(1));
     const pg::Result value = connection.execute("SELECT last_value || ' ' || is_called FROM " + sequence);
     facts["sequence " + sequence] = std::string(value[0].text(0));
@@ -115,13 +130,15 @@ constexpr std::string_view kIndexesSql =
     " WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
 constexpr std::string_view kConstraintsSql =
-    "SELECT 'constraint ' || conname || ' of ' || coalesce(nullif(conrelid, 0)::regclass::text, contypid::regtype::text),"
+    "SELECT 'constraint ' || conname || ' of ' || coalesce(nullif(conrelid, 0)::regclass::text, "
+    "contypid::regtype::text),"
     " concat_ws(' ', 'validated', convalidated, 'local', conislocal, 'inherited', coninhcount)"
     " FROM pg_constraint k JOIN pg_namespace n ON n.oid = k.connamespace"
     " WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND k.contype <> 't'";
 
 constexpr std::string_view kViewsSql =
-    "SELECT 'materialized view ' || c.oid::regclass, 'populated ' || c.relispopulated FROM pg_class c WHERE relkind = 'm'";
+    "SELECT 'materialized view ' || c.oid::regclass, 'populated ' || c.relispopulated FROM pg_class c WHERE relkind = "
+    "'m'";
 
 constexpr std::string_view kSubscriptionsSql =
     "SELECT 'subscription ' || s.subname, 'enabled ' || s.subenabled FROM pg_subscription s JOIN pg_database d"
@@ -156,8 +173,6 @@ std::vector<std::string> compare_databases(const std::string& source, const std:
       line = replaced(line, "Name: " + to.database() + ";", "Name: " + from.database() + ";");
       line = replaced(line, "Name: DATABASE " + pg::quote_identifier(to.database()),
                       "Name: DATABASE " + pg::quote_identifier(from.database()));
-      line = replaced(line, "connect " + to.database(), "connect " + from.database());
-      line = replaced(line, "dbname='" + to.database() + "'", "dbname='" + from.database() + "'");
       line = replaced(line, "Name: " + to.database() + " ", "Name: " + from.database() + " ");
       line = replaced(line, "Name: DATABASE " + to.database() + ";", "Name: DATABASE " + from.database() + ";");
     }
@@ -165,8 +180,7 @@ std::vector<std::string> compare_databases(const std::string& source, const std:
   compare_dumps(dump_lines(source, bindir), std::move(target_lines), differences);
   compare_facts(table_contents(from), table_contents(to), differences);
   compare_facts(sequence_values(from), sequence_values(to), differences);
-  for (const std::string_view query :
-       {kLargeObjectsSql, kIndexesSql, kConstraintsSql, kViewsSql}) {
+  for (const std::string_view query : {kLargeObjectsSql, kIndexesSql, kConstraintsSql, kViewsSql}) {
     compare_facts(facts_of(from, query), facts_of(to, query), differences);
   }
   for (const auto& [name, value] : facts_of(to, kSubscriptionsSql)) {

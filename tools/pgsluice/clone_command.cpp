@@ -75,15 +75,15 @@ void add_options(CLI::App& command, CloneArguments& args) {
   const auto group = [&](const char* name, CLI::Option* option) { option->group(name); };
   pipeline::CloneOptions& options = args.options;
   constexpr const char* kConnections = "Connections";
-  group(kConnections, with_environment(command.add_option("-S,--source", options.source,
-                                                          "Source database, URI or keywords"),
-                                       options.source, "SOURCE_PGURI"));
-  group(kConnections, with_environment(command.add_option("-T,--target", options.target,
-                                                          "Target database, URI or keywords"),
-                                       options.target, "TARGET_PGURI"));
-  group(kConnections, with_environment(command.add_option("-D,--dir", args.work_folder,
-                                                          "Work directory (default $TMPDIR/pgsluice)"),
-                                       args.work_folder, "DIR"));
+  group(kConnections,
+        with_environment(command.add_option("-S,--source", options.source, "Source database, URI or keywords"),
+                         options.source, "SOURCE_PGURI"));
+  group(kConnections,
+        with_environment(command.add_option("-T,--target", options.target, "Target database, URI or keywords"),
+                         options.target, "TARGET_PGURI"));
+  group(kConnections,
+        with_environment(command.add_option("-D,--dir", args.work_folder, "Work directory (default $TMPDIR/pgsluice)"),
+                         args.work_folder, "DIR"));
   group(kConnections, command.add_option("--pg-bindir", args.pg_bindir, "Folder of pg_dump"));
 
   constexpr const char* kWork = "Work";
@@ -106,11 +106,11 @@ void add_options(CLI::App& command, CloneArguments& args) {
                                       args.no_tablespaces, "SKIP_TABLESPACES"));
   group(kLeavingOut, command.add_flag("--skip-ext-comments,--skip-ext-comment", args.skip_ext_comments,
                                       "No comments on extensions"));
-  group(kLeavingOut, command.add_flag("--skip-large-objects,--skip-blobs", args.skip_large_objects,
-                                      "No large objects"));
-  group(kLeavingOut, with_environment(command.add_flag("--skip-vacuum", args.skip_vacuum,
-                                                       "No VACUUM ANALYZE on the target"),
-                                      args.skip_vacuum, "SKIP_VACUUM"));
+  group(kLeavingOut,
+        command.add_flag("--skip-large-objects,--skip-blobs", args.skip_large_objects, "No large objects"));
+  group(kLeavingOut,
+        with_environment(command.add_flag("--skip-vacuum", args.skip_vacuum, "No VACUUM ANALYZE on the target"),
+                         args.skip_vacuum, "SKIP_VACUUM"));
   group(kLeavingOut, with_environment(command.add_flag("--skip-db-properties", args.skip_db_properties,
                                                        "No owner, settings, privileges of the database itself"),
                                       args.skip_db_properties, "SKIP_DB_PROPERTIES"));

@@ -34,8 +34,8 @@ bool wants_colour() { return Console::is_terminal() && std::getenv("NO_COLOR") =
 }  // namespace
 
 Console::Console(LogLevel least) : least_(least) {
-  const auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(
-      wants_colour() ? spdlog::color_mode::always : spdlog::color_mode::never);
+  const auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(wants_colour() ? spdlog::color_mode::always
+                                                                                         : spdlog::color_mode::never);
   logger_ = std::make_shared<spdlog::logger>("pgsluice", sink);
   logger_->set_level(spdlog::level::trace);
   logger_->set_pattern("%H:%M:%S %P %^%v%$");

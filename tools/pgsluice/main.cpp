@@ -18,6 +18,29 @@ constexpr const char* kFooter =
     "  pgsluice clone --source postgresql://user@old/shop --target postgresql://user@new/shop\n"
     "'pgsluice COMMAND --help' tells more of a command.";
 
+int usage_error(std::string_view message) {
+  std::fputs(fmt::format("pgsluice: {}\n'pgsluice --help' and 'pgsluice COMMAND --help' list what there is.\n", message)
+                 .c_str(),
+             stderr);
+  return kExitUsage;
+}
+
+// Only options are named: what else stands there may be a connection string with a password.
+std::string unexpected_arguments(const CLI::App& app) {
+  std::string options;
+  std::size_t others = 0;
+  for (const std::string& argument : app.remaining(true)) {
+    if (argument.rfind('-', 0) == 0) {
+      options += " " + argument.substr(0, argument.find('='));
+    } else {
+      ++others;
+    }
+  }
+  std::string message = options.empty() ? "" : "unknown options:" + options;
+  if (others > 0) message += fmt::format("{}{} unexpected arguments", message.empty() ? "" : "; ", others);
+  return message;
+}
+
 int run(int argc, char** argv) {
   CLI::App app(kDescription, "pgsluice");
   app.footer(kFooter);
@@ -31,12 +54,10 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {
     return app.exit(done);
+  } catch (const CLI::ExtrasError&) {
+    return usage_error(unexpected_arguments(app));
   } catch (const CLI::ParseError& error) {
-    std::fputs(fmt::format("pgsluice: {}\n'pgsluice --help' and 'pgsluice COMMAND --help' list what there is.\n",
-                           error.what())
-                   .c_str(),
-               stderr);
-    return kExitUsage;
+    return usage_error(error.what());
   }
   return exit_code;
 }

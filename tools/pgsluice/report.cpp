@@ -94,10 +94,8 @@ std::string summary_text(const pipeline::CloneSummary& summary) {
     tables.add({table.name, std::to_string(table.rows), to_string(table.bytes), std::to_string(table.parts),
                 table.format, format_duration(table.duration)});
   }
-  TextTable steps({{"Step"},
-                   {"Tasks", Align::kRight},
-                   {"First to last", Align::kRight},
-                   {"All workers", Align::kRight}});
+  TextTable steps(
+      {{"Step"}, {"Tasks", Align::kRight}, {"First to last", Align::kRight}, {"All workers", Align::kRight}});
   for (const pipeline::StepResult& step : summary.steps) {
     steps.add({step.name, std::to_string(step.tasks), format_duration(step.wall), format_duration(step.total)});
   }
@@ -121,18 +119,12 @@ std::string summary_text(const pipeline::CloneSummary& summary) {
 }
 
 std::string summary_json(const pipeline::CloneSummary& summary) {
-  json document = {{"complete", summary.complete()},
-                   {"rows", summary.rows},
-                   {"bytes", summary.bytes.count},
-                   {"large_objects", summary.large_objects},
-                   {"sequences", summary.sequences},
-                   {"duration_ms", milliseconds(summary.duration)},
-                   {"tables", json::array()},
-                   {"steps", json::array()},
-                   {"failed", json::array()},
-                   {"left_out", json::array()},
-                   {"skipped", summary.skipped},
-                   {"warnings", summary.warnings}};
+  json document = {{"complete", summary.complete()}, {"rows", summary.rows},
+                   {"bytes", summary.bytes.count},   {"large_objects", summary.large_objects},
+                   {"sequences", summary.sequences}, {"duration_ms", milliseconds(summary.duration)},
+                   {"tables", json::array()},        {"steps", json::array()},
+                   {"failed", json::array()},        {"left_out", json::array()},
+                   {"skipped", summary.skipped},     {"warnings", summary.warnings}};
   for (const pipeline::TableResult& table : summary.tables) {
     document["tables"].push_back({{"name", table.name},
                                   {"rows", table.rows},

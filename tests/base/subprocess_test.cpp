@@ -1,0 +1,84 @@
+#include "pgsluice/base/subprocess.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <fstream>
+
+#include "pgsluice/base/error.h"
+
+namespace pgsluice {
+namespace {
+
+TEST(Subprocess, CollectsBothStreamsAndTheExitCode) {
+  const SubprocessResult result = run_command(
+      {.command = {"sh", "-c", "echo out; echo \"$X\" >&2; exit 7"}, .environment = {{"X", "from the environment"}}});
+  EXPECT_EQ(result.exit_code, 7);
+  EXPECT_EQ(result.output, "out\n");
+  EXPECT_EQ(result.errors, "from the environment\n");
+}
+
+TEST(Subprocess, TakesMoreOutputThanAPipeHolds) {
+  const SubprocessResult result =
+      run_command({.command = {"sh", "-c", "head -c 3000000 /dev/zero; head -c 2000000 /dev/zero >&2"}});
+  EXPECT_EQ(result.output.size(), 3000000U);
+  EXPECT_EQ(result.errors.size(), 2000000U);
+}
+
+TEST(Subprocess, NamesAProgramThatIsNotThere) {
+  try {
+    run_command({.command = {"/no/such/program"}});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kConfig);
+    EXPECT_NE(std::string(error.what()).find("/no/such/program"), std::string::npos);
+  }
+}
+
+TEST(Subprocess, ReportsTheSignalThatEndedIt) {
+  EXPECT_EQ(run_command({.command = {"sh", "-c", "kill -9 $$"}}).exit_code, 128 + SIGKILL);
+}
+
+TEST(Subprocess, IsEndedByACancellation) {
+  CancelSource source;
+  Subprocess process({.command = {"sleep", "1000"}});
+  const pid_t pid = process.pid();
+  source.cancel();
+  EXPECT_THROW(process.wait(source.token()), Error);
+  EXPECT_EQ(::kill(pid, 0), -1) << "the child is still there";
+}
+
+TEST(Subprocess, IsEndedByItsDestructorEvenWhenItIgnoresTerm) {
+  pid_t pid = 0;
+  {
+    Subprocess process({.command = {"sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"}});
+    pid = process.pid();
+  }
+  EXPECT_EQ(::kill(pid, 0), -1) << "the child is still there";
+}
+
+TEST(FileLock, RefusesASecondHolderAndNamesTheFolder) {
+  const TemporaryFolder folder;
+  const FileLock first(folder.path() / "lock");
+  try {
+    const FileLock second(folder.path() / "lock");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kState);
+    EXPECT_NE(error.describe().find(folder.path().string()), std::string::npos);
+  }
+}
+
+TEST(TemporaryFolder, IsPrivateAndRemovedWithItsContent) {
+  std::filesystem::path path;
+  {
+    const TemporaryFolder folder;
+    path = folder.path();
+    std::ofstream(path / "file") << "x";
+    EXPECT_EQ(std::filesystem::status(path).permissions(), std::filesystem::perms::owner_all);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+}  // namespace
+}  // namespace pgsluice

@@ -1,0 +1,75 @@
+#include "pgsluice/pg/conninfo.h"
+
+#include <gtest/gtest.h>
+
+namespace pgsluice::pg {
+namespace {
+
+constexpr const char* kSecret = "s3cr3t";
+
+TEST(ConnInfo, ReadsBothForms) {
+  for (const char* text : {"postgresql://me:s3cr3t@host:5433/shop?sslmode=require",
+                           "host=host port=5433 user=me password=s3cr3t dbname=shop sslmode=require"}) {
+    const ConnInfo info = ConnInfo::parse(text, Side::kSource);
+    EXPECT_EQ(info.get("host"), "host");
+    EXPECT_EQ(info.get("port"), "5433");
+    EXPECT_EQ(info.get("dbname"), "shop");
+    EXPECT_EQ(info.get("password"), kSecret);
+    EXPECT_EQ(info.get("sslrootcert"), std::nullopt);
+  }
+}
+
+TEST(ConnInfo, NeverShowsASecret) {
+  const ConnInfo info = ConnInfo::parse("host=h password=s3cr3t sslpassword=s3cr3t dbname='my db'", Side::kTarget);
+  EXPECT_EQ(info.redacted(), "dbname='my db' host='h'");
+}
+
+TEST(ConnInfo, HandsThePasswordToAProgramByItsEnvironmentOnly) {
+  const ConnInfo::ForProgram program = ConnInfo::parse("postgresql://me:s3cr3t@h/d", Side::kSource).for_program();
+  EXPECT_EQ(program.conninfo.find(kSecret), std::string::npos);
+  ASSERT_EQ(program.environment.size(), 1U);
+  EXPECT_EQ(program.environment[0].first, "PGPASSWORD");
+  EXPECT_EQ(program.environment[0].second, kSecret);
+}
+
+TEST(ConnInfo, RefusesToHandOverASecretThatAProgramCouldOnlyTakeInTheOpen) {
+  const ConnInfo info = ConnInfo::parse("host=h sslpassword=s3cr3t", Side::kSource);
+  try {
+    info.for_program();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.describe().find(kSecret), std::string::npos);
+    EXPECT_NE(error.describe().find("sslpassword"), std::string::npos);
+  }
+}
+
+TEST(ConnInfo, ComplaintsDoNotRepeatWhatMayBeThePassword) {
+  for (const char* text : {"postgresql://me:s3cr3t%zz@h/d", "host=h password='s3cr3t", "host=h password s3cr3t",
+                           "postgres://[s3cr3t", "s3cr3t"}) {
+    try {
+      ConnInfo::parse(text, Side::kSource);
+      ADD_FAILURE() << "accepted " << text;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+      EXPECT_EQ(error.describe().find(kSecret), std::string::npos) << error.describe();
+      EXPECT_NE(error.describe().find("postgresql://user@host"), std::string::npos) << error.describe();
+    }
+  }
+}
+
+TEST(ConnInfo, NamesAnUnknownOption) {
+  try {
+    ConnInfo::parse("hots=h password=s3cr3t", Side::kSource);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(error.describe().find("hots"), std::string::npos) << error.describe();
+  }
+}
+
+TEST(ConnInfo, QuotesValuesSoThatTheyAreReadBack) {
+  const ConnInfo info = ConnInfo::parse("host=h", Side::kSource).with("dbname", "it's a \\ name");
+  EXPECT_EQ(ConnInfo::parse(info.redacted(), Side::kSource).get("dbname"), "it's a \\ name");
+}
+
+}  // namespace
+}  // namespace pgsluice::pg

@@ -1,0 +1,255 @@
+// What a clone says when it cannot begin or not go on, and that the target is then as it was.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <thread>
+
+#include "pgsluice/base/error.h"
+#include "pipeline/clone_fixture.h"
+
+namespace pgsluice::pipeline {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class CloneErrors : public test::CloneFixture {
+ protected:
+  void SetUp() override { make("errors", "CREATE TABLE t AS SELECT generate_series(1, 100) AS i"); }
+
+  void expect_target_unchanged() {
+    EXPECT_FALSE(target_changed_);
+    EXPECT_EQ(
+        test::shared_target().value(
+            "errors",
+            "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'public'"),
+        "0");
+  }
+};
+
+TEST_F(CloneErrors, NoSourceOrTargetGiven) {
+  CloneOptions wanted = options("errors");
+  wanted.source.clear();
+  EXPECT_THAT(error_of(wanted).describe(), HasSubstr("--source"));
+  wanted = options("errors");
+  wanted.target.clear();
+  EXPECT_THAT(error_of(wanted).describe(), HasSubstr("--target"));
+}
+
+TEST_F(CloneErrors, NoSuchHost) {
+  CloneOptions wanted = options("errors");
+  wanted.source = "postgresql://me:s3cr3t@no-such-host.invalid/shop";
+  const Error error = error_of(wanted);
+  EXPECT_EQ(error.side(), Side::kSource);
+  EXPECT_THAT(error.describe(), HasSubstr("no-such-host.invalid"));
+  EXPECT_THAT(error.describe(), Not(HasSubstr("s3cr3t")));
+  expect_target_unchanged();
+}
+
+TEST_F(CloneErrors, WrongPassword) {
+  CloneOptions wanted = options("errors");
+  wanted.target = test::shared_target().tcp_conninfo("errors", "postgres") + " password=s3cr3t";
+  const Error error = error_of(wanted);
+  EXPECT_EQ(error.side(), Side::kTarget);
+  EXPECT_EQ(error.sqlstate(), "28P01");
+  EXPECT_THAT(error.describe(), Not(HasSubstr("s3cr3t")));
+  EXPECT_THAT(sink_.text(), Not(HasSubstr("s3cr3t")));
+  expect_target_unchanged();
+}
+
+TEST_F(CloneErrors, MissingDatabase) {
+  CloneOptions wanted = options("errors");
+  wanted.target = test::shared_target().conninfo("not_there");
+  const Error error = error_of(wanted);
+  EXPECT_EQ(error.side(), Side::kTarget);
+  EXPECT_EQ(error.sqlstate(), "3D000");
+  EXPECT_THAT(error.describe(), HasSubstr("CREATE DATABASE"));
+}
+
+TEST_F(CloneErrors, PgDumpMissingOrOlder) {
+  const TemporaryFolder bin;
+  CloneOptions wanted = options("errors");
+  wanted.pg_bindir = bin.path();
+  EXPECT_THAT(error_of(wanted).describe(), HasSubstr("no pg_dump in"));
+  std::ofstream(bin.path() / "pg_dump") << "#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.1'\n";
+  std::filesystem::permissions(bin.path() / "pg_dump", std::filesystem::perms::owner_all);
+  const Error error = error_of(wanted);
+  EXPECT_EQ(error.kind(), ErrorKind::kConfig);
+  EXPECT_THAT(error.describe(), HasSubstr("older than the source server"));
+  expect_target_unchanged();
+}
+
+TEST_F(CloneErrors, ATargetThatIsNotEmpty) {
+  const std::vector<std::pair<std::string, std::string>> contents = {
+      {"CREATE TABLE t (x int); INSERT INTO t VALUES (42)", "relation public.t"},
+      {"CREATE VIEW v AS SELECT 1", "relation public.v"},
+      {"CREATE TYPE e AS ENUM ()", "type public.e"},
+      {"CREATE FUNCTION f(int, text) RETURNS int LANGUAGE sql AS 'SELECT 1'", "function public.f(integer, text)"},
+      {"SELECT lo_create(90000)", "large object 90000"}};
+  test::shared_source().sql("errors",
+                            "CREATE VIEW v AS SELECT 1; CREATE TYPE e AS ENUM (); SELECT lo_create(90000);"
+                            "CREATE FUNCTION f(int, text) RETURNS int LANGUAGE sql AS 'SELECT 1'");
+  for (const auto& [content, name] : contents) {
+    test::shared_target().create_database("errors");
+    test::shared_target().sql("errors", content);
+    const Error error = error_of(options("errors"));
+    EXPECT_EQ(error.kind(), ErrorKind::kState);
+    EXPECT_EQ(error.side(), Side::kTarget);
+    EXPECT_THAT(error.describe(), HasSubstr("not empty"));
+    EXPECT_THAT(error.describe(), HasSubstr(name));
+    EXPECT_FALSE(target_changed_);
+  }
+  // What the source has not is no hindrance.
+  test::shared_target().create_database("errors");
+  test::shared_target().sql(
+      "errors", "CREATE TABLE other (i int); CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'");
+  EXPECT_TRUE(clone("errors").complete());
+}
+
+TEST_F(CloneErrors, NoPermissionToReadATable) {
+  test::shared_source().sql("errors",
+                            "DO $$ BEGIN CREATE ROLE err_reader LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;"
+                            "CREATE TABLE closed (i int); GRANT SELECT ON t TO err_reader");
+  CloneOptions wanted = options("errors");
+  wanted.source = test::shared_source().conninfo("errors", "err_reader");
+  const Error error = error_of(wanted);
+  EXPECT_EQ(error.side(), Side::kSource);
+  EXPECT_THAT(error.describe(), HasSubstr("closed"));
+  expect_target_unchanged();
+}
+
+TEST_F(CloneErrors, RowLevelSecurityThatWouldHideRows) {
+  test::shared_source().sql("errors",
+                            "DO $$ BEGIN CREATE ROLE err_reader LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;"
+                            "ALTER TABLE t ENABLE ROW LEVEL SECURITY; GRANT SELECT ON t TO err_reader;"
+                            "CREATE POLICY half ON t USING (i <= 50)");
+  CloneOptions wanted = options("errors");
+  wanted.source = test::shared_source().conninfo("errors", "err_reader");
+  const Error error = error_of(wanted);
+  EXPECT_EQ(error.side(), Side::kSource);
+  EXPECT_THAT(error.describe(), HasSubstr("row-level security"));
+  EXPECT_THAT(error.describe(), HasSubstr("public.t"));
+  expect_target_unchanged();
+}
+
+TEST_F(CloneErrors, NoPermissionToCreate) {
+  test::shared_target().sql("errors",
+                            "DO $$ BEGIN CREATE ROLE err_writer LOGIN; EXCEPTION WHEN duplicate_object THEN END $$");
+  CloneOptions wanted = options("errors");
+  wanted.target = test::shared_target().conninfo("errors", "err_writer");
+  Error error = error_of(wanted);
+  EXPECT_EQ(error.side(), Side::kTarget);
+  EXPECT_EQ(error.sqlstate(), "42501");
+  EXPECT_THAT(error.describe(), HasSubstr("GRANT CREATE ON SCHEMA \"public\""));
+  expect_target_unchanged();
+  test::shared_source().sql("errors", "CREATE SCHEMA more");
+  error = error_of(wanted);
+  EXPECT_THAT(error.describe(), HasSubstr("GRANT CREATE ON DATABASE \"errors\""));
+  expect_target_unchanged();
+}
+
+TEST_F(CloneErrors, MissingRolesAreListedBeforeAnythingIsDone) {
+  test::shared_source().sql("errors",
+                            "CREATE ROLE err_only_here; CREATE ROLE err_granted; ALTER TABLE t OWNER TO err_only_here;"
+                            "GRANT SELECT ON t TO err_granted");
+  const Error error = error_of(options("errors"));
+  EXPECT_EQ(error.side(), Side::kTarget);
+  EXPECT_THAT(error.describe(), HasSubstr("err_granted, err_only_here"));
+  EXPECT_THAT(error.describe(), HasSubstr("--no-owner"));
+  expect_target_unchanged();
+  test::shared_source().sql("errors", "DROP TABLE t; DROP ROLE err_only_here; DROP ROLE err_granted");
+}
+
+TEST_F(CloneErrors, TheSameDatabaseTwice) {
+  CloneOptions wanted = options("errors");
+  wanted.target = wanted.source;
+  EXPECT_THAT(error_of(wanted).describe(), HasSubstr("the same database"));
+}
+
+TEST_F(CloneErrors, AWorkDirectoryInUse) {
+  const FileLock other(folder_.path() / "lock");
+  const Error error = error_of(options("errors"));
+  EXPECT_EQ(error.kind(), ErrorKind::kState);
+  EXPECT_EQ(error.side(), Side::kLocal);
+  EXPECT_THAT(error.describe(), HasSubstr("--dir"));
+}
+
+TEST_F(CloneErrors, AWorkDirectoryThatCannotBeMade) {
+  CloneOptions wanted = options("errors");
+  wanted.work_folder = "/proc/no/such";
+  EXPECT_THAT(error_of(wanted).describe(), HasSubstr("/proc/no/such"));
+}
+
+TEST_F(CloneErrors, JobsOutOfRange) {
+  CloneOptions wanted = options("errors");
+  wanted.table_jobs = 0;
+  EXPECT_EQ(error_of(wanted).kind(), ErrorKind::kUsage);
+  wanted.table_jobs = 4;
+  wanted.index_jobs = 100000;
+  EXPECT_THAT(error_of(wanted).describe(), HasSubstr("--index-jobs"));
+}
+
+TEST_F(CloneErrors, TheArchiveWithItsSecretsDoesNotStay) {
+  EXPECT_TRUE(clone("errors").complete());
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "schema.dump"));
+}
+
+// A source and a target of the test's own, which it may kill.
+class ServerGoesAway : public ::testing::TestWithParam<bool> {};
+
+TEST_P(ServerGoesAway, EndsTheCloneWithTheSideNamed) {
+  test::Cluster source;
+  test::Cluster target;
+  source.create_database("d");
+  target.create_database("d");
+  source.sql(
+      "d",
+      "CREATE TABLE t AS SELECT i, repeat('x', 1000) AS v FROM generate_series(1, 100000) i; CREATE INDEX ON t (v, i)");
+  test::RecordingSink sink;
+  const TemporaryFolder folder;
+  CloneOptions options;
+  options.source = source.conninfo("d");
+  options.target = target.conninfo("d");
+  options.work_folder = folder.path();
+  Clone clone(options, sink);
+  std::thread killer([&] {
+    while (clone.progress().copied.count < 1000000) std::this_thread::yield();
+    (GetParam() ? source : target).kill();
+  });
+  try {
+    clone.run();
+    ADD_FAILURE() << "the clone did not notice";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.side(), GetParam() ? Side::kSource : Side::kTarget) << error.describe();
+    EXPECT_TRUE(error.poisons_connection());
+  }
+  killer.join();
+  EXPECT_TRUE(clone.target_changed());
+}
+
+INSTANTIATE_TEST_SUITE_P(Side, ServerGoesAway, ::testing::Values(true, false));
+
+TEST(SnapshotHolder, ThatIsLostEndsTheClone) {
+  test::Cluster& source = test::shared_source();
+  source.create_database("holder");
+  test::shared_target().create_database("holder");
+  source.sql("holder", "CREATE TABLE t AS SELECT i, repeat('x', 1000) AS v FROM generate_series(1, 200000) i");
+  test::RecordingSink sink;
+  const TemporaryFolder folder;
+  CloneOptions options;
+  options.source = source.conninfo("holder");
+  options.target = test::shared_target().conninfo("holder");
+  options.work_folder = folder.path();
+  Clone clone(options, sink);
+  std::thread killer([&] {
+    while (clone.progress().copied.count == 0) std::this_thread::yield();
+    source.sql("postgres",
+               "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pgsluice: snapshot'");
+  });
+  EXPECT_THROW(clone.run(), Error) << "the locks were gone, and nobody noticed";
+  killer.join();
+}
+
+}  // namespace
+}  // namespace pgsluice::pipeline

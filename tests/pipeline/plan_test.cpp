@@ -1,0 +1,157 @@
+#include "pgsluice/pipeline/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "pgsluice/pipeline/clone.h"
+
+namespace pgsluice::pipeline {
+namespace {
+
+using schema::Section;
+using schema::TocEntry;
+
+TocEntry entry(int dump_id, const char* kind, const char* tag, schema::CatalogId id, Section section,
+               std::vector<int> dependencies = {}) {
+  TocEntry result;
+  result.dump_id = dump_id;
+  result.kind = kind;
+  result.tag = tag;
+  result.catalog_id = id;
+  result.section = section;
+  result.dependencies = std::move(dependencies);
+  return result;
+}
+
+// Two tables; a has a key that b refers to.
+PlanInput input() {
+  PlanInput result;
+  result.archive.entries = {
+      entry(1, "TABLE", "a", {1259, 100}, Section::kPreData),
+      entry(2, "TABLE", "b", {1259, 200}, Section::kPreData),
+      entry(3, "CONSTRAINT", "a a_pkey", {2606, 500}, Section::kPostData, {1}),
+      entry(4, "FK CONSTRAINT", "b fk", {2606, 400}, Section::kPostData, {1, 2, 3}),
+      entry(5, "TRIGGER", "b g", {2620, 600}, Section::kPostData, {2}),
+      entry(6, "ACL", "TABLE a", {0, 0}, Section::kPostData, {1}),
+      entry(7, "MATERIALIZED VIEW DATA", "m", {0, 0}, Section::kPostData),
+      entry(8, "EVENT TRIGGER", "e", {3466, 1}, Section::kPostData),
+  };
+  for (const auto& [oid, name] : {std::pair{100U, "a"}, {200U, "b"}}) {
+    schema::Relation relation;
+    relation.oid = oid;
+    relation.schema = "public";
+    relation.name = name;
+    result.catalog.relations.push_back(relation);
+  }
+  result.catalog.indexes = {{.oid = 300,
+                             .table = 100,
+                             .schema = "public",
+                             .name = "a_pkey",
+                             .definition = "CREATE UNIQUE INDEX a_pkey ON a",
+                             .constraint = 500,
+                             .constraint_name = "a_pkey",
+                             .constraint_type = 'p'}};
+  result.catalog.foreign_keys = {{.oid = 400, .name = "fk", .child = 200, .parent = 100}};
+  result.catalog.sequences = {{.oid = 700, .schema = "public", .name = "s"}};
+  result.catalog.large_objects = 3;
+  result.properties = {{"owner of the database", "ALTER DATABASE x OWNER TO y"}};
+  return result;
+}
+
+class PlanGraph : public ::testing::Test {
+ protected:
+  PlanGraph() : plan_(make_plan(input(), {})) {}
+
+  TaskId find(TaskKind kind, const std::string& name) const {
+    for (TaskId id = 0; id < plan_->graph.size(); ++id) {
+      if (plan_->graph[id].kind == kind && plan_->graph[id].name.find(name) != std::string::npos) return id;
+    }
+    throw std::runtime_error("no task " + name);
+  }
+
+  // Whether `later` waits for `earlier`, over whatever tasks between.
+  bool waits(TaskId later, TaskId earlier) const {
+    for (const TaskGraph::Edge& edge : plan_->graph.followers(earlier)) {
+      if (edge.to == later || waits(later, edge.to)) return true;
+    }
+    return false;
+  }
+
+  std::unique_ptr<const Plan> plan_;
+};
+
+TEST_F(PlanGraph, DataComesAfterAllDefinitionsThatStandBeforeIt) {
+  for (const char* table : {"public.a", "public.b"}) {
+    EXPECT_TRUE(waits(find(TaskKind::kTableData, table), find(TaskKind::kPreData, "a")));
+    EXPECT_TRUE(waits(find(TaskKind::kTableData, table), find(TaskKind::kPreData, "b")));
+  }
+}
+
+TEST_F(PlanGraph, AKeyIsAnIndexBuiltOnTheDataAndAConstraintOnTheIndex) {
+  const TaskId build = find(TaskKind::kIndexBuild, "a_pkey");
+  const TaskId constraint = find(TaskKind::kPostData, "a a_pkey");
+  EXPECT_TRUE(waits(build, find(TaskKind::kTableData, "public.a")));
+  EXPECT_FALSE(waits(build, find(TaskKind::kTableData, "public.b"))) << "b's rows are no business of a's index";
+  EXPECT_TRUE(waits(constraint, build));
+  EXPECT_NE(plan_->graph[constraint].sql.find("USING INDEX"), std::string::npos);
+}
+
+TEST_F(PlanGraph, AForeignKeyWaitsForTheKeyTheRowsAndTheStatisticsOfBothEnds) {
+  const TaskId key = find(TaskKind::kPostData, "b fk");
+  for (const TaskId earlier : {find(TaskKind::kPostData, "a a_pkey"), find(TaskKind::kTableData, "public.a"),
+                               find(TaskKind::kTableData, "public.b"), find(TaskKind::kStatistics, "public.a"),
+                               find(TaskKind::kStatistics, "public.b")}) {
+    EXPECT_TRUE(waits(key, earlier)) << plan_->graph[earlier].name;
+  }
+}
+
+TEST_F(PlanGraph, TriggersComeAfterTheRows) {
+  EXPECT_TRUE(waits(find(TaskKind::kPostData, "b g"), find(TaskKind::kTableData, "public.b")));
+}
+
+TEST_F(PlanGraph, SequencesAreReadLastAndThenTheSnapshotIsReleased) {
+  const TaskId sequences = find(TaskKind::kSequences, "");
+  const TaskId release = find(TaskKind::kReleaseSnapshot, "");
+  EXPECT_TRUE(waits(sequences, find(TaskKind::kTableData, "public.a")));
+  EXPECT_TRUE(waits(sequences, find(TaskKind::kLargeObjects, "")));
+  EXPECT_TRUE(waits(release, sequences));
+  EXPECT_FALSE(waits(release, find(TaskKind::kIndexBuild, "a_pkey"))) << "the snapshot does not wait for indexes";
+}
+
+TEST_F(PlanGraph, TheLastThingsHaveTheirOrder) {
+  const std::vector<TaskId> order = {find(TaskKind::kPostData, "b fk"),          find(TaskKind::kAcl, "a"),
+                                     find(TaskKind::kMaterializedView, "m"),     find(TaskKind::kEventTrigger, "e"),
+                                     find(TaskKind::kDatabaseProperty, "owner"), find(TaskKind::kDurability, "")};
+  for (std::size_t i = 1; i < order.size(); ++i)
+    EXPECT_TRUE(waits(order[i], order[i - 1])) << plan_->graph[order[i]].name;
+}
+
+TEST(Plan, RowsThatGoThroughTheRootAreWaitedForByEveryPartition) {
+  PlanInput in;
+  in.archive.entries = {entry(1, "TABLE", "root", {1259, 10}, Section::kPreData),
+                        entry(2, "TABLE", "l1", {1259, 11}, Section::kPreData),
+                        entry(3, "TABLE", "l2", {1259, 12}, Section::kPreData),
+                        entry(4, "TRIGGER", "l2 g", {2620, 1}, Section::kPostData, {3})};
+  for (const schema::Oid oid : {10U, 11U, 12U}) {
+    schema::Relation relation;
+    relation.oid = oid;
+    relation.name = oid == 10 ? "root" : oid == 11 ? "l1" : "l2";
+    relation.kind = oid == 10 ? schema::RelationKind::kPartitionedTable : schema::RelationKind::kTable;
+    relation.load_through = oid == 10 ? 0 : 10;
+    in.catalog.relations.push_back(relation);
+  }
+  in.catalog.inheritance = {{11, 10}, {12, 10}};
+  const std::unique_ptr<const Plan> plan = make_plan(std::move(in), {});
+  std::size_t waited_for = 0;
+  for (TaskId id = 0; id < plan->graph.size(); ++id) {
+    if (plan->graph[id].kind != TaskKind::kTableData) continue;
+    for (const TaskGraph::Edge& edge : plan->graph.followers(id)) {
+      if (plan->graph[edge.to].name.find("l2 g") != std::string::npos && edge.required) ++waited_for;
+    }
+  }
+  EXPECT_GE(waited_for, 2U);
+}
+
+}  // namespace
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,142 @@
+#include "pgsluice/pipeline/scheduler.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <random>
+#include <thread>
+
+namespace pgsluice::pipeline {
+namespace {
+
+using index::LockMode;
+
+Task task(const char* name, Lane lane, double cost = 1, std::vector<index::LockClaim> claims = {}) {
+  return {.kind = TaskKind::kPostData, .lane = lane, .name = name, .cost = cost, .claims = std::move(claims)};
+}
+
+TEST(Scheduler, GivesTheHeaviestRemainingPathFirst) {
+  TaskGraph graph;
+  const TaskId light = graph.add(task("light", Lane::kBuild, 5));
+  const TaskId first_of_chain = graph.add(task("first", Lane::kBuild, 1));
+  const TaskId rest_of_chain = graph.add(task("rest", Lane::kBuild, 100));
+  graph.require(rest_of_chain, first_of_chain);
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  EXPECT_EQ(scheduler.next(Lane::kBuild), first_of_chain);
+  scheduler.succeeded(first_of_chain);
+  EXPECT_EQ(scheduler.next(Lane::kBuild), rest_of_chain);
+  EXPECT_EQ(scheduler.next(Lane::kBuild), light);
+}
+
+TEST(Scheduler, KeepsTheOrderOfTheArchiveInTheMainLane) {
+  TaskGraph graph;
+  const TaskId a = graph.add(task("a", Lane::kMain, 1));
+  const TaskId b = graph.add(task("b", Lane::kMain, 1000));
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  EXPECT_EQ(scheduler.next(Lane::kMain), a);
+  EXPECT_EQ(scheduler.next(Lane::kMain), b);
+}
+
+TEST(Scheduler, AFailureIsPassedOnToWhatRequiresItAndNotToWhatOnlyFollows) {
+  TaskGraph graph;
+  const TaskId fails = graph.add(task("fails", Lane::kBuild));
+  const TaskId barrier = graph.add({.kind = TaskKind::kBarrier, .name = "barrier"});
+  const TaskId follows = graph.add(task("follows", Lane::kBuild));
+  const TaskId requires_it = graph.add(task("requires it", Lane::kBuild));
+  const TaskId requires_that = graph.add(task("requires that", Lane::kMain));
+  graph.after(barrier, fails);
+  graph.after(follows, barrier);
+  graph.require(requires_it, fails);
+  graph.require(requires_that, requires_it);
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  ASSERT_EQ(scheduler.next(Lane::kBuild), fails);
+  scheduler.failed(fails, Error(ErrorKind::kServer, "no"));
+  ASSERT_EQ(scheduler.next(Lane::kBuild), follows);
+  scheduler.succeeded(follows);
+  EXPECT_EQ(scheduler.next(Lane::kBuild), std::nullopt);
+  EXPECT_EQ(scheduler.next(Lane::kMain), std::nullopt);
+  EXPECT_TRUE(scheduler.finished());
+  ASSERT_EQ(scheduler.failures().size(), 1U);
+  ASSERT_EQ(scheduler.left_out().size(), 2U);
+  for (const TaskLeftOut& left_out : scheduler.left_out()) EXPECT_EQ(left_out.because_of, fails);
+  EXPECT_FALSE(scheduler.fatal());
+}
+
+TEST(Scheduler, StopsAtTheFirstFailureWhenAsked) {
+  TaskGraph graph;
+  const TaskId fails = graph.add(task("fails", Lane::kBuild));
+  graph.add(task("other", Lane::kBuild));
+  Scheduler scheduler(graph, FailurePolicy::kStopAtFirst);
+  ASSERT_EQ(scheduler.next(Lane::kBuild), fails);
+  scheduler.failed(fails, Error(ErrorKind::kServer, "first"));
+  EXPECT_EQ(scheduler.next(Lane::kBuild), std::nullopt);
+  ASSERT_TRUE(scheduler.fatal());
+  EXPECT_STREQ(scheduler.fatal()->what(), "first");
+}
+
+TEST(Scheduler, TasksWhoseLocksConflictDoNotRunAtOnce) {
+  TaskGraph graph;
+  const TaskId index_a = graph.add(task("index a", Lane::kBuild, 30, {{1, LockMode::kShare}}));
+  const TaskId key = graph.add(task("key", Lane::kBuild, 20, {{1, LockMode::kAccessExclusive}}));
+  const TaskId index_b = graph.add(task("index b", Lane::kBuild, 10, {{1, LockMode::kShare}}));
+  const TaskId other = graph.add(task("other table", Lane::kBuild, 5, {{2, LockMode::kAccessExclusive}}));
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  EXPECT_EQ(scheduler.next(Lane::kBuild), index_a);
+  EXPECT_EQ(scheduler.next(Lane::kBuild), index_b) << "the key waits for index a; index b shares the table with it";
+  EXPECT_EQ(scheduler.next(Lane::kBuild), other);
+  scheduler.succeeded(index_a);
+  scheduler.succeeded(index_b);
+  EXPECT_EQ(scheduler.next(Lane::kBuild), key);
+}
+
+TEST(Scheduler, AWaitingWorkerIsWokenByStop) {
+  TaskGraph graph;
+  const TaskId a = graph.add(task("a", Lane::kMain));
+  const TaskId b = graph.add(task("b", Lane::kBuild));
+  graph.require(b, a);
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  std::thread waiter([&] { EXPECT_EQ(scheduler.next(Lane::kBuild), std::nullopt); });
+  scheduler.stop(std::nullopt);
+  waiter.join();
+  EXPECT_FALSE(scheduler.finished());
+  EXPECT_FALSE(scheduler.fatal());
+}
+
+TEST(Scheduler, ManyThreadsRunARandomGraphOnceAndInOrder) {
+  for (const unsigned seed : {1U, 2U, 3U}) {
+    std::mt19937 random(seed);
+    TaskGraph graph;
+    constexpr std::size_t kTasks = 2000;
+    std::vector<std::vector<TaskId>> before(kTasks);
+    for (TaskId id = 0; id < kTasks; ++id) {
+      const auto lane = static_cast<Lane>(random() % kLanes);
+      graph.add(task("t", lane, 1,
+                     {{static_cast<schema::Oid>(random() % 50),
+                       random() % 2 == 0 ? LockMode::kShare : LockMode::kAccessExclusive}}));
+      for (std::size_t i = 0; id > 0 && i < random() % 4; ++i) {
+        before[id].push_back(random() % id);
+        graph.require(id, before[id].back());
+      }
+    }
+    Scheduler scheduler(graph, FailurePolicy::kGoOn);
+    std::vector<std::atomic<int>> done(kTasks);
+    std::vector<std::thread> threads;
+    std::atomic<int> out_of_order{0};
+    for (std::size_t worker = 0; worker < 6; ++worker) {
+      threads.emplace_back([&, lane = static_cast<Lane>(worker % kLanes)] {
+        while (const std::optional<TaskId> id = scheduler.next(lane)) {
+          for (const TaskId needed : before[*id]) out_of_order += done[needed] == 1 ? 0 : 1;
+          ++done[*id];
+          scheduler.succeeded(*id);
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(out_of_order, 0) << "seed " << seed;
+    for (const auto& count : done) EXPECT_EQ(count, 1) << "seed " << seed;
+    EXPECT_TRUE(scheduler.finished());
+  }
+}
+
+}  // namespace
+}  // namespace pgsluice::pipeline

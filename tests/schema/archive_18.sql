@@ -1,0 +1,13 @@
+CREATE SCHEMA app;
+CREATE ROLE someone;
+CREATE TYPE app.colour AS ENUM ('red', 'green');
+CREATE TABLE app.t (id int PRIMARY KEY, v text DEFAULT 'x' NOT NULL, doubled int GENERATED ALWAYS AS (id * 2));
+ALTER TABLE app.t OWNER TO someone;
+CREATE INDEX t_v ON app.t (v);
+COMMENT ON TABLE app.t IS 'hello';
+GRANT SELECT ON app.t TO PUBLIC;
+CREATE TABLE app.parted (a int, b int REFERENCES app.t) PARTITION BY RANGE (a) USING heap;
+CREATE TABLE app.parted_1 PARTITION OF app.parted FOR VALUES FROM (1) TO (10);
+CREATE FUNCTION app.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE MATERIALIZED VIEW app.m AS SELECT * FROM app.t;
+COMMENT ON INDEX app.t_v IS 'after the data';

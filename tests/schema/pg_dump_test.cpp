@@ -1,0 +1,79 @@
+#include "pgsluice/schema/pg_dump.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/base/file_descriptor.h"
+#include "support/cluster.h"
+
+namespace pgsluice::schema {
+namespace {
+
+namespace fs = std::filesystem;
+
+void write_program(const fs::path& folder, const std::string& version) {
+  const fs::path path = folder / "pg_dump";
+  std::ofstream(path) << "#!/bin/sh\necho 'pg_dump (PostgreSQL) " << version << "'\n";
+  fs::permissions(path, fs::perms::owner_all);
+}
+
+TEST(FindPgDump, ComparesVersionsAcrossTheChangeOfNumbering) {
+  EXPECT_EQ(comparable_major(150018), 15);
+  EXPECT_EQ(comparable_major(90624), 906);
+  const TemporaryFolder folder;
+  write_program(folder.path(), "9.6.24");
+  EXPECT_EQ(find_pg_dump(folder.path(), 90500, {}).major, 906);
+  EXPECT_THROW(find_pg_dump(folder.path(), 100000, {}), Error);
+  write_program(folder.path(), "18beta1");
+  EXPECT_EQ(find_pg_dump(folder.path(), 180000, {}).major, 18);
+}
+
+TEST(FindPgDump, AnOlderOneIsRefusedWithBothVersions) {
+  const TemporaryFolder folder;
+  write_program(folder.path(), "14.9 (Debian 14.9-1)");
+  try {
+    find_pg_dump(folder.path(), 150018, {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kConfig);
+    EXPECT_NE(error.describe().find("14.9"), std::string::npos);
+    EXPECT_NE(error.describe().find("15"), std::string::npos);
+    EXPECT_NE(error.describe().find("--pg-bindir"), std::string::npos);
+  }
+}
+
+TEST(FindPgDump, AMissingOneIsNamedWithTheFolder) {
+  const TemporaryFolder folder;
+  try {
+    find_pg_dump(folder.path(), 150018, {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(error.describe().find(folder.path().string()), std::string::npos);
+  }
+}
+
+TEST(FindPgDump, IsFoundWithoutBeingNamed) {
+  const ClientProgram found = find_pg_dump(std::nullopt, 100000, {});
+  EXPECT_GE(found.major, 10);
+  EXPECT_NE(fs::canonical(found.path).filename(), "pg_wrapper");
+}
+
+TEST(RunPgDump, SaysWhatPgDumpSaid) {
+  const TemporaryFolder folder;
+  const DumpRequest request{.program = find_pg_dump(std::nullopt, 100000, {}),
+                            .source = pg::ConnInfo::parse(test::shared_source().conninfo("postgres"), Side::kSource),
+                            .snapshot = "00000000-00000000-1",
+                            .archive = folder.path() / "x.dump"};
+  try {
+    run_pg_dump(request, Log(), {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.side(), Side::kSource);
+    EXPECT_NE(error.describe().find("00000000-00000000-1"), std::string::npos) << error.describe();
+  }
+}
+
+}  // namespace
+}  // namespace pgsluice::schema

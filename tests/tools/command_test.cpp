@@ -1,0 +1,183 @@
+// The command as a user runs it: output, exit codes, signals.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/base/subprocess.h"
+#include "support/cluster.h"
+
+namespace pgsluice::test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class CommandTest : public ::testing::Test {
+ protected:
+  SubprocessResult run(std::vector<std::string> arguments,
+                       std::vector<std::pair<std::string, std::string>> environment = {}) {
+    arguments.insert(arguments.begin(), PGSLUICE_PROGRAM);
+    environment.emplace_back("TMPDIR", folder_.path().string());
+    return run_command({.command = std::move(arguments), .environment = std::move(environment)});
+  }
+
+  void make(const std::string& sql) {
+    shared_source().create_database("command");
+    shared_target().create_database("command");
+    shared_source().sql("command", sql);
+  }
+
+  std::vector<std::string> clone_arguments() {
+    return {"clone", "--source", shared_source().conninfo("command"), "--target", shared_target().conninfo("command")};
+  }
+
+  SubprocessResult clone(std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments = clone_arguments();
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments);
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(CommandTest, ClonesAndPrintsTheSummaryOnStdoutAndTheLogOnStderr) {
+  make("CREATE TABLE orders AS SELECT generate_series(1, 1000) AS i");
+  const SubprocessResult result = clone();
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_THAT(result.output, HasSubstr("public.orders | 1000"));
+  EXPECT_THAT(result.output, HasSubstr("Total: 1 tables, 1000 rows"));
+  EXPECT_THAT(result.output, Not(HasSubstr("INFO")));
+  EXPECT_THAT(result.errors, HasSubstr("snapshot"));
+  EXPECT_EQ(shared_target().value("command", "SELECT count(*) FROM orders"), "1000");
+}
+
+TEST_F(CommandTest, TakesItsOptionsFromTheEnvironmentOurNamesBeforePgcopydbs) {
+  make("CREATE TABLE t AS SELECT 1 AS i");
+  const SubprocessResult result =
+      run({"fork", "--json", "--quiet"}, {{"PGCOPYDB_SOURCE_PGURI", "host=/nowhere"},
+                                          {"PGSLUICE_SOURCE_PGURI", shared_source().conninfo("command")},
+                                          {"PGCOPYDB_TARGET_PGURI", shared_target().conninfo("command")},
+                                          {"PGCOPYDB_TABLE_JOBS", "2"},
+                                          {"PGCOPYDB_SKIP_VACUUM", "on"}});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  const nlohmann::json summary = nlohmann::json::parse(result.output);
+  EXPECT_TRUE(summary["complete"]);
+  EXPECT_EQ(summary["tables"][0]["name"], "public.t");
+  for (const auto& step : summary["steps"]) EXPECT_NE(step["name"], "vacuum and statistics");
+  EXPECT_EQ(result.errors, "");
+}
+
+TEST_F(CommandTest, ADryRunPrintsThePlanAndTouchesNothing) {
+  make("CREATE TABLE t AS SELECT generate_series(1, 1000) AS i; ANALYZE t");
+  SubprocessResult result = clone({"--dry-run"});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_THAT(result.output, HasSubstr("public.t"));
+  EXPECT_THAT(result.output, HasSubstr("one stream"));
+  result = clone({"--dry-run", "--json"});
+  EXPECT_EQ(nlohmann::json::parse(result.output)["tables"][0]["estimated_rows"], 1000);
+  EXPECT_EQ(shared_target().value("command", "SELECT count(*) FROM pg_class WHERE relname = 't'"), "0");
+}
+
+TEST_F(CommandTest, ExitCodesTellWhoIsToBlame) {
+  make("CREATE TABLE t AS SELECT 1 AS i");
+  const auto code = [&](const std::string& source, const std::string& target, std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments = {"clone", "--source", source, "--target", target};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments).exit_code;
+  };
+  const std::string source = shared_source().conninfo("command");
+  const std::string target = shared_target().conninfo("command");
+  EXPECT_EQ(code(source, ""), 1);
+  EXPECT_EQ(code("nonsense", target), 1);
+  EXPECT_EQ(code(source, target, {"--no-such-option"}), 1);
+  EXPECT_EQ(code(source, target, {"--table-jobs", "many"}), 1);
+  EXPECT_EQ(code(source, target, {"--pg-bindir", "/nowhere"}), 2);
+  EXPECT_EQ(code(source, target, {"--dir", "/proc/none"}), 3);
+  EXPECT_EQ(code(shared_source().conninfo("missing"), target), 6);
+  EXPECT_EQ(code(source, shared_target().conninfo("missing")), 7);
+  EXPECT_EQ(run({}).exit_code, 1);
+  EXPECT_EQ(run({"no-such-command"}).exit_code, 1);
+}
+
+TEST_F(CommandTest, APartThatIsMissingIsExit22WithTheRootCauseInTheLastLine) {
+  make("CREATE TABLE t AS SELECT 1 AS i");
+  shared_target().sql("command", R"sql(
+    CREATE SCHEMA guard;
+    CREATE FUNCTION guard.f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not here''; END';
+    CREATE EVENT TRIGGER guard ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION guard.f();
+  )sql");
+  const SubprocessResult result = clone();
+  EXPECT_EQ(result.exit_code, 22);
+  EXPECT_THAT(result.output, HasSubstr("FAILED:"));
+  const std::string last = result.errors.substr(result.errors.rfind('\n', result.errors.size() - 2) + 1);
+  EXPECT_THAT(last, HasSubstr("table public.t"));
+  EXPECT_THAT(last, HasSubstr("P0001"));
+  EXPECT_THAT(last, HasSubstr("not here"));
+}
+
+TEST_F(CommandTest, AFailureSaysWhetherTheTargetWasChanged) {
+  make("CREATE TABLE t AS SELECT 1 AS i");
+  shared_target().sql("command", "CREATE TABLE t (i int)");
+  const SubprocessResult result = clone();
+  EXPECT_EQ(result.exit_code, 7);
+  EXPECT_THAT(result.errors, HasSubstr("nothing was changed on the target"));
+}
+
+TEST_F(CommandTest, NoPasswordIsShownWhereverItWasGiven) {
+  const std::string secret = "s3cr3t";
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"clone", "--source", "postgresql://me:s3cr3t@127.0.0.1:1/x", "--target",
+                                              "host=127.0.0.1 port=1 password=s3cr3t", "-vvvv"},
+                                             {"clone", "postgresql://me:s3cr3t@host/x"},
+                                             {"clone", "--source", "postgresql://me:s3cr3t%zz@host/x", "--target", "x"},
+                                             {"clone", "--sorce=postgresql://me:s3cr3t@host/x"}}) {
+    const SubprocessResult result = run(arguments);
+    EXPECT_NE(result.exit_code, 0);
+    EXPECT_THAT(result.errors + result.output, Not(HasSubstr(secret)));
+  }
+}
+
+TEST_F(CommandTest, SignalsCancelTheCloneAndLeaveNoSession) {
+  for (const int signal_number : {SIGINT, SIGTERM}) {
+    make("CREATE TABLE t AS SELECT 1 AS i");
+    // The clone waits for this lock, in its first step on the source.
+    pg::Connection locker = shared_source().connect("command");
+    locker.execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
+    std::vector<std::string> arguments = clone_arguments();
+    arguments.insert(arguments.begin(), PGSLUICE_PROGRAM);
+    Subprocess process({.command = arguments, .environment = {{"TMPDIR", folder_.path().string()}}});
+    while (shared_source().value("postgres", "SELECT count(*) FROM pg_locks WHERE NOT granted") == "0") {
+    }
+    ::kill(process.pid(), signal_number);
+    const SubprocessResult result = process.wait({});
+    EXPECT_EQ(result.exit_code, signal_number == SIGINT ? 130 : 143);
+    EXPECT_THAT(result.errors, HasSubstr("cancelled; nothing was changed on the target"));
+    while (shared_source().value("postgres",
+                                 "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgsluice%'"
+                                 " AND application_name <> 'pgsluice: test'") != "0") {
+    }
+  }
+}
+
+TEST_F(CommandTest, HelpIsThereWithAnExampleForEachCommand) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"--help"}, {"help"}, {"clone", "--help"}, {"help", "clone"}, {"copy", "db", "--help"}}) {
+    const SubprocessResult result = run(arguments);
+    EXPECT_EQ(result.exit_code, 0);
+    EXPECT_THAT(result.output, HasSubstr("pgsluice clone --source")) << arguments.front();
+    EXPECT_EQ(result.errors, "");
+  }
+}
+
+TEST_F(CommandTest, VersionNamesOursAndLibpqs) {
+  EXPECT_THAT(run({"version"}).output, HasSubstr("libpq 1"));
+  EXPECT_TRUE(nlohmann::json::parse(run({"version", "--json"}).output).contains("pgsluice"));
+  EXPECT_THAT(run({"--version"}).output, HasSubstr("pgsluice "));
+}
+
+}  // namespace
+}  // namespace pgsluice::test
