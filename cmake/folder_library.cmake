@@ -3,13 +3,19 @@
 
 find_program(PGSLUICE_CCACHE ccache)
 if(PGSLUICE_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${PGSLUICE_CCACHE})
+  # Paths below the source folder count relatively, so that another clone finds what this one has compiled.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=true
+                                  ${PGSLUICE_CCACHE})
 endif()
 
 function(pgsluice_compile_options target)
   # Options are structs with defaults, of which a caller names those that it changes: no field is forgotten.
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
                                            -Wno-missing-field-initializers)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # GCC 12 warns of the standard library's own string concatenation (its bug 105651).
+    target_compile_options(${target} PRIVATE -Wno-restrict)
+  endif()
   if(PGSLUICE_WARNINGS_AS_ERRORS)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

@@ -11,13 +11,6 @@ bool built_before_constraint(const schema::Index& index) {
          !index.on_partitioned_table && !index.without_overlaps;
 }
 
-std::string build_reason(const schema::Index& index) {
-  if (index.constraint == 0) return "plain index";
-  if (built_before_constraint(index)) return "index first, then the key on it";
-  if (index.on_partitioned_table) return "key of a partitioned table: partitions are attached to it";
-  return "only ADD CONSTRAINT can build it";
-}
-
 std::string build_statement(const schema::Index& index) { return index.definition + ";\n"; }
 
 std::string constraint_statement(const schema::Index& index, const schema::Relation& table) {

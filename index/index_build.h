@@ -10,9 +10,6 @@ namespace pgsluice::index {
 /// partitioned tables, exclusion constraints and keys WITHOUT OVERLAPS, which ADD CONSTRAINT itself builds.
 bool built_before_constraint(const schema::Index& index);
 
-/// Why the index of a constraint is built the way it is, for the plan.
-std::string build_reason(const schema::Index& index);
-
 /// "CREATE UNIQUE INDEX …": takes SHARE on its table, so that several are built on one table at once.
 std::string build_statement(const schema::Index& index);
 

@@ -67,7 +67,6 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
                      .target = preflight.target.pinned_conninfo(),
                      .encoding = preflight.encoding,
                      .snapshot = preflight.snapshot,
-                     .large_objects = options.large_objects,
                      .relay = relay,
                      .scheduler = scheduler,
                      .progress = progress,

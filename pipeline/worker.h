@@ -20,7 +20,6 @@ struct RunContext {
   pg::ConnInfo target;  ///< pinned
   std::string encoding;
   pg::SnapshotIdentity snapshot;
-  bool large_objects = true;
   copy::Relay& relay;
   Scheduler& scheduler;
   Progress& progress;
