@@ -42,6 +42,8 @@ Definitions read_definitions(pg::Connection& source, const schema::DumpRequest& 
   Definitions result;
   try {
     result.catalog = schema::read_catalog(source);
+    // Before pg_dump's end: it would fail for the same reasons, and say less.
+    check_source(source, result.catalog);
   } catch (...) {
     dump_cancel.cancel();  // or the future would wait for a pg_dump that nobody needs
     throw;
@@ -93,7 +95,6 @@ Preflight run_preflight(const CloneOptions& options, const std::filesystem::path
                                               .snapshot = snapshot.name,
                                               .archive = archive_folder / "schema.dump"},
                                              log, cancel);
-  check_source(source, definitions.catalog);
   progress.enter_phase("locking the tables");
   schema::lock_tables(holder, tables_to_copy(definitions.catalog));
 

@@ -180,6 +180,9 @@ void check_source(pg::Connection& source, const schema::Catalog& catalog) {
     if (!table->may_select) unreadable.push_back(table->display());
     if (table->row_security_applies) hidden.push_back(table->display());
   }
+  for (const schema::Sequence& sequence : catalog.sequences) {
+    if (!sequence.may_select) unreadable.push_back("sequence " + sequence.display());
+  }
   if (!unreadable.empty()) {
     throw refused(
         Side::kSource, "42501", fmt::format("{} may not read: {}", source.user(), list_of(unreadable)),

@@ -89,7 +89,9 @@ ProgressSnapshot Progress::snapshot() const {
     cost += std::min(static_cast<double>(copied.count), entry.task->cost * 0.95);
     result.running.push_back({entry.task->name, copied, now - entry.begin});
   }
-  if (cost_total_ > 0) result.fraction = std::min(1.0, cost / cost_total_);
+  // Costs are estimates: nothing is said to be whole before it is.
+  const double most = tasks_done_ < tasks_total_ ? 0.99 : 1.0;
+  if (cost_total_ > 0) result.fraction = std::min(most, cost / cost_total_);
   return result;
 }
 

@@ -89,6 +89,9 @@ struct Sequence {
   Oid oid = 0;
   std::string schema;
   std::string name;
+  bool may_select = true;
+
+  std::string display() const;
 };
 
 /// What the source has, as one snapshot sees it. Read-only after read_catalog(); any thread.

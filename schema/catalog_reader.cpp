@@ -111,7 +111,8 @@ constexpr std::string_view kInheritanceSql =
 
 std::string sequences_sql() {
   return fmt::format(R"(
-SELECT c.oid, n.nspname, c.relname
+SELECT c.oid, n.nspname, c.relname,
+       pg_catalog.has_sequence_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND {}
    AND ({} OR EXISTS (SELECT FROM pg_catalog.pg_extension x WHERE c.oid = ANY (x.extconfig)))
@@ -202,6 +203,7 @@ Index read_index(const pg::Row& row) {
 std::string Relation::quoted() const { return pg::quote_qualified(schema, name); }
 std::string Relation::display() const { return pg::display_name(schema, name); }
 std::string Index::display() const { return pg::display_name(schema, name); }
+std::string Sequence::display() const { return pg::display_name(schema, name); }
 
 const Relation* Catalog::relation(Oid oid) const {
   const auto found = std::lower_bound(relations.begin(), relations.end(), oid,
@@ -241,8 +243,11 @@ Catalog read_catalog(pg::Connection& source) {
     catalog.inheritance.push_back({.child = row.oid(0), .parent = row.oid(1)});
   }
   for (const pg::Row row : source.execute(sequences_sql())) {
-    catalog.sequences.push_back(
-        {.oid = row.oid(0), .schema = std::string(row.text(1)), .name = std::string(row.text(2))});
+    refuse_dropped(row, 3, row.text(1), row.text(2));
+    catalog.sequences.push_back({.oid = row.oid(0),
+                                 .schema = std::string(row.text(1)),
+                                 .name = std::string(row.text(2)),
+                                 .may_select = row.boolean(3)});
   }
   for (const pg::Row row : source.execute(kExtensionsSql)) catalog.extensions.emplace_back(row.text(0));
   for (const pg::Row row : source.execute(kRolesSql)) catalog.roles.emplace_back(row.text(0));

@@ -115,7 +115,10 @@ TEST_F(CloneErrors, NoPermissionToReadATable) {
   wanted.source = test::shared_source().conninfo("errors", "err_reader");
   const Error error = error_of(wanted);
   EXPECT_EQ(error.side(), Side::kSource);
-  EXPECT_THAT(error.describe(), HasSubstr("closed"));
+  EXPECT_THAT(error.describe(), HasSubstr("may not read: public.closed"));
+  expect_target_unchanged();
+  test::shared_source().sql("errors", "GRANT SELECT ON closed TO err_reader; CREATE SEQUENCE shut");
+  EXPECT_THAT(error_of(wanted).describe(), HasSubstr("may not read: sequence public.shut"));
   expect_target_unchanged();
 }
 

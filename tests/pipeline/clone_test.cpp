@@ -141,6 +141,22 @@ TEST_F(CloneTest, AMaterializedViewThatFailsIsReportedAndTheOthersAreFilled) {
             "f");
 }
 
+TEST_F(CloneTest, AMaterializedViewOnATableWithForcedRowSecurityHoldsWhatItHeld) {
+  test::make_shop_roles(test::shared_source());
+  test::make_shop_roles(test::shared_target());
+  make("clone_forced", R"sql(
+    CREATE TABLE t AS SELECT generate_series(1, 10) AS i; ALTER TABLE t OWNER TO shop_owner;
+    ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY;
+    CREATE POLICY half ON t USING (i <= 5);
+    GRANT CREATE ON SCHEMA public TO shop_owner; SET ROLE shop_owner;
+    CREATE MATERIALIZED VIEW m AS SELECT i FROM t;
+  )sql");
+  EXPECT_EQ(test::shared_source().value("clone_forced", "SELECT count(*) FROM m"), "5");
+  const CloneSummary summary = clone("clone_forced");
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(differences("clone_forced"), std::vector<std::string>{});
+}
+
 TEST_F(CloneTest, ExtensionConfigurationTablesCarryTheUsersRows) {
   // A stand-in extension is needed on both servers: it is made of files in the servers' extension folder, which tests
   // do not write to. An extension can also be made up from objects that are there already.
