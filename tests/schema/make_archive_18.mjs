@@ -3,10 +3,12 @@
 //
 // That package returns the archive as text up to its first zero byte, since it is made for plain dumps: a copy of its
 // module is changed to return all bytes.
+import { File } from 'node:buffer';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
+globalThis.File ??= File;  // Node.js 18, Debian 12's, has it in this module only
 const [folder, schema, archive] = process.argv.slice(2);
 const dist = join(folder, 'node_modules/@electric-sql/pglite-tools/dist');
 for (const name of readdirSync(dist).filter((n) => n.startsWith('chunk-') && n.endsWith('.js'))) {
