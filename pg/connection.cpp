@@ -39,8 +39,8 @@ struct Refusal {
   std::string_view hint;
 };
 constexpr std::array<Refusal, 8> kRefusals = {{
+    {"role \"", "28000", "check the user name; without one, libpq takes that of the operating system"},
     {"password authentication failed", "28P01", "check the user name and its password (PGPASSWORD, ~/.pgpass)"},
-    {"no password supplied", "28P01", "give a password by PGPASSWORD or ~/.pgpass"},
     {"no pg_hba.conf entry", "28000", "add a line for this user, database and address to the server's pg_hba.conf"},
     {"authentication failed", "28000", "check the user name and the server's pg_hba.conf"},
     {"too many", "53300", "raise max_connections or the CONNECTION LIMIT, or use fewer jobs"},
@@ -53,7 +53,8 @@ struct Trouble {
   std::string_view text;
   std::string_view hint;
 };
-constexpr std::array<Trouble, 4> kTroubles = {{
+constexpr std::array<Trouble, 5> kTroubles = {{
+    {"no password supplied", "give a password by PGPASSWORD or ~/.pgpass"},
     {"could not translate host name", "check the spelling of the host and this machine's name resolution"},
     {"Connection refused", "check host and port, that the server runs, and its listen_addresses"},
     {"No such file or directory", "no server listens on this socket; give host and port"},
@@ -140,7 +141,9 @@ Error Connection::connection_error() const {
       return refused.sqlstate(refusal.sqlstate).hint(refusal.hint);
     }
     if (message.find("database \"") != std::string::npos && message.find("does not exist") != std::string::npos) {
-      refused.sqlstate("3D000").hint("create it first: CREATE DATABASE, with the source's encoding and locale");
+      refused.sqlstate("3D000").hint(side() == Side::kTarget
+                                         ? "create it first: CREATE DATABASE, with the source's encoding and locale"
+                                         : "check the database's name in --source");
     }
     return refused;
   }

@@ -38,6 +38,7 @@ class GraphBuilder {
     add_pre_data();
     add_data();
     add_post_data();
+    order_triggers_of_partitions();
     if (options_.statistics) add_statistics();
     wait_for_statistics();
     add_acls();
@@ -113,7 +114,7 @@ class GraphBuilder {
     for (const TablePlan& table : plan_.tables) {
       const TaskId task = graph().add({.kind = TaskKind::kTableData,
                                        .lane = Lane::kCopy,
-                                       .name = "table " + table.table->display(),
+                                       .name = "rows of table " + table.table->display(),
                                        .cost = kStatementCost + static_cast<double>(table.table->size().count),
                                        .relation = table.table});
       graph().after(task, pre_data_done_);
@@ -191,10 +192,33 @@ class GraphBuilder {
     const TaskId id = graph().add(std::move(task));
     require_dependencies(id, entry);
     require_data(id, entry);
+    // What belongs to no relation may still concern rows of any: a domain's constraint that is not valid.
+    if (relations_.of(entry).empty()) graph().after(id, data_done_);
     task_of_entry_[entry.dump_id] = id;
     for (const Oid relation : relations_.of(entry)) tasks_on_relation_[relation].push_back(id);
     graph().after(main_done_, id);
     return id;
+  }
+
+  // A partition's entry only changes the state of the trigger that its parent's entry makes there. The archive has no
+  // dependency for that.
+  void order_triggers_of_partitions() {
+    const auto triggers_on = [&](Oid relation) {
+      std::vector<TaskId> triggers;
+      for (const TaskId task : tasks_on_relation_[relation]) {
+        if (graph()[task].entry->kind == "TRIGGER") triggers.push_back(task);
+      }
+      return triggers;
+    };
+    for (const Relation& relation : plan_.catalog.relations) {
+      if (relation.kind != RelationKind::kPartitionedTable) continue;
+      for (const TaskId parents : triggers_on(relation.oid)) {
+        for (const Oid member : relations_.tree(relation.oid)) {
+          if (member == relation.oid) continue;
+          for (const TaskId partitions : triggers_on(member)) graph().after(partitions, parents);
+        }
+      }
+    }
   }
 
   // An index that becomes a key is built like any other; the archive's entry then only adds the constraint.

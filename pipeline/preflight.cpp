@@ -27,6 +27,11 @@ pg::SessionPurpose purpose_of(Side side) {
   return side == Side::kSource ? pg::SessionPurpose::kRead : pg::SessionPurpose::kWrite;
 }
 
+std::string server_encoding(const pg::Connection& connection) {
+  const char* encoding = PQparameterStatus(connection.handle(), "server_encoding");
+  return encoding == nullptr ? "UTF8" : encoding;
+}
+
 // pg_dump and the catalog queries at once: both read the same snapshot.
 struct Definitions {
   schema::Archive archive;
@@ -60,7 +65,10 @@ Definitions read_definitions(pg::Connection& source, const schema::DumpRequest& 
 pg::Connection open_session(const pg::ConnInfo& pinned, std::string_view purpose, std::string_view encoding,
                             const Log& log, const CancelToken& cancel) {
   pg::Connection connection = pg::Connection::open(pinned, purpose, log, cancel);
-  pg::apply_session_settings(connection, purpose_of(pinned.side()), encoding);
+  // Bytes of a SQL_ASCII source are in no known encoding. Under client_encoding SQL_ASCII the target would take them
+  // unchecked; under its own encoding it refuses those that are not valid there.
+  const bool unchecked = encoding == "SQL_ASCII" && pinned.side() == Side::kTarget;
+  pg::apply_session_settings(connection, purpose_of(pinned.side()), unchecked ? server_encoding(connection) : encoding);
   return connection;
 }
 
@@ -71,8 +79,7 @@ Preflight run_preflight(const CloneOptions& options, const std::filesystem::path
 
   progress.enter_phase("connecting");
   pg::Connection source = pg::Connection::open(source_info, "catalog", log, cancel);
-  const char* server_encoding = PQparameterStatus(source.handle(), "server_encoding");
-  const std::string encoding = server_encoding == nullptr ? "UTF8" : server_encoding;
+  const std::string encoding = server_encoding(source);
   pg::apply_session_settings(source, pg::SessionPurpose::kRead, encoding);
   pg::Connection target = open_session(target_info, "definitions", encoding, log, cancel);
   log.info(fmt::format("source: PostgreSQL {} at {}, database {}", source.server_version_text(), source.address(),
@@ -110,9 +117,11 @@ Preflight run_preflight(const CloneOptions& options, const std::filesystem::path
     log.warning(difference);
     input.warnings.push_back(std::move(difference));
   }
-  if (options.restore.owners) input.owners_out_of_reach = owners_out_of_reach(target, input.archive);
+  if (options.restore.owners) input.owners_out_of_reach = owners_out_of_reach(target, input);
   if (options.database_properties) {
-    input.properties = schema::read_database_properties(source, input.target_database, options.restore);
+    schema::RestoreOptions restore = options.restore;
+    restore.owners_left_out.insert(input.owners_out_of_reach.begin(), input.owners_out_of_reach.end());
+    input.properties = schema::read_database_properties(source, input.target_database, restore);
   }
   std::unique_ptr<const Plan> plan = make_plan(std::move(input), options);
   return {.holder = std::move(holder),

@@ -61,15 +61,24 @@ void check_lock_table(pg::Connection& source, std::size_t tables) {
                         needed * 2 / transactions + 1));
 }
 
-void check_conflicts(pg::Connection& source, pg::Connection& target, const PlanInput& input,
-                     const CloneOptions& options) {
-  std::vector<std::string> conflicts = schema::find_conflicts(input.archive, source, target);
+void check_conflicts(pg::Connection& source, pg::Connection& target, PlanInput& input, const CloneOptions& options) {
+  schema::TargetObjects objects = schema::find_target_objects(input.archive, source, target);
+  std::vector<std::string>& conflicts = objects.conflicts;
   if (options.large_objects && input.catalog.large_objects > 0) {
     for (std::string& object : copy::find_large_object_conflicts(source, target, 10)) {
       conflicts.push_back(std::move(object));
     }
   }
-  if (conflicts.empty()) return;
+  if (conflicts.empty()) {
+    if (objects.others == 0) return;
+    input.warnings.push_back(fmt::format("the target database holds {} other objects, which stay{}", objects.others,
+                                         options.database_properties
+                                             ? "; its owner, privileges, comment and settings become the source's"
+                                               " (not so with --skip-db-properties)"
+                                             : ""));
+    target.log().warning(input.warnings.back());
+    return;
+  }
   throw Error(ErrorKind::kState, fmt::format("the database {} is not empty: it has {}",
                                              pg::display_name("", target.database()), list_of(conflicts)))
       .on(Side::kTarget)
@@ -77,8 +86,12 @@ void check_conflicts(pg::Connection& source, pg::Connection& target, const PlanI
 }
 
 void check_roles(const PlanInput& input, const CloneOptions& options) {
-  if (!options.restore.owners && !options.restore.acls) return;
-  std::set<std::string> needed(input.catalog.roles.begin(), input.catalog.roles.end());
+  std::set<std::string> needed;
+  for (const schema::RoleUse& role : input.catalog.roles) {
+    const bool wanted =
+        role.is_named || (role.owns && options.restore.owners) || (role.is_granted && options.restore.acls);
+    if (wanted) needed.insert(role.name);
+  }
   for (const schema::TocEntry& entry : input.archive.entries) {
     if (options.restore.owners && !schema::owner_sql(entry).empty()) needed.insert(entry.owner);
   }
@@ -87,9 +100,11 @@ void check_roles(const PlanInput& input, const CloneOptions& options) {
     if (!input.inventory.roles.contains(role)) missing.push_back(pg::display_name("", role));
   }
   if (missing.empty()) return;
-  throw refused(Side::kTarget, "42704", fmt::format("roles that the database needs are missing: {}", list_of(missing)),
-                "create them first (pg_dumpall --roles-only on the source), or clone with --no-owner --no-acl; nothing "
-                "was changed");
+  throw refused(
+      Side::kTarget, "42704", fmt::format("roles that the database needs are missing: {}", list_of(missing)),
+      "create them first (pg_dumpall --roles-only on the source); --no-owner and --no-acl do without owners and "
+      "grantees, not without roles that a policy, a user mapping or ALTER ROLE … IN DATABASE names; nothing was "
+      "changed");
 }
 
 void check_extensions(pg::Connection& target, const PlanInput& input) {
@@ -99,7 +114,17 @@ void check_extensions(pg::Connection& target, const PlanInput& input) {
   }
   std::vector<std::string> missing;
   for (const schema::TocEntry& entry : input.archive.entries) {
-    if (entry.kind != "EXTENSION" || input.inventory.extensions.contains(entry.tag)) continue;
+    if (entry.kind != "EXTENSION") continue;
+    const auto there = input.inventory.extensions.find(entry.tag);
+    const auto here = input.catalog.extensions.find(entry.tag);
+    if (there != input.inventory.extensions.end()) {
+      if (here == input.catalog.extensions.end() || here->second == there->second) continue;
+      throw Error(ErrorKind::kState, fmt::format("the extension {} is in schema {}, on the source in {}", entry.tag,
+                                                 there->second, here->second))
+          .on(Side::kTarget)
+          .hint(fmt::format("ALTER EXTENSION {} SET SCHEMA {}, or drop it there; nothing was changed",
+                            pg::quote_identifier(entry.tag), pg::quote_identifier(here->second)));
+    }
     if (!available.contains(entry.tag)) missing.push_back(entry.tag);
   }
   if (missing.empty()) return;
@@ -196,7 +221,7 @@ void check_source(pg::Connection& source, const schema::Catalog& catalog) {
   check_lock_table(source, tables.size());
 }
 
-void check_target(pg::Connection& source, pg::Connection& target, const PlanInput& input, const CloneOptions& options) {
+void check_target(pg::Connection& source, pg::Connection& target, PlanInput& input, const CloneOptions& options) {
   check_conflicts(source, target, input, options);
   check_right_to_create(target, input);
   check_roles(input, options);
@@ -216,9 +241,9 @@ std::vector<std::string> compare_databases(const schema::DatabaseInfo& source, c
   return differences;
 }
 
-std::vector<std::string> owners_out_of_reach(pg::Connection& target, const schema::Archive& archive) {
-  std::set<std::string> owners;
-  for (const schema::TocEntry& entry : archive.entries) {
+std::vector<std::string> owners_out_of_reach(pg::Connection& target, const PlanInput& input) {
+  std::set<std::string> owners = {input.catalog.database.owner};
+  for (const schema::TocEntry& entry : input.archive.entries) {
     if (!schema::owner_sql(entry).empty()) owners.insert(entry.owner);
   }
   std::vector<std::string> result;

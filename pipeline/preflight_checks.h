@@ -15,13 +15,13 @@ void check_servers(pg::Connection& source, pg::Connection& target);
 void check_source(pg::Connection& source, const schema::Catalog& catalog);
 
 /// The target holds nothing that the archive would make, and has or can get all that it needs: the right to create,
-/// roles, extensions, tablespaces. Throws Error on the target.
-void check_target(pg::Connection& source, pg::Connection& target, const PlanInput& input, const CloneOptions& options);
+/// roles, extensions, tablespaces. Adds a warning for what else the target holds. Throws Error on the target.
+void check_target(pg::Connection& source, pg::Connection& target, PlanInput& input, const CloneOptions& options);
 
 /// Differences that lose nothing but may surprise: encoding, locale.
 std::vector<std::string> compare_databases(const schema::DatabaseInfo& source, const schema::DatabaseInfo& target);
 
 /// Owners to whom this user may not give objects, since it is not a member of them.
-std::vector<std::string> owners_out_of_reach(pg::Connection& target, const schema::Archive& archive);
+std::vector<std::string> owners_out_of_reach(pg::Connection& target, const PlanInput& input);
 
 }  // namespace pgsluice::pipeline

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ struct DatabaseInfo {
   std::string encoding;
   std::string collate;
   std::string ctype;
+  std::string owner;
   Bytes size;
 };
 
@@ -94,6 +96,18 @@ struct Sequence {
   std::string display() const;
 };
 
+/// A role that this database needs, and for what.
+struct RoleUse {
+  std::string name;
+  bool owns = false;
+  bool is_granted = false;
+  /// Named by a policy, a user mapping or a setting of the role in this database.
+  bool is_named = false;
+};
+
+/// The database's extensions with the schema of each.
+std::map<std::string, std::string, std::less<>> read_extensions(pg::Connection& connection);
+
 /// What the source has, as one snapshot sees it. Read-only after read_catalog(); any thread.
 struct Catalog {
   int server_version = 0;
@@ -103,8 +117,8 @@ struct Catalog {
   std::vector<ForeignKey> foreign_keys;  ///< without the ones that partitions inherit
   std::vector<Inheritance> inheritance;
   std::vector<Sequence> sequences;
-  std::vector<std::string> extensions;
-  std::vector<std::string> roles;  ///< that own or are granted something in this database
+  std::map<std::string, std::string, std::less<>> extensions;  ///< with the schema of each
+  std::vector<RoleUse> roles;
   std::int64_t large_objects = 0;
 
   const Relation* relation(Oid oid) const;

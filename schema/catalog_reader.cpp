@@ -120,25 +120,30 @@ SELECT c.oid, n.nspname, c.relname,
                      kUserSchema, not_of_extension("pg_class", "c.oid"));
 }
 
-constexpr std::string_view kExtensionsSql = "SELECT extname FROM pg_catalog.pg_extension ORDER BY extname";
+constexpr std::string_view kExtensionsSql =
+    "SELECT e.extname, n.nspname FROM pg_catalog.pg_extension e"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace ORDER BY 1";
 
 // Predefined roles are on every server that knows them; the ones below 16384 are made by initdb, and of those only the
 // superuser owns anything: no dependency is recorded for it, but the archive's entries name it.
 constexpr std::string_view kRolesSql = R"(
-SELECT r.rolname
+SELECT r.rolname, pg_catalog.bool_or(r.owns), pg_catalog.bool_or(r.granted), pg_catalog.bool_or(r.named) FROM (
+SELECT r.rolname, d.deptype = 'o' AND NOT m.named AS owns, d.deptype IN ('a', 'i') AS granted,
+       d.deptype = 'r' OR m.named AS named
   FROM pg_catalog.pg_shdepend d
        JOIN pg_catalog.pg_database b ON b.datname = pg_catalog.current_database()
-       JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid
+       JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid,
+       LATERAL (SELECT d.classid = 'pg_catalog.pg_user_mapping'::pg_catalog.regclass AS named) m
  WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
    AND (d.dbid = b.oid OR (d.dbid = 0 AND d.classid = 'pg_catalog.pg_database'::pg_catalog.regclass
                            AND d.objid = b.oid))
    AND r.oid >= 16384
-UNION
-SELECT r.rolname
+UNION ALL
+SELECT r.rolname, false, false, true
   FROM pg_catalog.pg_db_role_setting s
        JOIN pg_catalog.pg_database b ON b.oid = s.setdatabase AND b.datname = pg_catalog.current_database()
-       JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
- ORDER BY 1)";
+       JOIN pg_catalog.pg_roles r ON r.oid = s.setrole) r
+ GROUP BY 1 ORDER BY 1)";
 
 constexpr std::string_view kLargeObjectsSql = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata";
 
@@ -214,7 +219,8 @@ const Relation* Catalog::relation(Oid oid) const {
 DatabaseInfo read_database_info(pg::Connection& connection) {
   const pg::Result result = connection.execute(
       "SELECT oid, datname, pg_catalog.pg_encoding_to_char(encoding), coalesce(datcollate, ''), coalesce(datctype, ''),"
-      " CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') THEN pg_catalog.pg_database_size(oid) ELSE 0 END"
+      " CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') THEN pg_catalog.pg_database_size(oid) ELSE 0 END,"
+      " pg_catalog.pg_get_userbyid(datdba)"
       " FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()");
   const pg::Row row = result[0];
   return {.oid = row.oid(0),
@@ -222,7 +228,14 @@ DatabaseInfo read_database_info(pg::Connection& connection) {
           .encoding = std::string(row.text(2)),
           .collate = std::string(row.text(3)),
           .ctype = std::string(row.text(4)),
+          .owner = std::string(row.text(6)),
           .size = {row.integer(5)}};
+}
+
+std::map<std::string, std::string, std::less<>> read_extensions(pg::Connection& connection) {
+  std::map<std::string, std::string, std::less<>> result;
+  for (const pg::Row row : connection.execute(kExtensionsSql)) result.emplace(row.text(0), row.text(1));
+  return result;
 }
 
 Catalog read_catalog(pg::Connection& source) {
@@ -249,8 +262,13 @@ Catalog read_catalog(pg::Connection& source) {
                                  .name = std::string(row.text(2)),
                                  .may_select = row.boolean(3)});
   }
-  for (const pg::Row row : source.execute(kExtensionsSql)) catalog.extensions.emplace_back(row.text(0));
-  for (const pg::Row row : source.execute(kRolesSql)) catalog.roles.emplace_back(row.text(0));
+  catalog.extensions = read_extensions(source);
+  for (const pg::Row row : source.execute(kRolesSql)) {
+    catalog.roles.push_back({.name = std::string(row.text(0)),
+                             .owns = row.boolean(1),
+                             .is_granted = row.boolean(2),
+                             .is_named = row.boolean(3)});
+  }
   catalog.large_objects = source.execute(kLargeObjectsSql)[0].integer(0);
   return catalog;
 }

@@ -56,7 +56,7 @@ void add_general(pg::Connection& source, const std::string& database, const Rest
       " pg_catalog.shobj_description(d.oid, 'pg_database')"
       " FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()");
   const pg::Row row = result[0];
-  if (options.owners) {
+  if (options.owners && !options.owners_left_out.contains(std::string(row.text(0)))) {
     properties.push_back({"owner of the database",
                           fmt::format("ALTER DATABASE {} OWNER TO {}", database, quote_identifier(row.text(0)))});
   }

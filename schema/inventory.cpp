@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/schema/catalog.h"
 
 namespace pgsluice::schema {
 
@@ -51,7 +52,7 @@ std::string role_membership(int server_version) { return server_version >= 16000
 
 TargetInventory read_inventory(pg::Connection& target) {
   return {.schemas = names(target, "SELECT nspname FROM pg_catalog.pg_namespace"),
-          .extensions = names(target, "SELECT extname FROM pg_catalog.pg_extension"),
+          .extensions = read_extensions(target),
           .foreign_extensions = names(target,
                                       "SELECT extname FROM pg_catalog.pg_extension"
                                       " WHERE NOT pg_catalog.pg_has_role(extowner, 'USAGE')"),
@@ -60,19 +61,20 @@ TargetInventory read_inventory(pg::Connection& target) {
           .tablespaces = names(target, "SELECT spcname FROM pg_catalog.pg_tablespace")};
 }
 
-std::vector<std::string> find_conflicts(const Archive& archive, pg::Connection& source, pg::Connection& target) {
+TargetObjects find_target_objects(const Archive& archive, pg::Connection& source, pg::Connection& target) {
   std::set<std::string, std::less<>> present;
   for (const pg::Row row : target.execute(kObjectsSql)) present.insert(object_key(row));
   if (present.empty()) return {};
   std::set<CatalogId> wanted;
   for (const TocEntry& entry : archive.entries) wanted.insert(entry.catalog_id);
-  std::vector<std::string> conflicts;
+  TargetObjects result;
   for (const pg::Row row : source.execute(kObjectsSql)) {
     if (!wanted.contains({row.oid(0), row.oid(1)})) continue;
     std::string key = object_key(row);
-    if (present.contains(key)) conflicts.push_back(std::move(key));
+    if (present.erase(key) > 0) result.conflicts.push_back(std::move(key));
   }
-  return conflicts;
+  result.others = present.size();
+  return result;
 }
 
 }  // namespace pgsluice::schema

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -12,7 +13,7 @@ namespace pgsluice::schema {
 /// What the target has before a copy, as far as it decides what is done.
 struct TargetInventory {
   std::set<std::string, std::less<>> schemas;
-  std::set<std::string, std::less<>> extensions;
+  std::map<std::string, std::string, std::less<>> extensions;  ///< with the schema of each
   /// Extensions whose comment this user may not set.
   std::set<std::string, std::less<>> foreign_extensions;
   std::set<std::string, std::less<>> roles;
@@ -25,8 +26,14 @@ std::string role_membership(int server_version);
 
 TargetInventory read_inventory(pg::Connection& target);
 
-/// Relations, types and functions that the archive would make and that are on the target already, outside
-/// extensions: "table public.orders". Both connections have an empty search path.
-std::vector<std::string> find_conflicts(const Archive& archive, pg::Connection& source, pg::Connection& target);
+struct TargetObjects {
+  /// What the archive would make and the target has already: "relation public.orders".
+  std::vector<std::string> conflicts;
+  /// How many other objects the target has.
+  std::size_t others = 0;
+};
+
+/// Looks at the target's relations, types and functions outside extensions. Both connections have an empty search path.
+TargetObjects find_target_objects(const Archive& archive, pg::Connection& source, pg::Connection& target);
 
 }  // namespace pgsluice::schema

@@ -150,7 +150,8 @@ std::vector<std::string> run_pg_dump(const DumpRequest& request, const Log& log,
   if (result.exit_code != 0) {
     throw Error(ErrorKind::kServer, fmt::format("pg_dump failed with exit code {}: {}", result.exit_code, failure))
         .on(Side::kSource)
-        .step("reading the definitions");
+        .step("reading the definitions")
+        .hint("pg_dump has to read and lock every table: grant USAGE and SELECT, or pg_read_all_data from 14");
   }
   if (!failure.empty()) log.notice(fmt::format("pg_dump: {}", failure));
   return warnings;

@@ -198,6 +198,43 @@ TEST_F(CloneErrors, TheArchiveWithItsSecretsDoesNotStay) {
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "schema.dump"));
 }
 
+TEST_F(CloneErrors, BytesThatTheTargetsEncodingDoesNotKnowAreAnErrorAndNotStored) {
+  test::shared_source().create_database("errors", "TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
+  test::shared_source().sql("errors",
+                            "SET client_encoding = 'SQL_ASCII'; CREATE TABLE good AS SELECT E'\\303\\244'::text AS v;"
+                            "CREATE TABLE bad AS SELECT E'\\344'::text AS v");
+  const CloneSummary summary = clone("errors");
+  ASSERT_EQ(summary.failed.size(), 1U) << failures(summary);
+  EXPECT_EQ(summary.failed[0].name, "rows of table public.bad");
+  EXPECT_EQ(summary.failed[0].error.sqlstate(), "22021");
+  EXPECT_EQ(test::shared_target().value("errors", "SELECT v FROM good"), "ä");
+}
+
+TEST_F(CloneErrors, AnExtensionInAnotherSchemaIsFoundBefore) {
+  test::shared_source().sql("errors", "CREATE SCHEMA s; CREATE EXTENSION hstore SCHEMA s");
+  test::shared_target().sql("errors", "CREATE EXTENSION hstore");
+  EXPECT_THAT(error_of(options("errors")).describe(), HasSubstr("ALTER EXTENSION \"hstore\" SET SCHEMA \"s\""));
+  expect_target_unchanged();
+}
+
+TEST_F(CloneErrors, ARoleThatAPolicyNamesIsNeededWithoutOwnersAndGrantsToo) {
+  test::shared_source().sql("errors", "CREATE ROLE err_policy; CREATE POLICY p ON t TO err_policy USING (true)");
+  CloneOptions wanted = options("errors");
+  wanted.restore.owners = false;
+  wanted.restore.acls = false;
+  EXPECT_THAT(error_of(wanted).describe(), HasSubstr("are missing: err_policy"));
+  expect_target_unchanged();
+  test::shared_source().sql("errors", "DROP POLICY p ON t; DROP ROLE err_policy");
+}
+
+TEST_F(CloneErrors, OtherObjectsOnTheTargetStayAndAreMentioned) {
+  test::shared_target().sql("errors", "CREATE TABLE precious AS SELECT 1 AS i");
+  const CloneSummary summary = clone("errors");
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_THAT(summary.warnings, ::testing::Contains(HasSubstr("--skip-db-properties")));
+  EXPECT_EQ(test::shared_target().value("errors", "SELECT i FROM precious"), "1");
+}
+
 // A source and a target of the test's own, which it may kill.
 class ServerGoesAway : public ::testing::TestWithParam<bool> {};
 

@@ -120,9 +120,36 @@ TEST_F(CloneTest, AFailedEntryIsNamedAndWhatDependsOnItLeftOutAndTheRestIsThere)
   std::vector<std::string> left_out;
   for (const LeftOutObject& object : summary.left_out) left_out.push_back(object.name);
   std::sort(left_out.begin(), left_out.end());
-  EXPECT_EQ(left_out, (std::vector<std::string>{"index public.bad_i", "statistics of public.bad", "table public.bad",
-                                                "view public.on_bad"}));
+  EXPECT_EQ(left_out, (std::vector<std::string>{"index public.bad_i", "rows of table public.bad",
+                                                "statistics of public.bad", "view public.on_bad"}));
   EXPECT_EQ(test::shared_target().value("clone_failed", "SELECT i FROM on_good"), "1");
+}
+
+TEST_F(CloneTest, ADomainsConstraintThatIsNotValidComesAfterTheRows) {
+  make("clone_domain", R"sql(
+    CREATE DOMAIN d AS int; CREATE TABLE t (a d); INSERT INTO t VALUES (-5);
+    ALTER DOMAIN d ADD CONSTRAINT positive CHECK (VALUE > 0) NOT VALID;
+  )sql");
+  const CloneSummary summary = clone("clone_domain");
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(differences("clone_domain"), std::vector<std::string>{});
+}
+
+TEST_F(CloneTest, TriggersOfPartitionsKeepTheirState) {
+  make("clone_triggers", R"sql(
+    CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    CREATE TABLE p (a int, b int, PRIMARY KEY (a, b)) PARTITION BY LIST (a);
+    CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY RANGE (b);
+    CREATE TABLE p1a PARTITION OF p1 FOR VALUES FROM (0) TO (10);
+    CREATE TABLE p1b PARTITION OF p1 FOR VALUES FROM (10) TO (1000000);
+    INSERT INTO p SELECT 1, i FROM generate_series(0, 30000) i;
+    CREATE TABLE k (x int PRIMARY KEY, a int, b int, FOREIGN KEY (a, b) REFERENCES p);
+    CREATE TRIGGER g AFTER INSERT ON p FOR EACH ROW EXECUTE FUNCTION f();
+    ALTER TABLE p1a DISABLE TRIGGER g; ALTER TABLE p1b ENABLE ALWAYS TRIGGER g;
+  )sql");
+  const CloneSummary summary = clone("clone_triggers");
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(differences("clone_triggers"), std::vector<std::string>{});
 }
 
 TEST_F(CloneTest, AMaterializedViewThatFailsIsReportedAndTheOthersAreFilled) {

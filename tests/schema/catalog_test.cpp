@@ -56,7 +56,8 @@ TEST(Catalog, KnowsKindsAndWhatIsNotTheUsers) {
   EXPECT_EQ(catalog.relations.size(), 5U);
   EXPECT_EQ(catalog.sequences.size(), 1U);
   EXPECT_EQ(catalog.large_objects, 1);
-  EXPECT_EQ(catalog.extensions, (std::vector<std::string>{"hstore", "plpgsql"}));
+  EXPECT_EQ(catalog.extensions,
+            (std::map<std::string, std::string, std::less<>>{{"hstore", "public"}, {"plpgsql", "pg_catalog"}}));
   ASSERT_EQ(catalog.inheritance.size(), 1U);
   EXPECT_EQ(catalog.inheritance[0].parent, relation(catalog, "p").oid);
 }

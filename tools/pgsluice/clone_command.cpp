@@ -50,10 +50,13 @@ constexpr const char* kFooter =
     "  pgsluice clone --source 'host=old dbname=shop' --target 'host=new dbname=shop' --table-jobs 8\n"
     "  pgsluice clone --dry-run          the plan; with PGCOPYDB_SOURCE_PGURI and PGCOPYDB_TARGET_PGURI set\n"
     "\n"
-    "The target database exists and is empty; the roles that own its objects exist. Passwords come from the\n"
-    "connection string, PGPASSWORD or ~/.pgpass and are never shown.\n"
+    "The target database exists and is empty; the roles that own its objects exist. Give passwords by PGPASSWORD\n"
+    "or ~/.pgpass: they are never shown, but a command line is visible to others of the machine.\n"
     "\n"
-    "Exit codes: 0 well, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target, 12 internal,\n"
+    "Variables: PGSLUICE_SOURCE_PGURI, _TARGET_PGURI, _DIR, _TABLE_JOBS, _INDEX_JOBS, _FAIL_FAST, _SKIP_VACUUM,\n"
+    "_SKIP_TABLESPACES, _SKIP_DB_PROPERTIES; each also as PGCOPYDB_…, where the first is not set.\n"
+    "\n"
+    "Exit codes: 0 all is there, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target, 12 internal,\n"
     "22 finished with something missing, 130/143 cancelled.";
 
 // PGSLUICE_X goes before its twin PGCOPYDB_X.
@@ -88,10 +91,10 @@ void add_options(CLI::App& command, CloneArguments& args) {
 
   constexpr const char* kWork = "Work";
   group(kWork, with_environment(command.add_option("-J,--table-jobs,--jobs", options.table_jobs,
-                                                   "Tables copied at a time (default 4)"),
+                                                   "Tables copied at a time (1 to 256, default 4)"),
                                 options.table_jobs, "TABLE_JOBS"));
   group(kWork, with_environment(command.add_option("-I,--index-jobs", options.index_jobs,
-                                                   "Indexes and constraints built at a time (default 4)"),
+                                                   "Indexes and constraints built at a time (1 to 256, default 4)"),
                                 options.index_jobs, "INDEX_JOBS"));
   group(kWork, command.add_flag("--dry-run", args.dry_run, "Print the plan and change nothing"));
   group(kWork, with_environment(command.add_flag("--fail-fast", args.fail_fast, "Stop at the first failed object"),
@@ -119,7 +122,7 @@ void add_options(CLI::App& command, CloneArguments& args) {
   group(kOutput, command.add_option("--progress", args.progress, "auto, bar, lines, json or none")
                      ->check(CLI::IsMember({"auto", "bar", "lines", "json", "none"})));
   group(kOutput, command.add_flag("--json", args.json, "The summary or the plan as one JSON document"));
-  group(kOutput, command.add_flag("-q,--quiet", args.quiet, "Only warnings and errors"));
+  group(kOutput, command.add_flag("-q,--quiet", args.quiet, "Log only warnings and errors"));
   group(kOutput, command.add_flag("-v,--verbose", args.verbosity, "More: notices; twice: SQL; three times: debug"));
   group(kOutput, command.add_flag("--notice", args.notice, "Show notices"));
   group(kOutput, command.add_flag("-d,--debug", args.debug, "Show debug messages"));
@@ -147,7 +150,13 @@ ProgressStyle progress_style(const CloneArguments& args) {
 
 std::filesystem::path work_folder(const CloneArguments& args) {
   if (!args.work_folder.empty()) return args.work_folder;
-  return std::filesystem::temp_directory_path() / "pgsluice";
+  std::error_code error;
+  const std::filesystem::path temporary = std::filesystem::temp_directory_path(error);
+  if (error) {
+    throw Error(ErrorKind::kState, fmt::format("there is no temporary folder: {}", error.message()))
+        .hint("set TMPDIR to a folder that is there, or give --dir");
+  }
+  return temporary / "pgsluice";
 }
 
 pipeline::CloneOptions clone_options(const CloneArguments& args) {
@@ -192,10 +201,13 @@ class SignalsCancel {
   }
 };
 
-int report_error(const Error& error, const Clone& clone, Console& console) {
+int report_error(const Error& error, const Clone& clone, const CloneArguments& args, Console& console) {
+  if (args.json) std::fputs(error_json(error, clone.target_changed()).c_str(), stdout);
+  std::fflush(stdout);
   const Log log(console);
   const bool cancelled = error.kind() == ErrorKind::kCancelled;
   if (!cancelled) log.error(error.describe());
+  if (error.kind() == ErrorKind::kUsage) return kExitUsage;
   const std::string_view state =
       clone.target_changed()
           ? "the target holds a part of the copy: drop and create its database again, then run the same command"
@@ -210,6 +222,7 @@ int report_error(const Error& error, const Clone& clone, Console& console) {
 
 int report_summary(const pipeline::CloneSummary& summary, const CloneArguments& args, Console& console) {
   std::fputs((args.json ? summary_json(summary) : summary_text(summary)).c_str(), stdout);
+  std::fflush(stdout);
   if (summary.complete()) return kExitWell;
   Log(console).error(fmt::format("finished, but {} objects are missing; the first: {}",
                                  summary.failed.size() + summary.left_out.size(),
@@ -234,7 +247,7 @@ int run_clone(const CloneArguments& args) {
     }
     return report_summary(summary, args, console);
   } catch (const Error& error) {
-    return report_error(error, clone, console);
+    return report_error(error, clone, args, console);
   }
 }
 

@@ -1,5 +1,6 @@
 #include <cstdio>
 
+#include "pgsluice/base/error.h"
 #include "pgsluice/commands.h"
 
 namespace pgsluice::tools {
@@ -10,8 +11,12 @@ void add_help_command(CLI::App& app) {
   command->add_option("command", *name, "The command");
   command->callback([&app, name] {
     const CLI::App* about = &app;
-    if (!name->empty()) about = app.get_subcommand(*name);
-    std::fputs(about->help().c_str(), stdout);
+    try {
+      if (!name->empty()) about = app.get_subcommand(*name);
+    } catch (const CLI::OptionNotFound&) {
+      throw Error(ErrorKind::kUsage, "unknown command " + *name).hint("'pgsluice --help' lists what there is");
+    }
+    std::fputs(about->help(about == &app ? "" : "pgsluice").c_str(), stdout);
   });
 }
 

@@ -37,7 +37,10 @@ std::string unexpected_arguments(const CLI::App& app) {
     }
   }
   std::string message = options.empty() ? "" : "unknown options:" + options;
-  if (others > 0) message += fmt::format("{}{} unexpected arguments", message.empty() ? "" : "; ", others);
+  if (others > 0 && options.empty()) {
+    message = app.get_subcommands().empty() ? "unknown command" : "an argument that belongs to no option";
+  }
+  if (!options.empty()) message += " (docs/pgcopydb.md lists what is there and what is not yet)";
   return message;
 }
 
@@ -56,6 +59,8 @@ int run(int argc, char** argv) {
     return app.exit(done);
   } catch (const CLI::ExtrasError&) {
     return usage_error(unexpected_arguments(app));
+  } catch (const CLI::RequiredError&) {
+    return usage_error(app.remaining_size(true) > 0 ? "unknown command" : "no command was given");
   } catch (const CLI::ParseError& error) {
     return usage_error(error.what());
   }

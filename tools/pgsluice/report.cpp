@@ -149,4 +149,11 @@ std::string summary_json(const pipeline::CloneSummary& summary) {
   return dump(document);
 }
 
+std::string error_json(const Error& error, bool target_changed) {
+  return dump({{"complete", false},
+               {"error", error.describe()},
+               {"sqlstate", error.sqlstate()},
+               {"target_changed", target_changed}});
+}
+
 }  // namespace pgsluice::tools

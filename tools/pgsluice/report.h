@@ -14,5 +14,7 @@ std::string plan_json(const pipeline::Plan& plan);
 /// What was done.
 std::string summary_text(const pipeline::CloneSummary& summary);
 std::string summary_json(const pipeline::CloneSummary& summary);
+/// For a clone that did not come to its end.
+std::string error_json(const Error& error, bool target_changed);
 
 }  // namespace pgsluice::tools

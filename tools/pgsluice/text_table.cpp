@@ -19,6 +19,14 @@ void append_cell(std::string& line, const std::string& cell, std::size_t width, 
 
 }  // namespace
 
+void TextTable::add(std::vector<std::string> cells) {
+  for (std::string& cell : cells) {
+    std::replace_if(
+        cell.begin(), cell.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20U; }, ' ');
+  }
+  rows_.push_back(std::move(cells));
+}
+
 std::string TextTable::text() const {
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < columns_.size(); ++i) {

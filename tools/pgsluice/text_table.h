@@ -17,7 +17,8 @@ class TextTable {
   explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
   /// As many cells as there are columns.
-  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  /// Line breaks and other control characters, which a name may hold, are shown as blanks.
+  void add(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
 
   /// Ends with a line break.
