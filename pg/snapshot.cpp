@@ -12,20 +12,24 @@ namespace {
 constexpr std::string_view kBegin = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
 SnapshotIdentity read_identity(Connection& connection, std::string name) {
-  const Result may = connection.execute(
-      "SELECT coalesce(pg_catalog.has_function_privilege(pg_catalog.to_regprocedure('pg_catalog.pg_control_system()'),"
-      " 'EXECUTE'), false)");
-  const std::string_view control =
-      may[0].boolean(0) ? "(SELECT system_identifier::text FROM pg_catalog.pg_control_system())" : "''::text";
-  const Result row = connection.execute(fmt::format(
-      "SELECT pg_catalog.txid_current_snapshot()::text, {}, pg_catalog.pg_postmaster_start_time()::text", control));
+  const Row row = connection.execute(
+      "SELECT pg_catalog.txid_current_snapshot()::text, pg_catalog.pg_postmaster_start_time()::text")[0];
   return {.name = std::move(name),
-          .text = std::string(row[0].text(0)),
-          .system_identifier = std::string(row[0].text(1)),
-          .server_started = std::string(row[0].text(2))};
+          .text = std::string(row.text(0)),
+          .system_identifier = system_identifier(connection),
+          .server_started = std::string(row.text(1))};
 }
 
 }  // namespace
+
+std::string system_identifier(Connection& connection) {
+  const Row may = connection.execute(
+      "SELECT coalesce(pg_catalog.has_function_privilege(pg_catalog.to_regprocedure('pg_catalog.pg_control_system()'),"
+      " 'EXECUTE'), false)")[0];
+  if (!may.boolean(0)) return "";
+  return std::string(
+      connection.execute("SELECT system_identifier::text FROM pg_catalog.pg_control_system()")[0].text(0));
+}
 
 SnapshotIdentity export_snapshot(Connection& connection) {
   connection.execute(kBegin);

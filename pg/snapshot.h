@@ -17,6 +17,9 @@ struct SnapshotIdentity {
   bool operator==(const SnapshotIdentity&) const = default;
 };
 
+/// What tells this server's data folder from all others; empty where this user may not read it.
+std::string system_identifier(Connection& connection);
+
 /// Begins a REPEATABLE READ, READ ONLY transaction on an idle connection and exports its snapshot, which lives for
 /// importers as long as that transaction.
 SnapshotIdentity export_snapshot(Connection& connection);

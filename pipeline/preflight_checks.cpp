@@ -10,6 +10,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/copy/large_objects.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/snapshot.h"
 #include "pgsluice/schema/pg_dump.h"
 
 namespace pgsluice::pipeline {
@@ -31,16 +32,10 @@ Error refused(Side side, std::string_view sqlstate, const std::string& message, 
   return Error(ErrorKind::kServer, message).on(side).sqlstate(sqlstate).hint(hint);
 }
 
-std::string identity(pg::Connection& connection) {
-  const pg::Result may = connection.execute(
-      "SELECT coalesce(pg_catalog.has_function_privilege(pg_catalog.to_regprocedure('pg_catalog.pg_control_system()'),"
-      " 'EXECUTE'), false)");
-  if (!may[0].boolean(0)) return "";
-  return std::string(connection
-                         .execute("SELECT c.system_identifier || ' ' || d.oid FROM pg_catalog.pg_control_system() c, "
-                                  "pg_catalog.pg_database d"
-                                  " WHERE d.datname = pg_catalog.current_database()")[0]
-                         .text(0));
+// A copy of a server's files has its system identifier too, but another time of its start.
+std::string server_identity(pg::Connection& connection) {
+  const pg::Row started = connection.execute("SELECT pg_catalog.pg_postmaster_start_time()::text")[0];
+  return fmt::format("{} {}", pg::system_identifier(connection), started.text(0));
 }
 
 void check_lock_table(pg::Connection& source, std::size_t tables) {
@@ -189,8 +184,7 @@ void check_servers(pg::Connection& source, pg::Connection& target) {
         .on(Side::kTarget)
         .hint("clone into a server of the same or a later version");
   }
-  const std::string source_identity = identity(source);
-  if (!source_identity.empty() && source_identity == identity(target)) {
+  if (source.database() == target.database() && server_identity(source) == server_identity(target)) {
     throw Error(ErrorKind::kState, fmt::format("source and target are the same database, {} at {}",
                                                pg::display_name("", source.database()), source.address()))
         .hint("check --source and --target");
