@@ -53,11 +53,11 @@ FileLock::FileLock(const std::filesystem::path& path)
     : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
   if (!file_.valid()) {
     throw Error(ErrorKind::kState, system_error(fmt::format("cannot write {}", path.string()), errno).what())
-        .hint("choose another folder with --dir");
+        .hint("choose another work directory (--dir)");
   }
   if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
     throw Error(ErrorKind::kState, fmt::format("another run is using {}", path.parent_path().string()))
-        .hint("wait for its end, or choose another folder with --dir");
+        .hint("wait for its end, or choose another work directory (--dir)");
   }
 }
 

@@ -36,7 +36,7 @@ WaitResult wait_for(std::span<WaitFor> set, const CancelToken& cancel, std::opti
   do {
     ready = ::poll(polled.data(), set.size() + 1, milliseconds_left(end));
   } while (ready < 0 && errno == EINTR);
-  if (ready < 0) throw system_error("cannot wait for a connection", errno);
+  if (ready < 0) throw system_error("cannot wait for a descriptor", errno);
 
   for (std::size_t i = 0; i < set.size(); ++i) {
     const bool broken = (polled[i].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <tuple>
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/quote.h"
@@ -136,7 +137,7 @@ class Copier {
   std::atomic<std::int64_t>& bytes_;
 };
 
-// Calls `statements` with the texts of up to kLockedInABatch objects, each batch a transaction.
+// Executes what `text` makes of up to kLockedInABatch objects at a time, each text one transaction.
 template <class Text>
 void in_locked_batches(pg::Connection& target, const std::vector<const LargeObject*>& objects, Text text) {
   for (std::size_t begin = 0; begin < objects.size(); begin += kLockedInABatch) {

@@ -13,10 +13,6 @@ namespace {
 using schema::Oid;
 using schema::TocEntry;
 
-// Rows of these catalogs are what entries stand for.
-constexpr Oid kPgClass = 1259;
-constexpr Oid kPgConstraint = 2606;
-
 struct KindRule {
   std::string_view kind;
   LockMode mode;
@@ -75,12 +71,12 @@ EntryRelations::EntryRelations(const schema::Archive& archive, const schema::Cat
 }
 
 std::vector<Oid> EntryRelations::own_relations(const TocEntry& entry) const {
-  if (entry.catalog_id.table == kPgClass) {
+  if (entry.catalog_id.table == schema::kPgClass) {
     const auto index = table_of_index_.find(entry.catalog_id.oid);
     if (index == table_of_index_.end()) return {entry.catalog_id.oid};
     return {index->second};
   }
-  if (entry.catalog_id.table == kPgConstraint) {
+  if (entry.catalog_id.table == schema::kPgConstraint) {
     const auto constraint = tables_of_constraint_.find(entry.catalog_id.oid);
     if (constraint != tables_of_constraint_.end()) return constraint->second;
   }

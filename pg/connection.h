@@ -2,6 +2,7 @@
 
 #include <libpq-fe.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -18,8 +19,9 @@
 namespace pgsluice::pg {
 
 /// A session with a server. Belongs to one thread at a time, with all that hangs on it; move-only; closed by its
-/// destructor. Every wait ends with the cancellation of its token: the running statement is cancelled on the server
-/// and Error(kCancelled) is thrown, after which the connection is only good for being closed.
+/// destructor. Every wait of execute() and take_result() ends with the cancellation of its token: the running statement
+/// is cancelled on the server and Error(kCancelled) is thrown, after which the connection is only good for being
+/// closed.
 class Connection {
  public:
   /// Connects. Keepalives of 10/10/60 are asked for unless `conninfo` sets them; `purpose` is shown in
@@ -52,6 +54,7 @@ class Connection {
   void close() { native_.reset(); }
 
   /// Asks the server to stop what runs here. The statement then ends with SQLSTATE 57014, if it has not ended well.
+  /// Blocks until the server has taken the request (PQcancel); no cancellation ends this.
   void cancel_statement();
 
   /// Waits for this socket and, where given, another one. Throws Error(kCancelled) without touching the session.

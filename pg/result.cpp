@@ -40,12 +40,6 @@ bool Row::boolean(int column) const { return text(column) == "t"; }
 
 std::vector<std::string> Row::text_array(int column) const { return parse_text_array(text(column)); }
 
-std::vector<std::uint32_t> Row::oid_array(int column) const {
-  std::vector<std::uint32_t> result;
-  for (const std::string& element : text_array(column)) result.push_back(parse_number<std::uint32_t>(element));
-  return result;
-}
-
 std::int64_t Result::affected() const {
   const std::string_view text = PQcmdTuples(result_.get());
   return text.empty() ? 0 : parse_number<std::int64_t>(text);

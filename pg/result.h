@@ -28,7 +28,6 @@ class Row {
   std::uint32_t oid(int column) const { return static_cast<std::uint32_t>(integer(column)); }
   /// A one-dimensional array in text form; an element that is null is an empty string.
   std::vector<std::string> text_array(int column) const;
-  std::vector<std::uint32_t> oid_array(int column) const;
 
  private:
   std::shared_ptr<const PGresult> result_;

@@ -6,7 +6,7 @@
 
 namespace pgsluice::pg {
 
-/// A transaction on a connection: rolled back by the destructor unless commit() has returned. Same thread as the
+/// A transaction on a connection: rolled back by the destructor unless commit() was called. Same thread as the
 /// connection, which outlives it.
 class Transaction {
  public:

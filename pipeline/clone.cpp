@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <system_error>
 
 #include "pgsluice/base/file_descriptor.h"
@@ -20,8 +21,10 @@ void check_jobs(std::string_view option, int jobs) {
 
 void make_work_folder(const std::filesystem::path& folder) {
   std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (!error) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+  // The mode of a folder that is there already is its owner's business.
+  if (std::filesystem::create_directories(folder, error)) {
+    std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+  }
   if (error) {
     throw Error(ErrorKind::kState,
                 fmt::format("cannot make the work directory {}: {}", folder.string(), error.message()))
@@ -62,7 +65,8 @@ CloneSummary Clone::run() {
   check_jobs("--index-jobs", self.options.index_jobs);
   make_work_folder(self.options.work_folder);
   const FileLock lock(self.options.work_folder / "lock");
-  return run_plan(run_preflight(self.options, self.options.work_folder, self.progress, self.log, self.cancel.token()),
+  const TemporaryFolder archive_folder;
+  return run_plan(run_preflight(self.options, archive_folder.path(), self.progress, self.log, self.cancel.token()),
                   self.options, self.progress, self.target_changed, self.log, self.cancel);
 }
 

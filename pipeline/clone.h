@@ -21,7 +21,7 @@ struct CloneOptions {
   std::string source;
   std::string target;
 
-  /// Holds the archive of the definitions while it is read. Made when it is missing, mode 0700.
+  /// For run(), not for plan(). Holds the lock that keeps two runs apart. Made, with mode 0700, when it is missing.
   std::filesystem::path work_folder;
 
   /// How many tables are copied at a time. Each job holds one connection to each server; the source sees at most

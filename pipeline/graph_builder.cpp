@@ -22,8 +22,6 @@ using schema::RelationKind;
 using schema::Section;
 using schema::TocEntry;
 
-constexpr Oid kPgClass = 1259;
-constexpr Oid kPgConstraint = 2606;
 // A statement has a cost of its own, so that many small tasks count as work in the progress.
 constexpr double kStatementCost = 16 * 1024;
 
@@ -106,7 +104,7 @@ class GraphBuilder {
   }
 
   bool is_relation(const TocEntry& entry) const {
-    return entry.catalog_id.table == kPgClass && plan_.catalog.relation(entry.catalog_id.oid) != nullptr;
+    return entry.catalog_id.table == schema::kPgClass && plan_.catalog.relation(entry.catalog_id.oid) != nullptr;
   }
 
   void add_data() {
@@ -236,7 +234,7 @@ class GraphBuilder {
   }
 
   const schema::Index* key_built_before(const TocEntry& entry) const {
-    if (entry.kind != "CONSTRAINT" || entry.catalog_id.table != kPgConstraint) return nullptr;
+    if (entry.kind != "CONSTRAINT" || entry.catalog_id.table != schema::kPgConstraint) return nullptr;
     const auto found = index_of_constraint_.find(entry.catalog_id.oid);
     if (found == index_of_constraint_.end() || !index::built_before_constraint(*found->second)) return nullptr;
     return found->second;

@@ -5,8 +5,8 @@
 
 namespace pgsluice::pipeline {
 
-/// Fills a plan's graph from its archive, catalog and tables (DESIGN.md, 2.7): which task requires which, and which
-/// only comes after which. Adds to plan.skipped what the target has already.
+/// Fills a plan's graph from its archive, catalog and tables (docs/architecture.md, 7): which task requires which, and
+/// which only comes after which. Adds to plan.skipped what the target has already.
 void build_graph(Plan& plan, const CloneOptions& options, const schema::TargetInventory& inventory);
 
 }  // namespace pgsluice::pipeline

@@ -28,7 +28,7 @@ TablePlan plan_table(const schema::Catalog& catalog, const Relation& table) {
   return result;
 }
 
-void report_left_away(Plan& plan, const CloneOptions& options) {
+void report_skipped(Plan& plan, const CloneOptions& options) {
   for (const schema::Index& index : plan.catalog.indexes) {
     if (!index.valid) plan.skipped.push_back(fmt::format("index {}: invalid on the source", index.display()));
   }
@@ -69,11 +69,10 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& optio
   }
   plan->warnings = std::move(input.warnings);
   plan->properties = std::move(input.properties);
-  plan->target_database = std::move(input.target_database);
   for (const Relation* table : tables_to_copy(plan->catalog)) {
     plan->tables.push_back(plan_table(plan->catalog, *table));
   }
-  report_left_away(*plan, options);
+  report_skipped(*plan, options);
   build_graph(*plan, options, input.inventory);
   return plan;
 }

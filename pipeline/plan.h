@@ -32,7 +32,6 @@ struct Plan {
   schema::Catalog catalog;
   schema::RestoreOptions restore;
   std::vector<schema::DatabaseProperty> properties;
-  std::string target_database;
 
   std::vector<TablePlan> tables;
   TaskGraph graph;
@@ -56,7 +55,7 @@ struct PlanInput {
 /// The tables that are copied: those with rows of their own, extensions' configuration included.
 std::vector<const schema::Relation*> tables_to_copy(const schema::Catalog& catalog);
 
-/// Decides how each table crosses and builds the graph of tasks (DESIGN.md, 2.7).
+/// Decides how each table crosses and builds the graph of tasks (docs/architecture.md, 7).
 std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& options);
 
 }  // namespace pgsluice::pipeline

@@ -3,7 +3,6 @@
 #include <memory>
 #include <string>
 
-#include "pgsluice/base/file_descriptor.h"
 #include "pgsluice/pg/connection.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pipeline/clone.h"
@@ -25,7 +24,7 @@ struct Preflight {
 
 /// Connects to both servers, takes the snapshot, reads definitions (pg_dump, beside the catalog queries) and checks
 /// all that would stop the clone: versions, permissions, roles, extensions, what the target holds. Changes nothing.
-/// `archive_folder` gets the archive. Throws Error with what to do.
+/// `archive_folder`, a private one, gets the archive while it is read. Throws Error with what to do.
 Preflight run_preflight(const CloneOptions& options, const std::filesystem::path& archive_folder, Progress& progress,
                         const Log& log, const CancelToken& cancel);
 

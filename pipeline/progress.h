@@ -44,7 +44,7 @@ class Progress {
   /// The tasks that there will be, with their costs.
   void set_work(const TaskGraph& graph);
 
-  /// A task that is being carried out; ends with finish() or, for one that failed, with the destructor.
+  /// A task that is being carried out, until the object goes; a failed one counts as done too.
   class Running {
    public:
     Running(Progress& progress, const Task& task);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pgsluice/index/lock_claims.h"
@@ -45,8 +46,7 @@ struct Task {
 
   const schema::TocEntry* entry = nullptr;
   const schema::Relation* relation = nullptr;
-  const schema::Index* index = nullptr;
-  /// The text to run in place of the entry's own definition.
+  /// What to run; empty: the entry's own definition.
   std::string sql;
 };
 

@@ -109,18 +109,12 @@ void Worker::execute(const Task& task, Progress::Running& running) {
     case TaskKind::kReleaseSnapshot:
       return release_snapshot();
     case TaskKind::kStatistics:
-      return gather_statistics(task);
+    case TaskKind::kDatabaseProperty:
+      return run_sql(task);
     case TaskKind::kMaterializedView:
       return refresh(task);
     case TaskKind::kDurability:
       return make_durable();
-    case TaskKind::kDatabaseProperty:
-      try {
-        target().execute(task.sql);
-      } catch (Error& error) {
-        error.object(task.name);
-        throw;
-      }
   }
 }
 
@@ -159,7 +153,7 @@ void Worker::copy_sequences() {
   }
 }
 
-void Worker::gather_statistics(const Task& task) {
+void Worker::run_sql(const Task& task) {
   try {
     target().execute(task.sql);
   } catch (Error& error) {

@@ -48,7 +48,7 @@ class Worker {
   void copy_table(const Task& task, Progress::Running& running);
   void copy_large_objects(Progress::Running& running);
   void copy_sequences();
-  void gather_statistics(const Task& task);
+  void run_sql(const Task& task);
   void refresh(const Task& task);
   void release_snapshot();
   void make_durable();

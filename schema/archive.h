@@ -18,6 +18,10 @@ struct CatalogId {
   auto operator<=>(const CatalogId&) const = default;
 };
 
+/// Catalogs that a CatalogId may name; their OIDs are the same on every server.
+inline constexpr Oid kPgClass = 1259;
+inline constexpr Oid kPgConstraint = 2606;
+
 /// The part of a restore an entry belongs to. Comments, ACLs and the like have none of their own (kNone) and go with
 /// what stands before them; Archive::entries has that filled in.
 enum class Section { kNone, kPreData, kData, kPostData };

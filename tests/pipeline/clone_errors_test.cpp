@@ -193,9 +193,14 @@ TEST_F(CloneErrors, JobsOutOfRange) {
   EXPECT_THAT(error_of(wanted).describe(), HasSubstr("--index-jobs"));
 }
 
-TEST_F(CloneErrors, TheArchiveWithItsSecretsDoesNotStay) {
+TEST_F(CloneErrors, TheWorkDirectoryKeepsItsModeAndNoArchiveWithSecretsStaysThere) {
+  using std::filesystem::perms;
+  const perms mode = perms::owner_all | perms::group_read | perms::group_exec;
+  std::filesystem::permissions(folder_.path(), mode);
   EXPECT_TRUE(clone("errors").complete());
-  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "schema.dump"));
+  EXPECT_EQ(std::filesystem::status(folder_.path()).permissions(), mode);
+  for (const auto& file : std::filesystem::directory_iterator(folder_.path()))
+    EXPECT_EQ(file.path().filename(), "lock");
 }
 
 TEST_F(CloneErrors, BytesThatTheTargetsEncodingDoesNotKnowAreAnErrorAndNotStored) {

@@ -35,7 +35,7 @@ class ProgressDisplay {
   std::thread thread_;
 };
 
-/// "[#####     ]  52%  3/12 tables  1.2 GB  80 MB/s  0m40s left  public.orders", cut to a width.
+/// "[#####     ]  52%  3/12 tables  1.2 GB  80 MB/s  40 s left  public.orders", cut to a width.
 std::string progress_bar(const pipeline::ProgressSnapshot& progress, std::size_t width);
 
 }  // namespace pgsluice::tools

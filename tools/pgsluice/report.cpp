@@ -58,7 +58,7 @@ std::string plan_text(const pipeline::Plan& plan) {
   for (const auto& [kind, count] : task_counts(plan)) {
     steps.add({std::string(to_string(kind)), std::to_string(count)});
   }
-  return tables.text() + "\n" + steps.text() + list_text("Left out:", plan.skipped) +
+  return tables.text() + "\n" + steps.text() + list_text("Not done as such:", plan.skipped) +
          list_text("Warnings:", plan.warnings);
 }
 
@@ -67,7 +67,7 @@ std::string plan_json(const pipeline::Plan& plan) {
                    {"bytes", plan.catalog.database.size.count},
                    {"tables", json::array()},
                    {"tasks", json::object()},
-                   {"left_out", plan.skipped},
+                   {"skipped", plan.skipped},
                    {"warnings", plan.warnings}};
   for (const pipeline::TablePlan& table : plan.tables) {
     document["tables"].push_back({{"schema", table.table->schema},
