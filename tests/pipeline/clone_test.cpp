@@ -100,7 +100,6 @@ TEST_F(CloneTest, SchemasAndExtensionsThatAreThereAreTakenAsTheyAre) {
 }
 
 TEST_F(CloneTest, AFailedEntryIsNamedAndWhatDependsOnItLeftOutAndTheRestIsThere) {
-  // The target's server has no such function in its C library.
   make("clone_failed", R"sql(
     CREATE TABLE good AS SELECT 1 AS i;
     CREATE TABLE bad (i int); CREATE INDEX bad_i ON bad (i); INSERT INTO bad VALUES (1);
