@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/copy/relay.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/transaction.h"
 #include "pgsluice/schema/inventory.h"
@@ -83,8 +84,8 @@ constexpr std::string_view kFillObjects =
 
 class Copier {
  public:
-  Copier(pg::Connection& source, pg::Connection& target, Relay& relay, std::atomic<std::int64_t>& bytes)
-      : source_(source), target_(target), relay_(relay), bytes_(bytes) {}
+  Copier(pg::Connection& source, pg::Connection& target, std::atomic<std::int64_t>& bytes)
+      : source_(source), target_(target), relay_(make_relay(source, target)), bytes_(bytes) {}
 
   // Objects of one owner, in one transaction.
   void copy(const std::vector<const LargeObject*>& batch, const std::string& role) {
@@ -116,7 +117,7 @@ class Copier {
  private:
   void send(const std::vector<Piece>& pieces, const std::string& role) {
     const RelayOutcome outcome =
-        relay_.run(source_, target_, {.copy_out = copy_out(pieces), .copy_in = std::string(kCopyIn), .bytes = bytes_});
+        relay_->run(source_, target_, {.copy_out = copy_out(pieces), .copy_in = std::string(kCopyIn), .bytes = bytes_});
     const std::int64_t begun =
         std::count_if(pieces.begin(), pieces.end(), [](const Piece& piece) { return piece.from == 0; });
     if (!role.empty()) target_.execute(fmt::format("SET LOCAL ROLE {}", pg::quote_identifier(role)));
@@ -133,7 +134,7 @@ class Copier {
 
   pg::Connection& source_;
   pg::Connection& target_;
-  Relay& relay_;
+  const std::unique_ptr<Relay> relay_;
   std::atomic<std::int64_t>& bytes_;
 };
 
@@ -209,12 +210,12 @@ bool may_act_for(pg::Connection& target, const std::string& role) {
 
 }  // namespace
 
-LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& target, Relay& relay,
+LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& target,
                                        const schema::RestoreOptions& options, std::atomic<std::int64_t>& bytes) {
   LargeObjectsOutcome outcome;
   try {
     const std::vector<LargeObject> objects = list_objects(source);
-    Copier copier(source, target, relay, bytes);
+    Copier copier(source, target, bytes);
     std::vector<const LargeObject*> batch;
     std::int64_t batch_size = 0;
     std::string role;

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/copy/relay.h"
+#include "pgsluice/pg/connection.h"
 #include "pgsluice/schema/entry_sql.h"
 
 namespace pgsluice::copy {
@@ -20,7 +20,7 @@ struct LargeObjectsOutcome {
 /// transaction, the target session is idle. Objects travel many at a time as rows (oid, offset, bytes) of a binary
 /// COPY into a temporary table, from which one statement makes them; an object is made in one transaction.
 /// Throws Error; objects of the transactions before stay on the target.
-LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& target, Relay& relay,
+LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& target,
                                        const schema::RestoreOptions& options, std::atomic<std::int64_t>& bytes);
 
 /// Large objects of the source whose OIDs are in use on the target, at most `limit` of them.

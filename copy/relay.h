@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "pgsluice/pg/connection.h"
@@ -32,5 +33,8 @@ class Relay {
   /// side's COPY is then ended (the source's cancelled, the target's failed), never finished.
   virtual RelayOutcome run(pg::Connection& source, pg::Connection& target, const RelayRequest& request) = 0;
 };
+
+/// The fastest relay that these two connections allow: on the wire where the sockets of both can be had.
+std::unique_ptr<Relay> make_relay(const pg::Connection& source, const pg::Connection& target);
 
 }  // namespace pgsluice::copy

@@ -7,6 +7,7 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/copy/copy_statement.h"
+#include "pgsluice/copy/relay.h"
 #include "pgsluice/pg/transaction.h"
 
 namespace pgsluice::copy {
@@ -30,10 +31,11 @@ void check_same_storage(pg::Connection& source, const schema::Relation& table) {
 
 }  // namespace
 
-std::int64_t copy_table(pg::Connection& source, pg::Connection& target, Relay& relay, const TableCopy& copy) {
+std::int64_t copy_table(pg::Connection& source, pg::Connection& target, const TableCopy& copy) {
   try {
     pg::Transaction transaction(target);
-    const RelayOutcome outcome = relay.run(source, target,
+    const RelayOutcome outcome = make_relay(source, target)
+                                     ->run(source, target,
                                            {.copy_out = copy_out_statement(copy.table),
                                             .copy_in = copy_in_statement(copy.table, copy.into),
                                             .bytes = copy.bytes});

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "pgsluice/copy/relay.h"
+#include "pgsluice/pg/connection.h"
 #include "pgsluice/schema/catalog.h"
 
 namespace pgsluice::copy {
@@ -19,6 +19,6 @@ struct TableCopy {
 /// Copies a table's rows: the source session is in the snapshot's transaction, the target session is idle. The target's
 /// transaction is committed only when both servers have counted the same rows. Returns their number.
 /// Throws Error with the table's name; Error(kMismatch) when the counts differ. The target has then nothing of it.
-std::int64_t copy_table(pg::Connection& source, pg::Connection& target, Relay& relay, const TableCopy& copy);
+std::int64_t copy_table(pg::Connection& source, pg::Connection& target, const TableCopy& copy);
 
 }  // namespace pgsluice::copy

@@ -9,6 +9,7 @@
 
 #include "pgsluice/base/duration.h"
 #include "pgsluice/base/error.h"
+#include "pgsluice/pg/server_message.h"
 
 namespace pgsluice::pg {
 
@@ -16,20 +17,6 @@ namespace {
 
 constexpr std::chrono::seconds kDefaultConnectTimeout{30};
 constexpr std::chrono::seconds kCancelGrace{5};
-
-std::string one_line(std::string_view text) {
-  std::string result;
-  for (char c : text) {
-    if (c == '\n') {
-      while (!result.empty() && result.back() == ' ') result.pop_back();
-      if (!result.empty()) result += "; ";
-    } else if (c != '\t' || (!result.empty() && result.back() != ' ')) {
-      result += c == '\t' ? ' ' : c;
-    }
-  }
-  while (!result.empty() && (result.back() == ' ' || result.back() == ';')) result.pop_back();
-  return result;
-}
 
 // libpq 15 does not hand out the SQLSTATE of a refused connection. The messages below are the server's own English
 // ones; where lc_messages translates them, only the hint is lost.
@@ -119,17 +106,7 @@ void Connection::connect(std::string_view purpose) {
 
 void Connection::receive_notice(void* state, const PGresult* result) {
   const State& self = *static_cast<const State*>(state);
-  const auto field = [result](int code) {
-    const char* value = PQresultErrorField(result, code);
-    return std::string_view(value == nullptr ? "" : value);
-  };
-  const std::string line = fmt::format("{}: {}: {}", to_string(self.side), field(PG_DIAG_SEVERITY),
-                                       one_line(field(PG_DIAG_MESSAGE_PRIMARY)));
-  if (field(PG_DIAG_SEVERITY_NONLOCALIZED) == "WARNING") {
-    self.log.warning(line);
-  } else {
-    self.log.notice(line);
-  }
+  ServerMessage::of(result).write_to(self.log, self.side);
 }
 
 Error Connection::connection_error() const {
@@ -155,22 +132,12 @@ Error Connection::connection_error() const {
 }
 
 Error Connection::server_error(const PGresult* result) const {
-  const auto field = [result](int code) {
-    const char* value = PQresultErrorField(result, code);
-    return std::string(value == nullptr ? "" : value);
-  };
-  std::string message = one_line(field(PG_DIAG_MESSAGE_PRIMARY));
-  if (message.empty()) return connection_error();
-  const std::string detail = one_line(field(PG_DIAG_MESSAGE_DETAIL));
-  if (!detail.empty()) message += fmt::format(" ({})", detail);
-  // A backend that was ended says so and then closes the socket: that is a lost connection with a reason.
-  const std::string sqlstate = field(PG_DIAG_SQLSTATE);
-  const std::string severity = field(PG_DIAG_SEVERITY_NONLOCALIZED);
-  const bool ended =
-      severity == "FATAL" || severity == "PANIC" || sqlstate.rfind("57P", 0) == 0 || sqlstate.rfind("08", 0) == 0;
-  Error error(ended ? ErrorKind::kConnection : ErrorKind::kServer, message);
-  error.on(side()).sqlstate(sqlstate).hint(one_line(field(PG_DIAG_MESSAGE_HINT)));
-  return error;
+  const ServerMessage message = ServerMessage::of(result);
+  return message.text.empty() ? connection_error() : message.as_error(side());
+}
+
+void Connection::log_statement(std::string_view sql) const {
+  if (state_->log.wants(LogLevel::kSql)) state_->log.sql(fmt::format("{}: {}", to_string(side()), sql));
 }
 
 WaitResult Connection::wait(std::span<WaitFor> set, std::optional<std::chrono::milliseconds> limit) const {
@@ -253,12 +220,12 @@ Result Connection::last_result() {
 }
 
 Result Connection::execute(std::string_view sql) {
-  if (state_->log.wants(LogLevel::kSql)) state_->log.sql(fmt::format("{}: {}", to_string(side()), sql));
+  log_statement(sql);
   return run(sql);
 }
 
 Result Connection::execute_unlogged(std::string_view sql, std::string_view description) {
-  if (state_->log.wants(LogLevel::kSql)) state_->log.sql(fmt::format("{}: ({})", to_string(side()), description));
+  log_statement(fmt::format("({})", description));
   return run(sql);
 }
 
@@ -270,7 +237,7 @@ Result Connection::run(std::string_view sql) {
 
 Result Connection::execute(std::string_view sql, std::span<const std::string> parameters) {
   state_->cancel.throw_if_cancelled();
-  if (state_->log.wants(LogLevel::kSql)) state_->log.sql(fmt::format("{}: {}", to_string(side()), sql));
+  log_statement(sql);
   std::vector<const char*> values;
   for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
   if (PQsendQueryParams(handle(), std::string(sql).c_str(), static_cast<int>(values.size()), nullptr, values.data(),
@@ -282,7 +249,7 @@ Result Connection::execute(std::string_view sql, std::span<const std::string> pa
 
 void Connection::start_copy(std::string_view sql) {
   state_->cancel.throw_if_cancelled();
-  if (state_->log.wants(LogLevel::kSql)) state_->log.sql(fmt::format("{}: {}", to_string(side()), sql));
+  log_statement(sql);
   if (PQsendQuery(handle(), std::string(sql).c_str()) == 0) throw connection_error();
   const std::optional<Result> started = take_result();
   const ExecStatusType status = started ? PQresultStatus(started->native()) : PGRES_FATAL_ERROR;

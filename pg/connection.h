@@ -53,6 +53,9 @@ class Connection {
   /// Gives the session up: nothing more can be done on it. The server ends what runs there when it notices.
   void close() { native_.reset(); }
 
+  /// What is about to be sent, in the log of statements.
+  void log_statement(std::string_view sql) const;
+
   /// Asks the server to stop what runs here. The statement then ends with SQLSTATE 57014, if it has not ended well.
   /// Blocks until the server has taken the request (PQcancel); no cancellation ends this.
   void cancel_statement();

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "pgsluice/base/wait.h"
-#include "pgsluice/copy/libpq_relay.h"
 #include "pgsluice/pipeline/worker.h"
 
 namespace pgsluice::pipeline {
@@ -60,14 +59,12 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
   progress.set_work(plan->graph);
   progress.enter_phase("running");
 
-  copy::LibpqRelay relay;
   Scheduler scheduler(plan->graph, options.on_failure);
   RunContext context{.plan = *plan,
                      .source = preflight.source.pinned_conninfo(),
                      .target = preflight.target.pinned_conninfo(),
                      .encoding = preflight.encoding,
                      .snapshot = preflight.snapshot,
-                     .relay = relay,
                      .scheduler = scheduler,
                      .progress = progress,
                      .target_changed = target_changed,

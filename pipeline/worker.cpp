@@ -125,8 +125,8 @@ void Worker::restore(const Task& task) {
 
 void Worker::copy_table(const Task& task, Progress::Running& running) {
   const TablePlan& table = plan_of(context_.plan, *task.relation);
-  const std::int64_t rows = copy::copy_table(source(), target(), context_.relay,
-                                             {.table = *table.table, .into = *table.into, .bytes = running.bytes()});
+  const std::int64_t rows =
+      copy::copy_table(source(), target(), {.table = *table.table, .into = *table.into, .bytes = running.bytes()});
   context_.progress.add_table({.name = table.table->display(),
                                .rows = rows,
                                .bytes = {running.bytes().load(std::memory_order_relaxed)},
@@ -137,7 +137,7 @@ void Worker::copy_table(const Task& task, Progress::Running& running) {
 
 void Worker::copy_large_objects(Progress::Running& running) {
   const copy::LargeObjectsOutcome outcome =
-      copy::copy_large_objects(source(), target(), context_.relay, context_.plan.restore, running.bytes());
+      copy::copy_large_objects(source(), target(), context_.plan.restore, running.bytes());
   context_.progress.set_large_objects(outcome.objects);
   for (const std::string& skipped : outcome.skipped) context_.progress.add_skipped(skipped);
 }

@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 
-#include "pgsluice/copy/relay.h"
 #include "pgsluice/pg/connection.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pipeline/plan.h"
@@ -20,7 +19,6 @@ struct RunContext {
   pg::ConnInfo target;  ///< pinned
   std::string encoding;
   pg::SnapshotIdentity snapshot;
-  copy::Relay& relay;
   Scheduler& scheduler;
   Progress& progress;
   std::atomic<bool>& target_changed;

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "pgsluice/copy/libpq_relay.h"
 #include "pgsluice/pg/session_settings.h"
 #include "pgsluice/pg/snapshot.h"
 #include "support/cluster.h"
@@ -34,10 +33,9 @@ class LargeObjectsTest : public ::testing::Test {
     pg::apply_session_settings(source, pg::SessionPurpose::kRead, "UTF8");
     pg::apply_session_settings(target, pg::SessionPurpose::kWrite, "UTF8");
     pg::export_snapshot(source);
-    return copy_large_objects(source, target, relay_, {}, bytes_);
+    return copy_large_objects(source, target, {}, bytes_);
   }
 
-  LibpqRelay relay_;
   std::atomic<std::int64_t> bytes_{0};
 };
 

@@ -4,7 +4,6 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/copy/copy_statement.h"
-#include "pgsluice/copy/libpq_relay.h"
 #include "pgsluice/pg/snapshot.h"
 #include "support/cluster.h"
 
@@ -41,12 +40,11 @@ class TableCopyTest : public ::testing::Test {
 
   std::int64_t copy() {
     const schema::Relation& table = catalog_.relations.at(0);
-    return copy_table(*source_, *target_, relay_, {.table = table, .into = table, .bytes = bytes_});
+    return copy_table(*source_, *target_, {.table = table, .into = table, .bytes = bytes_});
   }
 
   std::string rows() { return test::shared_target().value("table_copy", "SELECT count(*) FROM t"); }
 
-  LibpqRelay relay_;
   schema::Catalog catalog_;
   std::optional<pg::Connection> source_;
   std::optional<pg::Connection> target_;

@@ -1,10 +1,7 @@
 #include "support/cluster.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -15,6 +12,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/file_descriptor.h"
 #include "pgsluice/pg/quote.h"
+#include "support/sockets.h"
 
 namespace pgsluice::test {
 
@@ -29,17 +27,10 @@ void run_or_throw(std::vector<std::string> command) {
   }
 }
 
-int free_port() {
-  const FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    throw std::runtime_error("no free port");
-  }
-  return ntohs(address.sin_port);
+// Where PostgreSQL looks for them.
+void make_certificate(const std::string& data) {
+  run_or_throw(as_server_user({"openssl", "req", "-new", "-x509", "-nodes", "-newkey", "rsa:2048", "-subj",
+                               "/CN=localhost", "-keyout", data + "/server.key", "-out", data + "/server.crt"}));
 }
 
 std::unique_ptr<Cluster>& source_slot() {
@@ -77,7 +68,7 @@ std::vector<std::string> as_server_user(std::vector<std::string> command) {
   return result;
 }
 
-Cluster::Cluster(Options options) : port_(free_port()) {
+Cluster::Cluster(Options options) : port_(port_of(listen_on_loopback())) {
   std::string pattern = (fs::temp_directory_path() / "pgsluice-test.XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
   folder_ = pattern;
@@ -92,11 +83,13 @@ Cluster::Cluster(Options options) : port_(free_port()) {
                                      "--locale=C.UTF-8"};
   initdb.insert(initdb.end(), options.initdb_arguments.begin(), options.initdb_arguments.end());
   run_or_throw(as_server_user(initdb));
+  if (options.tls == Tls::kOffered) make_certificate(data);
   {
     std::ofstream conf(data + "/postgresql.conf", std::ios::app);
     conf << "listen_addresses = '127.0.0.1'\nport = " << port_ << "\nunix_socket_directories = '" << folder_.string()
          << "'\nfsync = off\nmax_connections = 60\nshared_buffers = 64MB\nmax_wal_size = 1GB\n"
          << "autovacuum_naptime = 1d\nwal_level = logical\n";
+    if (options.tls == Tls::kOffered) conf << "ssl = on\n";
     for (const std::string& line : options.settings) conf << line << "\n";
     std::ofstream hba(data + "/pg_hba.conf");
     hba << "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";

@@ -21,10 +21,13 @@ std::vector<std::string> as_server_user(std::vector<std::string> command);
 /// when the test dies. Superuser postgres without a password over the socket; over TCP (127.0.0.1) passwords are asked.
 class Cluster {
  public:
+  enum class Tls { kOff, kOffered };
   struct Options {
     /// Lines for postgresql.conf.
     std::vector<std::string> settings;
     std::vector<std::string> initdb_arguments;
+    /// Whether the server takes TLS over TCP, with a certificate of its own making.
+    Tls tls = Tls::kOff;
   };
 
   Cluster() : Cluster(Options{}) {}

@@ -1,0 +1,317 @@
+#include "pgsluice/pg/wire.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "pgsluice/base/duration.h"
+#include "pgsluice/base/error.h"
+#include "pgsluice/pg/server_message.h"
+
+namespace pgsluice::pg {
+
+namespace {
+
+constexpr std::size_t kCopyBuffer = 1024 * 1024;
+constexpr std::chrono::seconds kWindUpLimit{5};
+constexpr std::chrono::milliseconds kCancelAgain{200};
+
+char status_letter(PGTransactionStatusType status) {
+  switch (status) {
+    case PQTRANS_IDLE:
+      return 'I';
+    case PQTRANS_INTRANS:
+      return 'T';
+    case PQTRANS_INERROR:
+      return 'E';
+    case PQTRANS_ACTIVE:
+    case PQTRANS_UNKNOWN:
+      break;
+  }
+  throw Error(ErrorKind::kInternal, "the connection to be borrowed is not idle");
+}
+
+std::string_view until_zero(std::string_view text) { return text.substr(0, text.find('\0')); }
+
+}  // namespace
+
+std::int64_t Answer::rows() const {
+  if (error) throw *error;
+  std::int64_t rows = 0;
+  const char* end = command.data() + command.size();
+  const std::size_t space = command.rfind(' ');
+  const char* begin = space == std::string::npos ? end : command.data() + space + 1;
+  const auto [parsed, failure] = std::from_chars(begin, end, rows);
+  if (failure != std::errc() || parsed != end) {
+    throw Error(ErrorKind::kInternal, fmt::format("no number of rows in \"{}\"", command));
+  }
+  return rows;
+}
+
+Wire::Wire(Connection& connection)
+    : connection_(connection),
+      channel_(connection),
+      reader_(connection.side()),
+      status_(status_letter(PQtransactionStatus(connection.handle()))) {}
+
+Wire::~Wire() {
+  try {
+    if (connection_.alive() && !queries_.empty()) wind_up();
+    if (connection_.alive()) give_back();
+  } catch (const Error& error) {
+    connection_.log().debug(fmt::format("the connection is given up: {}", error.describe()));
+    connection_.close();
+  }
+}
+
+void Wire::violated(std::string_view what) const {
+  throw Error(ErrorKind::kConnection, fmt::format("the server sent what is not the protocol: {}", what))
+      .on(connection_.side());
+}
+
+void Wire::queue(char type, std::string_view body) {
+  if (!run_.empty()) throw Error(ErrorKind::kInternal, "a message in the middle of another one");
+  if (out_at_ == out_.size()) {
+    out_.clear();
+    out_at_ = 0;
+  }
+  const auto length = static_cast<std::uint32_t>(body.size() + 4);
+  out_ += type;
+  for (int shift = 24; shift >= 0; shift -= 8) out_ += static_cast<char>(length >> shift & 0xff);
+  out_ += body;
+}
+
+void Wire::send_query(std::string_view sql) {
+  if (sql.find('\0') != std::string_view::npos) {
+    throw Error(ErrorKind::kInternal, "a statement with a zero byte").on(connection_.side());
+  }
+  queue('Q', std::string(sql) + '\0');
+  queries_.emplace_back();
+}
+
+void Wire::send_copy_run(const CopyRun& run) {
+  if (!flushed()) throw Error(ErrorKind::kInternal, "copy data before the data before it");
+  run_ = run.bytes;
+  run_ends_message_ = run.ends_message;
+}
+
+void Wire::send_copy_done() {
+  if (!run_ends_message_ || queries_.empty()) throw Error(ErrorKind::kInternal, "the end of a COPY within a row");
+  queue('c', {});
+  queries_.back().copy_done_sent = true;
+}
+
+bool Wire::flush() {
+  bool took = false;
+  const auto send = [&](std::string_view bytes) {
+    const std::size_t count = channel_.write(bytes);
+    took = took || count > 0;
+    return count;
+  };
+  while (out_at_ < out_.size()) {
+    const std::size_t count = send(std::string_view(out_).substr(out_at_));
+    if (count == 0) return took;
+    out_at_ += count;
+  }
+  while (!run_.empty()) {
+    const std::size_t count = send(run_);
+    if (count == 0) return took;
+    run_.remove_prefix(count);
+  }
+  return took;
+}
+
+void Wire::receive() {
+  try {
+    reader_.received(channel_.read(reader_.space()));
+  } catch (const Error&) {
+    connection_.close();
+    throw;
+  }
+}
+
+void Wire::wait(std::initializer_list<Wire*> wires) {
+  std::array<WaitFor, 2> set;
+  if (wires.size() == 0 || wires.size() > set.size()) throw Error(ErrorKind::kInternal, "wait for one or two wires");
+  const CancelToken& cancel = (*wires.begin())->connection_.cancel_token();
+  cancel.throw_if_cancelled();
+  bool moved = false;
+  std::size_t count = 0;
+  for (Wire* wire : wires) {
+    moved = wire->flush() || moved;
+    if (wire->channel_.has_more()) {
+      wire->receive();
+      moved = true;
+    }
+    set[count++] =
+        wire->channel_.interest(wire->flushed() ? WireChannel::Wanted::kRead : WireChannel::Wanted::kReadAndWrite);
+  }
+  if (moved) return;
+  if (wait_for({set.data(), count}, cancel, std::nullopt) == WaitResult::kCancelled) cancel.throw_if_cancelled();
+  count = 0;
+  for (Wire* wire : wires) {
+    const WaitFor& ready = set[count++];
+    if (ready.readable) wire->receive();
+    if (ready.writable) wire->flush();
+  }
+}
+
+std::optional<Wire::Event> Wire::next_event() {
+  try {
+    while (true) {
+      const WireReader::Item item = reader_.next();
+      if (item.kind == WireReader::Item::Kind::kNothing) return std::nullopt;
+      if (item.kind == WireReader::Item::Kind::kCopyData) {
+        if (oldest().phase != Phase::kCopyOut) violated("copy data outside of a COPY");
+        return Event{.kind = Event::Kind::kCopyData, .copy = item.copy, .answer = {}};
+      }
+      if (item.type == 'Z') return end_query(item.body);
+      handle_message(item.type, item.body);
+    }
+  } catch (const Error&) {
+    connection_.close();
+    throw;
+  }
+}
+
+Wire::Query& Wire::oldest() {
+  if (queries_.empty()) violated("an answer to no query");
+  return queries_.front();
+}
+
+void Wire::handle_message(char type, std::string_view body) {
+  switch (type) {
+    case 'N':
+      ServerMessage::parse(body).write_to(connection_.log(), connection_.side());
+      return;
+    case 'S':
+      return handle_parameter(body);
+    case 'A':  // of a LISTEN that somebody else has made in this session
+      return;
+    case 'E':
+      return handle_error(body);
+    case 'C':
+      return end_statement(until_zero(body));
+    case 'H':
+      return begin_copy(Phase::kCopyOut);
+    case 'G':
+      return begin_copy(Phase::kCopyIn);
+    case 'c':
+      if (oldest().phase != Phase::kCopyOut) violated("the end of a COPY outside of one");
+      oldest().phase = Phase::kStatement;
+      return;
+    case 'T':
+    case 'I':
+      if (oldest().phase != Phase::kStatement) violated("an answer in the middle of a COPY");
+      oldest().answered = true;
+      return;
+    default:
+      violated(fmt::format("a message of type 0x{:02x}", static_cast<unsigned char>(type)));
+  }
+}
+
+void Wire::handle_error(std::string_view body) {
+  const Error error = ServerMessage::parse(body).as_error(connection_.side());
+  if (error.kind() == ErrorKind::kConnection) throw error;
+  Query& query = oldest();
+  if (!query.answer.error) query.answer.error = error;
+  query.answered = true;
+  query.phase = Phase::kStatement;
+}
+
+void Wire::handle_parameter(std::string_view body) {
+  const std::string name(until_zero(body));
+  if (name != "client_encoding" && name != "standard_conforming_strings") return;
+  const std::string_view value = until_zero(body.substr(std::min(body.size(), name.size() + 1)));
+  const char* known = PQparameterStatus(connection_.handle(), name.c_str());
+  // A function may set it for its own length: what counts is the last word.
+  (name == "client_encoding" ? encoding_changed_ : literals_changed_) = known == nullptr || value != known;
+}
+
+void Wire::begin_copy(Phase phase) {
+  if (oldest().phase != Phase::kStatement) violated("a COPY in the middle of another one");
+  oldest().phase = phase;
+  if (phase == Phase::kCopyOut) reader_.enlarge(kCopyBuffer);
+}
+
+void Wire::end_statement(std::string_view tag) {
+  Query& query = oldest();
+  if (query.phase == Phase::kCopyOut) violated("the end of a COPY that has not ended its data");
+  if (query.phase == Phase::kCopyIn && !query.copy_done_sent) violated("the end of a COPY that we have not ended");
+  query.phase = Phase::kStatement;
+  query.answered = true;
+  query.answer.command = tag;
+}
+
+Wire::Event Wire::end_query(std::string_view status) {
+  const Query& query = oldest();
+  if (status != "I" && status != "T" && status != "E") violated("a transaction status that is not known");
+  if (!query.answered || query.phase != Phase::kStatement) violated("the end of a query without its answer");
+  status_ = status.front();
+  Event event{.kind = Event::Kind::kAnswer, .copy = {}, .answer = query.answer};
+  queries_.pop_front();
+  return event;
+}
+
+Answer Wire::take_answer() {
+  while (true) {
+    if (std::optional<Event> event = next_event()) {
+      if (event->kind == Event::Kind::kAnswer) return std::move(event->answer);
+      throw Error(ErrorKind::kInternal, "rows of a COPY that nobody takes").on(connection_.side());
+    }
+    wait({this});
+  }
+}
+
+void Wire::give_back() {
+  if (encoding_changed_ || literals_changed_) {
+    throw Error(ErrorKind::kInternal, "a statement has changed how the session reads text").on(connection_.side());
+  }
+  // libpq remembers the status that it saw last; an empty query shows it the one of now.
+  if (status_letter(PQtransactionStatus(connection_.handle())) != status_) {
+    connection_.execute_unlogged("", "transaction status");
+  }
+}
+
+void Wire::wind_up() {
+  // A message that was sent in part can't be ended otherwise. Several queries could be cancelled only one by one, each
+  // at its own moment; the server stops at the first answer that it can't deliver.
+  const bool within_message = !flushed() || !run_ends_message_;
+  if (queries_.size() > 1 || within_message) {
+    connection_.cancel_statement();
+    connection_.close();
+    return;
+  }
+  // A server that waits for our rows does not look for cancellations; one that does not passes over the message.
+  queue('f', std::string("the copy was given up") + '\0');
+  if (!drain(SteadyClock::now() + kWindUpLimit)) connection_.close();
+}
+
+bool Wire::drain(SteadyClock::time_point end) {
+  auto next_cancel = SteadyClock::now();
+  while (!queries_.empty()) {
+    if (next_event()) continue;
+    flush();
+    if (channel_.has_more()) {
+      receive();
+      continue;
+    }
+    const auto now = SteadyClock::now();
+    if (now >= end) return false;
+    // Again and again: a request that arrives before its statement has begun is passed over too.
+    const bool awaits_rows = queries_.front().phase == Phase::kCopyIn && !queries_.front().copy_done_sent;
+    if (now >= next_cancel && !awaits_rows) {
+      connection_.cancel_statement();
+      next_cancel = now + kCancelAgain;
+    }
+    std::array<WaitFor, 1> set{
+        channel_.interest(flushed() ? WireChannel::Wanted::kRead : WireChannel::Wanted::kReadAndWrite)};
+    wait_for(set, {}, std::chrono::ceil<std::chrono::milliseconds>(kCancelAgain));
+    if (set[0].readable) receive();
+  }
+  return true;
+}
+
+}  // namespace pgsluice::pg

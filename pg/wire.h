@@ -1,0 +1,124 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "pgsluice/pg/connection.h"
+#include "pgsluice/pg/wire_channel.h"
+#include "pgsluice/pg/wire_reader.h"
+
+namespace pgsluice::pg {
+
+/// What a server said to one Query message, from its first word to ReadyForQuery.
+struct Answer {
+  /// The tag of the last statement: "CREATE TABLE", "COPY 12"; empty where there was none.
+  std::string command;
+  /// What ended it; the statements behind that one in the same message were not carried out.
+  std::optional<Error> error;
+
+  /// The number at the end of the tag. Throws the error, or Error(kInternal) for a tag without a number.
+  std::int64_t rows() const;
+};
+
+/// The protocol, spoken by ourselves on the socket of an idle libpq connection: many Query messages in flight, and COPY
+/// without a call for each row. libpq sees no byte of it.
+///
+/// Lifecycle: made on a connection on which no statement runs (a transaction may be open), which is borrowed until the
+/// object goes and may not be used meanwhile. What was not answered by then is cancelled, or the connection closed;
+/// else libpq is told of a changed transaction status, and the connection is as it was. Same thread as the
+/// connection. Source: PostgreSQL's documentation, "Frontend/Backend Protocol", of 9.5 to 18.
+///
+/// Nothing that is sent here may change client_encoding or standard_conforming_strings for good, since libpq would not
+/// know: the connection is closed where that has happened.
+///
+/// Errors: a server's error is a value in the Answer. Error(kConnection) is thrown when the connection was lost, the
+/// server ended the session, or its bytes are not the protocol; the connection is then closed.
+class Wire {
+ public:
+  /// Whether the connection's socket can be had (wire_channel.h); libpq's calls have to do where not.
+  static bool available(const Connection& connection) { return WireChannel::available(connection); }
+
+  /// Throws Error(kInternal) when a statement runs on the connection.
+  explicit Wire(Connection& connection);
+  Wire(const Wire&) = delete;
+  Wire& operator=(const Wire&) = delete;
+  ~Wire();
+
+  /// Queues a Query message of one or more statements; wait() sends it. It is not logged: see
+  /// Connection::log_statement().
+  void send_query(std::string_view sql);
+  /// Queries that are not answered yet.
+  std::size_t in_flight() const { return queries_.size(); }
+
+  /// Hands CopyData messages on. They stay where they are until flushed() is true again; nothing else may be queued
+  /// before that.
+  void send_copy_run(const CopyRun& run);
+  /// Ends a COPY … FROM STDIN: its rows are stored with the answer, not before.
+  void send_copy_done();
+
+  /// Sends what the socket takes now: whether it took anything.
+  bool flush();
+  /// Whether all that was queued has been sent.
+  bool flushed() const { return out_at_ == out_.size() && run_.empty(); }
+
+  struct Event {
+    enum class Kind { kCopyData, kAnswer };
+    Kind kind;
+    CopyRun copy;
+    Answer answer;
+  };
+  /// What has been received, one thing at a time; nothing when wait() has to bring more. A run of CopyData is valid
+  /// until wait(). Notices go to the log.
+  std::optional<Event> next_event();
+
+  /// Waits until one of the wires has received something or sent a part of what was queued, and does both: so a server
+  /// that writes before it reads cannot block. Throws Error(kCancelled) with the first one's connection's token.
+  static void wait(std::initializer_list<Wire*> wires);
+
+  /// The oldest query's answer, waited for. Not while a COPY … TO STDOUT runs.
+  Answer take_answer();
+
+ private:
+  enum class Phase { kStatement, kCopyOut, kCopyIn };
+  struct Query {
+    Phase phase = Phase::kStatement;
+    bool copy_done_sent = false;
+    bool answered = false;  // by anything but notices
+    Answer answer;
+  };
+
+  void receive();
+  void handle_message(char type, std::string_view body);
+  void handle_error(std::string_view body);
+  void handle_parameter(std::string_view body);
+  void begin_copy(Phase phase);
+  void end_statement(std::string_view tag);
+  Event end_query(std::string_view status);
+  Query& oldest();
+  void queue(char type, std::string_view body);
+  void give_back();
+  void wind_up();
+  bool drain(std::chrono::steady_clock::time_point end);
+  [[noreturn]] void violated(std::string_view what) const;
+
+  Connection& connection_;
+  WireChannel channel_;
+  WireReader reader_;
+
+  std::string out_;
+  std::size_t out_at_ = 0;
+  std::string_view run_;  // of CopyData, somebody else's memory
+  bool run_ends_message_ = true;
+
+  std::deque<Query> queries_;
+  char status_;  // of the session's transaction, as ReadyForQuery tells it
+  bool encoding_changed_ = false;
+  bool literals_changed_ = false;
+};
+
+}  // namespace pgsluice::pg

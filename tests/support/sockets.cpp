@@ -1,0 +1,41 @@
+#include "support/sockets.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <stdexcept>
+
+namespace pgsluice::test {
+
+FileDescriptor listen_on_loopback() {
+  FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(socket.get(), 64) != 0) {
+    throw std::runtime_error("cannot listen on 127.0.0.1");
+  }
+  return socket;
+}
+
+int port_of(const FileDescriptor& socket) {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    throw std::runtime_error("a socket without an address");
+  }
+  return ntohs(address.sin_port);
+}
+
+bool readable_before(int fd, int stop) {
+  std::array<pollfd, 2> set = {{{fd, POLLIN, 0}, {stop, POLLIN, 0}}};
+  while (::poll(set.data(), set.size(), -1) < 0) {
+  }
+  return set[1].revents == 0;
+}
+
+}  // namespace pgsluice::test
