@@ -52,13 +52,15 @@ bool Error::is_retryable() const {
     if (sqlstate_.empty()) return true;
   }
   // Class 08: the connection failed. 57P01-57P03: the server or an administrator ended it, or it starts up.
-  // 53300: no connection slot is free at this moment. Everything else would fail again in the same way.
-  static constexpr std::array<std::string_view, 4> kPassing = {"57P01", "57P02", "57P03", "53300"};
+  // 53300: no connection slot is free at this moment. 40P01: a deadlock with another session, which has gone on.
+  // Everything else would fail again in the same way.
+  static constexpr std::array<std::string_view, 5> kPassing = {"57P01", "57P02", "57P03", "53300", "40P01"};
   if (sqlstate_.rfind("08", 0) == 0) return true;
   for (std::string_view code : kPassing) {
     if (sqlstate_ == code) return true;
   }
-  return false;
+  // Two sessions have changed one row of a catalog; the server has no code of its own for that.
+  return sqlstate_ == "XX000" && std::string_view(what()).rfind("tuple concurrently ", 0) == 0;
 }
 
 bool Error::poisons_connection() const {

@@ -10,6 +10,7 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/copy/relay.h"
+#include "pgsluice/pg/query_pipeline.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/transaction.h"
 #include "pgsluice/schema/inventory.h"
@@ -140,11 +141,11 @@ class Copier {
 
 // Executes what `text` makes of up to kLockedInABatch objects at a time, each text one transaction.
 template <class Text>
-void in_locked_batches(pg::Connection& target, const std::vector<const LargeObject*>& objects, Text text) {
+void in_locked_batches(pg::QueryPipeline& target, const std::vector<const LargeObject*>& objects, Text text) {
   for (std::size_t begin = 0; begin < objects.size(); begin += kLockedInABatch) {
     const std::size_t end = std::min(objects.size(), begin + kLockedInABatch);
-    target.execute(text(std::vector<const LargeObject*>(objects.begin() + static_cast<std::ptrdiff_t>(begin),
-                                                        objects.begin() + static_cast<std::ptrdiff_t>(end))));
+    target.require({text(std::vector<const LargeObject*>(objects.begin() + static_cast<std::ptrdiff_t>(begin),
+                                                         objects.begin() + static_cast<std::ptrdiff_t>(end)))});
   }
 }
 
@@ -153,25 +154,36 @@ void copy_comments(pg::Connection& target, const std::vector<LargeObject>& objec
   for (const LargeObject& object : objects) {
     if (object.comment) commented.push_back(&object);
   }
-  in_locked_batches(target, commented, [](const std::vector<const LargeObject*>& batch) {
+  pg::QueryPipeline pipeline(target);
+  in_locked_batches(pipeline, commented, [](const std::vector<const LargeObject*>& batch) {
     std::string sql;
     for (const LargeObject* object : batch) {
       sql += fmt::format("COMMENT ON LARGE OBJECT {} IS {};", object->oid, pg::quote_literal(*object->comment));
     }
     return sql;
   });
+  pipeline.finish();
 }
 
 // One object stands for all of the same ACL and owner.
-std::string grants(pg::Connection& source, const LargeObject& object, const std::string& objects) {
-  std::string sql = fmt::format("REVOKE ALL ON LARGE OBJECT {} FROM {};", objects, pg::quote_identifier(object.owner));
-  for (const pg::Row row : source.execute(
-           fmt::format("SELECT a.grantee = 0, pg_catalog.pg_get_userbyid(a.grantee), a.privilege_type, a.is_grantable"
-                       " FROM pg_catalog.pg_largeobject_metadata o, pg_catalog.aclexplode(o.lomacl) a WHERE o.oid = {}",
-                       object.oid))) {
+pg::Result read_grants(pg::Connection& source, const LargeObject& object) {
+  return source.execute(
+      fmt::format("SELECT a.grantee = 0, pg_catalog.pg_get_userbyid(a.grantee), a.privilege_type, a.is_grantable,"
+                  " a.grantor = o.lomowner, pg_catalog.pg_get_userbyid(a.grantor)"
+                  " FROM pg_catalog.pg_largeobject_metadata o, pg_catalog.aclexplode(o.lomacl) a WHERE o.oid = {}",
+                  object.oid));
+}
+
+// In the source's order, each in the name of who has granted it: the ACL comes out the same.
+std::string grants_sql(const pg::Result& grants, std::string_view owner, const std::string& objects) {
+  std::string sql = fmt::format("REVOKE ALL ON LARGE OBJECT {} FROM {};", objects, pg::quote_identifier(owner));
+  for (const pg::Row row : grants) {
+    const bool by_owner = row.boolean(4);
+    if (!by_owner) sql += fmt::format("SET LOCAL ROLE {};", pg::quote_identifier(row.text(5)));
     sql += fmt::format("GRANT {} ON LARGE OBJECT {} TO {}{};", row.text(2), objects,
                        row.boolean(0) ? "PUBLIC" : pg::quote_identifier(row.text(1)),
                        row.boolean(3) ? " WITH GRANT OPTION" : "");
+    if (!by_owner) sql += "RESET ROLE;";
   }
   return sql;
 }
@@ -187,15 +199,18 @@ void copy_acls(pg::Connection& source, pg::Connection& target, const std::vector
   std::stable_sort(granted.begin(), granted.end(), [](const LargeObject* a, const LargeObject* b) {
     return std::tie(a->owner, a->acl) < std::tie(b->owner, b->acl);
   });
+  pg::QueryPipeline pipeline(target);
   for (auto begin = granted.begin(); begin != granted.end();) {
     const auto end = std::find_if_not(begin, granted.end(), [&](const LargeObject* o) { return alike(*begin, o); });
-    in_locked_batches(target, {begin, end}, [&](const std::vector<const LargeObject*>& batch) {
+    const pg::Result wanted = read_grants(source, **begin);
+    in_locked_batches(pipeline, {begin, end}, [&](const std::vector<const LargeObject*>& batch) {
       std::vector<Oid> oids;
       for (const LargeObject* object : batch) oids.push_back(object->oid);
-      return grants(source, *batch.front(), fmt::format("{}", fmt::join(oids, ", ")));
+      return grants_sql(wanted, batch.front()->owner, fmt::format("{}", fmt::join(oids, ", ")));
     });
     begin = end;
   }
+  pipeline.finish();
 }
 
 // Whether this user can make objects in the name of another role.

@@ -46,9 +46,9 @@ pg::Answer pump(Wire& from, Wire& to, std::atomic<std::int64_t>& bytes) {
 RelayOutcome WireRelay::run(pg::Connection& source, pg::Connection& target, const RelayRequest& request) {
   source.log_statement(request.copy_out);
   target.log_statement(request.copy_in);
-  // Unless answered, the source's COPY is cancelled and then the target's failed: in this order.
-  Wire to(target);
+  // Unless answered, the target's COPY is failed and the source's cancelled.
   Wire from(source);
+  Wire to(target);
   from.send_query(request.copy_out);
   to.send_query(request.copy_in);
   // The source's own count first: a stream that broke off is never finished on the target.

@@ -8,6 +8,10 @@
 
 namespace pgsluice::pg {
 
+namespace {
+constexpr std::size_t kManyInFlight = 64;  // so that what was sent and is not needed any more stays little
+}
+
 Transport best_transport(const Connection& connection) {
   return Wire::available(connection) ? Transport::kWire : Transport::kLibpq;
 }
@@ -32,6 +36,19 @@ Answer QueryPipeline::take() {
   Answer answer = wire_->take_answer();
   if (wire_->in_flight() == 0) wire_.reset();
   return answer;
+}
+
+void QueryPipeline::require(Statement statement) {
+  send(std::move(statement));
+  while (in_flight() > kManyInFlight) {
+    if (const Answer answer = take(); answer.error) throw *answer.error;
+  }
+}
+
+void QueryPipeline::finish() {
+  while (in_flight() > 0) {
+    if (const Answer answer = take(); answer.error) throw *answer.error;
+  }
 }
 
 Answer QueryPipeline::execute(const Statement& statement) {

@@ -37,6 +37,13 @@ class QueryPipeline {
   void send(Statement statement);
   /// The answer to the oldest statement, waited for. Throws as Wire does; a statement's error is in the answer.
   Answer take();
+
+  /// For many statements that must all succeed: sends one, and takes answers while very many are in flight. Throws the
+  /// error of one that has failed.
+  void require(Statement statement);
+  /// Takes what is in flight. Throws the first error.
+  void finish();
+
   std::size_t in_flight() const { return wire_ ? wire_->in_flight() : waiting_.size(); }
 
  private:

@@ -58,7 +58,7 @@ Wire::Wire(Connection& connection)
 
 Wire::~Wire() {
   try {
-    if (connection_.alive() && !queries_.empty()) wind_up();
+    if (connection_.alive() && (!queries_.empty() || !flushed() || run_missing_ > 0)) wind_up();
     if (connection_.alive()) give_back();
   } catch (const Error& error) {
     connection_.log().debug(fmt::format("the connection is given up: {}", error.describe()));
@@ -94,11 +94,11 @@ void Wire::send_query(std::string_view sql) {
 void Wire::send_copy_run(const CopyRun& run) {
   if (!flushed()) throw Error(ErrorKind::kInternal, "copy data before the data before it");
   run_ = run.bytes;
-  run_ends_message_ = run.ends_message;
+  run_missing_ = run.missing;
 }
 
 void Wire::send_copy_done() {
-  if (!run_ends_message_ || queries_.empty()) throw Error(ErrorKind::kInternal, "the end of a COPY within a row");
+  if (run_missing_ > 0 || queries_.empty()) throw Error(ErrorKind::kInternal, "the end of a COPY within a row");
   queue('c', {});
   queries_.back().copy_done_sent = true;
 }
@@ -276,22 +276,39 @@ void Wire::give_back() {
 }
 
 void Wire::wind_up() {
-  // A message that was sent in part can't be ended otherwise. Several queries could be cancelled only one by one, each
-  // at its own moment; the server stops at the first answer that it can't deliver.
-  const bool within_message = !flushed() || !run_ends_message_;
-  if (queries_.size() > 1 || within_message) {
-    connection_.cancel_statement();
+  // Several queries could be cancelled only one by one, each at its own moment; the server stops at the first answer
+  // that it can't deliver.
+  if (queries_.size() > 1 || !complete_message()) {
+    if (!queries_.empty()) connection_.cancel_statement();
     connection_.close();
     return;
   }
   // A server that waits for our rows does not look for cancellations; one that does not passes over the message.
-  queue('f', std::string("the copy was given up") + '\0');
+  if (!queries_.empty()) queue('f', std::string("the copy was given up") + '\0');
   if (!drain(SteadyClock::now() + kWindUpLimit)) connection_.close();
+}
+
+// The server reads on in the middle of a message until it has all of it, also of a COPY that has failed: what is
+// missing of a row is made up, and can only be refused or thrown away there. False when that would be too much.
+bool Wire::complete_message() {
+  if (run_missing_ > kCopyBuffer) return false;
+  out_.erase(0, out_at_);
+  out_at_ = 0;
+  out_ += run_;
+  out_.append(run_missing_, '\0');
+  run_ = {};
+  run_missing_ = 0;
+  return true;
+}
+
+// Whether the server works on the oldest query, and does not wait for our rows.
+bool Wire::runs_by_itself() const {
+  return !queries_.empty() && (queries_.front().phase != Phase::kCopyIn || queries_.front().copy_done_sent);
 }
 
 bool Wire::drain(SteadyClock::time_point end) {
   auto next_cancel = SteadyClock::now();
-  while (!queries_.empty()) {
+  while (!queries_.empty() || !flushed()) {
     if (next_event()) continue;
     flush();
     if (channel_.has_more()) {
@@ -301,8 +318,7 @@ bool Wire::drain(SteadyClock::time_point end) {
     const auto now = SteadyClock::now();
     if (now >= end) return false;
     // Again and again: a request that arrives before its statement has begun is passed over too.
-    const bool awaits_rows = queries_.front().phase == Phase::kCopyIn && !queries_.front().copy_done_sent;
-    if (now >= next_cancel && !awaits_rows) {
+    if (now >= next_cancel && runs_by_itself()) {
       connection_.cancel_statement();
       next_cancel = now + kCancelAgain;
     }

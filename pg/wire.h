@@ -55,8 +55,8 @@ class Wire {
   /// Queries that are not answered yet.
   std::size_t in_flight() const { return queries_.size(); }
 
-  /// Hands CopyData messages on. They stay where they are until flushed() is true again; nothing else may be queued
-  /// before that.
+  /// Hands CopyData messages on. They stay where they are until flushed() is true again, or this object is gone;
+  /// nothing else may be queued before that.
   void send_copy_run(const CopyRun& run);
   /// Ends a COPY … FROM STDIN: its rows are stored with the answer, not before.
   void send_copy_done();
@@ -103,6 +103,8 @@ class Wire {
   void queue(char type, std::string_view body);
   void give_back();
   void wind_up();
+  bool complete_message();
+  bool runs_by_itself() const;
   bool drain(std::chrono::steady_clock::time_point end);
   [[noreturn]] void violated(std::string_view what) const;
 
@@ -113,7 +115,7 @@ class Wire {
   std::string out_;
   std::size_t out_at_ = 0;
   std::string_view run_;  // of CopyData, somebody else's memory
-  bool run_ends_message_ = true;
+  std::size_t run_missing_ = 0;
 
   std::deque<Query> queries_;
   char status_;  // of the session's transaction, as ReadyForQuery tells it

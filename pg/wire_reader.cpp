@@ -127,7 +127,7 @@ WireReader::Item WireReader::next_copy_run() {
   return {.kind = Item::Kind::kCopyData,
           .type = 'd',
           .body = {},
-          .copy = {.bytes = {buffer_.get() + from, size}, .payload = size - headers, .ends_message = copy_left_ == 0}};
+          .copy = {.bytes = {buffer_.get() + from, size}, .payload = size - headers, .missing = copy_left_}};
 }
 
 }  // namespace pgsluice::pg

@@ -13,8 +13,8 @@ namespace pgsluice::pg {
 struct CopyRun {
   std::string_view bytes;
   std::size_t payload = 0;  ///< bytes without the headers
-  /// Whether the run ends where a message ends. A message longer than the buffer comes as several runs.
-  bool ends_message = true;
+  /// Bytes of the last message that have not been received yet: they begin the next run.
+  std::size_t missing = 0;
 };
 
 /// Cuts what a server sends into messages. Memory only, no socket: bytes are received into space(), then taken by

@@ -35,6 +35,10 @@ Progress::Running::~Running() {
   step->second.first_begin = std::min(step->second.first_begin, entry_->begin);
   step->second.last_end = now;
   step->second.total += now - entry_->begin;
+  if (entry_->begins_anew) {
+    progress_.running_.erase(entry_);
+    return;
+  }
   ++step->second.tasks;
   ++progress_.tasks_done_;
   if (task.kind == TaskKind::kTableData) ++progress_.tables_done_;

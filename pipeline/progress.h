@@ -53,6 +53,8 @@ class Progress {
     ~Running();
 
     std::atomic<std::int64_t>& bytes() { return entry_->bytes; }
+    /// It was not finished and will be begun anew: it does not count as done when the object goes.
+    void begins_anew() { entry_->begins_anew = true; }
     std::chrono::nanoseconds elapsed() const { return SteadyClock::now() - entry_->begin; }
 
    private:
@@ -61,6 +63,7 @@ class Progress {
       const Task* task;
       SteadyClock::time_point begin;
       std::atomic<std::int64_t> bytes{0};
+      bool begins_anew = false;
     };
     Progress& progress_;
     std::list<Entry>::iterator entry_;

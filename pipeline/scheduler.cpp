@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <limits>
 
 namespace pgsluice::pipeline {
 
 namespace {
+constexpr double kAnyCost = std::numeric_limits<double>::infinity();
+
 std::size_t index_of(Lane lane) { return static_cast<std::size_t>(lane); }
 }  // namespace
 
@@ -55,11 +58,12 @@ void Scheduler::release_claims(const Task& task) {
   }
 }
 
-std::optional<TaskId> Scheduler::take_ready(Lane lane) {
+std::optional<TaskId> Scheduler::take_ready(Lane lane, double most_cost) {
   std::set<Ready>& ready = ready_[index_of(lane)];
   for (auto candidate = ready.begin(); candidate != ready.end(); ++candidate) {
     const TaskId task = candidate->task;
     if (!claims_are_free(graph_[task])) continue;
+    if (graph_[task].cost > most_cost) return std::nullopt;
     ready.erase(candidate);
     hold_claims(graph_[task]);
     return task;
@@ -70,10 +74,15 @@ std::optional<TaskId> Scheduler::take_ready(Lane lane) {
 std::optional<TaskId> Scheduler::next(Lane lane) {
   std::unique_lock lock(mutex_);
   while (!stopped_ && left_in_lane_[index_of(lane)] > 0) {
-    if (const std::optional<TaskId> task = take_ready(lane)) return task;
+    if (const std::optional<TaskId> task = take_ready(lane, kAnyCost)) return task;
     changed_.wait(lock);
   }
   return std::nullopt;
+}
+
+std::optional<TaskId> Scheduler::next_ready(Lane lane, double most_cost) {
+  const std::lock_guard lock(mutex_);
+  return stopped_ ? std::nullopt : take_ready(lane, most_cost);
 }
 
 void Scheduler::release(std::vector<TaskId> free) {

@@ -38,6 +38,9 @@ class Scheduler {
   /// The next task for a worker of this lane; waits for one. Nothing when the lane has no task left, or after stop().
   std::optional<TaskId> next(Lane lane);
 
+  /// The same without waiting: nothing when no task is ready, or when the one that next() would give costs more.
+  std::optional<TaskId> next_ready(Lane lane, double most_cost);
+
   /// What a worker says of the task it took.
   void succeeded(TaskId task);
   void failed(TaskId task, const Error& error);
@@ -64,7 +67,7 @@ class Scheduler {
     }
   };
 
-  std::optional<TaskId> take_ready(Lane lane);
+  std::optional<TaskId> take_ready(Lane lane, double most_cost);
   bool claims_are_free(const Task& task) const;
   void hold_claims(const Task& task);
   void release_claims(const Task& task);

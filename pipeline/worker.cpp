@@ -26,20 +26,7 @@ const TablePlan& plan_of(const Plan& plan, const schema::Relation& table) {
 
 void Worker::run() noexcept {
   try {
-    while (const std::optional<TaskId> id = context_.scheduler.next(lane_)) {
-      const Task& task = context_.plan.graph[*id];
-      try {
-        {
-          Progress::Running running(context_.progress, task);
-          execute(task, running);
-        }
-        context_.scheduler.succeeded(*id);
-      } catch (const Error& error) {
-        if (ends_the_run(error)) throw;
-        context_.log.error(error.describe());
-        context_.scheduler.failed(*id, error);
-      }
-    }
+    work();
   } catch (const Error& error) {
     context_.scheduler.stop(error.kind() == ErrorKind::kCancelled ? std::nullopt : std::optional(error));
   } catch (const std::exception& error) {
@@ -47,8 +34,48 @@ void Worker::run() noexcept {
   }
   // Not with the object: the source's snapshot is held as long as one session sees it.
   source_.reset();
+  statements_.reset();
   target_.reset();
   holder_.reset();
+}
+
+void Worker::work() {
+  while (true) {
+    if (const std::optional<TaskId> id = take_task()) {
+      carry_out(*id);
+    } else if (statements_ && !statements_->empty()) {
+      statements_->take_answer();
+    } else {
+      return;
+    }
+  }
+}
+
+// With statements in flight only what can be sent behind them at once.
+std::optional<TaskId> Worker::take_task() {
+  if (!statements_ || statements_->empty()) return context_.scheduler.next(lane_);
+  const std::optional<double> room = statements_->room();
+  return room ? context_.scheduler.next_ready(lane_, *room) : std::nullopt;
+}
+
+void Worker::carry_out(TaskId id) {
+  const Task& task = context_.plan.graph[id];
+  try {
+    if (std::vector<pg::Statement> sql = statements_of(context_.plan, task); !sql.empty()) {
+      statements().send(id, std::move(sql));
+      return;
+    }
+    while (statements_ && !statements_->empty()) statements_->take_answer();
+    {
+      Progress::Running running(context_.progress, task);
+      execute(task, running);
+    }
+    context_.scheduler.succeeded(id);
+  } catch (const Error& error) {
+    if (ends_the_run(error)) throw;
+    context_.log.error(error.describe());
+    context_.scheduler.failed(id, error);
+  }
 }
 
 bool Worker::ends_the_run(const Error& error) const {
@@ -75,7 +102,7 @@ pg::Connection& Worker::source() {
 pg::Connection& Worker::target() {
   session_failed_ = true;
   if (!target_ || !target_->alive()) {
-    ready_to_restore_ = false;
+    statements_.reset();
     target_ = open_session(context_.target, purpose(), context_.encoding, context_.log, context_.cancel);
   }
   session_failed_ = false;
@@ -83,23 +110,17 @@ pg::Connection& Worker::target() {
   return *target_;
 }
 
-pg::Connection& Worker::restoring_target() {
+StatementQueue& Worker::statements() {
   pg::Connection& connection = target();
-  if (!ready_to_restore_) schema::begin_restore(connection, context_.plan.archive);
-  ready_to_restore_ = true;
-  return connection;
+  if (!statements_) {
+    schema::begin_restore(connection, context_.plan.archive);
+    statements_.emplace(context_.plan, context_.scheduler, context_.progress, connection);
+  }
+  return *statements_;
 }
 
 void Worker::execute(const Task& task, Progress::Running& running) {
   switch (task.kind) {
-    case TaskKind::kBarrier:
-      return;
-    case TaskKind::kPreData:
-    case TaskKind::kIndexBuild:
-    case TaskKind::kPostData:
-    case TaskKind::kAcl:
-    case TaskKind::kEventTrigger:
-      return restore(task);
     case TaskKind::kTableData:
       return copy_table(task, running);
     case TaskKind::kLargeObjects:
@@ -108,19 +129,11 @@ void Worker::execute(const Task& task, Progress::Running& running) {
       return copy_sequences();
     case TaskKind::kReleaseSnapshot:
       return release_snapshot();
-    case TaskKind::kStatistics:
-    case TaskKind::kDatabaseProperty:
-      return run_sql(task);
-    case TaskKind::kMaterializedView:
-      return refresh(task);
     case TaskKind::kDurability:
       return make_durable();
+    default:
+      throw Error(ErrorKind::kInternal, fmt::format("no way to carry out {}", task.name));
   }
-}
-
-void Worker::restore(const Task& task) {
-  const std::string_view definition = task.sql.empty() ? std::string_view(task.entry->definition) : task.sql;
-  schema::restore_entry(restoring_target(), context_.plan.archive, *task.entry, context_.plan.restore, definition);
 }
 
 void Worker::copy_table(const Task& task, Progress::Running& running) {
@@ -151,23 +164,6 @@ void Worker::copy_sequences() {
     error.object("sequence values");
     throw;
   }
-}
-
-void Worker::run_sql(const Task& task) {
-  try {
-    target().execute(task.sql);
-  } catch (Error& error) {
-    error.object(task.name);
-    throw;
-  }
-}
-
-void Worker::refresh(const Task& task) {
-  // It runs as the view's owner and shows what that role may see, as it did on the source: "off", which is right for
-  // copying, would make it fail where row-level security is forced.
-  const std::string sql = "SET LOCAL row_security = on;\n" + task.entry->definition;
-  schema::restore_entry(restoring_target(), context_.plan.archive, *task.entry, context_.plan.restore, sql);
-  if (task.relation != nullptr) target().execute("ANALYZE " + task.relation->quoted());
 }
 
 void Worker::release_snapshot() {

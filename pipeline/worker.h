@@ -9,6 +9,7 @@
 #include "pgsluice/pipeline/plan.h"
 #include "pgsluice/pipeline/progress.h"
 #include "pgsluice/pipeline/scheduler.h"
+#include "pgsluice/pipeline/statement_queue.h"
 
 namespace pgsluice::pipeline {
 
@@ -27,7 +28,8 @@ struct RunContext {
 };
 
 /// A thread's work: takes the tasks of one lane and carries them out on connections of its own, opened when the first
-/// task needs them. Made on one thread, then used by its own only.
+/// task needs them. Tasks that are only statements are sent many at a time (statement_queue.h). Made on one thread,
+/// then used by its own only.
 class Worker {
  public:
   Worker(RunContext& context, Lane lane, int number) : context_(context), lane_(lane), number_(number) {}
@@ -41,20 +43,20 @@ class Worker {
   void run() noexcept;
 
  private:
+  void work();
+  std::optional<TaskId> take_task();
+  void carry_out(TaskId id);
   void execute(const Task& task, Progress::Running& running);
-  void restore(const Task& task);
   void copy_table(const Task& task, Progress::Running& running);
   void copy_large_objects(Progress::Running& running);
   void copy_sequences();
-  void run_sql(const Task& task);
-  void refresh(const Task& task);
   void release_snapshot();
   void make_durable();
   bool ends_the_run(const Error& error) const;
 
   pg::Connection& source();
   pg::Connection& target();
-  pg::Connection& restoring_target();
+  StatementQueue& statements();
   std::string purpose() const;
 
   RunContext& context_;
@@ -63,7 +65,8 @@ class Worker {
   std::optional<pg::Connection> source_;
   std::optional<pg::Connection> target_;
   std::optional<pg::Connection> holder_;
-  bool ready_to_restore_ = false;
+  /// On target_, once it is ready for definitions.
+  std::optional<StatementQueue> statements_;
   /// A session could not be opened or brought into the snapshot.
   bool session_failed_ = false;
 };

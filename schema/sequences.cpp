@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string>
 
+#include "pgsluice/pg/query_pipeline.h"
 #include "pgsluice/pg/quote.h"
 
 namespace pgsluice::schema {
@@ -45,6 +46,7 @@ std::vector<SequenceValue> read_sequences(pg::Connection& source, const std::vec
 }
 
 void set_sequences(pg::Connection& target, const std::vector<SequenceValue>& values) {
+  pg::QueryPipeline pipeline(target);
   in_batches(
       values,
       [&](std::size_t i) {
@@ -54,10 +56,11 @@ void set_sequences(pg::Connection& target, const std::vector<SequenceValue>& val
                            pg::quote_literal(std::to_string(values[i].last_value)), values[i].is_called);
       },
       [&](const std::vector<std::string>& rows) {
-        target.execute(fmt::format(
+        pipeline.require({fmt::format(
             "SELECT pg_catalog.setval(v.sequence, v.value, v.called) FROM (VALUES {}) AS v(sequence, value, called)",
-            fmt::join(rows, ", ")));
+            fmt::join(rows, ", "))});
       });
+  pipeline.finish();
 }
 
 }  // namespace pgsluice::schema

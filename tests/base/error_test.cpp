@@ -24,6 +24,10 @@ TEST(Error, IsRetryableOnlyWhereTheSameWorkMaySucceed) {
   EXPECT_TRUE(with(ErrorKind::kServer, "08006"));
   EXPECT_TRUE(with(ErrorKind::kServer, "53300"));
   EXPECT_TRUE(with(ErrorKind::kServer, "57P03"));
+  EXPECT_TRUE(with(ErrorKind::kServer, "40P01"));
+  EXPECT_TRUE(Error(ErrorKind::kServer, "tuple concurrently updated").sqlstate("XX000").is_retryable());
+  EXPECT_FALSE(Error(ErrorKind::kServer, "cache lookup failed").sqlstate("XX000").is_retryable());
+  EXPECT_FALSE(with(ErrorKind::kServer, "42P07"));
   EXPECT_FALSE(with(ErrorKind::kServer, "42501"));
   EXPECT_FALSE(with(ErrorKind::kServer, "57014"));
   EXPECT_FALSE(with(ErrorKind::kServer, ""));

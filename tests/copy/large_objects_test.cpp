@@ -50,6 +50,8 @@ TEST_F(LargeObjectsTest, CrossWithOidContentOwnerPrivilegesAndComment) {
     REVOKE ALL ON LARGE OBJECT 20008 FROM lo_owner;
     GRANT SELECT ON LARGE OBJECT 20008, 20009, 20010 TO "lo reader";
     GRANT UPDATE ON LARGE OBJECT 20011 TO PUBLIC;
+    GRANT SELECT ON LARGE OBJECT 20013 TO lo_owner WITH GRANT OPTION;
+    SET ROLE lo_owner; GRANT SELECT ON LARGE OBJECT 20013 TO "lo reader"; RESET ROLE;
     COMMENT ON LARGE OBJECT 20012 IS 'it''s a \ comment';
   )sql");
   const LargeObjectsOutcome outcome = copy();

@@ -203,7 +203,7 @@ TEST(WireScripted, AServerThatStopsReadingIsLeftByACancellation) {
     }
   }
   EXPECT_FALSE(connection.alive());
-  EXPECT_EQ(server.cancel_requests(), 1);
+  EXPECT_GE(server.cancel_requests(), 1);
 }
 
 TEST(WireScripted, AConnectionWhoseEncodingWasChangedIsNotGivenBack) {

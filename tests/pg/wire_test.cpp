@@ -153,23 +153,44 @@ TEST_P(WireTest, ACopyFromUsIsStoredOnlyWhenItWasEnded) {
   EXPECT_EQ(connection.execute("SELECT count(*) FROM rows")[0].integer(0), 1);
 }
 
-TEST_P(WireTest, ACopyFromUsThatIsGivenUpWithinARowClosesTheConnection) {
+TEST_P(WireTest, ACopyFromUsThatIsGivenUpWithinARowStoresNothingAndFreesTheConnection) {
   Connection connection = connect();
   connection.execute("DROP TABLE IF EXISTS rows; CREATE TABLE rows (v text)");
   const std::string part = std::string(
-      "d\0\0\0\x09"
+      "d\0\0\0\6a\nd\0\0\0\x09"
       "abc",
-      8);
+      15);
   {
     Wire wire(connection);
     wire.send_query("COPY rows FROM STDIN");
     while (!wire.flushed()) Wire::wait({&wire});
-    wire.send_copy_run({.bytes = part, .payload = 3, .ends_message = false});
+    wire.send_copy_run({.bytes = part, .payload = 5, .missing = 2});
     while (!wire.flushed()) Wire::wait({&wire});
     EXPECT_THROW(wire.send_copy_done(), Error);
   }
-  EXPECT_FALSE(connection.alive());
-  EXPECT_EQ(cluster_->value("wire", "SELECT count(*) FROM rows"), "0");
+  ASSERT_TRUE(connection.alive());
+  EXPECT_EQ(connection.execute("SELECT count(*) FROM rows")[0].integer(0), 0);
+}
+
+TEST_P(WireTest, ARowThatIsCutAfterTheServersErrorFreesTheConnectionToo) {
+  Connection connection = connect();
+  connection.execute("DROP TABLE IF EXISTS rows; CREATE TABLE rows (v int)");
+  const std::string row = std::string("d\0\0\0\6a\n", 7);
+  const std::string part = std::string("d\0\0\x40\0", 5) + std::string(10000, '1');
+  for (const bool sent : {true, false}) {
+    {
+      Wire wire(connection);
+      wire.send_query("COPY rows FROM STDIN");
+      while (!wire.flushed()) Wire::wait({&wire});
+      wire.send_copy_run({.bytes = row, .payload = 2});
+      while (!wire.flushed()) Wire::wait({&wire});
+      EXPECT_EQ(wire.take_answer().error->sqlstate(), "22P02");
+      wire.send_copy_run({.bytes = part, .payload = 10000, .missing = 0x4000 - 4 - 10000});
+      while (sent && !wire.flushed()) Wire::wait({&wire});
+    }
+    ASSERT_TRUE(connection.alive());
+    EXPECT_EQ(connection.execute("SELECT count(*) FROM rows")[0].integer(0), 0);
+  }
 }
 
 TEST_P(WireTest, ATerminatedBackendIsALostConnectionWithItsReason) {

@@ -19,26 +19,35 @@ TocEntry entry(const char* kind, const char* tag, const char* definition) {
   return result;
 }
 
+// One entry by itself.
+void restore(pg::Connection& target, const TocEntry& entry) {
+  pg::QueryPipeline pipeline(target);
+  pipeline.send(entry_statement({}, entry, {}, entry.definition));
+  if (std::optional<Error> error = pipeline.take().error) {
+    explain(*error, entry, entry.definition);
+    throw *error;
+  }
+}
+
 class DdlRestore : public ::testing::Test {
  protected:
   DdlRestore()
       : target_((test::shared_target().create_database("ddl"), test::shared_target().connect("ddl", Side::kTarget))) {}
 
   pg::Connection target_;
-  Archive archive_;
 };
 
 TEST_F(DdlRestore, AnEntryIsOneTransaction) {
   const TocEntry bad = entry("TABLE", "t", "CREATE TABLE t (i int);\nSELECT 1/0;\n");
-  EXPECT_THROW(restore_entry(target_, archive_, bad, {}), Error);
+  EXPECT_THROW(restore(target_, bad), Error);
   EXPECT_TRUE(target_.idle());
-  restore_entry(target_, archive_, entry("TABLE", "t", "CREATE TABLE public.t (i int);\n"), {});
+  restore(target_, entry("TABLE", "t", "CREATE TABLE public.t (i int);\n"));
   EXPECT_EQ(target_.execute("SELECT count(*) FROM pg_class WHERE relname = 't'")[0].integer(0), 1);
 }
 
 TEST_F(DdlRestore, AFailedEntryIsNamedWithSqlstateAndStatement) {
   try {
-    restore_entry(target_, archive_, entry("VIEW", "my view", "CREATE VIEW v AS\n SELECT * FROM nothing;\n"), {});
+    restore(target_, entry("VIEW", "my view", "CREATE VIEW v AS\n SELECT * FROM nothing;\n"));
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.sqlstate(), "42P01");
@@ -55,7 +64,7 @@ TEST_F(DdlRestore, DefinitionsWithSecretsAreNeitherLoggedNorQuoted) {
        {entry("USER MAPPING", "u", "CREATE USER MAPPING FOR postgres SERVER none OPTIONS (password 's3cr3t');"),
         entry("SUBSCRIPTION", "s", "CREATE SUBSCRIPTION s CONNECTION 'password=s3cr3t oops=1' PUBLICATION p;")}) {
     try {
-      restore_entry(target, archive_, secret, {});
+      restore(target, secret);
       ADD_FAILURE();
     } catch (const Error& error) {
       EXPECT_EQ(error.describe().find("s3cr3t"), std::string::npos) << error.describe();
@@ -63,13 +72,6 @@ TEST_F(DdlRestore, DefinitionsWithSecretsAreNeitherLoggedNorQuoted) {
   }
   EXPECT_EQ(sink.text().find("s3cr3t"), std::string::npos) << sink.text();
   EXPECT_NE(sink.text().find("user mapping public.u"), std::string::npos) << sink.text();
-}
-
-TEST(ConcurrentChange, IsToldFromOtherErrors) {
-  EXPECT_TRUE(is_concurrent_change(Error(ErrorKind::kServer, "deadlock detected").sqlstate("40P01")));
-  EXPECT_TRUE(is_concurrent_change(Error(ErrorKind::kServer, "tuple concurrently updated").sqlstate("XX000")));
-  EXPECT_FALSE(is_concurrent_change(Error(ErrorKind::kServer, "cache lookup failed").sqlstate("XX000")));
-  EXPECT_FALSE(is_concurrent_change(Error(ErrorKind::kServer, "exists").sqlstate("42P07")));
 }
 
 }  // namespace

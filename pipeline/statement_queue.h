@@ -1,0 +1,62 @@
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "pgsluice/pg/query_pipeline.h"
+#include "pgsluice/pipeline/plan.h"
+#include "pgsluice/pipeline/progress.h"
+#include "pgsluice/pipeline/scheduler.h"
+
+namespace pgsluice::pipeline {
+
+/// What carries out a task that consists of statements on the target and of nothing else: definitions, privileges,
+/// statistics, properties. Nothing for other tasks.
+std::vector<pg::Statement> statements_of(const Plan& plan, const Task& task);
+
+/// Tasks whose statements are on their way to the target's server, so that none waits for the answers to those before.
+/// Used by one worker's thread; the references outlive it.
+///
+/// Tasks that depend on one another are never in it together: the scheduler gives a task when those before it have
+/// succeeded, which this object tells it with their answers.
+class StatementQueue {
+ public:
+  StatementQueue(const Plan& plan, Scheduler& scheduler, Progress& progress, pg::Connection& target)
+      : plan_(plan), scheduler_(scheduler), progress_(progress), target_(target), pipeline_(target) {}
+
+  void send(TaskId task, std::vector<pg::Statement> statements);
+  bool empty() const { return in_flight_.empty(); }
+  /// What another task may cost to be sent behind those in flight; nothing when there is no room. A long one would
+  /// keep the short ones behind it from workers that could do them.
+  std::optional<double> room() const;
+
+  /// Waits for an answer, and tells the scheduler what became of the task when it was its last. A deadlock or a
+  /// concurrent change of the same catalog row is tried again: other workers change other objects of the same table.
+  /// Throws for a lost connection or a cancellation.
+  void take_answer();
+
+ private:
+  struct InFlight {
+    TaskId task;
+    std::vector<pg::Statement> statements;
+    std::size_t unanswered;
+    int tries = 1;
+    std::optional<Error> error = std::nullopt;
+  };
+
+  void begin_oldest();
+  void report(const InFlight& ended);
+
+  const Plan& plan_;
+  Scheduler& scheduler_;
+  Progress& progress_;
+  pg::Connection& target_;
+  pg::QueryPipeline pipeline_;
+  std::deque<InFlight> in_flight_;
+  double cost_ = 0;
+  /// The server works on the oldest only.
+  std::optional<Progress::Running> running_;
+};
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,43 @@
+// Servers that are far away: a statement that waits for the answer to the one before costs a round trip.
+#include <gtest/gtest.h>
+
+#include "pipeline/clone_fixture.h"
+#include "support/delaying_proxy.h"
+
+namespace pgsluice::test {
+namespace {
+
+constexpr int kTables = 2000;
+
+TEST(Distance, ASchemaOfManyTablesIsRestoredWithoutWaitingForEachAnswer) {
+  const Cluster source({.settings = {"max_locks_per_transaction = 512"}});
+  source.create_database("distance");
+  source.sql("distance", fmt::format("DO $$ BEGIN FOR i IN 1..{} LOOP"
+                                     " EXECUTE format('CREATE TABLE t%s (id serial PRIMARY KEY, v text CHECK (id > 0));"
+                                     "   COMMENT ON TABLE t%s IS ''number %s''', i, i, i);"
+                                     " IF i % 100 = 0 THEN COMMIT; END IF; END LOOP; END $$",
+                                     kTables));
+  shared_target().create_database("distance");
+  // 20 ms there and back.
+  const DelayingProxy proxy(shared_target(), std::chrono::milliseconds(10));
+  RecordingSink sink;
+  const TemporaryFolder folder;
+  pipeline::CloneOptions options;
+  options.source = source.conninfo("distance");
+  options.target = proxy.conninfo("distance");
+  options.work_folder = folder.path();
+  options.table_jobs = 20;
+  const pipeline::CloneSummary summary = pipeline::Clone(options, sink).run();
+  EXPECT_TRUE(summary.complete());
+  EXPECT_EQ(compare_databases(source.conninfo("distance"), shared_target().conninfo("distance"), server_bindir()),
+            std::vector<std::string>{});
+  // Table, sequence, its owner, default, comment, index, key, statistics. Rows are another matter: BEGIN, COPY and
+  // COMMIT each wait for an answer.
+  const int definitions = 8 * kTables;
+  const int of_the_rows = 3 * kTables;
+  EXPECT_GT(proxy.queries(), definitions + of_the_rows);
+  EXPECT_LT(proxy.lonely_queries(), of_the_rows + definitions / 20);
+}
+
+}  // namespace
+}  // namespace pgsluice::test

@@ -1,0 +1,181 @@
+#include "support/delaying_proxy.h"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+
+#include "pgsluice/base/wait.h"
+#include "support/sockets.h"
+
+namespace pgsluice::test {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Calls back with the type of each message of one direction, whatever pieces the bytes come in.
+class MessageTypes {
+ public:
+  // The first message of a client has no type.
+  MessageTypes(char first_type, std::function<void(char)> seen)
+      : type_(first_type), header_left_(first_type == 0 ? 5 : 4), seen_(std::move(seen)) {}
+
+  void pass(std::string_view bytes) {
+    while (!bytes.empty()) {
+      if (header_left_ > 0) {
+        if (header_left_ == 5) {
+          type_ = bytes.front();
+        } else {
+          length_ = length_ << 8 | static_cast<unsigned char>(bytes.front());
+        }
+        bytes.remove_prefix(1);
+        if (--header_left_ > 0) continue;
+        seen_(type_);
+        body_left_ = length_ - 4;
+      }
+      const std::size_t passed = std::min(body_left_, bytes.size());
+      bytes.remove_prefix(passed);
+      body_left_ -= passed;
+      if (body_left_ == 0) {
+        header_left_ = 5;
+        length_ = 0;
+      }
+    }
+  }
+
+ private:
+  char type_;
+  int header_left_;
+  std::size_t length_ = 0;
+  std::size_t body_left_ = 0;
+  std::function<void(char)> seen_;
+};
+
+// One way between two sockets. Messages are seen when the client sends or receives them.
+class Direction {
+ public:
+  enum class Seen { kWhenSent, kWhenReceived };
+  Direction(int from, int to, Seen seen, MessageTypes types)
+      : from_(from), to_(to), seen_(seen), types_(std::move(types)) {}
+
+  // False when the sender has closed and all has been delivered.
+  bool move(std::chrono::milliseconds delay) {
+    std::array<char, 65536> piece;
+    while (open_) {
+      const ssize_t count = ::recv(from_, piece.data(), piece.size(), MSG_DONTWAIT);
+      if (count < 0 && (errno == EAGAIN || errno == EINTR)) break;
+      if (count <= 0) {
+        open_ = false;
+        break;
+      }
+      const std::string_view bytes(piece.data(), static_cast<std::size_t>(count));
+      if (seen_ == Seen::kWhenSent) types_.pass(bytes);
+      on_the_way_.push_back({Clock::now() + delay, std::string(bytes)});
+    }
+    while (!on_the_way_.empty() && on_the_way_.front().arrival <= Clock::now()) {
+      std::string& bytes = on_the_way_.front().bytes;
+      const ssize_t sent = ::send(to_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (sent < 0) {
+        if (errno != EAGAIN && errno != EINTR) return false;
+        break;
+      }
+      if (seen_ == Seen::kWhenReceived) types_.pass(std::string_view(bytes).substr(0, static_cast<std::size_t>(sent)));
+      bytes.erase(0, static_cast<std::size_t>(sent));
+      if (bytes.empty()) on_the_way_.pop_front();
+    }
+    return open_ || !on_the_way_.empty();
+  }
+
+  WaitFor interest_in_sender() const { return {.fd = from_, .want_read = open_}; }
+  std::optional<Clock::time_point> next_arrival() const {
+    if (on_the_way_.empty()) return std::nullopt;
+    return on_the_way_.front().arrival;
+  }
+
+ private:
+  struct Piece {
+    Clock::time_point arrival;
+    std::string bytes;
+  };
+  int from_;
+  int to_;
+  const Seen seen_;
+  MessageTypes types_;
+  bool open_ = true;
+  std::deque<Piece> on_the_way_;
+};
+
+}  // namespace
+
+DelayingProxy::DelayingProxy(const Cluster& cluster, std::chrono::milliseconds each_way)
+    : server_socket_(fmt::format("{}/.s.PGSQL.{}", cluster.folder().string(), cluster.port())),
+      each_way_(each_way),
+      listener_(listen_on_loopback()),
+      acceptor_([this] {
+        while (readable_before(listener_.get(), stop_.token().fd())) {
+          FileDescriptor client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+          if (client.valid()) sessions_.emplace_back([this, c = std::move(client)]() mutable { carry(std::move(c)); });
+        }
+      }) {}
+
+DelayingProxy::~DelayingProxy() {
+  stop_.cancel();
+  acceptor_.join();
+  sessions_.clear();
+}
+
+std::string DelayingProxy::conninfo(std::string_view database) const {
+  return fmt::format("host=127.0.0.1 port={} user=postgres dbname='{}' sslmode=disable gssencmode=disable",
+                     port_of(listener_), database);
+}
+
+FileDescriptor DelayingProxy::connect_to_server() const {
+  FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, server_socket_.c_str(), sizeof address.sun_path - 1);
+  if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    throw std::runtime_error("the proxy cannot reach " + server_socket_);
+  }
+  return socket;
+}
+
+void DelayingProxy::carry(FileDescriptor client) {
+  const FileDescriptor server = connect_to_server();
+  const int at_once = 1;
+  ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
+  int unanswered = 0;
+  Direction up(client.get(), server.get(), Direction::Seen::kWhenSent, MessageTypes('?', [&](char type) {
+                 if (type != 'Q') return;
+                 ++queries_;
+                 if (unanswered++ == 0) ++lonely_queries_;
+               }));
+  Direction down(server.get(), client.get(), Direction::Seen::kWhenReceived, MessageTypes(0, [&](char type) {
+                   if (type == 'Z' && unanswered > 0) --unanswered;
+                 }));
+  while (up.move(each_way_) && down.move(each_way_)) {
+    std::optional<std::chrono::milliseconds> limit;
+    for (const Direction* direction : {&up, &down}) {
+      if (const auto arrival = direction->next_arrival()) {
+        const auto left = std::max(std::chrono::ceil<std::chrono::milliseconds>(*arrival - Clock::now()),
+                                   std::chrono::milliseconds(1));
+        limit = std::min(limit.value_or(left), left);
+      }
+    }
+    std::array<WaitFor, 2> set = {up.interest_in_sender(), down.interest_in_sender()};
+    if (wait_for(set, stop_.token(), limit) == WaitResult::kCancelled) return;
+  }
+}
+
+}  // namespace pgsluice::test

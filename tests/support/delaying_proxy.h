@@ -1,0 +1,45 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "pgsluice/base/cancel.h"
+#include "support/cluster.h"
+
+namespace pgsluice::test {
+
+/// A cluster seen from far away: a TCP port whose bytes arrive later by a delay in each direction. It reads the
+/// protocol that passes, to tell how statements were sent.
+class DelayingProxy {
+ public:
+  DelayingProxy(const Cluster& cluster, std::chrono::milliseconds each_way);
+  DelayingProxy(const DelayingProxy&) = delete;
+  DelayingProxy& operator=(const DelayingProxy&) = delete;
+  ~DelayingProxy();
+
+  std::string conninfo(std::string_view database) const;
+
+  /// Query messages so far, and those of them that were sent while the session had none unanswered: each of these has
+  /// cost a round trip of its own.
+  int queries() const { return queries_; }
+  int lonely_queries() const { return lonely_queries_; }
+
+ private:
+  void carry(FileDescriptor client);
+  FileDescriptor connect_to_server() const;
+
+  const std::string server_socket_;
+  const std::chrono::milliseconds each_way_;
+  FileDescriptor listener_;
+  std::atomic<int> queries_{0};
+  std::atomic<int> lonely_queries_{0};
+  CancelSource stop_;
+  std::vector<std::jthread> sessions_;
+  std::jthread acceptor_;
+};
+
+}  // namespace pgsluice::test
