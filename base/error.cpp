@@ -65,7 +65,7 @@ bool Error::is_retryable() const {
 
 bool Error::poisons_connection() const {
   return kind_ == ErrorKind::kConnection || kind_ == ErrorKind::kCancelled || kind_ == ErrorKind::kInternal ||
-         sqlstate_.rfind("08", 0) == 0 || sqlstate_.rfind("57P", 0) == 0;
+         sqlstate_.rfind("57P", 0) == 0;
 }
 
 std::string Error::describe() const {

@@ -51,6 +51,7 @@ EntryRelations::EntryRelations(const schema::Archive& archive, const schema::Cat
     if (index.constraint != 0) tables_of_constraint_[index.constraint] = {index.table};
   }
   for (const schema::ForeignKey& key : catalog.foreign_keys) tables_of_constraint_[key.oid] = {key.child, key.parent};
+  for (const schema::Trigger& trigger : catalog.triggers) table_of_trigger_[trigger.oid] = trigger.table;
   for (const schema::Inheritance& link : catalog.inheritance) children_[link.parent].push_back(link.child);
 
   std::map<int, const TocEntry*> by_dump_id;
@@ -75,6 +76,10 @@ std::vector<Oid> EntryRelations::own_relations(const TocEntry& entry) const {
     const auto index = table_of_index_.find(entry.catalog_id.oid);
     if (index == table_of_index_.end()) return {entry.catalog_id.oid};
     return {index->second};
+  }
+  if (entry.catalog_id.table == schema::kPgTrigger) {
+    const auto trigger = table_of_trigger_.find(entry.catalog_id.oid);
+    if (trigger != table_of_trigger_.end()) return {trigger->second};
   }
   if (entry.catalog_id.table == schema::kPgConstraint) {
     const auto constraint = tables_of_constraint_.find(entry.catalog_id.oid);

@@ -44,6 +44,7 @@ class EntryRelations {
   std::map<schema::Oid, schema::Oid> table_of_index_;
   std::set<schema::Oid> indexes_that_alter_;
   std::map<schema::Oid, std::vector<schema::Oid>> tables_of_constraint_;
+  std::map<schema::Oid, schema::Oid> table_of_trigger_;
   std::map<schema::Oid, std::vector<schema::Oid>> children_;
   std::map<int, std::vector<schema::Oid>> relations_;
 };

@@ -72,9 +72,9 @@ ServerMessage ServerMessage::parse(std::string_view body) {
 }
 
 Error ServerMessage::as_error(Side side) const {
-  // A backend that was ended says so and then closes the socket: that is a lost connection with a reason.
-  const bool ended =
-      severity == "FATAL" || severity == "PANIC" || sqlstate.rfind("57P", 0) == 0 || sqlstate.rfind("08", 0) == 0;
+  // A backend that was ended says so and then closes the socket: that is a lost connection with a reason. (Class 08 in
+  // an ERROR is of a connection that the server itself has tried to make, to a foreign server.)
+  const bool ended = severity == "FATAL" || severity == "PANIC" || sqlstate.rfind("57P", 0) == 0;
   Error error(ended ? ErrorKind::kConnection : ErrorKind::kServer,
               detail.empty() ? text : fmt::format("{} ({})", text, detail));
   error.on(side).sqlstate(sqlstate).hint(hint);

@@ -25,8 +25,8 @@ struct ServerMessage {
   /// Throws Error(kConnection) for a body of another form.
   static ServerMessage parse(std::string_view body);
 
-  /// As an Error of the side: kConnection where the server says that it ends the session (FATAL, PANIC, classes 08 and
-  /// 57P), else kServer.
+  /// As an Error of the side: kConnection where the server says that it ends the session (FATAL, PANIC, class 57P),
+  /// else kServer.
   Error as_error(Side side) const;
   /// As a line in the log: a warning, or a notice.
   void write_to(const Log& log, Side side) const;

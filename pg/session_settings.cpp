@@ -35,7 +35,10 @@ constexpr Setting kBoth[] = {
     {"xmloption", "content", Needed::kAlways},          // fragments are values too
     {"transform_null_equals", "off", Needed::kAlways},  // "x = NULL" in a definition stays what it is
     {"default_tablespace", "", Needed::kAlways},        // set for each object
-    {"statement_timeout", "0", Needed::kAlways},        // a COPY takes as long as it takes
+    {"quote_all_identifiers", "off", Needed::kAlways},  // options of a dictionary are stored as the server writes them
+    {"client_min_messages", "notice", Needed::kAlways},
+    {"default_transaction_isolation", "read committed", Needed::kAlways},  // the snapshot's asks for its own
+    {"statement_timeout", "0", Needed::kAlways},                           // a COPY takes as long as it takes
     {"lock_timeout", "0", Needed::kAlways},
     {"idle_in_transaction_session_timeout", "0", Needed::kWhereKnown},  // 9.6
     {"idle_session_timeout", "0", Needed::kWhereKnown},                 // 14
@@ -56,6 +59,7 @@ constexpr Setting kWriting[] = {
     {"default_transaction_read_only", "off", Needed::kAlways},
     {"check_function_bodies", "off", Needed::kAlways},  // a body may use what comes later
     {"standard_conforming_strings", "on", Needed::kAlways},
+    {"escape_string_warning", "off", Needed::kAlways},             // an archive with the other literals is full of them
     {"default_table_access_method", "heap", Needed::kWhereKnown},  // 12; set for each object
 };
 
@@ -80,6 +84,8 @@ void apply_session_settings(Connection& connection, SessionPurpose purpose, std:
   if (purpose == SessionPurpose::kWrite) settings.insert(settings.end(), std::begin(kWriting), std::end(kWriting));
   settings.push_back({"client_encoding", encoding, Needed::kAlways});
 
+  // By itself: the limit may be short for the statement that follows.
+  connection.execute("SET statement_timeout = 0");
   const Result applied = connection.execute(statement(settings));
   std::set<std::string, std::less<>> known;
   for (const Row row : applied) known.emplace(row.text(0));

@@ -11,6 +11,7 @@
 
 #include "pgsluice/index/index_build.h"
 #include "pgsluice/index/lock_claims.h"
+#include "pgsluice/pipeline/entry_filter.h"
 
 namespace pgsluice::pipeline {
 
@@ -32,11 +33,12 @@ class GraphBuilder {
       : plan_(plan), options_(options), inventory_(inventory), relations_(plan.archive, plan.catalog) {}
 
   void build() {
-    map_constraints();
+    map_indexes();
     add_pre_data();
     add_data();
     add_post_data();
     order_triggers_of_partitions();
+    put_rows_behind_the_indexes_they_name();
     if (options_.statistics) add_statistics();
     wait_for_statistics();
     add_acls();
@@ -52,55 +54,54 @@ class GraphBuilder {
     return entry.section == section && entry.pass() == pass && schema::is_restored(entry, plan_.restore);
   }
 
-  // What the target has already is taken as it is.
-  bool taken_as_it_is(const TocEntry& entry) const {
-    if (entry.kind == "SCHEMA") return entry.tag != "public" && inventory_.schemas.contains(entry.tag);
-    return entry.kind == "EXTENSION" && inventory_.extensions.contains(entry.tag);
+  // Whether an entry stays away from this target, which is then reported.
+  bool is_left_out(const TocEntry& entry) {
+    const std::optional<std::string> reason = reason_to_leave_out(entry, inventory_);
+    if (reason) plan_.skipped.push_back(fmt::format("{}: {}", entry.describe(), *reason));
+    return reason.has_value();
   }
 
-  void map_constraints() {
+  void map_indexes() {
     for (const schema::Index& index : plan_.catalog.indexes) {
       if (index.constraint != 0) index_of_constraint_[index.constraint] = &index;
+      if (index.calls_functions) function_indexes_.insert({index.oid, index.constraint});
     }
+  }
+
+  std::vector<TaskId> dependencies_of(const TocEntry& entry) const {
+    std::vector<TaskId> tasks;
+    for (const int dependency : entry.dependencies) {
+      const auto found = task_of_entry_.find(dependency);
+      if (found != task_of_entry_.end()) tasks.push_back(found->second);
+    }
+    if (entry.kind != "USER MAPPING") return tasks;
+    // The archive names its server only in the tag.
+    for (const auto& [server, task] : task_of_server_) {
+      if (entry.tag.ends_with(" SERVER " + server)) tasks.push_back(task);
+    }
+    return tasks;
   }
 
   void require_dependencies(TaskId task, const TocEntry& entry) {
-    for (const int dependency : entry.dependencies) {
-      const auto found = task_of_entry_.find(dependency);
-      if (found != task_of_entry_.end()) graph().require(task, found->second);
-    }
+    for (const TaskId needed : dependencies_of(entry)) graph().require(task, needed);
   }
 
   void add_pre_data() {
     pre_data_done_ = add_barrier("definitions before the data");
     for (const TocEntry& entry : plan_.archive.entries) {
       if (!wanted(entry, Section::kPreData, schema::RestorePass::kMain)) continue;
-      if (taken_as_it_is(entry)) {
-        plan_.skipped.push_back(fmt::format("{}: on the target already, taken as it is", entry.describe()));
-        continue;
-      }
-      if (entry.kind == "COMMENT" && is_comment_on_foreign_extension(entry)) {
-        plan_.skipped.push_back(fmt::format("{}: owned by another role on the target", entry.describe()));
-        continue;
-      }
+      if (is_left_out(entry)) continue;
       const TaskId task = graph().add({.kind = TaskKind::kPreData,
                                        .lane = Lane::kMain,
                                        .name = entry.describe(),
                                        .cost = kStatementCost,
                                        .entry = &entry});
-      require_dependencies(task, entry);
+      for (const TaskId needed : dependencies_of(entry)) graph().require_in_order(task, needed);
       task_of_entry_[entry.dump_id] = task;
+      if (entry.kind == "SERVER") task_of_server_[entry.tag] = task;
       if (is_relation(entry)) task_of_relation_[entry.catalog_id.oid] = task;
       graph().after(pre_data_done_, task);
     }
-  }
-
-  bool is_comment_on_foreign_extension(const TocEntry& entry) const {
-    constexpr std::string_view kPrefix = "EXTENSION ";
-    if (entry.tag.rfind(kPrefix, 0) != 0) return false;
-    std::string name = entry.tag.substr(kPrefix.size());
-    if (name.size() > 1 && name.front() == '"') name = name.substr(1, name.size() - 2);
-    return inventory_.foreign_extensions.contains(name);
   }
 
   bool is_relation(const TocEntry& entry) const {
@@ -191,7 +192,7 @@ class GraphBuilder {
     require_dependencies(id, entry);
     require_data(id, entry);
     // What belongs to no relation may still concern rows of any: a domain's constraint that is not valid.
-    if (relations_.of(entry).empty()) graph().after(id, data_done_);
+    if (relations_.of(entry).empty()) wait_for_all_data(id);
     task_of_entry_[entry.dump_id] = id;
     for (const Oid relation : relations_.of(entry)) tasks_on_relation_[relation].push_back(id);
     graph().after(main_done_, id);
@@ -201,20 +202,18 @@ class GraphBuilder {
   // A partition's entry only changes the state of the trigger that its parent's entry makes there. The archive has no
   // dependency for that.
   void order_triggers_of_partitions() {
-    const auto triggers_on = [&](Oid relation) {
-      std::vector<TaskId> triggers;
-      for (const TaskId task : tasks_on_relation_[relation]) {
-        if (graph()[task].entry->kind == "TRIGGER") triggers.push_back(task);
-      }
-      return triggers;
-    };
-    for (const Relation& relation : plan_.catalog.relations) {
-      if (relation.kind != RelationKind::kPartitionedTable) continue;
-      for (const TaskId parents : triggers_on(relation.oid)) {
-        for (const Oid member : relations_.tree(relation.oid)) {
-          if (member == relation.oid) continue;
-          for (const TaskId partitions : triggers_on(member)) graph().after(partitions, parents);
-        }
+    std::map<Oid, TaskId> task_of_trigger;
+    for (const auto& [dump_id, task] : task_of_entry_) {
+      const schema::CatalogId& id = graph()[task].entry->catalog_id;
+      if (id.table == schema::kPgTrigger) task_of_trigger[id.oid] = task;
+    }
+    std::map<Oid, Oid> parents;
+    for (const schema::Trigger& trigger : plan_.catalog.triggers) parents[trigger.oid] = trigger.parent;
+    for (const auto& [trigger, task] : task_of_trigger) {
+      // A trigger between them that differs in nothing has no entry.
+      for (Oid parent = parents[trigger]; parent != 0; parent = parents[parent]) {
+        const auto made_by = task_of_trigger.find(parent);
+        if (made_by != task_of_trigger.end()) graph().after(task, made_by->second);
       }
     }
   }
@@ -251,9 +250,36 @@ class GraphBuilder {
 
   // What is built on a table, and triggers that would fire, come after its rows and those of its partitions.
   void require_data(TaskId task, const TocEntry& entry) {
+    const bool is_index = entry.kind == "INDEX" || entry.kind == "CONSTRAINT";
     for (const Oid relation : relations_.of(entry)) {
       for (const Oid member : relations_.tree(relation)) {
+        if (is_index && names_indexes(member)) continue;
         for (const TaskId rows : rows_of_relation_[member]) graph().require(task, rows);
+      }
+    }
+    // A function of the user's may read any other table.
+    if (is_index && function_indexes_.contains(entry.catalog_id.oid)) wait_for_all_data(task);
+  }
+
+  void wait_for_all_data(TaskId task) {
+    graph().after(task, data_done_);
+    after_all_data_.insert(task);
+  }
+
+  bool names_indexes(Oid oid) const {
+    const Relation* relation = plan_.catalog.relation(oid);
+    return relation != nullptr && relation->names_indexes;
+  }
+
+  // Values that name indexes can be stored when these are there: such a table's own are made while it is empty, and its
+  // rows come after all others.
+  void put_rows_behind_the_indexes_they_name() {
+    for (const auto& [relation, rows] : data_of_relation_) {
+      if (!names_indexes(relation)) continue;
+      for (TaskId task = 0; task < graph().size(); ++task) {
+        const TocEntry* entry = graph()[task].entry;
+        const bool is_index = entry != nullptr && (entry->kind == "INDEX" || entry->kind == "CONSTRAINT");
+        if (is_index && !after_all_data_.contains(task)) graph().after(rows, task);
       }
     }
   }
@@ -268,7 +294,7 @@ class GraphBuilder {
     std::set<Oid> analyzed_by_parent;
     for (const Relation& relation : plan_.catalog.relations) {
       if (relation.kind != RelationKind::kPartitionedTable || partitions.contains(relation.oid)) continue;
-      if (has_foreign_partition(relation)) continue;
+      if (has_foreign_member(relation)) continue;
       for (const Oid member : relations_.tree(relation.oid)) analyzed_by_parent.insert(member);
     }
     for (const Relation& relation : plan_.catalog.relations) {
@@ -277,25 +303,23 @@ class GraphBuilder {
       const bool topmost_parent =
           relation.kind == RelationKind::kPartitionedTable && !partitions.contains(relation.oid);
       if (!copied && !topmost_parent) continue;
-      if (topmost_parent && has_foreign_partition(relation)) {
+      if (has_foreign_member(relation)) {
         plan_.skipped.push_back(fmt::format(
-            "statistics of {} as a whole: they would be gathered from the servers of its foreign partitions too",
+            "statistics of {} as a whole: they would be gathered from the servers of its foreign tables too",
             relation.display()));
-        continue;
+        if (topmost_parent) continue;
       }
-      // The topmost partitioned table's ANALYZE does all its partitions too.
-      const bool by_parent = copied && analyzed_by_parent.contains(relation.oid);
-      const TaskId task = graph().add({.kind = TaskKind::kStatistics,
-                                       .lane = Lane::kBuild,
-                                       .name = "statistics of " + relation.display(),
-                                       .cost = kStatementCost + static_cast<double>(relation.heap_size.count) / 8,
-                                       .claims = statistics_claims(relation, topmost_parent),
-                                       .relation = &relation,
-                                       .sql = fmt::format("{} {}",
-                                                          topmost_parent ? "ANALYZE"
-                                                          : by_parent    ? "VACUUM"
-                                                                         : "VACUUM (ANALYZE)",
-                                                          relation.quoted())});
+      const TaskId task =
+          graph().add({.kind = TaskKind::kStatistics,
+                       .lane = Lane::kBuild,
+                       .name = "statistics of " + relation.display(),
+                       .cost = kStatementCost + static_cast<double>(relation.heap_size.count) / 8,
+                       .claims = statistics_claims(relation, topmost_parent),
+                       .relation = &relation,
+                       .sql = std::string(statistics_command(relation, analyzed_by_parent.contains(relation.oid))) +
+                              relation.quoted()});
+      if (relation.statistics_call_functions) wait_for_all_data(task);
+      graph().after(task, pre_data_done_);  // a partitioned table without partitions waits for no rows
       for (const Oid member : relations_.tree(relation.oid)) {
         for (const TaskId rows : rows_of_relation_[member]) graph().after(task, rows);
         for (const TaskId built : tasks_on_relation_[member]) {
@@ -310,7 +334,14 @@ class GraphBuilder {
     }
   }
 
-  bool has_foreign_partition(const Relation& relation) const {
+  // Before the table's name.
+  std::string_view statistics_command(const Relation& relation, bool with_its_parent) const {
+    if (relation.kind == RelationKind::kPartitionedTable) return "ANALYZE ";
+    // The topmost partitioned table's ANALYZE does all its partitions too.
+    return with_its_parent || has_foreign_member(relation) ? "VACUUM " : "VACUUM (ANALYZE) ";
+  }
+
+  bool has_foreign_member(const Relation& relation) const {
     const std::vector<Oid> members = relations_.tree(relation.oid);
     return std::any_of(members.begin(), members.end(), [&](Oid member) {
       const Relation* found = plan_.catalog.relation(member);
@@ -346,6 +377,7 @@ class GraphBuilder {
     graph().after(acls_done_, main_done_);
     for (const TocEntry& entry : plan_.archive.entries) {
       if (entry.pass() != schema::RestorePass::kAcl || !schema::is_restored(entry, plan_.restore)) continue;
+      if (is_left_out(entry)) continue;
       const TaskId task = graph().add({.kind = TaskKind::kAcl,
                                        .lane = Lane::kMain,
                                        .name = entry.describe(),
@@ -426,13 +458,18 @@ class GraphBuilder {
   const schema::TargetInventory& inventory_;
   index::EntryRelations relations_;
   std::map<Oid, const schema::Index*> index_of_constraint_;
+  /// Those that call functions of the user's, and the constraints that they stand for.
+  std::set<Oid> function_indexes_;
   std::map<int, TaskId> task_of_entry_;
+  std::map<std::string, TaskId> task_of_server_;
   std::map<Oid, TaskId> task_of_relation_;
   std::map<Oid, TaskId> data_of_relation_;
   /// All tasks that bring rows into a relation.
   std::map<Oid, std::vector<TaskId>> rows_of_relation_;
   std::map<Oid, std::vector<TaskId>> tasks_on_relation_;
   std::map<Oid, TaskId> statistics_of_relation_;
+  /// Tasks that wait for the rows of every table.
+  std::set<TaskId> after_all_data_;
   std::optional<TaskId> sequences_;
   TaskId pre_data_done_ = 0;
   TaskId data_done_ = 0;

@@ -37,6 +37,10 @@ void report_skipped(Plan& plan, const CloneOptions& options) {
       plan.skipped.push_back(fmt::format("rows of foreign table {}: they are on another server", relation.display()));
     }
   }
+  for (const std::string& mapping : plan.catalog.hidden_user_mappings) {
+    plan.skipped.push_back(
+        fmt::format("options of the user mapping of {}: the source's user may not see them", mapping));
+  }
   for (const TocEntry& entry : plan.archive.entries) {
     if (entry.kind == "SUBSCRIPTION") {
       plan.warnings.push_back(fmt::format("{}: made disabled; enable it when the source's is gone", entry.describe()));

@@ -100,6 +100,7 @@ Preflight run_preflight(const CloneOptions& options, const std::filesystem::path
                                              {.program = pg_dump,
                                               .source = source.pinned_conninfo(),
                                               .snapshot = snapshot.name,
+                                              .encoding = encoding,
                                               .archive = archive_folder / "schema.dump"},
                                              log, cancel);
   progress.enter_phase("locking the tables");

@@ -22,6 +22,7 @@ Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy)
       weights_(graph.remaining_costs()),
       waits_(graph.size()),
       doomed_by_(graph.size()),
+      begun_(graph.size()),
       left_(graph.size()),
       ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!ended_.valid()) throw system_error("cannot make an event descriptor", errno);
@@ -65,10 +66,20 @@ std::optional<TaskId> Scheduler::take_ready(Lane lane, double most_cost) {
     if (!claims_are_free(graph_[task])) continue;
     if (graph_[task].cost > most_cost) return std::nullopt;
     ready.erase(candidate);
-    hold_claims(graph_[task]);
+    begin(task);
     return task;
   }
   return std::nullopt;
+}
+
+void Scheduler::begin(TaskId task) {
+  hold_claims(graph_[task]);
+  begun_[task] = true;
+  std::vector<TaskId> free;
+  for (const TaskGraph::Edge& edge : graph_.followers(task)) {
+    if (edge.in_order && --waits_[edge.to] == 0) free.push_back(edge.to);
+  }
+  if (!free.empty()) release(std::move(free));
 }
 
 std::optional<TaskId> Scheduler::next(Lane lane) {
@@ -107,7 +118,13 @@ std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> roo
   --left_;
   if (graph_[task].kind != TaskKind::kBarrier) --left_in_lane_[index_of(graph_[task].lane)];
   for (const TaskGraph::Edge& edge : graph_.followers(task)) {
-    if (root_cause && edge.required && !doomed_by_[edge.to]) doomed_by_[edge.to] = root_cause;
+    if (root_cause && edge.required && !doomed_by_[edge.to]) {
+      doomed_by_[edge.to] = root_cause;
+      // It could have been sent behind this one.
+      const Ready ready{weights_[edge.to], edge.to};
+      if (ready_[index_of(graph_[edge.to].lane)].erase(ready) > 0) free.push_back(edge.to);
+    }
+    if (edge.in_order && begun_[task]) continue;
     if (--waits_[edge.to] == 0) free.push_back(edge.to);
   }
   return free;
@@ -119,9 +136,14 @@ void Scheduler::succeeded(TaskId task) {
   release(mark_ended(task, std::nullopt));
 }
 
-void Scheduler::failed(TaskId task, const Error& error) {
+bool Scheduler::failed(TaskId task, const Error& error) {
   const std::lock_guard lock(mutex_);
   release_claims(graph_[task]);
+  if (doomed_by_[task]) {
+    left_out_.push_back({task, *doomed_by_[task]});
+    release(mark_ended(task, doomed_by_[task]));
+    return false;
+  }
   failures_.push_back({task, error});
   if (policy_ == FailurePolicy::kStopAtFirst) {
     if (!fatal_ && !stopped_) fatal_ = error;
@@ -129,6 +151,7 @@ void Scheduler::failed(TaskId task, const Error& error) {
     signal_end();
   }
   release(mark_ended(task, task));
+  return true;
 }
 
 void Scheduler::stop(const std::optional<Error>& error) {

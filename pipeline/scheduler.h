@@ -43,7 +43,8 @@ class Scheduler {
 
   /// What a worker says of the task it took.
   void succeeded(TaskId task);
-  void failed(TaskId task, const Error& error);
+  /// False when it has failed for the failure of another one, behind which it was sent: it counts as left out then.
+  bool failed(TaskId task, const Error& error);
 
   /// Nothing more is begun. The first error given is kept; none means that somebody cancelled.
   void stop(const std::optional<Error>& error);
@@ -68,6 +69,7 @@ class Scheduler {
   };
 
   std::optional<TaskId> take_ready(Lane lane, double most_cost);
+  void begin(TaskId task);
   bool claims_are_free(const Task& task) const;
   void hold_claims(const Task& task);
   void release_claims(const Task& task);
@@ -83,6 +85,7 @@ class Scheduler {
   std::condition_variable changed_;
   std::vector<std::size_t> waits_;
   std::vector<std::optional<TaskId>> doomed_by_;
+  std::vector<bool> begun_;
   std::array<std::set<Ready>, kLanes> ready_;
   std::array<std::size_t, kLanes> left_in_lane_{};
   std::size_t left_ = 0;

@@ -80,21 +80,34 @@ void StatementQueue::take_answer() {
 
   InFlight ended = std::move(oldest);
   in_flight_.pop_front();
-  const Task& task = plan_.graph[ended.task];
-  if (ended.error && ended.error->is_retryable() && ended.tries < kTries) {
-    target_.log().notice(fmt::format("{} is tried again: {}", task.name, ended.error->what()));
-    running_->begins_anew();
-    running_.reset();
-    for (const pg::Statement& statement : ended.statements) pipeline_.send(statement);
-    const std::size_t count = ended.statements.size();
-    in_flight_.push_back(
-        {.task = ended.task, .statements = std::move(ended.statements), .unanswered = count, .tries = ended.tries + 1});
+  if (ended.tries > 1) --tried_again_;
+  if (may_be_tried_again(ended)) {
+    try_again(std::move(ended));
   } else {
     running_.reset();
-    cost_ -= task.cost;
+    cost_ -= plan_.graph[ended.task].cost;
     report(ended);
   }
   begin_oldest();
+}
+
+bool StatementQueue::may_be_tried_again(const InFlight& ended) const {
+  if (!ended.error || ended.tries >= kTries) return false;
+  if (ended.error->is_retryable()) return true;
+  // Definitions are sent behind the ones they need: it may have missed one that is tried again itself.
+  return tried_again_ > 0 && plan_.graph[ended.task].kind == TaskKind::kPreData;
+}
+
+void StatementQueue::try_again(InFlight ended) {
+  target_.log().notice(fmt::format("{} is tried again: {}", plan_.graph[ended.task].name, ended.error->what()));
+  running_->begins_anew();
+  running_.reset();
+  for (const pg::Statement& statement : ended.statements) pipeline_.send(statement);
+  ended.unanswered = ended.statements.size();
+  ended.error.reset();
+  ++ended.tries;
+  ++tried_again_;
+  in_flight_.push_back(std::move(ended));
 }
 
 void StatementQueue::report(const InFlight& ended) {
@@ -109,8 +122,7 @@ void StatementQueue::report(const InFlight& ended) {
   } else {
     error.object(task.name);
   }
-  target_.log().error(error.describe());
-  scheduler_.failed(ended.task, error);
+  if (scheduler_.failed(ended.task, error)) target_.log().error(error.describe());
 }
 
 }  // namespace pgsluice::pipeline

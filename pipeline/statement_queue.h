@@ -18,8 +18,9 @@ std::vector<pg::Statement> statements_of(const Plan& plan, const Task& task);
 /// Tasks whose statements are on their way to the target's server, so that none waits for the answers to those before.
 /// Used by one worker's thread; the references outlive it.
 ///
-/// Tasks that depend on one another are never in it together: the scheduler gives a task when those before it have
-/// succeeded, which this object tells it with their answers.
+/// Definitions before the data follow one another here in the archive's order, as pg_restore would send them, also
+/// where one needs another: the archive does not name every dependency (a user mapping's server), so none may overtake
+/// another. All other tasks are given by the scheduler only when those that they need have succeeded.
 class StatementQueue {
  public:
   StatementQueue(const Plan& plan, Scheduler& scheduler, Progress& progress, pg::Connection& target)
@@ -46,6 +47,8 @@ class StatementQueue {
   };
 
   void begin_oldest();
+  bool may_be_tried_again(const InFlight& ended) const;
+  void try_again(InFlight ended);
   void report(const InFlight& ended);
 
   const Plan& plan_;
@@ -55,6 +58,7 @@ class StatementQueue {
   pg::QueryPipeline pipeline_;
   std::deque<InFlight> in_flight_;
   double cost_ = 0;
+  int tried_again_ = 0;  // of those in flight
   /// The server works on the oldest only.
   std::optional<Progress::Running> running_;
 };

@@ -50,15 +50,23 @@ TaskId TaskGraph::add(Task task) {
   return tasks_.size() - 1;
 }
 
-void TaskGraph::connect(TaskId task, TaskId before, bool required) {
-  if (task == before) return;
-  followers_[before].push_back({task, required});
-  ++incoming_[task];
+void TaskGraph::connect(TaskId before, const Edge& edge) {
+  if (edge.to == before) return;
+  followers_[before].push_back(edge);
+  ++incoming_[edge.to];
 }
 
-void TaskGraph::require(TaskId task, TaskId before) { connect(task, before, true); }
+void TaskGraph::require(TaskId task, TaskId before) {
+  connect(before, {.to = task, .required = true, .in_order = false});
+}
 
-void TaskGraph::after(TaskId task, TaskId before) { connect(task, before, false); }
+void TaskGraph::after(TaskId task, TaskId before) {
+  connect(before, {.to = task, .required = false, .in_order = false});
+}
+
+void TaskGraph::require_in_order(TaskId task, TaskId before) {
+  connect(before, {.to = task, .required = true, .in_order = true});
+}
 
 std::vector<double> TaskGraph::remaining_costs() const {
   // Kahn's order, then backwards.

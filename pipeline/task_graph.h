@@ -59,6 +59,9 @@ class TaskGraph {
   void require(TaskId task, TaskId before);
   /// `task` begins only after `before` has ended, in whatever way.
   void after(TaskId task, TaskId before);
+  /// `task` needs `before`, and both are carried out by one connection in the order in which they begin: it may begin
+  /// as soon as `before` has. If that fails, it is left out, also when it was begun and has failed for that.
+  void require_in_order(TaskId task, TaskId before);
 
   const std::vector<Task>& tasks() const { return tasks_; }
   const Task& operator[](TaskId id) const { return tasks_[id]; }
@@ -68,6 +71,7 @@ class TaskGraph {
   struct Edge {
     TaskId to;
     bool required;
+    bool in_order;  // fulfilled with the begin
   };
   const std::vector<Edge>& followers(TaskId id) const { return followers_[id]; }
   /// How many edges lead to a task.
@@ -78,7 +82,7 @@ class TaskGraph {
   std::vector<double> remaining_costs() const;
 
  private:
-  void connect(TaskId task, TaskId before, bool required);
+  void connect(TaskId before, const Edge& edge);
 
   std::vector<Task> tasks_;
   std::vector<std::vector<Edge>> followers_;

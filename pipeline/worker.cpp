@@ -73,8 +73,7 @@ void Worker::carry_out(TaskId id) {
     context_.scheduler.succeeded(id);
   } catch (const Error& error) {
     if (ends_the_run(error)) throw;
-    context_.log.error(error.describe());
-    context_.scheduler.failed(id, error);
+    if (context_.scheduler.failed(id, error)) context_.log.error(error.describe());
   }
 }
 

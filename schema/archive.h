@@ -21,6 +21,7 @@ struct CatalogId {
 /// Catalogs that a CatalogId may name; their OIDs are the same on every server.
 inline constexpr Oid kPgClass = 1259;
 inline constexpr Oid kPgConstraint = 2606;
+inline constexpr Oid kPgTrigger = 2620;
 
 /// The part of a restore an entry belongs to. Comments, ACLs and the like have none of their own (kNone) and go with
 /// what stands before them; Archive::entries has that filled in.

@@ -44,6 +44,10 @@ struct Relation {
   Oid load_through = 0;
   bool may_select = true;
   bool row_security_applies = false;
+  /// Its statistics, or one of its indexes, call functions of the user's, which may read other tables.
+  bool statistics_call_functions = false;
+  /// Values in it name indexes (regclass_values.h).
+  bool names_indexes = false;
 
   Bytes size() const { return {heap_size.count + toast_size.count}; }
   std::string quoted() const;   ///< for SQL
@@ -69,6 +73,8 @@ struct Index {
   bool on_partitioned_table = false;
   bool clustered = false;
   bool replica_identity = false;
+  /// Functions of the user's, which may read other tables.
+  bool calls_functions = false;
   std::vector<std::string> extensions;  ///< ALTER INDEX … DEPENDS ON EXTENSION
 
   std::string display() const;
@@ -85,6 +91,12 @@ struct ForeignKey {
 struct Inheritance {
   Oid child = 0;
   Oid parent = 0;
+};
+
+struct Trigger {
+  Oid oid = 0;
+  Oid table = 0;
+  Oid parent = 0;  ///< the partitioned table's trigger that this one of a partition was made by; 0: none
 };
 
 struct Sequence {
@@ -116,9 +128,12 @@ struct Catalog {
   std::vector<Index> indexes;
   std::vector<ForeignKey> foreign_keys;  ///< without the ones that partitions inherit
   std::vector<Inheritance> inheritance;
+  std::vector<Trigger> triggers;  ///< without those that enforce foreign keys
   std::vector<Sequence> sequences;
   std::map<std::string, std::string, std::less<>> extensions;  ///< with the schema of each
   std::vector<RoleUse> roles;
+  /// User mappings whose options this user may not see: "of app for server s".
+  std::vector<std::string> hidden_user_mappings;
   std::int64_t large_objects = 0;
 
   const Relation* relation(Oid oid) const;

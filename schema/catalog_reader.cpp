@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <unordered_map>
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/schema/catalog.h"
+#include "pgsluice/schema/regclass_values.h"
 
 namespace pgsluice::schema {
 
@@ -104,6 +106,48 @@ SELECT k.oid, k.conname, k.conrelid, k.confrelid
  ORDER BY k.oid)",
                      version >= kHasConstraintParent ? "k.conparentid = 0" : "true", kUserSchema);
 }
+
+// Indexes (and, with index 0, statistics) with a function, an operator or an operator class that is not built in. Of
+// what extensions bring, only functions count: operators and their classes look at their arguments.
+std::string function_calls_sql(int version) {
+  constexpr std::string_view kCalled = R"(
+       ((d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.refobjid >= 16384)
+        OR (d.refclassid IN ('pg_catalog.pg_operator'::pg_catalog.regclass, 'pg_catalog.pg_opclass'::pg_catalog.regclass)
+            AND d.refobjid >= 16384
+            AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = d.refclassid AND e.objid = d.refobjid
+                               AND e.deptype = 'e'))))";
+  std::string sql = fmt::format(R"(
+SELECT i.indrelid, i.indexrelid FROM pg_catalog.pg_index i
+  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = i.indexrelid
+ WHERE {})",
+                                kCalled);
+  if (version < kHasIdentity) return sql;
+  return sql + fmt::format(R"(
+UNION
+SELECT s.stxrelid, 0::oid FROM pg_catalog.pg_statistic_ext s
+  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass AND d.objid = s.oid
+ WHERE {})",
+                           kCalled);
+}
+
+// The condition of the view pg_user_mappings, turned round: pg_dump gets such a mapping without its options.
+constexpr std::string_view kHiddenUserMappingsSql = R"(
+SELECT CASE WHEN m.umuser = 0 THEN 'PUBLIC' ELSE m.usename END || ' for server ' || m.srvname
+  FROM pg_catalog.pg_user_mappings m JOIN pg_catalog.pg_foreign_server s ON s.oid = m.srvid
+ WHERE NOT ((m.umuser <> 0 AND m.usename = current_user
+             AND (pg_catalog.pg_has_role(s.srvowner, 'USAGE') OR pg_catalog.has_server_privilege(s.oid, 'USAGE')))
+            OR (m.umuser = 0 AND pg_catalog.pg_has_role(s.srvowner, 'USAGE'))
+            OR (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user))
+ ORDER BY 1)";
+
+// Which trigger a partition's one comes from stands in pg_trigger from 13 on, in pg_depend from 11 on.
+constexpr std::string_view kTriggersSql = R"(
+SELECT t.oid, t.tgrelid, coalesce(d.refobjid, 0)
+  FROM pg_catalog.pg_trigger t
+  LEFT JOIN pg_catalog.pg_depend d
+    ON d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND d.objid = t.oid
+   AND d.refclassid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.oid = t.tgconstraint AND k.contype = 'f'))";
 
 constexpr std::string_view kInheritanceSql =
     "SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits JOIN pg_catalog.pg_class c ON c.oid = inhrelid"
@@ -238,6 +282,20 @@ std::map<std::string, std::string, std::less<>> read_extensions(pg::Connection& 
   return result;
 }
 
+namespace {
+
+void read_function_calls(pg::Connection& source, Catalog& catalog) {
+  std::set<Oid> found;  // tables and indexes: both are in pg_class
+  for (const pg::Row row : source.execute(function_calls_sql(catalog.server_version))) {
+    found.insert(row.oid(0));
+    found.insert(row.oid(1));
+  }
+  for (Relation& relation : catalog.relations) relation.statistics_call_functions = found.contains(relation.oid);
+  for (Index& index : catalog.indexes) index.calls_functions = found.contains(index.oid);
+}
+
+}  // namespace
+
 Catalog read_catalog(pg::Connection& source) {
   Catalog catalog;
   catalog.server_version = source.server_version();
@@ -255,6 +313,9 @@ Catalog read_catalog(pg::Connection& source) {
   for (const pg::Row row : source.execute(kInheritanceSql)) {
     catalog.inheritance.push_back({.child = row.oid(0), .parent = row.oid(1)});
   }
+  for (const pg::Row row : source.execute(kTriggersSql)) {
+    catalog.triggers.push_back({.oid = row.oid(0), .table = row.oid(1), .parent = row.oid(2)});
+  }
   for (const pg::Row row : source.execute(sequences_sql())) {
     refuse_dropped(row, 3, row.text(1), row.text(2));
     catalog.sequences.push_back({.oid = row.oid(0),
@@ -269,6 +330,12 @@ Catalog read_catalog(pg::Connection& source) {
                              .is_granted = row.boolean(2),
                              .is_named = row.boolean(3)});
   }
+  for (const pg::Row row : source.execute(kHiddenUserMappingsSql)) {
+    catalog.hidden_user_mappings.emplace_back(row.text(0));
+  }
+  read_function_calls(source, catalog);
+  const std::set<Oid> naming_indexes = find_tables_naming_indexes(source, catalog);
+  for (Relation& relation : catalog.relations) relation.names_indexes = naming_indexes.contains(relation.oid);
   catalog.large_objects = source.execute(kLargeObjectsSql)[0].integer(0);
   return catalog;
 }

@@ -53,9 +53,12 @@ std::string role_membership(int server_version) { return server_version >= 16000
 TargetInventory read_inventory(pg::Connection& target) {
   return {.schemas = names(target, "SELECT nspname FROM pg_catalog.pg_namespace"),
           .extensions = read_extensions(target),
-          .foreign_extensions = names(target,
-                                      "SELECT extname FROM pg_catalog.pg_extension"
-                                      " WHERE NOT pg_catalog.pg_has_role(extowner, 'USAGE')"),
+          .others_extensions = names(target,
+                                     "SELECT extname FROM pg_catalog.pg_extension"
+                                     " WHERE NOT pg_catalog.pg_has_role(extowner, 'USAGE')"),
+          .others_schemas = names(target,
+                                  "SELECT nspname FROM pg_catalog.pg_namespace"
+                                  " WHERE NOT pg_catalog.pg_has_role(nspowner, 'USAGE')"),
           .roles = names(target, "SELECT rolname FROM pg_catalog.pg_roles"),
           .access_methods = names(target, "SELECT amname FROM pg_catalog.pg_am"),
           .tablespaces = names(target, "SELECT spcname FROM pg_catalog.pg_tablespace")};

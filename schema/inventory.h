@@ -15,7 +15,9 @@ struct TargetInventory {
   std::set<std::string, std::less<>> schemas;
   std::map<std::string, std::string, std::less<>> extensions;  ///< with the schema of each
   /// Extensions whose comment this user may not set.
-  std::set<std::string, std::less<>> foreign_extensions;
+  std::set<std::string, std::less<>> others_extensions;
+  /// Schemas whose comment and privileges this user may not set.
+  std::set<std::string, std::less<>> others_schemas;
   std::set<std::string, std::less<>> roles;
   std::set<std::string, std::less<>> access_methods;
   std::set<std::string, std::less<>> tablespaces;

@@ -16,6 +16,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// What pg_dump leaves to the server's defaults and its text depends on: constants of type money, for one. All are known
+// to 9.5.
+constexpr std::string_view kSettings =
+    " -c lc_monetary=C -c TimeZone=UTC -c bytea_output=hex -c xmloption=content -c array_nulls=on"
+    " -c quote_all_identifiers=off -c statement_timeout=0 -c lock_timeout=0";
+
 std::vector<fs::path> folders_of_path() {
   std::vector<fs::path> result;
   const char* path = std::getenv("PATH");
@@ -126,13 +132,15 @@ ClientProgram find_pg_dump(const std::optional<fs::path>& bindir, int source_ver
 }
 
 std::vector<std::string> run_pg_dump(const DumpRequest& request, const Log& log, const CancelToken& cancel) {
-  pg::ConnInfo::ForProgram connection = request.source.with("application_name", "pgsluice: pg_dump").for_program();
-  const SubprocessResult result =
-      run_command({.command = {request.program.path.string(), "--format=custom", "-B", "--section=pre-data",
-                               "--section=post-data", "--no-password", "--snapshot=" + request.snapshot,
-                               "--file=" + request.archive.string(), "--dbname=" + connection.conninfo},
-                   .environment = std::move(connection.environment)},
-                  cancel);
+  const std::string options = request.source.get("options").value_or("") + std::string(kSettings);
+  pg::ConnInfo::ForProgram connection =
+      request.source.with("application_name", "pgsluice: pg_dump").with("options", options).for_program();
+  const SubprocessResult result = run_command(
+      {.command = {request.program.path.string(), "--format=custom", "-B", "--section=pre-data", "--section=post-data",
+                   "--no-password", "--snapshot=" + request.snapshot, "--encoding=" + request.encoding,
+                   "--file=" + request.archive.string(), "--dbname=" + connection.conninfo},
+       .environment = std::move(connection.environment)},
+      cancel);
 
   std::vector<std::string> warnings;
   std::string failure;

@@ -30,6 +30,7 @@ struct DumpRequest {
   ClientProgram program;
   pg::ConnInfo source;
   std::string snapshot;
+  std::string encoding;           ///< the source's server encoding: nothing is converted
   std::filesystem::path archive;  ///< written over
 };
 

@@ -21,7 +21,8 @@ TEST(SessionSettings, OverrideADatabaseWhoseDefaultsDiffer) {
         "bytea_output TO 'escape'", "TimeZone TO 'Asia/Tokyo'", "row_security TO on", "array_nulls TO off",
         "xmloption TO 'document'", "transform_null_equals TO on", "statement_timeout TO '1s'", "lock_timeout TO '1s'",
         "search_path TO 'other'", "standard_conforming_strings TO off", "default_transaction_read_only TO on",
-        "idle_in_transaction_session_timeout TO '1s'", "synchronous_commit TO on"}) {
+        "idle_in_transaction_session_timeout TO '1s'", "synchronous_commit TO on", "quote_all_identifiers TO on",
+        "default_transaction_isolation TO 'serializable'", "client_min_messages TO 'error'"}) {
     cluster.sql("postgres", std::string("ALTER DATABASE settings SET ") + change);
   }
   Connection connection = cluster.connect("settings");
@@ -42,6 +43,9 @@ TEST(SessionSettings, OverrideADatabaseWhoseDefaultsDiffer) {
   EXPECT_EQ(setting(connection, "standard_conforming_strings"), "on");
   EXPECT_EQ(setting(connection, "default_transaction_read_only"), "off");
   EXPECT_EQ(setting(connection, "synchronous_commit"), "off");
+  EXPECT_EQ(setting(connection, "quote_all_identifiers"), "off");
+  EXPECT_EQ(setting(connection, "default_transaction_isolation"), "read committed");
+  EXPECT_EQ(setting(connection, "client_min_messages"), "notice");
   EXPECT_EQ(setting(connection, "client_encoding"), "LATIN1");
   EXPECT_EQ(setting(connection, "check_function_bodies"), "off");
 }

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <random>
+#include <set>
 #include <thread>
 
 namespace pgsluice::pipeline {
@@ -60,6 +61,70 @@ TEST(Scheduler, AFailureIsPassedOnToWhatRequiresItAndNotToWhatOnlyFollows) {
   ASSERT_EQ(scheduler.left_out().size(), 2U);
   for (const TaskLeftOut& left_out : scheduler.left_out()) EXPECT_EQ(left_out.because_of, fails);
   EXPECT_FALSE(scheduler.fatal());
+}
+
+TEST(Scheduler, GivesWhatFollowsInOrderBeforeItsDependencyHasEnded) {
+  TaskGraph graph;
+  const TaskId table = graph.add(task("table", Lane::kMain));
+  const TaskId view = graph.add(task("view", Lane::kMain));
+  const TaskId comment = graph.add(task("comment", Lane::kMain));
+  const TaskId index = graph.add(task("index", Lane::kBuild));
+  graph.require_in_order(view, table);
+  graph.require_in_order(comment, view);
+  graph.require(index, view);
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  EXPECT_EQ(scheduler.next(Lane::kMain), table);
+  EXPECT_EQ(scheduler.next_ready(Lane::kMain, 1), view);
+  EXPECT_EQ(scheduler.next_ready(Lane::kMain, 1), comment);
+  EXPECT_EQ(scheduler.next_ready(Lane::kMain, 1), std::nullopt);
+  EXPECT_EQ(scheduler.next_ready(Lane::kBuild, 1), std::nullopt);
+  scheduler.succeeded(table);
+  scheduler.succeeded(view);
+  EXPECT_EQ(scheduler.next_ready(Lane::kBuild, 1), index);
+  scheduler.succeeded(comment);
+  scheduler.succeeded(index);
+  EXPECT_TRUE(scheduler.finished());
+}
+
+TEST(Scheduler, WhatWasSentBehindAFailureAndFailsForItIsLeftOut) {
+  TaskGraph graph;
+  const TaskId table = graph.add(task("table", Lane::kMain));
+  const TaskId view = graph.add(task("view", Lane::kMain));
+  const TaskId on_view = graph.add(task("comment on the view", Lane::kMain));
+  const TaskId other = graph.add(task("needs nothing of it", Lane::kMain));
+  const TaskId late = graph.add(task("not sent yet", Lane::kMain));
+  const TaskId later = graph.add(task("behind that", Lane::kMain));
+  graph.require_in_order(view, table);
+  graph.require_in_order(on_view, view);
+  graph.require_in_order(late, table);
+  graph.require_in_order(later, late);
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  for (const TaskId expected : {table, view, on_view, other}) EXPECT_EQ(scheduler.next_ready(Lane::kMain, 1), expected);
+  const Error error(ErrorKind::kServer, "no");
+  EXPECT_TRUE(scheduler.failed(table, error));
+  EXPECT_FALSE(scheduler.failed(view, error));
+  EXPECT_FALSE(scheduler.failed(on_view, error));
+  scheduler.succeeded(other);
+  EXPECT_EQ(scheduler.next(Lane::kMain), std::nullopt);
+  EXPECT_TRUE(scheduler.finished());
+  ASSERT_EQ(scheduler.failures().size(), 1U);
+  EXPECT_EQ(scheduler.failures()[0].task, table);
+  std::set<TaskId> left_out;
+  for (const TaskLeftOut& each : scheduler.left_out()) {
+    left_out.insert(each.task);
+    EXPECT_EQ(each.because_of, table);
+  }
+  EXPECT_EQ(left_out, (std::set<TaskId>{view, on_view, late, later}));
+}
+
+TEST(Scheduler, GivesNothingBehindOthersThatCostsMoreThanItMay) {
+  TaskGraph graph;
+  const TaskId heavy = graph.add(task("heavy", Lane::kBuild, 100));
+  const TaskId light = graph.add(task("light", Lane::kBuild, 1));
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  EXPECT_EQ(scheduler.next_ready(Lane::kBuild, 10), std::nullopt) << "the light one must not overtake the heavy one";
+  EXPECT_EQ(scheduler.next(Lane::kBuild), heavy);
+  EXPECT_EQ(scheduler.next_ready(Lane::kBuild, 10), light);
 }
 
 TEST(Scheduler, StopsAtTheFirstFailureWhenAsked) {

@@ -65,6 +65,7 @@ TEST(RunPgDump, SaysWhatPgDumpSaid) {
   const DumpRequest request{.program = find_pg_dump(std::nullopt, 100000, {}),
                             .source = pg::ConnInfo::parse(test::shared_source().conninfo("postgres"), Side::kSource),
                             .snapshot = "00000000-00000000-1",
+                            .encoding = "UTF8",
                             .archive = folder.path() / "x.dump"};
   try {
     run_pg_dump(request, Log(), {});

@@ -68,7 +68,19 @@ std::vector<std::string> as_server_user(std::vector<std::string> command) {
   return result;
 }
 
-Cluster::Cluster(Options options) : port_(port_of(listen_on_loopback())) {
+void run_sql_file(const std::string& conninfo, const fs::path& file, const std::vector<std::string>& arguments) {
+  std::vector<std::string> command = {(server_bindir() / "psql").string(),
+                                      "--no-psqlrc",
+                                      "--quiet",
+                                      "--set=ON_ERROR_STOP=1",
+                                      "--dbname=" + conninfo,
+                                      "--output=/dev/null",
+                                      "--file=" + file.string()};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  run_or_throw(command);
+}
+
+Cluster::Cluster(Options options) : port_(port_of(listen_on_loopback())), environment_(options.environment) {
   std::string pattern = (fs::temp_directory_path() / "pgsluice-test.XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
   folder_ = pattern;
@@ -112,7 +124,7 @@ void Cluster::start() {
   server_ = std::make_unique<Subprocess>(SubprocessOptions{
       .command = as_server_user({"sh", "-c", "exec \"$@\" >>\"$0\" 2>&1", log, (server_bindir() / "postgres").string(),
                                  "-D", (folder_ / "data").string()}),
-      .environment = {}});
+      .environment = environment_});
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (true) {
     try {
@@ -159,13 +171,31 @@ std::string Cluster::value(std::string_view database, std::string_view query) co
   return connection.execute(query)[0].optional_text(0).value_or("(null)");
 }
 
-void Cluster::run_file(std::string_view database, const fs::path& file) const {
-  run_or_throw({(server_bindir() / "psql").string(), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1",
-                "--dbname=" + conninfo(database), "--output=/dev/null", "--file=" + file.string()});
+void Cluster::create_tablespace(const std::string& name) const {
+  const fs::path folder = folder_ / name;
+  run_or_throw(as_server_user({"mkdir", folder.string()}));
+  sql("postgres",
+      fmt::format("CREATE TABLESPACE {} LOCATION {}", pg::quote_identifier(name), pg::quote_literal(folder.string())));
+}
+
+// A subscription keeps its database from being dropped.
+void Cluster::drop_subscriptions(pg::Connection& connection, std::string_view database) const {
+  const pg::Result subscriptions = connection.execute(
+      "SELECT s.subname FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = " +
+      pg::quote_literal(database));
+  for (const pg::Row row : subscriptions) {
+    const std::string name = pg::quote_identifier(row.text(0));
+    pg::Connection inside = connect(database);
+    for (const char* step :
+         {"ALTER SUBSCRIPTION {} DISABLE", "ALTER SUBSCRIPTION {} SET (slot_name = NONE)", "DROP SUBSCRIPTION {}"}) {
+      inside.execute(fmt::format(fmt::runtime(step), name));
+    }
+  }
 }
 
 void Cluster::create_database(std::string_view name, std::string_view options) const {
   pg::Connection connection = connect("postgres");
+  drop_subscriptions(connection, name);
   connection.execute(fmt::format("DROP DATABASE IF EXISTS {} WITH (FORCE)", pg::quote_identifier(name)));
   connection.execute(fmt::format("CREATE DATABASE {} {}", pg::quote_identifier(name), options));
 }

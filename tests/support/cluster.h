@@ -17,6 +17,10 @@ std::filesystem::path server_bindir();
 /// Runs a program as somebody who may run a PostgreSQL server: as user postgres where this process is root's.
 std::vector<std::string> as_server_user(std::vector<std::string> command);
 
+/// Runs a file by psql, with its arguments besides ("--set=scale=1"); throws what psql said when it fails.
+void run_sql_file(const std::string& conninfo, const std::filesystem::path& file,
+                  const std::vector<std::string>& arguments = {});
+
 /// A PostgreSQL server of a test's own, in a new private folder; ended and removed with the object, and by the kernel
 /// when the test dies. Superuser postgres without a password over the socket; over TCP (127.0.0.1) passwords are asked.
 class Cluster {
@@ -26,6 +30,8 @@ class Cluster {
     /// Lines for postgresql.conf.
     std::vector<std::string> settings;
     std::vector<std::string> initdb_arguments;
+    /// The server's environment besides this process's.
+    std::vector<std::pair<std::string, std::string>> environment;
     /// Whether the server takes TLS over TCP, with a certificate of its own making.
     Tls tls = Tls::kOff;
   };
@@ -49,9 +55,8 @@ class Cluster {
   void sql(std::string_view database, std::string_view text) const;
   /// The first value of an answer.
   std::string value(std::string_view database, std::string_view query) const;
-  /// Runs a file by psql; ends the test with what psql said when it fails.
-  void run_file(std::string_view database, const std::filesystem::path& file) const;
-
+  /// A tablespace in the cluster's folder.
+  void create_tablespace(const std::string& name) const;
   /// Drops it first if it is there.
   void create_database(std::string_view name, std::string_view options = "TEMPLATE template0") const;
 
@@ -61,8 +66,11 @@ class Cluster {
   void kill();
 
  private:
+  void drop_subscriptions(pg::Connection& connection, std::string_view database) const;
+
   std::filesystem::path folder_;
   int port_ = 0;
+  std::vector<std::pair<std::string, std::string>> environment_;
   std::unique_ptr<Subprocess> server_;
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 #include <map>
 #include <sstream>
 
@@ -22,8 +23,9 @@ using Facts = std::map<std::string, std::string>;
 pg::Connection connect(const std::string& conninfo, Side side) {
   pg::Connection connection =
       pg::Connection::open(pg::ConnInfo::parse(conninfo, side), "comparison", Log(), CancelToken());
-  // The same text form of all values on both sides.
-  pg::apply_session_settings(connection, pg::SessionPurpose::kRead, "UTF8");
+  // The same text form of all values on both sides; nothing is converted, so that names of any bytes can be read.
+  const std::string encoding(connection.execute("SHOW server_encoding")[0].text(0));
+  pg::apply_session_settings(connection, pg::SessionPurpose::kRead, encoding);
   return connection;
 }
 
@@ -76,11 +78,15 @@ constexpr std::string_view kSpreadByEnum =
     "SELECT p.partrelid FROM pg_partitioned_table p JOIN pg_opclass o ON o.oid = ANY (p.partclass::oid[])"
     " WHERE p.partstrat = 'h' AND o.opcintype = 'anyenum'::regtype";
 
-// For each table: the number of rows and a hash of all of them, whatever their order.
+// For each table: the number of rows and a hash of all of them, whatever their order. Columns go by their names: a dump
+// may change their order in an inheritance child.
 Facts table_contents(pg::Connection& connection) {
   Facts facts;
   const pg::Result tables = connection.execute(fmt::format(
-      "SELECT n.nspname, c.relname, c.relkind = 'p' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+      "SELECT n.nspname, c.relname, c.relkind = 'p',"
+      " ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+      "       ORDER BY a.attname)"
+      " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
       " WHERE c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
       " AND ((c.relkind = 'r' AND NOT EXISTS"
       "        (SELECT FROM pg_partition_ancestors(c.oid) a WHERE a.relid IN ({0})))"
@@ -88,11 +94,15 @@ Facts table_contents(pg::Connection& connection) {
       kSpreadByEnum));
   for (const pg::Row row : tables) {
     const std::string table = pg::quote_qualified(row.text(0), row.text(1));
+    std::string columns;
+    for (const std::string& column : row.text_array(3)) {
+      columns += (columns.empty() ? "t." : ", t.") + pg::quote_identifier(column);
+    }
     const pg::Result contents =
         connection.execute(fmt::format("SELECT pg_catalog.count(*) || ' rows, ' || "
                                        "coalesce(pg_catalog.md5(pg_catalog.string_agg(h, '' ORDER BY h)), '')"
-                                       " FROM (SELECT pg_catalog.md5(t::text) AS h FROM {} {} t) s",
-                                       row.boolean(2) ? "" : "ONLY", table));
+                                       " FROM (SELECT pg_catalog.md5(ROW({})::text) AS h FROM {} {} t) s",
+                                       columns, row.boolean(2) ? "" : "ONLY", table));
     facts["table " + table] = std::string(contents[0].text(0));
   }
   return facts;
@@ -166,6 +176,8 @@ std::vector<std::string> compare_databases(const std::string& source, const std:
   pg::Connection to = connect(target, Side::kTarget);
   std::vector<std::string> differences;
 
+  std::future<std::vector<std::string>> source_lines =
+      std::async(std::launch::async, [&] { return dump_lines(source, bindir); });
   std::vector<std::string> target_lines = dump_lines(target, bindir);
   if (from.database() != to.database()) {
     for (std::string& line : target_lines) {
@@ -177,7 +189,7 @@ std::vector<std::string> compare_databases(const std::string& source, const std:
       line = replaced(line, "Name: DATABASE " + to.database() + ";", "Name: DATABASE " + from.database() + ";");
     }
   }
-  compare_dumps(dump_lines(source, bindir), std::move(target_lines), differences);
+  compare_dumps(source_lines.get(), std::move(target_lines), differences);
   compare_facts(table_contents(from), table_contents(to), differences);
   compare_facts(sequence_values(from), sequence_values(to), differences);
   for (const std::string_view query : {kLargeObjectsSql, kIndexesSql, kConstraintsSql, kViewsSql}) {

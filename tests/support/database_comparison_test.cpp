@@ -10,6 +10,9 @@ namespace {
 constexpr const char* kMake = R"sql(
   CREATE TABLE t (i int PRIMARY KEY, v text, w text);
   INSERT INTO t SELECT i, 'v' || i, 'w' || i FROM generate_series(1, 100) i;
+  CREATE TABLE named (t int, s int);  -- its columns are called like what a query would call the row
+  INSERT INTO named VALUES (1, 1);
+  CREATE TABLE empty (); INSERT INTO empty DEFAULT VALUES;
   CREATE SEQUENCE s; SELECT setval('s', 5);
   CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
   CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();
@@ -36,6 +39,8 @@ TEST(DatabaseComparison, FindsEachKindOfDifference) {
            "UPDATE t SET v = 'x' WHERE i = 50",
            "UPDATE t SET v = w, w = v WHERE i = 50",
            "UPDATE t a SET v = b.v FROM t b WHERE a.i IN (3, 4) AND b.i = 7 - a.i",
+           "UPDATE named SET s = 2",
+           "INSERT INTO empty DEFAULT VALUES",
            "DELETE FROM t WHERE i = 100",
            "INSERT INTO t VALUES (101, NULL, '')",
            "UPDATE t SET v = NULL WHERE i = 1",

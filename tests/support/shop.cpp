@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <stdexcept>
-
 namespace pgsluice::test {
 
 namespace {
@@ -16,19 +14,14 @@ std::filesystem::path file(const char* name) {
 
 void make_shop_roles(const Cluster& cluster) {
   if (cluster.value("postgres", "SELECT count(*) FROM pg_roles WHERE rolname = 'shop_owner'") == "0") {
-    cluster.run_file("postgres", file("roles.sql"));
+    run_sql_file(cluster.conninfo("postgres"), file("roles.sql"));
   }
 }
 
 void make_shop(const Cluster& cluster, const std::string& database, double scale) {
   make_shop_roles(cluster);
   cluster.create_database(database);
-  const SubprocessResult result =
-      run_command({.command = {(server_bindir() / "psql").string(), "--no-psqlrc", "--quiet", "--output=/dev/null",
-                               fmt::format("--set=scale={}", scale), "--dbname=" + cluster.conninfo(database),
-                               "--file=" + file("shop.sql").string()},
-                   .environment = {{"PGOPTIONS", "-c client_min_messages=warning"}}});
-  if (result.exit_code != 0) throw std::runtime_error("the shop could not be made: " + result.errors);
+  run_sql_file(cluster.conninfo(database), file("shop.sql"), {fmt::format("--set=scale={}", scale)});
 }
 
 }  // namespace pgsluice::test

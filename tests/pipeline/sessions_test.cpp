@@ -1,0 +1,150 @@
+// Servers whose defaults change how values and definitions are written and read, other ones on each side.
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "pgsluice/pg/quote.h"
+#include "pipeline/clone_fixture.h"
+#include "support/fidelity.h"
+
+namespace pgsluice::test {
+namespace {
+
+// Two locales that write money in different ways.
+void make_locale(const std::filesystem::path& folder, const std::string& name) {
+  const SubprocessResult result =
+      run_command({.command = {"localedef", "--no-archive", "-i", name, "-f", "UTF-8", (folder / name).string()}});
+  if (result.exit_code != 0) throw std::runtime_error("localedef: " + result.errors);
+}
+
+// What is the default on both servers; of two values the first is the source's.
+struct Default {
+  const char* name;
+  const char* on_source;
+  const char* on_target;
+};
+constexpr Default kDefaults[] = {
+    {"DateStyle", "SQL, DMY", "German"},
+    {"IntervalStyle", "sql_standard", "postgres_verbose"},
+    {"array_nulls", "off", "off"},
+    {"standard_conforming_strings", "off", "off"},
+    {"transform_null_equals", "on", "on"},
+    {"xmloption", "document", "document"},
+    {"bytea_output", "escape", "escape"},
+    {"extra_float_digits", "-5", "0"},
+    {"lc_monetary", "de_DE", "en_US"},
+    {"lc_numeric", "de_DE", "en_US"},
+    {"TimeZone", "Asia/Kolkata", "America/St_Johns"},
+    {"row_security", "off", "on"},
+    {"default_tablespace", "other_space", "other_space"},
+    {"default_toast_compression", "lz4", "pglz"},
+    {"search_path", "ses, ses_other, public", "ses_other, ses, public"},
+    {"quote_all_identifiers", "on", "on"},
+    {"backslash_quote", "off", "off"},
+    {"client_encoding", "LATIN1", "LATIN1"},
+    {"client_min_messages", "error", "debug1"},
+    {"synchronize_seqscans", "on", "on"},
+    {"default_transaction_isolation", "serializable", "serializable"},
+    {"default_transaction_read_only", "on", "on"},
+    {"default_text_search_config", "pg_catalog.german", "pg_catalog.french"},
+    {"statement_timeout", "50ms", "50ms"},
+    {"lock_timeout", "10ms", "10ms"},
+    {"idle_in_transaction_session_timeout", "200ms", "200ms"},
+    {"idle_session_timeout", "200ms", "200ms"},
+    {"session_replication_role", "origin", "replica"},
+};
+constexpr const char* kDatabases[] = {"ses", "ascii", "latin"};
+
+class SessionsTest : public ::testing::TestWithParam<int> {
+ protected:
+  static void SetUpTestSuite() {
+    locales_ = std::make_unique<TemporaryFolder>();
+    std::filesystem::permissions(locales_->path(),
+                                 std::filesystem::perms::others_read | std::filesystem::perms::others_exec,
+                                 std::filesystem::perm_options::add);
+    for (const char* locale : {"de_DE", "en_US"}) make_locale(locales_->path(), locale);
+    const Cluster::Options options{.environment = {{"LOCPATH", locales_->path().string()}}};
+    source_ = std::make_unique<Cluster>(options);
+    target_ = std::make_unique<Cluster>(options);
+    for (const Cluster* cluster : {source_.get(), target_.get()}) {
+      prepare_for_fidelity(*cluster);
+      cluster->create_tablespace("other_space");
+    }
+    create_databases(*source_);
+    run_fidelity_file(*source_, "ses", "sessions.sql");
+    run_fidelity_file(*source_, "ascii", "sql_ascii.sql");
+    run_fidelity_file(*source_, "ascii", "sql_ascii_names.sql");
+    run_fidelity_file(*source_, "latin", "latin1.sql");
+  }
+  static void TearDownTestSuite() {
+    source_.reset();
+    target_.reset();
+    locales_.reset();
+  }
+
+  static void create_databases(const Cluster& cluster) {
+    cluster.create_database("ses");
+    cluster.create_database("ascii", "TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
+    cluster.create_database("latin", "TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'");
+  }
+
+  // A role's settings, so that those of the databases are compared as they were.
+  static void set_defaults(const Cluster& cluster, const char* Default::*value) {
+    pg::Connection connection = cluster.connect("postgres");
+    for (const Default& setting : kDefaults) {
+      const bool is_list = setting.name == std::string("search_path") || setting.name == std::string("DateStyle");
+      connection.execute(fmt::format("ALTER ROLE postgres SET {} TO {}", setting.name,
+                                     is_list ? std::string(setting.*value) : pg::quote_literal(setting.*value)));
+    }
+  }
+  static void reset_defaults() {
+    for (const Cluster* cluster : {source_.get(), target_.get()}) {
+      pg::Connection connection = cluster->connect("postgres");
+      connection.execute("SET default_transaction_read_only = off");
+      connection.execute("ALTER ROLE postgres RESET ALL");
+    }
+  }
+  void TearDown() override { reset_defaults(); }
+
+  static std::unique_ptr<TemporaryFolder> locales_;
+  static std::unique_ptr<Cluster> source_;
+  static std::unique_ptr<Cluster> target_;
+};
+
+std::unique_ptr<TemporaryFolder> SessionsTest::locales_;
+std::unique_ptr<Cluster> SessionsTest::source_;
+std::unique_ptr<Cluster> SessionsTest::target_;
+
+INSTANTIATE_TEST_SUITE_P(Jobs, SessionsTest, ::testing::Values(1, 4));
+
+TEST_P(SessionsTest, NoDefaultOfAServerChangesWhatArrives) {
+  create_databases(*target_);
+  set_defaults(*source_, &Default::on_source);
+  set_defaults(*target_, &Default::on_target);
+  RecordingSink sink;
+  const TemporaryFolder folder;
+  for (const char* database : kDatabases) {
+    pipeline::CloneOptions options;
+    options.source = source_->conninfo(database);
+    options.target = target_->conninfo(database);
+    options.work_folder = folder.path();
+    options.table_jobs = GetParam();
+    options.index_jobs = GetParam();
+    try {
+      const pipeline::CloneSummary summary = pipeline::Clone(options, sink).run();
+      for (const pipeline::FailedObject& failed : summary.failed) ADD_FAILURE() << failed.error.describe();
+    } catch (const Error& error) {
+      ADD_FAILURE() << database << ": " << error.describe();
+    }
+  }
+  reset_defaults();
+  for (const char* database : kDatabases) {
+    for (const std::string& difference :
+         compare_databases(source_->conninfo(database), target_->conninfo(database), server_bindir())) {
+      ADD_FAILURE() << database << ": " << difference;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pgsluice::test
