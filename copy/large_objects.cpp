@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
 #include <tuple>
 
 #include "pgsluice/base/error.h"
@@ -165,6 +166,16 @@ void copy_comments(pg::Connection& target, const std::vector<LargeObject>& objec
   pipeline.finish();
 }
 
+// Whether this user can make objects in the name of another role.
+bool may_act_for(pg::Connection& target, std::string_view role) {
+  const std::array<std::string, 2> parameters = {std::string(role), schema::role_membership(target.server_version())};
+  const pg::Result result = target.execute(
+      "SELECT coalesce(pg_catalog.bool_or(pg_catalog.pg_has_role(oid, $2)), false) FROM pg_catalog.pg_roles"
+      " WHERE rolname = $1",
+      parameters);
+  return result[0].boolean(0);
+}
+
 // One object stands for all of the same ACL and owner.
 pg::Result read_grants(pg::Connection& source, const LargeObject& object) {
   return source.execute(
@@ -174,11 +185,13 @@ pg::Result read_grants(pg::Connection& source, const LargeObject& object) {
                   object.oid));
 }
 
-// In the source's order, each in the name of who has granted it: the ACL comes out the same.
-std::string grants_sql(const pg::Result& grants, std::string_view owner, const std::string& objects) {
+// In the source's order, each in the name of who has granted it, but for grantors that this user may not act for: the
+// ACL comes out the same.
+std::string grants_sql(const pg::Result& grants, std::string_view owner, const std::string& objects,
+                       const std::set<std::string, std::less<>>& out_of_reach) {
   std::string sql = fmt::format("REVOKE ALL ON LARGE OBJECT {} FROM {};", objects, pg::quote_identifier(owner));
   for (const pg::Row row : grants) {
-    const bool by_owner = row.boolean(4);
+    const bool by_owner = row.boolean(4) || out_of_reach.contains(row.text(5));
     if (!by_owner) sql += fmt::format("SET LOCAL ROLE {};", pg::quote_identifier(row.text(5)));
     sql += fmt::format("GRANT {} ON LARGE OBJECT {} TO {}{};", row.text(2), objects,
                        row.boolean(0) ? "PUBLIC" : pg::quote_identifier(row.text(1)),
@@ -188,7 +201,9 @@ std::string grants_sql(const pg::Result& grants, std::string_view owner, const s
   return sql;
 }
 
-void copy_acls(pg::Connection& source, pg::Connection& target, const std::vector<LargeObject>& objects) {
+// Returns what could not be carried over.
+std::vector<std::string> copy_acls(pg::Connection& source, pg::Connection& target,
+                                   const std::vector<LargeObject>& objects) {
   std::vector<const LargeObject*> granted;
   for (const LargeObject& object : objects) {
     if (!object.acl.empty()) granted.push_back(&object);
@@ -199,28 +214,28 @@ void copy_acls(pg::Connection& source, pg::Connection& target, const std::vector
   std::stable_sort(granted.begin(), granted.end(), [](const LargeObject* a, const LargeObject* b) {
     return std::tie(a->owner, a->acl) < std::tie(b->owner, b->acl);
   });
-  pg::QueryPipeline pipeline(target);
+  std::set<std::string, std::less<>> out_of_reach;
   for (auto begin = granted.begin(); begin != granted.end();) {
     const auto end = std::find_if_not(begin, granted.end(), [&](const LargeObject* o) { return alike(*begin, o); });
     const pg::Result wanted = read_grants(source, **begin);
+    for (const pg::Row row : wanted) {
+      if (!row.boolean(4) && !may_act_for(target, row.text(5))) out_of_reach.emplace(row.text(5));
+    }
+    pg::QueryPipeline pipeline(target);
     in_locked_batches(pipeline, {begin, end}, [&](const std::vector<const LargeObject*>& batch) {
       std::vector<Oid> oids;
       for (const LargeObject* object : batch) oids.push_back(object->oid);
-      return grants_sql(wanted, batch.front()->owner, fmt::format("{}", fmt::join(oids, ", ")));
+      return grants_sql(wanted, batch.front()->owner, fmt::format("{}", fmt::join(oids, ", ")), out_of_reach);
     });
+    pipeline.finish();
     begin = end;
   }
-  pipeline.finish();
-}
-
-// Whether this user can make objects in the name of another role.
-bool may_act_for(pg::Connection& target, const std::string& role) {
-  const std::array<std::string, 2> parameters = {role, schema::role_membership(target.server_version())};
-  const pg::Result result = target.execute(
-      "SELECT coalesce(pg_catalog.bool_or(pg_catalog.pg_has_role(oid, $2)), false) FROM pg_catalog.pg_roles"
-      " WHERE rolname = $1",
-      parameters);
-  return result[0].boolean(0);
+  std::vector<std::string> skipped;
+  for (const std::string& grantor : out_of_reach) {
+    skipped.push_back(fmt::format("grantor {} of privileges on large objects: {} may not act for it",
+                                  pg::display_name("", grantor), target.user()));
+  }
+  return skipped;
 }
 
 }  // namespace
@@ -260,7 +275,9 @@ LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& t
       if (batch.size() >= kObjectsInABatch || batch_size >= kBytesInACopy) send_batch();
     }
     send_batch();
-    if (options.acls) copy_acls(source, target, objects);
+    if (options.acls) {
+      for (std::string& skipped : copy_acls(source, target, objects)) outcome.skipped.push_back(std::move(skipped));
+    }
     if (options.comments) copy_comments(target, objects);
   } catch (Error& error) {
     error.object("large objects").step("copying data");

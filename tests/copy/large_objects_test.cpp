@@ -78,6 +78,23 @@ TEST_F(LargeObjectsTest, AnOwnerOutOfReachIsReportedAndTheObjectKept) {
   EXPECT_NE(outcome.skipped[0].find("lo_owner"), std::string::npos);
 }
 
+TEST_F(LargeObjectsTest, AGrantorOutOfReachIsReportedAndTheGrantMade) {
+  test::shared_source().sql("lo", R"sql(
+    SELECT lo_from_bytea(50001, 'x');
+    ALTER LARGE OBJECT 50001 OWNER TO lo_plain;
+    GRANT SELECT ON LARGE OBJECT 50001 TO lo_owner WITH GRANT OPTION;
+    SET ROLE lo_owner;
+    GRANT SELECT ON LARGE OBJECT 50001 TO "lo reader";
+  )sql");
+  test::shared_target().sql("lo", "GRANT TEMP ON DATABASE lo TO lo_plain");
+  const LargeObjectsOutcome outcome = copy("lo_plain");
+  EXPECT_EQ(outcome.objects, 1);
+  ASSERT_EQ(outcome.skipped.size(), 1U);
+  EXPECT_NE(outcome.skipped[0].find("grantor lo_owner"), std::string::npos) << outcome.skipped[0];
+  EXPECT_EQ(test::shared_target().value("lo", "SELECT array_to_string(lomacl, ' ') FROM pg_largeobject_metadata"),
+            "lo_plain=rw/lo_plain lo_owner=r*/lo_plain \"lo reader\"=r/lo_plain");
+}
+
 TEST_F(LargeObjectsTest, OidsInUseOnTheTargetAreFoundBefore) {
   test::shared_source().sql("lo", "SELECT lo_create(60000); SELECT lo_create(60001)");
   test::shared_target().sql("lo", "SELECT lo_create(60001); SELECT lo_create(60002)");
