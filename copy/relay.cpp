@@ -2,12 +2,14 @@
 
 #include "pgsluice/copy/libpq_relay.h"
 #include "pgsluice/copy/wire_relay.h"
-#include "pgsluice/pg/wire.h"
+#include "pgsluice/pg/query_pipeline.h"
 
 namespace pgsluice::copy {
 
 std::unique_ptr<Relay> make_relay(const pg::Connection& source, const pg::Connection& target) {
-  if (pg::Wire::available(source) && pg::Wire::available(target)) return std::make_unique<WireRelay>();
+  using pg::Transport;
+  const bool wire = pg::best_transport(source) == Transport::kWire && pg::best_transport(target) == Transport::kWire;
+  if (wire) return std::make_unique<WireRelay>();
   return std::make_unique<LibpqRelay>();
 }
 

@@ -1,6 +1,7 @@
 #include "pgsluice/pg/connection.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -110,6 +111,9 @@ void Connection::receive_notice(void* state, const PGresult* result) {
 }
 
 Error Connection::connection_error() const {
+  if (native_ == nullptr) {
+    return closed_for_.value_or(Error(ErrorKind::kConnection, "the connection was closed").on(side()));
+  }
   const std::string message = one_line(PQerrorMessage(handle()));
   if (message.find("FATAL:") != std::string::npos) {
     Error refused = Error(ErrorKind::kServer, message).on(side());
@@ -146,12 +150,30 @@ WaitResult Connection::wait(std::span<WaitFor> set, std::optional<std::chrono::m
   return result;
 }
 
-void Connection::cancel_statement() {
-  const std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> request(PQgetCancel(handle()), &PQfreeCancel);
+void Connection::send_cancel(PGcancel* request) const {
   char reason[256];
-  if (request != nullptr && PQcancel(request.get(), reason, sizeof reason) == 0) {
+  if (request != nullptr && PQcancel(request, reason, sizeof reason) == 0) {
     state_->log.debug(fmt::format("{}: the running statement could not be cancelled: {}", to_string(side()), reason));
   }
+}
+
+void Connection::cancel_statement() {
+  const std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> request(PQgetCancel(handle()), &PQfreeCancel);
+  send_cancel(request.get());
+}
+
+void Connection::close(const Error& reason) {
+  closed_for_ = reason;
+  native_.reset();
+}
+
+void Connection::close_and_cancel() {
+  const std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> request(PQgetCancel(handle()), &PQfreeCancel);
+  // Over TCP the server is told at once, and not only in answer to what it sends.
+  const linger at_once{1, 0};
+  ::setsockopt(PQsocket(handle()), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close();
+  send_cancel(request.get());
 }
 
 void Connection::abandon() {

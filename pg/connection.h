@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "pgsluice/base/cancel.h"
+#include "pgsluice/base/error.h"
 #include "pgsluice/base/log.h"
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pg/conninfo.h"
@@ -52,6 +53,11 @@ class Connection {
 
   /// Gives the session up: nothing more can be done on it. The server ends what runs there when it notices.
   void close() { native_.reset(); }
+  /// The same for a reason, which is what later calls throw.
+  void close(const Error& reason);
+  /// Gives the session up with statements in flight, of which the server should carry out none but what it has begun:
+  /// that one is cancelled. The socket goes first, so that the server notices with its next answer.
+  void close_and_cancel();
 
   /// What is about to be sent, in the log of statements.
   void log_statement(std::string_view sql) const;
@@ -103,11 +109,13 @@ class Connection {
   void flush();
   Result last_result();
   [[noreturn]] void abandon();
+  void send_cancel(PGcancel* request) const;
   static void receive_notice(void* state, const PGresult* result);
 
   ConnInfo conninfo_;
   std::unique_ptr<State> state_;
   std::unique_ptr<PGconn, decltype(&PQfinish)> native_;
+  std::optional<Error> closed_for_;
 };
 
 }  // namespace pgsluice::pg

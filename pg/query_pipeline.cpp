@@ -40,15 +40,11 @@ Answer QueryPipeline::take() {
 
 void QueryPipeline::require(Statement statement) {
   send(std::move(statement));
-  while (in_flight() > kManyInFlight) {
-    if (const Answer answer = take(); answer.error) throw *answer.error;
-  }
+  while (in_flight() > kManyInFlight) take().throw_if_failed();
 }
 
 void QueryPipeline::finish() {
-  while (in_flight() > 0) {
-    if (const Answer answer = take(); answer.error) throw *answer.error;
-  }
+  while (in_flight() > 0) take().throw_if_failed();
 }
 
 Answer QueryPipeline::execute(const Statement& statement) {

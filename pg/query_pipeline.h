@@ -27,7 +27,9 @@ struct Statement {
 /// Statements on their way on one connection: many may be sent before the first is answered, and are carried out in
 /// their order, each for itself, whatever becomes of those before. Borrows the connection from the first send() until
 /// everything is answered; then the connection can be used as ever. Same thread as the connection, which outlives it.
-/// Destroyed with statements in flight, it cancels them (wire.h).
+/// Destroyed with statements in flight, it cancels the one that runs and closes the connection, where there are
+/// several; the server may have begun the next one by then. (Not libpq's pipeline mode: that is the extended protocol,
+/// where a message holds one statement.)
 class QueryPipeline {
  public:
   explicit QueryPipeline(Connection& connection) : QueryPipeline(connection, best_transport(connection)) {}
@@ -38,8 +40,8 @@ class QueryPipeline {
   /// The answer to the oldest statement, waited for. Throws as Wire does; a statement's error is in the answer.
   Answer take();
 
-  /// For many statements that must all succeed: sends one, and takes answers while very many are in flight. Throws the
-  /// error of one that has failed.
+  /// For many statements that must all succeed, and not to be mixed with send(): sends one, and takes answers while
+  /// very many are in flight. Throws the error of one that has failed.
   void require(Statement statement);
   /// Takes what is in flight. Throws the first error.
   void finish();

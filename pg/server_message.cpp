@@ -18,6 +18,12 @@ std::string one_line(std::string_view text) {
   return result;
 }
 
+Error protocol_violation(Side side, std::string_view what) {
+  return Error(ErrorKind::kConnection, fmt::format("the server sent what is not the protocol: {}", what))
+      .on(side)
+      .hint("check what stands between: a proxy or a pooler that does not pass COPY on as it is");
+}
+
 ServerMessage ServerMessage::of(const PGresult* result) {
   const auto field = [result](int code) {
     const char* value = PQresultErrorField(result, code);
@@ -32,7 +38,7 @@ ServerMessage ServerMessage::of(const PGresult* result) {
           .hint = one_line(field(PG_DIAG_MESSAGE_HINT))};
 }
 
-ServerMessage ServerMessage::parse(std::string_view body) {
+ServerMessage ServerMessage::parse(std::string_view body, Side side) {
   ServerMessage message;
   std::string localized_severity;
   while (!body.empty() && body.front() != '\0') {
@@ -65,7 +71,7 @@ ServerMessage ServerMessage::parse(std::string_view body) {
     }
   }
   if (body != std::string_view("\0", 1)) {
-    throw Error(ErrorKind::kConnection, "the server sent an error or a notice that cannot be read");
+    throw protocol_violation(side, "an error or a notice of another form");
   }
   if (message.severity.empty()) message.severity = localized_severity;
   return message;

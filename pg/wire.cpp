@@ -6,7 +6,6 @@
 #include <array>
 #include <charconv>
 
-#include "pgsluice/base/duration.h"
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/server_message.h"
 
@@ -18,8 +17,9 @@ constexpr std::size_t kCopyBuffer = 1024 * 1024;
 constexpr std::chrono::seconds kWindUpLimit{5};
 constexpr std::chrono::milliseconds kCancelAgain{200};
 
-char status_letter(PGTransactionStatusType status) {
-  switch (status) {
+char status_letter(const Connection& connection) {
+  if (!connection.alive()) throw connection.connection_error();
+  switch (PQtransactionStatus(connection.handle())) {
     case PQTRANS_IDLE:
       return 'I';
     case PQTRANS_INTRANS:
@@ -38,7 +38,7 @@ std::string_view until_zero(std::string_view text) { return text.substr(0, text.
 }  // namespace
 
 std::int64_t Answer::rows() const {
-  if (error) throw *error;
+  throw_if_failed();
   std::int64_t rows = 0;
   const char* end = command.data() + command.size();
   const std::size_t space = command.rfind(' ');
@@ -51,10 +51,7 @@ std::int64_t Answer::rows() const {
 }
 
 Wire::Wire(Connection& connection)
-    : connection_(connection),
-      channel_(connection),
-      reader_(connection.side()),
-      status_(status_letter(PQtransactionStatus(connection.handle()))) {}
+    : connection_(connection), channel_(connection), reader_(connection.side()), status_(status_letter(connection)) {}
 
 Wire::~Wire() {
   try {
@@ -62,17 +59,21 @@ Wire::~Wire() {
     if (connection_.alive()) give_back();
   } catch (const Error& error) {
     connection_.log().debug(fmt::format("the connection is given up: {}", error.describe()));
+    connection_.close(error);
+  } catch (const std::exception&) {  // no memory
     connection_.close();
   }
 }
 
-void Wire::violated(std::string_view what) const {
-  throw Error(ErrorKind::kConnection, fmt::format("the server sent what is not the protocol: {}", what))
-      .on(connection_.side());
+void Wire::violated(std::string_view what) const { throw protocol_violation(connection_.side(), what); }
+
+void Wire::fail(const Error& error) {
+  connection_.close(error);
+  throw error;
 }
 
 void Wire::queue(char type, std::string_view body) {
-  if (!run_.empty()) throw Error(ErrorKind::kInternal, "a message in the middle of another one");
+  if (!run_.empty() || run_missing_ > 0) throw Error(ErrorKind::kInternal, "a message in the middle of another one");
   if (out_at_ == out_.size()) {
     out_.clear();
     out_at_ = 0;
@@ -98,12 +99,13 @@ void Wire::send_copy_run(const CopyRun& run) {
 }
 
 void Wire::send_copy_done() {
-  if (run_missing_ > 0 || queries_.empty()) throw Error(ErrorKind::kInternal, "the end of a COPY within a row");
+  if (queries_.empty()) throw Error(ErrorKind::kInternal, "the end of a COPY that is not there");
   queue('c', {});
   queries_.back().copy_done_sent = true;
 }
 
 bool Wire::flush() {
+  if (!connection_.alive()) throw connection_.connection_error();
   bool took = false;
   const auto send = [&](std::string_view bytes) {
     const std::size_t count = channel_.write(bytes);
@@ -124,12 +126,24 @@ bool Wire::flush() {
 }
 
 void Wire::receive() {
+  if (!connection_.alive()) throw connection_.connection_error();
   try {
     reader_.received(channel_.read(reader_.space()));
-  } catch (const Error&) {
-    connection_.close();
-    throw;
+  } catch (const Error& error) {
+    fail(error);
   }
+}
+
+WaitFor Wire::interest() const {
+  return channel_.interest(flushed() ? WireChannel::Wanted::kRead : WireChannel::Wanted::kReadAndWrite);
+}
+
+// What can be done without waiting for the socket: whether anything was.
+bool Wire::exchange() {
+  const bool sent = flush();
+  if (!channel_.has_more()) return sent;
+  receive();
+  return true;
 }
 
 void Wire::wait(std::initializer_list<Wire*> wires) {
@@ -140,21 +154,16 @@ void Wire::wait(std::initializer_list<Wire*> wires) {
   bool moved = false;
   std::size_t count = 0;
   for (Wire* wire : wires) {
-    moved = wire->flush() || moved;
-    if (wire->channel_.has_more()) {
-      wire->receive();
-      moved = true;
-    }
-    set[count++] =
-        wire->channel_.interest(wire->flushed() ? WireChannel::Wanted::kRead : WireChannel::Wanted::kReadAndWrite);
+    moved = wire->exchange() || moved;
+    set[count++] = wire->interest();
   }
   if (moved) return;
   if (wait_for({set.data(), count}, cancel, std::nullopt) == WaitResult::kCancelled) cancel.throw_if_cancelled();
   count = 0;
   for (Wire* wire : wires) {
     const WaitFor& ready = set[count++];
-    if (ready.readable) wire->receive();
     if (ready.writable) wire->flush();
+    if (ready.readable || ready.writable) wire->receive();
   }
 }
 
@@ -170,9 +179,8 @@ std::optional<Wire::Event> Wire::next_event() {
       if (item.type == 'Z') return end_query(item.body);
       handle_message(item.type, item.body);
     }
-  } catch (const Error&) {
-    connection_.close();
-    throw;
+  } catch (const Error& error) {
+    fail(error);
   }
 }
 
@@ -184,7 +192,7 @@ Wire::Query& Wire::oldest() {
 void Wire::handle_message(char type, std::string_view body) {
   switch (type) {
     case 'N':
-      ServerMessage::parse(body).write_to(connection_.log(), connection_.side());
+      ServerMessage::parse(body, connection_.side()).write_to(connection_.log(), connection_.side());
       return;
     case 'S':
       return handle_parameter(body);
@@ -203,9 +211,10 @@ void Wire::handle_message(char type, std::string_view body) {
       oldest().phase = Phase::kStatement;
       return;
     case 'T':
+    case 'D':
     case 'I':
       if (oldest().phase != Phase::kStatement) violated("an answer in the middle of a COPY");
-      oldest().answered = true;
+      oldest().answered = type == 'I';
       return;
     default:
       violated(fmt::format("a message of type 0x{:02x}", static_cast<unsigned char>(type)));
@@ -213,7 +222,7 @@ void Wire::handle_message(char type, std::string_view body) {
 }
 
 void Wire::handle_error(std::string_view body) {
-  const Error error = ServerMessage::parse(body).as_error(connection_.side());
+  const Error error = ServerMessage::parse(body, connection_.side()).as_error(connection_.side());
   if (error.kind() == ErrorKind::kConnection) throw error;
   Query& query = oldest();
   if (!query.answer.error) query.answer.error = error;
@@ -233,6 +242,7 @@ void Wire::handle_parameter(std::string_view body) {
 void Wire::begin_copy(Phase phase) {
   if (oldest().phase != Phase::kStatement) violated("a COPY in the middle of another one");
   oldest().phase = phase;
+  oldest().answered = false;
   if (phase == Phase::kCopyOut) reader_.enlarge(kCopyBuffer);
 }
 
@@ -266,21 +276,25 @@ Answer Wire::take_answer() {
 }
 
 void Wire::give_back() {
+  while (next_event()) {
+  }
+  // The rest of what the server has begun to say would be no message to libpq.
+  if (!reader_.empty()) {
+    throw Error(ErrorKind::kConnection, "a message of the server has come in part").on(connection_.side());
+  }
   if (encoding_changed_ || literals_changed_) {
     throw Error(ErrorKind::kInternal, "a statement has changed how the session reads text").on(connection_.side());
   }
   // libpq remembers the status that it saw last; an empty query shows it the one of now.
-  if (status_letter(PQtransactionStatus(connection_.handle())) != status_) {
+  if (status_letter(connection_) != status_) {
     connection_.execute_unlogged("", "transaction status");
   }
 }
 
 void Wire::wind_up() {
-  // Several queries could be cancelled only one by one, each at its own moment; the server stops at the first answer
-  // that it can't deliver.
+  // Several queries could be cancelled only one by one, each at its own moment.
   if (queries_.size() > 1 || !complete_message()) {
-    if (!queries_.empty()) connection_.cancel_statement();
-    connection_.close();
+    connection_.close_and_cancel();
     return;
   }
   // A server that waits for our rows does not look for cancellations; one that does not passes over the message.
@@ -309,12 +323,7 @@ bool Wire::runs_by_itself() const {
 bool Wire::drain(SteadyClock::time_point end) {
   auto next_cancel = SteadyClock::now();
   while (!queries_.empty() || !flushed()) {
-    if (next_event()) continue;
-    flush();
-    if (channel_.has_more()) {
-      receive();
-      continue;
-    }
+    if (next_event() || exchange()) continue;
     const auto now = SteadyClock::now();
     if (now >= end) return false;
     // Again and again: a request that arrives before its statement has begun is passed over too.
@@ -322,10 +331,9 @@ bool Wire::drain(SteadyClock::time_point end) {
       connection_.cancel_statement();
       next_cancel = now + kCancelAgain;
     }
-    std::array<WaitFor, 1> set{
-        channel_.interest(flushed() ? WireChannel::Wanted::kRead : WireChannel::Wanted::kReadAndWrite)};
-    wait_for(set, {}, std::chrono::ceil<std::chrono::milliseconds>(kCancelAgain));
-    if (set[0].readable) receive();
+    std::array<WaitFor, 1> set{interest()};
+    wait_for(set, {}, kCancelAgain);
+    if (set[0].readable || set[0].writable) receive();
   }
   return true;
 }

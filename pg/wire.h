@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <initializer_list>
@@ -8,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "pgsluice/base/duration.h"
 #include "pgsluice/pg/connection.h"
 #include "pgsluice/pg/wire_channel.h"
 #include "pgsluice/pg/wire_reader.h"
@@ -21,6 +21,9 @@ struct Answer {
   /// What ended it; the statements behind that one in the same message were not carried out.
   std::optional<Error> error;
 
+  void throw_if_failed() const {
+    if (error) throw *error;
+  }
   /// The number at the end of the tag. Throws the error, or Error(kInternal) for a tag without a number.
   std::int64_t rows() const;
 };
@@ -37,13 +40,14 @@ struct Answer {
 /// know: the connection is closed where that has happened.
 ///
 /// Errors: a server's error is a value in the Answer. Error(kConnection) is thrown when the connection was lost, the
-/// server ended the session, or its bytes are not the protocol; the connection is then closed.
+/// server ended the session, or its bytes are not the protocol; the connection is then closed, and the object only good
+/// for being destroyed. The destructor may take 5 s, for the statement that it has cancelled to end.
 class Wire {
  public:
   /// Whether the connection's socket can be had (wire_channel.h); libpq's calls have to do where not.
   static bool available(const Connection& connection) { return WireChannel::available(connection); }
 
-  /// Throws Error(kInternal) when a statement runs on the connection.
+  /// Throws Error(kInternal) when a statement runs on the connection, and why it was closed where it was.
   explicit Wire(Connection& connection);
   Wire(const Wire&) = delete;
   Wire& operator=(const Wire&) = delete;
@@ -56,9 +60,9 @@ class Wire {
   std::size_t in_flight() const { return queries_.size(); }
 
   /// Hands CopyData messages on. They stay where they are until flushed() is true again, or this object is gone;
-  /// nothing else may be queued before that.
+  /// nothing else may be queued before that, nor before the rest of a row that is missing.
   void send_copy_run(const CopyRun& run);
-  /// Ends a COPY … FROM STDIN: its rows are stored with the answer, not before.
+  /// Ends a COPY … FROM STDIN, which is the last query that was sent: its rows are stored with the answer, not before.
   void send_copy_done();
 
   /// Sends what the socket takes now: whether it took anything.
@@ -93,6 +97,9 @@ class Wire {
   };
 
   void receive();
+  WaitFor interest() const;
+  bool exchange();
+  [[noreturn]] void fail(const Error& error);
   void handle_message(char type, std::string_view body);
   void handle_error(std::string_view body);
   void handle_parameter(std::string_view body);
@@ -105,7 +112,7 @@ class Wire {
   void wind_up();
   bool complete_message();
   bool runs_by_itself() const;
-  bool drain(std::chrono::steady_clock::time_point end);
+  bool drain(SteadyClock::time_point end);
   [[noreturn]] void violated(std::string_view what) const;
 
   Connection& connection_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -57,6 +58,7 @@ std::size_t WireChannel::write(std::string_view bytes) {
 
 std::size_t WireChannel::read_tls(std::span<char> space) {
   ERR_clear_error();
+  errno = 0;  // stays 0 when the server has closed
   const int count = SSL_read(tls_, space.data(), static_cast<int>(std::min<std::size_t>(space.size(), INT_MAX)));
   read_wants_write_ = false;
   if (count > 0) return static_cast<std::size_t>(count);
@@ -79,7 +81,7 @@ std::size_t WireChannel::read_tls(std::span<char> space) {
 }
 
 std::size_t WireChannel::write_tls(std::string_view bytes) {
-  // All or nothing is taken: a repeated call must not be longer than OpenSSL remembers, so not too much at once.
+  // A call takes all or nothing: small pieces, so that progress is seen. A repeated one may be longer, not shorter.
   constexpr std::size_t kAtOnce = 64 * 1024;
   ERR_clear_error();
   const int count = SSL_write(tls_, bytes.data(), static_cast<int>(std::min(bytes.size(), kAtOnce)));

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <openssl/ssl.h>
-
 #include <cstddef>
 #include <span>
 #include <string_view>
 
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pg/connection.h"
+
+struct ssl_st;  // OpenSSL's SSL
 
 namespace pgsluice::pg {
 
@@ -24,11 +24,12 @@ class WireChannel {
   /// has closed the connection or it was lost.
   std::size_t read(std::span<char> space);
   /// Sends from `bytes`: the number taken, 0 when there is no room now. A call that took nothing has to be repeated
-  /// with the same bytes at the beginning (TLS has encrypted them already). A lost connection is not reported here but
-  /// by read(), after what the server may have said before.
+  /// with the same bytes at the beginning, and not fewer (TLS has encrypted them already). A lost connection is not
+  /// reported here but by read(), after what the server may have said before.
   std::size_t write(std::string_view bytes);
 
-  /// What to wait for before the next read(), and write() where something is to be sent.
+  /// What to wait for before the next read(), and write() where something is to be sent. Whatever has become possible:
+  /// both have to be tried, since TLS may need the other way for either.
   enum class Wanted { kRead, kReadAndWrite };
   WaitFor interest(Wanted wanted) const;
   /// Whether read() has something without the socket being readable: TLS has decrypted more than was asked for.
@@ -40,7 +41,7 @@ class WireChannel {
   Error lost(std::string_view reason) const;
 
   const int socket_;
-  SSL* const tls_;  // libpq's
+  ssl_st* const tls_;  // libpq's
   const Side side_;
   bool broken_ = false;  // for writing
   // TLS may have to send before it can receive, and the other way round (a change of keys).

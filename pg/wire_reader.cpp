@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "pgsluice/pg/server_message.h"
+
 namespace pgsluice::pg {
 
 namespace {
@@ -75,11 +77,8 @@ WireReader::Header WireReader::header_at(std::size_t at) const {
   for (std::size_t i = 1; i < kHeaderSize; ++i) length = length << 8 | static_cast<unsigned char>(buffer_[at + i]);
   const std::size_t longest = longest_body(type);
   if (longest == 0 || length < 4 || length - 4 > longest) {
-    throw Error(ErrorKind::kConnection,
-                fmt::format("the server sent what is not the protocol: a message of type 0x{:02x}, {} bytes long",
-                            static_cast<unsigned char>(type), length))
-        .on(side_)
-        .hint("check what stands between: a proxy or a pooler that does not pass COPY on as it is");
+    throw protocol_violation(
+        side_, fmt::format("a message of type 0x{:02x}, {} bytes long", static_cast<unsigned char>(type), length));
   }
   return {type, std::size_t{length} + 1};
 }
@@ -87,15 +86,15 @@ WireReader::Header WireReader::header_at(std::size_t at) const {
 WireReader::Item WireReader::next() {
   if (copy_left_ > 0) return next_copy_run();
   pass_over();
-  while (pass_left_ == 0 && has_header()) {
+  if (pass_left_ == 0 && has_header()) {
     const Header header = header_at(begin_);
     if (header.type == 'd') return next_copy_run();
     if (header.type == 'D') {
       pass_left_ = header.size;
       pass_over();
-      continue;
+      return {.kind = Item::Kind::kMessage, .type = header.type, .body = {}, .copy = {}};
     }
-    if (end_ - begin_ < header.size) break;
+    if (end_ - begin_ < header.size) return {};
     const std::string_view body(buffer_.get() + begin_ + kHeaderSize, header.size - kHeaderSize);
     begin_ += header.size;
     return {.kind = Item::Kind::kMessage, .type = header.type, .body = body, .copy = {}};

@@ -25,7 +25,7 @@ struct CopyRun {
 ///   length  four bytes, most significant first, counts itself and the body
 ///   body    length - 4 bytes
 ///
-/// The bodies of DataRow messages are passed over: who needs rows asks through libpq.
+/// A DataRow comes without its body, which is passed over: who needs rows asks through libpq.
 class WireReader {
  public:
   /// The side is for messages.
@@ -34,6 +34,8 @@ class WireReader {
   /// Where the next bytes go; never empty.
   std::span<char> space();
   void received(std::size_t count);
+  /// Whether next() has taken all that was received, to the end of a message.
+  bool empty() const { return begin_ == end_ && copy_left_ == 0 && pass_left_ == 0; }
   /// Receives up to so many bytes at a time from here on.
   void enlarge(std::size_t capacity);
 

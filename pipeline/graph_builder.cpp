@@ -12,6 +12,7 @@
 #include "pgsluice/index/index_build.h"
 #include "pgsluice/index/lock_claims.h"
 #include "pgsluice/pipeline/entry_filter.h"
+#include "pgsluice/pipeline/task_costs.h"
 
 namespace pgsluice::pipeline {
 
@@ -23,14 +24,17 @@ using schema::RelationKind;
 using schema::Section;
 using schema::TocEntry;
 
-// A statement has a cost of its own, so that many small tasks count as work in the progress.
-constexpr double kStatementCost = 16 * 1024;
+bool builds_index(const TocEntry& entry) { return entry.kind == "INDEX" || entry.kind == "CONSTRAINT"; }
 
 // Adds the tasks of one plan to its graph, stage by stage.
 class GraphBuilder {
  public:
   GraphBuilder(Plan& plan, const CloneOptions& options, const schema::TargetInventory& inventory)
-      : plan_(plan), options_(options), inventory_(inventory), relations_(plan.archive, plan.catalog) {}
+      : plan_(plan),
+        options_(options),
+        inventory_(inventory),
+        relations_(plan.archive, plan.catalog),
+        costs_(plan.catalog, relations_) {}
 
   void build() {
     map_indexes();
@@ -64,7 +68,7 @@ class GraphBuilder {
   void map_indexes() {
     for (const schema::Index& index : plan_.catalog.indexes) {
       if (index.constraint != 0) index_of_constraint_[index.constraint] = &index;
-      if (index.calls_functions) function_indexes_.insert({index.oid, index.constraint});
+      if (index.calls_functions) function_indexes_.insert(index.oid);
     }
   }
 
@@ -172,7 +176,7 @@ class GraphBuilder {
       Task task{.kind = entry.kind == "INDEX" ? TaskKind::kIndexBuild : TaskKind::kPostData,
                 .lane = Lane::kBuild,
                 .name = entry.describe(),
-                .cost = kStatementCost + index_cost(entry),
+                .cost = kStatementCost + costs_.building(entry),
                 .claims = relations_.claims(entry),
                 .entry = &entry};
       if (key != nullptr) {
@@ -189,6 +193,7 @@ class GraphBuilder {
 
   TaskId add_post_task(const TocEntry& entry, Task task) {
     const TaskId id = graph().add(std::move(task));
+    graph().after(id, pre_data_done_);  // which nothing may disturb: it is not tried again
     require_dependencies(id, entry);
     require_data(id, entry);
     // What belongs to no relation may still concern rows of any: a domain's constraint that is not valid.
@@ -223,10 +228,11 @@ class GraphBuilder {
     const TaskId build = graph().add({.kind = TaskKind::kIndexBuild,
                                       .lane = Lane::kBuild,
                                       .name = "index " + key.display(),
-                                      .cost = kStatementCost + index_cost(entry),
+                                      .cost = kStatementCost + costs_.building(entry),
                                       .claims = {{key.table, index::LockMode::kShare}},
                                       .entry = &entry,
                                       .sql = index::build_statement(key)});
+    graph().after(build, pre_data_done_);
     require_dependencies(build, entry);
     require_data(build, entry);
     return build;
@@ -239,26 +245,23 @@ class GraphBuilder {
     return found->second;
   }
 
-  double index_cost(const TocEntry& entry) const {
-    if (entry.kind != "INDEX" && entry.kind != "CONSTRAINT" && entry.kind != "FK CONSTRAINT") return 0;
-    double cost = 0;
-    for (const Oid relation : relations_.of(entry)) {
-      if (const Relation* table = plan_.catalog.relation(relation)) cost += static_cast<double>(table->heap_size.count);
-    }
-    return cost / 4;
-  }
-
   // What is built on a table, and triggers that would fire, come after its rows and those of its partitions.
   void require_data(TaskId task, const TocEntry& entry) {
-    const bool is_index = entry.kind == "INDEX" || entry.kind == "CONSTRAINT";
     for (const Oid relation : relations_.of(entry)) {
       for (const Oid member : relations_.tree(relation)) {
-        if (is_index && names_indexes(member)) continue;
-        for (const TaskId rows : rows_of_relation_[member]) graph().require(task, rows);
+        for (const TaskId rows : rows_of_relation_[member]) {
+          if (!builds_index(entry) || !graph()[rows].relation->names_indexes) graph().require(task, rows);
+        }
       }
     }
     // A function of the user's may read any other table.
-    if (is_index && function_indexes_.contains(entry.catalog_id.oid)) wait_for_all_data(task);
+    if (calls_functions(entry)) wait_for_all_data(task);
+  }
+
+  bool calls_functions(const TocEntry& entry) const {
+    if (entry.kind == "INDEX") return function_indexes_.contains(entry.catalog_id.oid);
+    const auto key = index_of_constraint_.find(entry.catalog_id.oid);
+    return entry.kind == "CONSTRAINT" && key != index_of_constraint_.end() && key->second->calls_functions;
   }
 
   void wait_for_all_data(TaskId task) {
@@ -266,20 +269,15 @@ class GraphBuilder {
     after_all_data_.insert(task);
   }
 
-  bool names_indexes(Oid oid) const {
-    const Relation* relation = plan_.catalog.relation(oid);
-    return relation != nullptr && relation->names_indexes;
-  }
-
   // Values that name indexes can be stored when these are there: such a table's own are made while it is empty, and its
   // rows come after all others.
   void put_rows_behind_the_indexes_they_name() {
     for (const auto& [relation, rows] : data_of_relation_) {
-      if (!names_indexes(relation)) continue;
+      if (!graph()[rows].relation->names_indexes) continue;
       for (TaskId task = 0; task < graph().size(); ++task) {
         const TocEntry* entry = graph()[task].entry;
-        const bool is_index = entry != nullptr && (entry->kind == "INDEX" || entry->kind == "CONSTRAINT");
-        if (is_index && !after_all_data_.contains(task)) graph().after(rows, task);
+        if (entry == nullptr || !builds_index(*entry) || after_all_data_.contains(task)) continue;
+        graph().after(rows, task);
       }
     }
   }
@@ -375,6 +373,7 @@ class GraphBuilder {
   void add_acls() {
     acls_done_ = add_barrier("privileges");
     graph().after(acls_done_, main_done_);
+    std::map<int, TaskId> last_acl;
     for (const TocEntry& entry : plan_.archive.entries) {
       if (entry.pass() != schema::RestorePass::kAcl || !schema::is_restored(entry, plan_.restore)) continue;
       if (is_left_out(entry)) continue;
@@ -385,6 +384,12 @@ class GraphBuilder {
                                        .entry = &entry});
       graph().after(task, main_done_);
       require_dependencies(task, entry);
+      task_of_entry_[entry.dump_id] = task;
+      // Privileges of a column come behind the table's, which begin with REVOKE ALL. They may be tried again, so the
+      // order of sending does not keep them apart; the archive names the dependency only from 15 on.
+      const int object = entry.dependencies.empty() ? 0 : entry.dependencies.front();
+      if (const auto before = last_acl.find(object); before != last_acl.end()) graph().after(task, before->second);
+      last_acl[object] = task;
       graph().after(acls_done_, task);
     }
   }
@@ -403,7 +408,7 @@ class GraphBuilder {
       Task refresh{.kind = TaskKind::kMaterializedView,
                    .lane = Lane::kBuild,
                    .name = entry.describe(),
-                   .cost = kStatementCost,
+                   .cost = kMostCostTogether,  // a small view may come of a long query
                    .claims = relations_.claims(entry),
                    .entry = &entry};
       if (const Relation* view = view_of(entry)) {
@@ -457,8 +462,9 @@ class GraphBuilder {
   const CloneOptions& options_;
   const schema::TargetInventory& inventory_;
   index::EntryRelations relations_;
+  TaskCosts costs_;
   std::map<Oid, const schema::Index*> index_of_constraint_;
-  /// Those that call functions of the user's, and the constraints that they stand for.
+  /// Those that call functions of the user's.
   std::set<Oid> function_indexes_;
   std::map<int, TaskId> task_of_entry_;
   std::map<std::string, TaskId> task_of_server_;

@@ -19,7 +19,8 @@ TablePlan plan_table(const schema::Catalog& catalog, const Relation& table) {
   if (const Relation* root = table.load_through == 0 ? nullptr : catalog.relation(table.load_through)) {
     result.into = root;
     result.method = "COPY through " + root->display();
-    result.reason = "the hash of an enum value is another one on the target";
+    result.reason = table.sorted_under == table.load_through ? "the target sorts the partitions' key in another way"
+                                                             : "the hash of an enum value is another one on the target";
   } else if (table.extension_condition) {
     result.reason = "configuration of an extension";
   } else {

@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <future>
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/session_settings.h"
 #include "pgsluice/pipeline/preflight_checks.h"
+#include "pgsluice/schema/collations.h"
 #include "pgsluice/schema/pg_dump.h"
 
 namespace pgsluice::pipeline {
@@ -58,6 +60,16 @@ Definitions read_definitions(pg::Connection& source, const schema::DumpRequest& 
   // It may hold passwords of subscriptions and user mappings, and all of it is in memory now.
   std::filesystem::remove(request.archive);
   return result;
+}
+
+// A row that sorts behind another partition's bound on the target goes in where it belongs there.
+void load_through_roots_where_rows_move(pg::Connection& source, pg::Connection& target, schema::Catalog& catalog) {
+  const auto is_sorted = [](const schema::Relation& relation) { return relation.sorted_under != 0; };
+  if (std::none_of(catalog.relations.begin(), catalog.relations.end(), is_sorted)) return;
+  if (schema::partition_keys_sort_alike(source, target)) return;
+  for (schema::Relation& relation : catalog.relations) {
+    if (is_sorted(relation)) relation.load_through = relation.sorted_under;
+  }
 }
 
 }  // namespace
@@ -113,6 +125,7 @@ Preflight run_preflight(const CloneOptions& options, const std::filesystem::path
                   .properties = {},
                   .target_database = target.database(),
                   .warnings = std::move(definitions.warnings)};
+  load_through_roots_where_rows_move(source, target, input.catalog);
   check_target(source, target, input, options);
   for (std::string& difference : compare_databases(input.catalog.database, schema::read_database_info(target))) {
     log.warning(difference);
@@ -123,6 +136,7 @@ Preflight run_preflight(const CloneOptions& options, const std::filesystem::path
     schema::RestoreOptions restore = options.restore;
     restore.owners_left_out.insert(input.owners_out_of_reach.begin(), input.owners_out_of_reach.end());
     input.properties = schema::read_database_properties(source, input.target_database, restore);
+    if (const auto drop = schema::drop_of_public_schema(source, target)) input.properties.push_back(*drop);
   }
   std::unique_ptr<const Plan> plan = make_plan(std::move(input), options);
   return {.holder = std::move(holder),

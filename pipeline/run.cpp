@@ -47,6 +47,10 @@ void add_outcome(const Scheduler& scheduler, const TaskGraph& graph, CloneSummar
   for (const TaskLeftOut& left_out : scheduler.left_out()) {
     summary.left_out.push_back({graph[left_out.task].name, graph[left_out.because_of].name});
   }
+  for (const TaskLeftOut& made : scheduler.made_without()) {
+    summary.warnings.push_back(fmt::format("{} was made without {}, which it needs: check what it refers to",
+                                           graph[made.task].name, graph[made.because_of].name));
+  }
 }
 
 }  // namespace

@@ -133,6 +133,7 @@ std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> roo
 void Scheduler::succeeded(TaskId task) {
   const std::lock_guard lock(mutex_);
   release_claims(graph_[task]);
+  if (doomed_by_[task]) made_without_.push_back({task, *doomed_by_[task]});
   release(mark_ended(task, std::nullopt));
 }
 
@@ -180,6 +181,11 @@ std::vector<TaskFailure> Scheduler::failures() const {
 std::vector<TaskLeftOut> Scheduler::left_out() const {
   const std::lock_guard lock(mutex_);
   return left_out_;
+}
+
+std::vector<TaskLeftOut> Scheduler::made_without() const {
+  const std::lock_guard lock(mutex_);
+  return made_without_;
 }
 
 std::optional<Error> Scheduler::fatal() const {

@@ -57,6 +57,8 @@ class Scheduler {
   /// To be read when the workers are gone.
   std::vector<TaskFailure> failures() const;
   std::vector<TaskLeftOut> left_out() const;
+  /// Tasks that have succeeded although what they need, behind which they were sent, has failed.
+  std::vector<TaskLeftOut> made_without() const;
   std::optional<Error> fatal() const;
 
  private:
@@ -92,6 +94,7 @@ class Scheduler {
   std::multimap<schema::Oid, index::LockMode> held_;
   std::vector<TaskFailure> failures_;
   std::vector<TaskLeftOut> left_out_;
+  std::vector<TaskLeftOut> made_without_;
   std::optional<Error> fatal_;
   bool stopped_ = false;
   FileDescriptor ended_;

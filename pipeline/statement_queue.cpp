@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <chrono>
 #include <utility>
 
+#include "pgsluice/base/wait.h"
 #include "pgsluice/schema/ddl_restore.h"
 
 namespace pgsluice::pipeline {
@@ -12,9 +13,7 @@ namespace pgsluice::pipeline {
 namespace {
 
 constexpr int kTries = 5;
-// Of tasks in flight together, in the unit of Task::cost: 256 of the shortest statements fill a round trip of 20 ms and
-// more; and all are done within a fraction of a second, so that no worker is left with much at the end.
-constexpr double kMostCost = 4 * 1024 * 1024;
+constexpr std::chrono::milliseconds kFirstPause{50};  // before a try, doubled with each
 
 std::string_view definition_of(const Task& task) {
   return task.sql.empty() ? std::string_view(task.entry->definition) : task.sql;
@@ -31,19 +30,19 @@ std::vector<pg::Statement> refresh(const Plan& plan, const Task& task) {
 
 }  // namespace
 
-std::vector<pg::Statement> statements_of(const Plan& plan, const Task& task) {
+std::optional<std::vector<pg::Statement>> statements_of(const Plan& plan, const Task& task) {
   switch (task.kind) {
     case TaskKind::kPreData:
     case TaskKind::kIndexBuild:
     case TaskKind::kPostData:
     case TaskKind::kAcl:
     case TaskKind::kEventTrigger:
-      return {schema::entry_statement(plan.archive, *task.entry, plan.restore, definition_of(task))};
+      return std::vector{schema::entry_statement(plan.archive, *task.entry, plan.restore, definition_of(task))};
     case TaskKind::kMaterializedView:
       return refresh(plan, task);
     case TaskKind::kStatistics:
     case TaskKind::kDatabaseProperty:
-      return {{task.sql}};
+      return std::vector{pg::Statement{task.sql}};
     case TaskKind::kBarrier:
     case TaskKind::kTableData:
     case TaskKind::kLargeObjects:
@@ -52,62 +51,71 @@ std::vector<pg::Statement> statements_of(const Plan& plan, const Task& task) {
     case TaskKind::kDurability:
       break;
   }
-  return {};
+  return std::nullopt;
 }
 
 std::optional<double> StatementQueue::room() const {
-  if (cost_ >= kMostCost) return std::nullopt;
-  return kMostCost - cost_;
+  if (cost_ >= kMostCostTogether) return std::nullopt;
+  return kMostCostTogether - cost_;
 }
 
 void StatementQueue::send(TaskId task, std::vector<pg::Statement> statements) {
-  for (const pg::Statement& statement : statements) pipeline_.send(statement);
-  const std::size_t count = statements.size();
-  in_flight_.push_back({.task = task, .statements = std::move(statements), .unanswered = count});
   cost_ += plan_.graph[task].cost;
-  begin_oldest();
+  put({.task = task, .statements = std::move(statements)});
 }
 
-void StatementQueue::begin_oldest() {
-  if (!running_ && !in_flight_.empty()) running_.emplace(progress_, plan_.graph[in_flight_.front().task]);
+void StatementQueue::put(InFlight task) {
+  for (const pg::Statement& statement : task.statements) pipeline_.send(statement);
+  task.unanswered = task.statements.size();
+  in_flight_.push_back(std::move(task));
+  if (!running_) running_.emplace(progress_, plan_.graph[in_flight_.front().task]);
 }
 
 void StatementQueue::take_answer() {
-  const pg::Answer answer = pipeline_.take();
   InFlight& oldest = in_flight_.front();
+  const pg::Answer answer = answer_for(oldest);
   if (answer.error && !oldest.error) oldest.error = answer.error;
   if (--oldest.unanswered > 0) return;
 
   InFlight ended = std::move(oldest);
   in_flight_.pop_front();
-  if (ended.tries > 1) --tried_again_;
-  if (may_be_tried_again(ended)) {
+  const bool again = may_be_tried_again(ended);
+  if (again) running_->begins_anew();
+  running_.reset();
+  if (!in_flight_.empty()) running_.emplace(progress_, plan_.graph[in_flight_.front().task]);
+  if (again) {
     try_again(std::move(ended));
   } else {
-    running_.reset();
     cost_ -= plan_.graph[ended.task].cost;
     report(ended);
   }
-  begin_oldest();
+}
+
+pg::Answer StatementQueue::answer_for(const InFlight& oldest) {
+  try {
+    return pipeline_.take();
+  } catch (Error& error) {
+    error.object(plan_.graph[oldest.task].name);
+    throw;
+  }
 }
 
 bool StatementQueue::may_be_tried_again(const InFlight& ended) const {
-  if (!ended.error || ended.tries >= kTries) return false;
-  if (ended.error->is_retryable()) return true;
-  // Definitions are sent behind the ones they need: it may have missed one that is tried again itself.
-  return tried_again_ > 0 && plan_.graph[ended.task].kind == TaskKind::kPreData;
+  // Behind a definition others have been sent that need it: they may have found another object of its name.
+  if (plan_.graph[ended.task].kind == TaskKind::kPreData) return false;
+  return ended.error && ended.tries < kTries && ended.error->is_retryable();
 }
 
 void StatementQueue::try_again(InFlight ended) {
   target_.log().notice(fmt::format("{} is tried again: {}", plan_.graph[ended.task].name, ended.error->what()));
-  running_->begins_anew();
-  running_.reset();
-  for (const pg::Statement& statement : ended.statements) pipeline_.send(statement);
-  ended.unanswered = ended.statements.size();
+  // With others in flight their time is pause enough.
+  if (in_flight_.empty() &&
+      wait_for({}, target_.cancel_token(), kFirstPause * (1 << ended.tries)) == WaitResult::kCancelled) {
+    target_.cancel_token().throw_if_cancelled();
+  }
   ended.error.reset();
   ++ended.tries;
-  ++tried_again_;
-  in_flight_.push_back(std::move(ended));
+  put(std::move(ended));
 }
 
 void StatementQueue::report(const InFlight& ended) {

@@ -13,7 +13,7 @@ namespace pgsluice::pipeline {
 
 /// What carries out a task that consists of statements on the target and of nothing else: definitions, privileges,
 /// statistics, properties. Nothing for other tasks.
-std::vector<pg::Statement> statements_of(const Plan& plan, const Task& task);
+std::optional<std::vector<pg::Statement>> statements_of(const Plan& plan, const Task& task);
 
 /// Tasks whose statements are on their way to the target's server, so that none waits for the answers to those before.
 /// Used by one worker's thread; the references outlive it.
@@ -33,20 +33,21 @@ class StatementQueue {
   std::optional<double> room() const;
 
   /// Waits for an answer, and tells the scheduler what became of the task when it was its last. A deadlock or a
-  /// concurrent change of the same catalog row is tried again: other workers change other objects of the same table.
-  /// Throws for a lost connection or a cancellation.
+  /// concurrent change of the same catalog row is tried again, but for definitions before the data, behind which others
+  /// have been sent. Throws, naming the task, for a lost connection; and for a cancellation.
   void take_answer();
 
  private:
   struct InFlight {
     TaskId task;
     std::vector<pg::Statement> statements;
-    std::size_t unanswered;
+    std::size_t unanswered = 0;
     int tries = 1;
     std::optional<Error> error = std::nullopt;
   };
 
-  void begin_oldest();
+  void put(InFlight task);
+  pg::Answer answer_for(const InFlight& oldest);
   bool may_be_tried_again(const InFlight& ended) const;
   void try_again(InFlight ended);
   void report(const InFlight& ended);
@@ -58,7 +59,6 @@ class StatementQueue {
   pg::QueryPipeline pipeline_;
   std::deque<InFlight> in_flight_;
   double cost_ = 0;
-  int tried_again_ = 0;  // of those in flight
   /// The server works on the oldest only.
   std::optional<Progress::Running> running_;
 };

@@ -33,6 +33,12 @@ enum class TaskKind {
 /// "table data", for people.
 std::string_view to_string(TaskKind kind);
 
+/// The cost of a statement by itself, in the unit of Task::cost, so that many small tasks count as work.
+inline constexpr double kStatementCost = 16 * 1024;
+/// What costs as much as this, or cannot be estimated, is sent to a server by itself: what is sent behind it would wait
+/// for it while other connections are free. As many of the shortest statements fill a round trip of 20 ms and more.
+inline constexpr double kMostCostTogether = 256 * kStatementCost;
+
 using TaskId = std::size_t;
 
 /// A piece of work. What it is about is known by its kind; the pointers refer to archive and catalog.

@@ -61,8 +61,8 @@ std::optional<TaskId> Worker::take_task() {
 void Worker::carry_out(TaskId id) {
   const Task& task = context_.plan.graph[id];
   try {
-    if (std::vector<pg::Statement> sql = statements_of(context_.plan, task); !sql.empty()) {
-      statements().send(id, std::move(sql));
+    if (std::optional<std::vector<pg::Statement>> sql = statements_of(context_.plan, task)) {
+      statements().send(id, std::move(*sql));
       return;
     }
     while (statements_ && !statements_->empty()) statements_->take_answer();
@@ -130,9 +130,18 @@ void Worker::execute(const Task& task, Progress::Running& running) {
       return release_snapshot();
     case TaskKind::kDurability:
       return make_durable();
-    default:
-      throw Error(ErrorKind::kInternal, fmt::format("no way to carry out {}", task.name));
+    case TaskKind::kBarrier:
+    case TaskKind::kPreData:
+    case TaskKind::kIndexBuild:
+    case TaskKind::kPostData:
+    case TaskKind::kStatistics:
+    case TaskKind::kAcl:
+    case TaskKind::kMaterializedView:
+    case TaskKind::kEventTrigger:
+    case TaskKind::kDatabaseProperty:
+      break;  // by statements_of()
   }
+  throw Error(ErrorKind::kInternal, fmt::format("no way to carry out {}", task.name));
 }
 
 void Worker::copy_table(const Task& task, Progress::Running& running) {

@@ -42,6 +42,9 @@ struct Relation {
   /// The partitioned table that takes this leaf's rows in its place: where the leaf is chosen by a hash that is not
   /// the same on the target (of an enum's values). 0: rows go into this table.
   Oid load_through = 0;
+  /// The same for a leaf that is chosen by a range of a key in a collation, which may sort in another way on the target
+  /// (collations.h): 0 where no such key is.
+  Oid sorted_under = 0;
   bool may_select = true;
   bool row_security_applies = false;
   /// Its statistics, or one of its indexes, call functions of the user's, which may read other tables.
@@ -139,7 +142,8 @@ struct Catalog {
   const Relation* relation(Oid oid) const;
 };
 
-/// Reads it in a transaction that the caller has begun, in a fixed number of queries. Throws Error(kServer).
+/// Reads it in a transaction that the caller has begun, in a fixed number of queries, and one more for each table with
+/// a column of type regclass (regclass_values.h). Throws Error(kServer).
 Catalog read_catalog(pg::Connection& source);
 
 /// The database of a connection alone.

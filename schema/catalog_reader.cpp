@@ -35,17 +35,24 @@ std::string not_of_extension(std::string_view catalog, std::string_view oid) {
 // hash is of the enum value's OID, which is another one on the target.
 std::string relations_sql(int version) {
   const bool methods = version >= kHasTableAccessMethods;
-  const std::string hashed = version < kHasConstraintParent ? "SELECT NULL::oid AS leaf, NULL::oid AS root" : R"(
-    WITH RECURSIVE tree(oid, root, through) AS (
-      SELECT c.oid, c.oid, false FROM pg_catalog.pg_class c WHERE c.relkind = 'p' AND NOT c.relispartition
+  const std::string leaves = version < kHasConstraintParent
+                                 ? "SELECT NULL::oid AS leaf, NULL::oid AS hashed_root, NULL::oid AS sorted_root"
+                                 : R"(
+    WITH RECURSIVE tree(oid, root, hashed, sorted) AS (
+      SELECT c.oid, c.oid, false, false FROM pg_catalog.pg_class c WHERE c.relkind = 'p' AND NOT c.relispartition
       UNION ALL
-      SELECT i.inhrelid, tree.root, tree.through OR EXISTS (
+      SELECT i.inhrelid, tree.root,
+             tree.hashed OR EXISTS (
                SELECT FROM pg_catalog.pg_partitioned_table p
                       JOIN pg_catalog.pg_opclass o ON o.oid = ANY (p.partclass::oid[])
                 WHERE p.partrelid = tree.oid AND p.partstrat = 'h'
-                  AND o.opcintype = 'pg_catalog.anyenum'::pg_catalog.regtype)
+                  AND o.opcintype = 'pg_catalog.anyenum'::pg_catalog.regtype),
+             tree.sorted OR EXISTS (
+               SELECT FROM pg_catalog.pg_partitioned_table p, pg_catalog.unnest(p.partcollation::oid[]) k
+                WHERE p.partrelid = tree.oid AND p.partstrat = 'r' AND k NOT IN (0, 950, 951))
         FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid)
-    SELECT oid AS leaf, root FROM tree WHERE through)";
+    SELECT oid AS leaf, CASE WHEN hashed THEN root END AS hashed_root, CASE WHEN sorted THEN root END AS sorted_root
+      FROM tree WHERE hashed OR sorted)";
   return fmt::format(R"(
 SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence = 'u', coalesce({method}, ''),
        coalesce((SELECT pg_catalog.array_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
@@ -53,7 +60,7 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence = 'u', coalesce(
        c.relfilenode,
        coalesce(CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) END, 0),
        coalesce(CASE WHEN c.reltoastrelid <> 0 THEN pg_catalog.pg_relation_size(c.reltoastrelid) END, 0),
-       c.reltuples, x.condition, coalesce(h.root, 0),
+       c.reltuples, x.condition, coalesce(h.hashed_root, 0), coalesce(h.sorted_root, 0),
        pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE'),
        pg_catalog.row_security_active(c.oid)
   FROM pg_catalog.pg_class c
@@ -61,14 +68,14 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence = 'u', coalesce(
        {method_join}
        LEFT JOIN (SELECT pg_catalog.unnest(extconfig) AS oid, pg_catalog.unnest(extcondition) AS condition
                     FROM pg_catalog.pg_extension) x ON x.oid = c.oid
-       LEFT JOIN ({hashed}) h ON h.leaf = c.oid AND c.relkind = 'r'
+       LEFT JOIN ({leaves}) h ON h.leaf = c.oid AND c.relkind = 'r'
  WHERE c.relkind IN ('r', 'p', 'f', 'm') AND c.relpersistence <> 't' AND {user_schema}
    AND (x.oid IS NOT NULL OR {own})
  ORDER BY c.oid)",
                      fmt::arg("method", methods ? "am.amname::text" : "'heap'"),
                      fmt::arg("generated", methods ? "AND a.attgenerated = ''" : ""),
                      fmt::arg("method_join", methods ? "LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam" : ""),
-                     fmt::arg("hashed", hashed), fmt::arg("user_schema", kUserSchema),
+                     fmt::arg("leaves", leaves), fmt::arg("user_schema", kUserSchema),
                      fmt::arg("own", not_of_extension("pg_class", "c.oid")));
 }
 
@@ -207,7 +214,7 @@ void refuse_dropped(const pg::Row& row, int column, std::string_view schema, std
 }
 
 Relation read_relation(const pg::Row& row) {
-  refuse_dropped(row, 13, row.text(1), row.text(2));
+  refuse_dropped(row, 14, row.text(1), row.text(2));
   return {.oid = row.oid(0),
           .schema = std::string(row.text(1)),
           .name = std::string(row.text(2)),
@@ -221,8 +228,9 @@ Relation read_relation(const pg::Row& row) {
           .estimated_rows = row.real(10),
           .extension_condition = row.optional_text(11),
           .load_through = row.oid(12),
-          .may_select = row.boolean(13),
-          .row_security_applies = row.boolean(14)};
+          .sorted_under = row.oid(13),
+          .may_select = row.boolean(14),
+          .row_security_applies = row.boolean(15)};
 }
 
 Index read_index(const pg::Row& row) {

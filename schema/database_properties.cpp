@@ -146,4 +146,14 @@ std::vector<DatabaseProperty> read_database_properties(pg::Connection& source, s
   return properties;
 }
 
+std::optional<DatabaseProperty> drop_of_public_schema(pg::Connection& source, pg::Connection& target) {
+  if (!source.execute("SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'public'").empty()) return std::nullopt;
+  const pg::Result droppable = target.execute(
+      "SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = 'public' AND pg_catalog.pg_has_role(n.nspowner, 'USAGE')"
+      " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d"
+      "   WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = n.oid)");
+  if (droppable.empty()) return std::nullopt;
+  return DatabaseProperty{"absence of the schema public", "DROP SCHEMA public RESTRICT"};
+}
+
 }  // namespace pgsluice::schema

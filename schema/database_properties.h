@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,5 +20,9 @@ struct DatabaseProperty {
 /// catalog, so that they fit a target of another name. Throws Error(kServer).
 std::vector<DatabaseProperty> read_database_properties(pg::Connection& source, std::string_view target_database,
                                                        const RestoreOptions& options);
+
+/// Dropping the schema public, which a new database has, where the source has none and the target's is empty and may be
+/// dropped. Throws Error(kServer).
+std::optional<DatabaseProperty> drop_of_public_schema(pg::Connection& source, pg::Connection& target);
 
 }  // namespace pgsluice::schema

@@ -8,12 +8,14 @@ namespace pgsluice::schema {
 
 namespace {
 
-// 2205 is regclass. A type made of it: a domain is of its base type's kind, an array of another one a composite's.
+// Columns of regclass and of what is made of it. A domain is what its base type is; an array of anything but plain
+// values is treated like a composite: not looked into, but taken as naming an index.
 constexpr std::string_view kColumnsSql = R"(
 WITH RECURSIVE made_of(oid, kind) AS (
-  SELECT 2205::oid, 's'
+  SELECT 'pg_catalog.regclass'::pg_catalog.regtype::pg_catalog.oid, 'scalar'
   UNION
-  SELECT t.oid, CASE WHEN t.typtype = 'd' THEN m.kind WHEN t.typtype = 'b' AND m.kind = 's' THEN 'a' ELSE 'c' END
+  SELECT t.oid, CASE WHEN t.typtype = 'd' THEN m.kind WHEN t.typtype = 'b' AND m.kind = 'scalar' THEN 'array'
+              ELSE 'composite' END
     FROM made_of m JOIN pg_catalog.pg_type t
       ON (t.typtype = 'd' AND t.typbasetype = m.oid) OR (t.typtype = 'b' AND t.typelem = m.oid AND t.typlen = -1)
       OR (t.typtype = 'c' AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
@@ -26,11 +28,12 @@ SELECT a.attrelid, a.attname, m.kind
 constexpr std::string_view kIndexes = "SELECT oid FROM pg_catalog.pg_class WHERE relkind IN ('i', 'I')";
 
 bool names_an_index(pg::Connection& source, const Relation& table, std::string_view column, std::string_view kind) {
-  if (kind == "c") return true;
+  if (kind == "composite") return true;
+  source.log().info(fmt::format("looking into {} for values that name indexes", table.display()));
   const std::string name = "t." + pg::quote_identifier(column);
   const std::string condition =
-      kind == "s" ? fmt::format("{}::pg_catalog.regclass::pg_catalog.oid IN ({})", name, kIndexes)
-                  : fmt::format("{}::pg_catalog.regclass[]::pg_catalog.oid[] && ARRAY({})", name, kIndexes);
+      kind == "scalar" ? fmt::format("{}::pg_catalog.regclass::pg_catalog.oid IN ({})", name, kIndexes)
+                       : fmt::format("{}::pg_catalog.regclass[]::pg_catalog.oid[] && ARRAY({})", name, kIndexes);
   return source.execute(fmt::format("SELECT EXISTS (SELECT FROM ONLY {} t WHERE {})", table.quoted(), condition))[0]
       .boolean(0);
 }

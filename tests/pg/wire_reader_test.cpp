@@ -51,11 +51,12 @@ TEST(WireReader, MessagesAreTheSameInWhateverPiecesTheyArrive) {
                              test::copy_data(std::string(9000, 'x')) + test::message('c', "") +
                              test::message('D', std::string(40000, 'y')) + test::complete("COPY 2") + test::ready();
   const std::vector<std::string> whole = read_in_pieces(stream, stream.size());
-  ASSERT_EQ(whole.size(), 7u);
+  ASSERT_EQ(whole.size(), 8u);
   EXPECT_EQ(whole[2], "c");
-  EXPECT_EQ(whole[3], std::string("CCOPY 2\0", 8));
-  EXPECT_EQ(whole[4], "ZI");
-  EXPECT_EQ(whole[6], "9007");
+  EXPECT_EQ(whole[3], "D");
+  EXPECT_EQ(whole[4], std::string("CCOPY 2\0", 8));
+  EXPECT_EQ(whole[5], "ZI");
+  EXPECT_EQ(whole[7], "9007");
   for (const std::size_t piece : {1u, 2u, 3u, 4u, 5u, 6u, 7u, 64u, 4096u, 16384u}) {
     EXPECT_EQ(read_in_pieces(stream, piece), whole) << "pieces of " << piece;
   }

@@ -206,6 +206,27 @@ TEST(WireScripted, AServerThatStopsReadingIsLeftByACancellation) {
   EXPECT_GE(server.cancel_requests(), 1);
 }
 
+TEST(WireScripted, AConnectionOnWhichAMessageHasBegunIsNotGivenBack) {
+  const std::string notice = test::notice("said after the answer");
+  for (const std::size_t kept : {std::size_t{0}, std::size_t{3}, notice.size() - 1, notice.size()}) {
+    const ScriptedServer server([&](ScriptedServer::Session& session) {
+      session.read();
+      session.write(rows_reply() + notice.substr(0, kept));
+      session.stay_silent();
+    });
+    test::RecordingSink sink;
+    Connection connection = connect(server, Log(sink));
+    {
+      Wire wire(connection);
+      wire.send_query("SELECT");
+      EXPECT_EQ(wire.take_answer().rows(), 2);
+    }
+    const bool whole = kept == 0 || kept == notice.size();
+    EXPECT_EQ(connection.alive(), whole) << kept;
+    EXPECT_EQ(sink.text().find("said after the answer") != std::string::npos, kept == notice.size());
+  }
+}
+
 TEST(WireScripted, AConnectionWhoseEncodingWasChangedIsNotGivenBack) {
   for (const char* name : {"client_encoding", "standard_conforming_strings"}) {
     const ScriptedServer server(always(test::parameter(name, "changed") + test::complete("SET") + test::ready()));

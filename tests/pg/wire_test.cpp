@@ -128,6 +128,25 @@ TEST_P(WireTest, AQueryThatNobodyWaitedForIsCancelled) {
             "0");
 }
 
+TEST_P(WireTest, OfSeveralQueriesThatNobodyWaitedForNoneGoesOn) {
+  Connection connection = connect();
+  const std::string backend = std::to_string(PQbackendPID(connection.handle()));
+  {
+    Wire wire(connection);
+    wire.send_query("SELECT pg_sleep(600)");
+    wire.send_query("SELECT pg_sleep(601)");
+    wire.send_query("SELECT pg_sleep(602)");
+    while (!wire.flushed()) Wire::wait({&wire});
+    while (cluster_->value("postgres", "SELECT query FROM pg_stat_activity WHERE pid = " + backend).find("600") ==
+           std::string::npos) {
+    }
+  }
+  EXPECT_FALSE(connection.alive());
+  // The test's own limit ends it when the session stays.
+  while (cluster_->value("postgres", "SELECT count(*) FROM pg_stat_activity WHERE pid = " + backend) != "0") {
+  }
+}
+
 TEST_P(WireTest, ACopyFromUsIsStoredOnlyWhenItWasEnded) {
   Connection connection = connect();
   connection.execute("DROP TABLE IF EXISTS rows; CREATE TABLE rows (v text)");

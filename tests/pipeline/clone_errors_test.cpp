@@ -296,5 +296,15 @@ TEST(SnapshotHolder, ThatIsLostEndsTheClone) {
   killer.join();
 }
 
+TEST_F(CloneErrors, ALostTargetNamesWhatItWasDoing) {
+  make("lost",
+       "CREATE MATERIALIZED VIEW deadly AS SELECT CASE WHEN current_setting('application_name') LIKE 'pgsluice: b%'"
+       " THEN pg_terminate_backend(pg_backend_pid()) END AS t");
+  const Error error = error_of(options("lost"));
+  EXPECT_EQ(error.side(), Side::kTarget);
+  EXPECT_EQ(error.sqlstate(), "57P01");
+  EXPECT_NE(error.object().find("deadly"), std::string::npos) << error.describe();
+}
+
 }  // namespace
 }  // namespace pgsluice::pipeline

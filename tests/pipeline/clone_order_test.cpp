@@ -68,5 +68,34 @@ TEST_F(CloneOrderTest, UserMappingsThatTheSourcesUserMayNotSeeAreListed) {
   EXPECT_THAT(summary.skipped, ::testing::Contains(::testing::HasSubstr("options of the user mapping of mapped for")));
 }
 
+TEST_F(CloneOrderTest, ASchemaPublicThatTheSourceHasNotIsDroppedWhereItIsEmpty) {
+  make("no public", "DROP SCHEMA public; CREATE SCHEMA own; CREATE TABLE own.t (i int)");
+  EXPECT_TRUE(clone("no public").complete());
+  EXPECT_EQ(differences("no public"), std::vector<std::string>{});
+  make("no public", "DROP SCHEMA public; CREATE SCHEMA own");
+  shared_target().sql("no public", "CREATE TABLE public.kept (i int)");
+  EXPECT_TRUE(clone("no public").complete());
+  EXPECT_EQ(shared_target().value("no public", "SELECT count(*) FROM public.kept"), "0");
+}
+
+TEST_F(CloneOrderTest, RowsThatNameIndexesAndGoThroughTheRootComeBehindAllIndexes) {
+  make("regs", R"sql(
+    CREATE TYPE e AS ENUM ('a', 'b', 'c', 'd');
+    CREATE TABLE hashed (k e, i int, r regclass) PARTITION BY HASH (k);
+    CREATE TABLE hashed_0 PARTITION OF hashed FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+    CREATE TABLE hashed_1 PARTITION OF hashed FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+    CREATE INDEX ON hashed (i);
+    CREATE TABLE other (a int PRIMARY KEY);
+    INSERT INTO hashed SELECT k::e, 1, 'pg_catalog.pg_class' FROM unnest(ARRAY['a', 'b', 'c', 'd']) k;
+    UPDATE hashed_0 SET r = 'other_pkey';
+    CREATE TABLE arrays (r regclass[]);
+    INSERT INTO arrays VALUES (ARRAY['hashed_0_i_idx', NULL]::regclass[]);
+  )sql");
+  ASSERT_NE(shared_source().value("regs", "SELECT count(*) FROM hashed_0"), "0");
+  const pipeline::CloneSummary summary = clone("regs");
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(differences("regs"), std::vector<std::string>{});
+}
+
 }  // namespace
 }  // namespace pgsluice::test

@@ -117,6 +117,26 @@ TEST(Scheduler, WhatWasSentBehindAFailureAndFailsForItIsLeftOut) {
   EXPECT_EQ(left_out, (std::set<TaskId>{view, on_view, late, later}));
 }
 
+TEST(Scheduler, WhatWasSentBehindAFailureAndSucceedsIsNamed) {
+  TaskGraph graph;
+  const TaskId function = graph.add(task("function", Lane::kMain));
+  const TaskId view = graph.add(task("view", Lane::kMain));
+  const TaskId on_view = graph.add(task("index of the view", Lane::kBuild));
+  graph.require_in_order(view, function);
+  graph.require(on_view, view);
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  EXPECT_EQ(scheduler.next_ready(Lane::kMain, 1), function);
+  EXPECT_EQ(scheduler.next_ready(Lane::kMain, 1), view);
+  EXPECT_TRUE(scheduler.failed(function, Error(ErrorKind::kServer, "no")));
+  scheduler.succeeded(view);
+  ASSERT_EQ(scheduler.made_without().size(), 1U);
+  EXPECT_EQ(scheduler.made_without()[0].task, view);
+  EXPECT_EQ(scheduler.made_without()[0].because_of, function);
+  EXPECT_EQ(scheduler.next_ready(Lane::kBuild, 1), on_view);
+  scheduler.succeeded(on_view);
+  EXPECT_TRUE(scheduler.finished());
+}
+
 TEST(Scheduler, GivesNothingBehindOthersThatCostsMoreThanItMay) {
   TaskGraph graph;
   const TaskId heavy = graph.add(task("heavy", Lane::kBuild, 100));

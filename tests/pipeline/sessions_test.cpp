@@ -55,7 +55,7 @@ constexpr Default kDefaults[] = {
 };
 constexpr const char* kDatabases[] = {"ses", "ascii", "latin"};
 
-class SessionsTest : public ::testing::TestWithParam<int> {
+class SessionsTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     locales_ = std::make_unique<TemporaryFolder>();
@@ -115,9 +115,11 @@ std::unique_ptr<TemporaryFolder> SessionsTest::locales_;
 std::unique_ptr<Cluster> SessionsTest::source_;
 std::unique_ptr<Cluster> SessionsTest::target_;
 
-INSTANTIATE_TEST_SUITE_P(Jobs, SessionsTest, ::testing::Values(1, 4));
+class DefaultsTest : public SessionsTest, public ::testing::WithParamInterface<int> {};
 
-TEST_P(SessionsTest, NoDefaultOfAServerChangesWhatArrives) {
+INSTANTIATE_TEST_SUITE_P(Jobs, DefaultsTest, ::testing::Values(1, 4));
+
+TEST_P(DefaultsTest, NoDefaultOfAServerChangesWhatArrives) {
   create_databases(*target_);
   set_defaults(*source_, &Default::on_source);
   set_defaults(*target_, &Default::on_target);
@@ -144,6 +146,34 @@ TEST_P(SessionsTest, NoDefaultOfAServerChangesWhatArrives) {
       ADD_FAILURE() << database << ": " << difference;
     }
   }
+}
+
+// "B" is before "a" in C and behind it in German: it belongs to another partition on the target.
+TEST_F(SessionsTest, RowsOfPartitionsThatSortInAnotherWayGoWhereTheyBelong) {
+  source_->create_database("sorted", "TEMPLATE template0 LOCALE 'C'");
+  target_->create_database("sorted", "TEMPLATE template0 LOCALE 'de_DE'");
+  source_->sql("sorted", R"sql(
+    CREATE TABLE words (w text) PARTITION BY RANGE (w);
+    CREATE TABLE before_a PARTITION OF words FOR VALUES FROM (MINVALUE) TO ('a');
+    CREATE TABLE from_a PARTITION OF words FOR VALUES FROM ('a') TO (MAXVALUE);
+    INSERT INTO words VALUES ('A'), ('B'), ('a'), ('b'), ('z'), ('Z'), ('1');
+    CREATE TABLE numbers (w text COLLATE "C", i int) PARTITION BY RANGE (w, i);
+    CREATE TABLE all_numbers PARTITION OF numbers FOR VALUES FROM (MINVALUE, MINVALUE) TO (MAXVALUE, MAXVALUE);
+    INSERT INTO numbers VALUES ('B', 1), ('a', 2);
+  )sql");
+  RecordingSink sink;
+  const TemporaryFolder folder;
+  pipeline::CloneOptions options;
+  options.source = source_->conninfo("sorted");
+  options.target = target_->conninfo("sorted");
+  options.work_folder = folder.path();
+  const pipeline::CloneSummary summary = pipeline::Clone(options, sink).run();
+  EXPECT_TRUE(summary.complete());
+  const char* in_leaf = "SELECT string_agg(w, ' ' ORDER BY w COLLATE \"C\") FROM before_a";
+  EXPECT_EQ(source_->value("sorted", in_leaf), "1 A B Z");
+  EXPECT_EQ(target_->value("sorted", in_leaf), "1");
+  EXPECT_EQ(target_->value("sorted", "SELECT count(*) FROM words"), "7");
+  EXPECT_EQ(target_->value("sorted", "SELECT count(*) FROM all_numbers"), "2");
 }
 
 }  // namespace

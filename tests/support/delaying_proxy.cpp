@@ -13,7 +13,6 @@
 #include <deque>
 #include <functional>
 #include <optional>
-#include <stdexcept>
 
 #include "pgsluice/base/wait.h"
 #include "support/sockets.h"
@@ -123,7 +122,7 @@ DelayingProxy::DelayingProxy(const Cluster& cluster, std::chrono::milliseconds e
       each_way_(each_way),
       listener_(listen_on_loopback()),
       acceptor_([this] {
-        while (readable_before(listener_.get(), stop_.token().fd())) {
+        while (readable_before(listener_.get(), stop_.token())) {
           FileDescriptor client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
           if (client.valid()) sessions_.emplace_back([this, c = std::move(client)]() mutable { carry(std::move(c)); });
         }
@@ -146,13 +145,14 @@ FileDescriptor DelayingProxy::connect_to_server() const {
   address.sun_family = AF_UNIX;
   std::strncpy(address.sun_path, server_socket_.c_str(), sizeof address.sun_path - 1);
   if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-    throw std::runtime_error("the proxy cannot reach " + server_socket_);
+    return FileDescriptor();  // the client's connection is closed, as by a server that is away
   }
   return socket;
 }
 
 void DelayingProxy::carry(FileDescriptor client) {
   const FileDescriptor server = connect_to_server();
+  if (!server.valid()) return;
   const int at_once = 1;
   ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
   int unanswered = 0;

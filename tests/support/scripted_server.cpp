@@ -53,7 +53,7 @@ std::optional<std::string> ScriptedServer::Session::read_exactly(std::size_t cou
   std::string bytes;
   std::array<char, 65536> piece;
   while (bytes.size() < count) {
-    if (!readable_before(socket_.get(), stop_.fd())) return std::nullopt;
+    if (!readable_before(socket_.get(), stop_)) return std::nullopt;
     const ssize_t got = ::recv(socket_.get(), piece.data(), std::min(piece.size(), count - bytes.size()), 0);
     if (got <= 0) return std::nullopt;
     bytes.append(piece.data(), static_cast<std::size_t>(got));
@@ -69,7 +69,7 @@ std::optional<std::pair<char, std::string>> ScriptedServer::Session::read() {
   return std::pair(header->front(), *body);
 }
 
-void ScriptedServer::Session::await_client() const { readable_before(socket_.get(), stop_.fd()); }
+void ScriptedServer::Session::await_client() const { readable_before(socket_.get(), stop_); }
 
 void ScriptedServer::Session::write(std::string_view bytes) {
   while (!bytes.empty()) {
@@ -91,7 +91,7 @@ void ScriptedServer::Session::stay_silent() {
 
 ScriptedServer::ScriptedServer(std::function<void(Session&)> script)
     : script_(std::move(script)), listener_(listen_on_loopback()), acceptor_([this] {
-        while (readable_before(listener_.get(), stop_.token().fd())) {
+        while (readable_before(listener_.get(), stop_.token())) {
           FileDescriptor socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
           if (!socket.valid()) continue;
           sessions_.emplace_back([this, owned = std::move(socket)]() mutable { serve(std::move(owned)); });

@@ -2,11 +2,12 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <stdexcept>
+
+#include "pgsluice/base/wait.h"
 
 namespace pgsluice::test {
 
@@ -31,11 +32,9 @@ int port_of(const FileDescriptor& socket) {
   return ntohs(address.sin_port);
 }
 
-bool readable_before(int fd, int stop) {
-  std::array<pollfd, 2> set = {{{fd, POLLIN, 0}, {stop, POLLIN, 0}}};
-  while (::poll(set.data(), set.size(), -1) < 0) {
-  }
-  return set[1].revents == 0;
+bool readable_before(int fd, const CancelToken& stop) {
+  std::array<WaitFor, 1> set{WaitFor{.fd = fd, .want_read = true}};
+  return wait_for(set, stop, std::nullopt) == WaitResult::kReady;
 }
 
 }  // namespace pgsluice::test

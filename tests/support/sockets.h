@@ -1,7 +1,6 @@
 #pragma once
 
-#include <cstdint>
-
+#include "pgsluice/base/cancel.h"
 #include "pgsluice/base/file_descriptor.h"
 
 namespace pgsluice::test {
@@ -10,7 +9,7 @@ namespace pgsluice::test {
 FileDescriptor listen_on_loopback();
 /// The port that a socket is bound to.
 int port_of(const FileDescriptor& socket);
-/// Waits until a descriptor is readable; false when `stop` became readable first.
-bool readable_before(int fd, int stop);
+/// Waits until a descriptor is readable; false after the cancellation.
+bool readable_before(int fd, const CancelToken& stop);
 
 }  // namespace pgsluice::test
