@@ -23,7 +23,9 @@ CREATE POLICY "regel_é" ON "größe" TO fidelity_reader USING ("spalte_ñ" = '�
 CREATE PUBLICATION "veröffentlichung" FOR TABLE "größe" WHERE (id > 1);
 COMMENT ON TABLE "größe" IS 'bemerkung: größe ÿ'; COMMENT ON COLUMN "größe"."spalte_ñ" IS 'ñ'; COMMENT ON FUNCTION "funktion_ä"(text) IS 'ä'; GRANT SELECT ("spalte_ñ") ON "größe" TO fidelity_reader;
 SELECT lo_from_bytea(800001, '\xe9ff'); COMMENT ON LARGE OBJECT 800001 IS 'großes Objekt';
+\if :superuser
 ALTER DATABASE :"DBNAME" SET "custom.größe" = 'größe';
+\endif
 COMMENT ON DATABASE :"DBNAME" IS 'datenbank größe';
 -- A name of 63 bytes here is one of 126 in UTF-8: it must not be cut on its way through a program's buffers.
 SELECT format('CREATE TABLE %I (%I int)', repeat('é', 63), repeat('ü', 63)) \gexec

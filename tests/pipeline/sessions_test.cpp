@@ -69,12 +69,8 @@ class SessionsTest : public ::testing::Test {
     for (const Cluster* cluster : {source_.get(), target_.get()}) {
       prepare_for_fidelity(*cluster);
       cluster->create_tablespace("other_space");
+      cluster->sql("postgres", "GRANT CREATE ON TABLESPACE other_space TO fidelity_owner");
     }
-    create_databases(*source_);
-    run_fidelity_file(*source_, "ses", "sessions.sql");
-    run_fidelity_file(*source_, "ascii", "sql_ascii.sql");
-    run_fidelity_file(*source_, "ascii", "sql_ascii_names.sql");
-    run_fidelity_file(*source_, "latin", "latin1.sql");
   }
   static void TearDownTestSuite() {
     source_.reset();
@@ -82,18 +78,27 @@ class SessionsTest : public ::testing::Test {
     locales_.reset();
   }
 
-  static void create_databases(const Cluster& cluster) {
-    cluster.create_database("ses");
-    cluster.create_database("ascii", "TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
-    cluster.create_database("latin", "TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'");
+  static void create_databases(const Cluster& cluster, const std::string& owner) {
+    const std::string template0 = "TEMPLATE template0 OWNER " + owner;
+    cluster.create_database("ses", template0);
+    cluster.create_database("ascii", template0 + " ENCODING 'SQL_ASCII' LOCALE 'C'");
+    cluster.create_database("latin", template0 + " ENCODING 'LATIN1' LOCALE 'C'");
+  }
+  static void fill_databases(const std::string& owner) {
+    run_fidelity_file(*source_, "ses", "sessions.sql", owner);
+    run_fidelity_file(*source_, "ascii", "sql_ascii.sql", owner);
+    run_fidelity_file(*source_, "ascii", "sql_ascii_names.sql", owner);
+    run_fidelity_file(*source_, "latin", "latin1.sql", owner);
   }
 
   // A role's settings, so that those of the databases are compared as they were.
-  static void set_defaults(const Cluster& cluster, const char* Default::*value) {
+  static void set_defaults(const Cluster& cluster, const std::string& role, const char* Default::*value) {
     pg::Connection connection = cluster.connect("postgres");
     for (const Default& setting : kDefaults) {
       const bool is_list = setting.name == std::string("search_path") || setting.name == std::string("DateStyle");
-      connection.execute(fmt::format("ALTER ROLE postgres SET {} TO {}", setting.name,
+      // Only a superuser may have it, and hand it to nobody.
+      if (role != "postgres" && setting.name == std::string("session_replication_role")) continue;
+      connection.execute(fmt::format("ALTER ROLE {} SET {} TO {}", role, setting.name,
                                      is_list ? std::string(setting.*value) : pg::quote_literal(setting.*value)));
     }
   }
@@ -101,7 +106,9 @@ class SessionsTest : public ::testing::Test {
     for (const Cluster* cluster : {source_.get(), target_.get()}) {
       pg::Connection connection = cluster->connect("postgres");
       connection.execute("SET default_transaction_read_only = off");
-      connection.execute("ALTER ROLE postgres RESET ALL");
+      for (const char* role : {"postgres", "fidelity_owner"}) {
+        connection.execute(fmt::format("ALTER ROLE {} RESET ALL", role));
+      }
     }
   }
   void TearDown() override { reset_defaults(); }
@@ -115,23 +122,38 @@ std::unique_ptr<TemporaryFolder> SessionsTest::locales_;
 std::unique_ptr<Cluster> SessionsTest::source_;
 std::unique_ptr<Cluster> SessionsTest::target_;
 
-class DefaultsTest : public SessionsTest, public ::testing::WithParamInterface<int> {};
+struct Case {
+  const char* user;
+  int jobs;
+};
 
-INSTANTIATE_TEST_SUITE_P(Jobs, DefaultsTest, ::testing::Values(1, 4));
+void PrintTo(const Case& tested, std::ostream* out) { *out << tested.user << " with " << tested.jobs << " jobs"; }
+
+class DefaultsTest : public SessionsTest, public ::testing::WithParamInterface<Case> {};
+
+INSTANTIATE_TEST_SUITE_P(Ways, DefaultsTest,
+                         ::testing::Values(Case{"postgres", 1}, Case{"postgres", 4}, Case{"fidelity_owner", 1},
+                                           Case{"fidelity_owner", 4}),
+                         [](const auto& tested) {
+                           return std::string(tested.param.user) + std::to_string(tested.param.jobs);
+                         });
 
 TEST_P(DefaultsTest, NoDefaultOfAServerChangesWhatArrives) {
-  create_databases(*target_);
-  set_defaults(*source_, &Default::on_source);
-  set_defaults(*target_, &Default::on_target);
+  const auto [user, jobs] = GetParam();
+  create_databases(*source_, user);
+  fill_databases(user);
+  create_databases(*target_, user);
+  set_defaults(*source_, user, &Default::on_source);
+  set_defaults(*target_, user, &Default::on_target);
   RecordingSink sink;
   const TemporaryFolder folder;
   for (const char* database : kDatabases) {
     pipeline::CloneOptions options;
-    options.source = source_->conninfo(database);
-    options.target = target_->conninfo(database);
+    options.source = source_->conninfo(database, user);
+    options.target = target_->conninfo(database, user);
     options.work_folder = folder.path();
-    options.table_jobs = GetParam();
-    options.index_jobs = GetParam();
+    options.table_jobs = jobs;
+    options.index_jobs = jobs;
     try {
       const pipeline::CloneSummary summary = pipeline::Clone(options, sink).run();
       for (const pipeline::FailedObject& failed : summary.failed) ADD_FAILURE() << failed.error.describe();

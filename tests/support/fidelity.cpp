@@ -11,7 +11,8 @@ void run_fidelity_file(const Cluster& cluster, const std::string& database, cons
                        const std::string& user) {
   run_sql_file(cluster.conninfo(database, user),
                std::filesystem::path(PGSLUICE_SOURCE_FOLDER) / "tests/fidelity" / name,
-               {std::string("--set=tablespace=") + kTablespace});
+               {std::string("--set=tablespace=") + kTablespace,
+                std::string("--set=superuser=") + (user == "postgres" ? "1" : "0")});
 }
 
 void prepare_for_fidelity(const Cluster& cluster) {
