@@ -131,18 +131,35 @@ ClientProgram find_pg_dump(const std::optional<fs::path>& bindir, int source_ver
       .hint(hint);
 }
 
-std::vector<std::string> run_pg_dump(const DumpRequest& request, const Log& log, const CancelToken& cancel) {
-  const std::string options = request.source.get("options").value_or("") + std::string(kSettings);
-  pg::ConnInfo::ForProgram connection =
-      request.source.with("application_name", "pgsluice: pg_dump").with("options", options).for_program();
-  const SubprocessResult result = run_command(
+namespace {
+
+// With settings as a startup option, or with the server's own.
+SubprocessResult dump(const DumpRequest& request, std::string_view settings, const CancelToken& cancel) {
+  const std::string options = request.source.get("options").value_or("") + std::string(settings);
+  pg::ConnInfo source = request.source.with("application_name", "pgsluice: pg_dump");
+  if (!options.empty()) source = source.with("options", options);
+  pg::ConnInfo::ForProgram connection = source.for_program();
+  return run_command(
       {.command = {request.program.path.string(), "--format=custom", "-B", "--section=pre-data", "--section=post-data",
                    "--no-password", "--snapshot=" + request.snapshot, "--encoding=" + request.encoding,
                    "--file=" + request.archive.string(), "--dbname=" + connection.conninfo},
        .environment = std::move(connection.environment)},
       cancel);
+}
 
+}  // namespace
+
+std::vector<std::string> run_pg_dump(const DumpRequest& request, const Log& log, const CancelToken& cancel) {
   std::vector<std::string> warnings;
+  SubprocessResult result = dump(request, kSettings, cancel);
+  // PgBouncer's words, unless its ignore_startup_parameters names the options.
+  if (result.exit_code != 0 && result.errors.find("unsupported startup parameter") != std::string::npos) {
+    warnings.emplace_back(
+        "a pooler before the source refuses startup options: definitions are written under the server's own "
+        "lc_monetary");
+    log.warning(warnings.back());
+    result = dump(request, "", cancel);
+  }
   std::string failure;
   std::istringstream lines(result.errors);
   for (std::string line; std::getline(lines, line);) {

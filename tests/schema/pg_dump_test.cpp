@@ -76,5 +76,21 @@ TEST(RunPgDump, SaysWhatPgDumpSaid) {
   }
 }
 
+// In PgBouncer's words.
+TEST(RunPgDump, APoolerThatRefusesOptionsIsAskedWithoutThem) {
+  const TemporaryFolder folder;
+  const fs::path program = folder.path() / "pg_dump";
+  std::ofstream(program) << "#!/bin/sh\ncase \"$*\" in *lc_monetary*) echo 'pg_dump: error: FATAL:  unsupported startup"
+                            " parameter: options' >&2; exit 1 ;; esac\n";
+  fs::permissions(program, fs::perms::owner_all);
+  const DumpRequest request{.program = {.path = program},
+                            .source = pg::ConnInfo::parse(test::shared_source().conninfo("postgres"), Side::kSource),
+                            .encoding = "UTF8",
+                            .archive = folder.path() / "x.dump"};
+  const std::vector<std::string> warnings = run_pg_dump(request, Log(), {});
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_NE(warnings[0].find("lc_monetary"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace pgsluice::schema
