@@ -311,7 +311,7 @@ class GraphBuilder {
           graph().add({.kind = TaskKind::kStatistics,
                        .lane = Lane::kBuild,
                        .name = "statistics of " + relation.display(),
-                       .cost = kStatementCost + static_cast<double>(relation.heap_size.count) / 8,
+                       .cost = kStatementCost + costs_.statistics(relation),
                        .claims = statistics_claims(relation, topmost_parent),
                        .relation = &relation,
                        .sql = std::string(statistics_command(relation, analyzed_by_parent.contains(relation.oid))) +
@@ -386,7 +386,7 @@ class GraphBuilder {
       require_dependencies(task, entry);
       task_of_entry_[entry.dump_id] = task;
       // Privileges of a column come behind the table's, which begin with REVOKE ALL. They may be tried again, so the
-      // order of sending does not keep them apart; the archive names the dependency only from 15 on.
+      // order of sending does not keep them apart; and not every pg_dump names the dependency.
       const int object = entry.dependencies.empty() ? 0 : entry.dependencies.front();
       if (const auto before = last_acl.find(object); before != last_acl.end()) graph().after(task, before->second);
       last_acl[object] = task;

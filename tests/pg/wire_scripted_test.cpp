@@ -1,6 +1,7 @@
 // Replies that no live server gives.
 #include <gtest/gtest.h>
 
+#include <latch>
 #include <string>
 #include <thread>
 
@@ -184,7 +185,12 @@ TEST(WireScripted, AServerThatWritesBeforeItReadsDoesNotBlock) {
 }
 
 TEST(WireScripted, AServerThatStopsReadingIsLeftByACancellation) {
-  const ScriptedServer server([](ScriptedServer::Session& session) { session.stay_silent(); });
+  std::latch sending(1);
+  const ScriptedServer server([&](ScriptedServer::Session& session) {
+    session.await_client();
+    sending.count_down();
+    session.stay_silent();
+  });
   CancelSource cancel;
   Connection connection = connect(server, {}, cancel.token());
   std::jthread canceller;
@@ -192,7 +198,7 @@ TEST(WireScripted, AServerThatStopsReadingIsLeftByACancellation) {
     Wire wire(connection);
     wire.send_query("SELECT '" + std::string(64 * 1024 * 1024, 'x') + "'");
     canceller = std::jthread([&] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      sending.wait();
       cancel.cancel();
     });
     try {

@@ -153,5 +153,33 @@ TEST(Plan, RowsThatGoThroughTheRootAreWaitedForByEveryPartition) {
   EXPECT_GE(waited_for, 2U);
 }
 
+TEST(Plan, WhatMayTakeLongIsSentByItself) {
+  PlanInput in;
+  in.archive.entries = {entry(1, "TABLE", "root", {1259, 10}, Section::kPreData),
+                        entry(2, "TABLE", "leaf", {1259, 11}, Section::kPreData),
+                        entry(3, "MATERIALIZED VIEW", "view", {1259, 12}, Section::kPreData),
+                        entry(4, "MATERIALIZED VIEW DATA", "view", {0, 0}, Section::kPostData, {3}),
+                        entry(5, "FK CONSTRAINT", "root fk", {2606, 13}, Section::kPostData, {1})};
+  schema::Relation root{.oid = 10, .schema = "public", .name = "root"};
+  root.kind = schema::RelationKind::kPartitionedTable;
+  const schema::Relation leaf{.oid = 11, .schema = "public", .name = "leaf", .heap_size = {1 << 30}};
+  in.catalog.relations = {root, leaf};
+  in.catalog.inheritance = {{11, 10}};
+  in.catalog.foreign_keys = {{.oid = 13, .name = "fk", .child = 10, .parent = 10}};
+  const std::unique_ptr<const Plan> plan = make_plan(std::move(in), {});
+  // The partitioned table itself has no bytes: what counts is what lies below it.
+  int alone = 0;
+  for (const Task& task : plan->graph.tasks()) {
+    const bool of_root = task.name.find("root") != std::string::npos;
+    const bool looked_at = task.kind == TaskKind::kMaterializedView ||
+                           (task.kind == TaskKind::kStatistics && of_root) ||
+                           (task.kind == TaskKind::kPostData && of_root);
+    if (!looked_at) continue;
+    EXPECT_GE(task.cost, kMostCostTogether) << task.name;
+    ++alone;
+  }
+  EXPECT_EQ(alone, 3);
+}
+
 }  // namespace
 }  // namespace pgsluice::pipeline
