@@ -45,8 +45,9 @@ void check_lock_table(pg::Connection& source, std::size_t tables) {
       " + pg_catalog.current_setting('max_prepared_transactions')::bigint");
   const std::int64_t each = row[0].integer(0);
   const std::int64_t transactions = std::max<std::int64_t>(row[0].integer(1), 1);
-  // The holder and pg_dump lock every table; half of the table is left to others.
-  const std::int64_t needed = static_cast<std::int64_t>(tables) * 2;
+  // The holder and pg_dump lock every table. The server has room for so many objects, each locked by two sessions; half
+  // of it is left to others.
+  const auto needed = static_cast<std::int64_t>(tables);
   if (needed <= each * transactions / 2) return;
   throw Error(ErrorKind::kConfig,
               fmt::format("{} tables have to be locked, and the server's lock table has room for {}", tables,
