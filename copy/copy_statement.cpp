@@ -1,6 +1,9 @@
 #include "pgsluice/copy/copy_statement.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <vector>
 
 #include "pgsluice/pg/quote.h"
 
@@ -20,19 +23,29 @@ std::string column_list(const schema::Relation& table) {
 
 std::string in_parentheses(const std::string& list) { return list.empty() ? "" : fmt::format(" ({})", list); }
 
-}  // namespace
-
-std::string copy_out_statement(const schema::Relation& table) {
-  const std::string columns = column_list(table);
-  if (table.extension_condition && !table.extension_condition->empty()) {
-    return fmt::format("COPY (SELECT {} FROM ONLY {} {}) TO STDOUT", columns, table.quoted(),
-                       *table.extension_condition);
-  }
-  return fmt::format("COPY {}{} TO STDOUT", table.quoted(), in_parentheses(columns));
+std::string options(CopyFormat format, Loading loading) {
+  std::vector<std::string_view> options;
+  if (format == CopyFormat::kBinary) options.emplace_back("FORMAT binary");
+  if (loading == Loading::kFreeze) options.emplace_back("FREEZE");
+  return options.empty() ? "" : fmt::format(" WITH ({})", fmt::join(options, ", "));
 }
 
-std::string copy_in_statement(const schema::Relation& table, const schema::Relation& into) {
-  return fmt::format("COPY {}{} FROM STDIN", into.quoted(), in_parentheses(column_list(table)));
+}  // namespace
+
+std::string copy_out_statement(const schema::Relation& table, CopyFormat format, const std::string& range) {
+  const std::string columns = column_list(table);
+  const std::string with = options(format, Loading::kAppend);
+  std::string condition = table.extension_condition.value_or("");
+  if (!range.empty()) condition = "WHERE " + range;
+  if (condition.empty()) return fmt::format("COPY {}{} TO STDOUT{}", table.quoted(), in_parentheses(columns), with);
+  return fmt::format("COPY (SELECT {} FROM ONLY {} {}) TO STDOUT{}", columns, table.quoted(), condition, with);
+}
+
+std::string copy_in_statement(const schema::Relation& table, const schema::Relation& into, CopyFormat format,
+                              Loading loading) {
+  const std::string copy = fmt::format("COPY {}{} FROM STDIN{}", into.quoted(), in_parentheses(column_list(table)),
+                                       options(format, loading));
+  return loading == Loading::kFreeze ? fmt::format("TRUNCATE ONLY {}; {}", into.quoted(), copy) : copy;
 }
 
 }  // namespace pgsluice::copy

@@ -2,15 +2,26 @@
 
 #include <string>
 
+#include "pgsluice/copy/copy_format.h"
 #include "pgsluice/schema/catalog.h"
 
 namespace pgsluice::copy {
 
-/// "COPY … TO STDOUT" for a table's own rows: its columns by name, an extension's condition, no children.
-std::string copy_out_statement(const schema::Relation& table);
+/// How rows go into a table that is empty as yet.
+enum class Loading {
+  kAppend,
+  /// COPY … FREEZE: the rows need no VACUUM to be seen by all. Only for a table that nobody else fills meanwhile and
+  /// that may be truncated, since the server allows it in the transaction that has made or truncated the table.
+  kFreeze,
+};
+
+/// "COPY … TO STDOUT" for a table's own rows: its columns by name, an extension's condition, no children. `range` is a
+/// condition that only a part of the rows fulfils (row_ranges.h); empty: all of them.
+std::string copy_out_statement(const schema::Relation& table, CopyFormat format, const std::string& range);
 
 /// "COPY … FROM STDIN" into `into`, with the column names of `table` (they differ for a partition that is loaded
-/// through its root).
-std::string copy_in_statement(const schema::Relation& table, const schema::Relation& into);
+/// through its root). Preceded by a TRUNCATE for kFreeze: to be sent in a transaction.
+std::string copy_in_statement(const schema::Relation& table, const schema::Relation& into, CopyFormat format,
+                              Loading loading);
 
 }  // namespace pgsluice::copy

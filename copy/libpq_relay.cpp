@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "pgsluice/base/duration.h"
+#include "pgsluice/base/error.h"
 #include "pgsluice/copy/libpq_copy.h"
 
 namespace pgsluice::copy {
@@ -29,9 +31,8 @@ void wait_for_source(pg::Connection& source, CopyReader& reader, CopyWriter& wri
   if (set[1].readable) writer.receive();
 }
 
-}  // namespace
-
-RelayOutcome LibpqRelay::run(pg::Connection& source, pg::Connection& target, const RelayRequest& request) {
+RelayOutcome carry(pg::Connection& source, pg::Connection& target, const RelayRequest& request) {
+  const auto begin = SteadyClock::now();
   CopyReader reader(source, request.copy_out);
   CopyWriter writer(target, request.copy_in);
   for (bool more = true; more;) {
@@ -56,7 +57,22 @@ RelayOutcome LibpqRelay::run(pg::Connection& source, pg::Connection& target, con
   RelayOutcome outcome;
   outcome.source_rows = reader.finish();
   outcome.target_rows = writer.finish();
+  outcome.duration = SteadyClock::now() - begin;
   return outcome;
+}
+
+}  // namespace
+
+RelayResult LibpqRelay::run(pg::Connection& source, pg::Connection& target, std::span<const RelayRequest> requests) {
+  RelayResult result;
+  try {
+    for (const RelayRequest& request : requests) result.outcomes.push_back(carry(source, target, request));
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) throw;
+    result.error = error;
+    result.failed = result.outcomes.size();
+  }
+  return result;
 }
 
 }  // namespace pgsluice::copy

@@ -8,7 +8,8 @@ namespace pgsluice::copy {
 /// 256 kB more that wait for the target.
 class LibpqRelay : public Relay {
  public:
-  RelayOutcome run(pg::Connection& source, pg::Connection& target, const RelayRequest& request) override;
+  using Relay::run;
+  RelayResult run(pg::Connection& source, pg::Connection& target, std::span<const RelayRequest> requests) override;
 };
 
 }  // namespace pgsluice::copy

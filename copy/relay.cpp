@@ -6,6 +6,12 @@
 
 namespace pgsluice::copy {
 
+RelayOutcome Relay::run(pg::Connection& source, pg::Connection& target, const RelayRequest& request) {
+  const RelayResult result = run(source, target, std::span(&request, 1));
+  if (result.error) throw *result.error;
+  return result.outcomes.front();
+}
+
 std::unique_ptr<Relay> make_relay(const pg::Connection& source, const pg::Connection& target) {
   using pg::Transport;
   const bool wire = pg::best_transport(source) == Transport::kWire && pg::best_transport(target) == Transport::kWire;

@@ -2,56 +2,102 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <memory>
 #include <string>
 
 #include "pgsluice/base/error.h"
-#include "pgsluice/copy/copy_statement.h"
 #include "pgsluice/copy/relay.h"
+#include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/transaction.h"
 
 namespace pgsluice::copy {
 
 namespace {
 
+constexpr int kRegclassOfText = 90600;  // of cstring before
+
 // TRUNCATE and rewriting ALTERs are seen by a snapshot that is older than they are: the table reads as empty without an
-// error. To be called with the lock that the COPY has taken. The locks of the snapshot's holder prevent this; a holder
-// that was lost in mid-run is found here.
-void check_same_storage(pg::Connection& source, const schema::Relation& table) {
-  const std::array<std::string, 2> parameters = {std::to_string(table.oid), table.quoted()};
-  const pg::Result same = source.execute(
-      "SELECT c.relfilenode = pg_catalog.pg_relation_filenode(c.oid) AND c.oid = pg_catalog.to_regclass($2)::oid"
-      " FROM pg_catalog.pg_class c WHERE c.oid = $1::oid",
-      parameters);
-  if (!same.empty() && !same[0].is_null(0) && same[0].boolean(0)) return;
-  throw Error(ErrorKind::kState, "truncated, rewritten, renamed or dropped while the copy ran")
+// error. To be called with the locks that the COPYs have taken. The locks of the snapshot's holder prevent this; a
+// holder that was lost in mid-run is found here. Returns the first table that is another one.
+std::optional<std::size_t> find_changed_storage(pg::Connection& source, std::span<const TableCopy> tables) {
+  std::string rows;
+  for (const TableCopy& copy : tables) {
+    rows += fmt::format("{}({}::pg_catalog.oid, {})", rows.empty() ? "" : ", ", copy.table.oid,
+                        pg::quote_literal(copy.table.quoted()));
+  }
+  // As many answers as tables: those that are the same, as "t".
+  const pg::Result same =
+      source.execute(fmt::format("SELECT coalesce(c.relfilenode = pg_catalog.pg_relation_filenode(c.oid)"
+                                 " AND c.oid = pg_catalog.to_regclass(v.name::{})::pg_catalog.oid, false)"
+                                 " FROM (SELECT row_number() OVER () AS at, t.* FROM (VALUES {}) AS t(oid, name)) v"
+                                 " LEFT JOIN pg_catalog.pg_class c ON c.oid = v.oid ORDER BY v.at",
+                                 source.server_version() >= kRegclassOfText ? "text" : "cstring", rows));
+  for (int i = 0; i < same.size(); ++i) {
+    if (!same[i].boolean(0)) return static_cast<std::size_t>(i);
+  }
+  return std::nullopt;
+}
+
+Error storage_changed() {
+  return Error(ErrorKind::kState, "truncated, rewritten, renamed or dropped while the copy ran")
       .on(Side::kSource)
       .hint("stop what changes the source's tables, then run again");
 }
 
+Error counts_differ(const RelayOutcome& outcome) {
+  return Error(ErrorKind::kMismatch,
+               fmt::format("the source sent {} rows and the target took {}", outcome.source_rows, outcome.target_rows))
+      .on(Side::kTarget)
+      .hint("a trigger or a rule on the target may have taken rows away");
+}
+
+// The first table that must not be committed, and why.
+struct Objection {
+  Error error;
+  std::size_t table;
+};
+
+std::optional<Objection> find_objection(pg::Connection& source, std::span<const TableCopy> tables,
+                                        const RelayResult& relayed) {
+  if (relayed.error) return Objection{*relayed.error, relayed.failed};
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    const RelayOutcome& outcome = relayed.outcomes[i];
+    if (outcome.source_rows != outcome.target_rows) return Objection{counts_differ(outcome), i};
+  }
+  if (const auto changed = find_changed_storage(source, tables)) return Objection{storage_changed(), *changed};
+  return std::nullopt;
+}
+
 }  // namespace
 
-std::int64_t copy_table(pg::Connection& source, pg::Connection& target, const TableCopy& copy) {
+CopyTablesResult copy_tables(pg::Connection& source, pg::Connection& target, std::span<const TableCopy> tables) {
+  CopyTablesResult result;
   try {
     pg::Transaction transaction(target);
-    const RelayOutcome outcome = make_relay(source, target)
-                                     ->run(source, target,
-                                           {.copy_out = copy_out_statement(copy.table),
-                                            .copy_in = copy_in_statement(copy.table, copy.into),
-                                            .bytes = copy.bytes});
-    if (outcome.source_rows != outcome.target_rows) {
-      throw Error(ErrorKind::kMismatch, fmt::format("the source sent {} rows and the target took {}",
-                                                    outcome.source_rows, outcome.target_rows))
-          .on(Side::kTarget)
-          .hint("a trigger or a rule on the target may have taken rows away");
+    std::vector<RelayRequest> requests;
+    for (const TableCopy& copy : tables) {
+      requests.push_back({.copy_out = copy_out_statement(copy.table, copy.format, copy.range.condition),
+                          .copy_in = copy_in_statement(copy.table, copy.into, copy.format, copy.loading),
+                          .bytes = copy.bytes});
     }
-    check_same_storage(source, copy.table);
+    const RelayResult relayed = make_relay(source, target)->run(source, target, requests);
+    if (std::optional<Objection> objection = find_objection(source, tables, relayed)) {
+      result.failed = objection->table;
+      result.error = std::move(objection->error);
+      result.error->object("table " + tables[objection->table].table.display()).step("copying data");
+      return result;
+    }
     transaction.commit();
-    return outcome.source_rows;
+    for (const RelayOutcome& outcome : relayed.outcomes) {
+      result.copied.push_back({.rows = outcome.source_rows, .duration = outcome.duration});
+    }
   } catch (Error& error) {
-    error.object("table " + copy.table.display()).step("copying data");
-    throw;
+    if (error.kind() == ErrorKind::kCancelled) throw;
+    const std::string first = "table " + tables.front().table.display();
+    error.object(tables.size() == 1 ? first : fmt::format("{} and {} others", first, tables.size() - 1));
+    result.error = error.step("copying data");
   }
+  return result;
 }
 
 }  // namespace pgsluice::copy

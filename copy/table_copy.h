@@ -1,24 +1,49 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
 
+#include "pgsluice/copy/copy_statement.h"
+#include "pgsluice/copy/row_ranges.h"
 #include "pgsluice/pg/connection.h"
 #include "pgsluice/schema/catalog.h"
 
 namespace pgsluice::copy {
 
+/// A table's rows, or a part of them, on their way.
 struct TableCopy {
   const schema::Relation& table;
   /// Where the rows go: the table itself, or the partitioned table above it.
   const schema::Relation& into;
+  CopyFormat format = CopyFormat::kText;
+  Loading loading = Loading::kAppend;
+  RowRange range = {};
   /// For progress.
   std::atomic<std::int64_t>& bytes;
 };
 
-/// Copies a table's rows: the source session is in the snapshot's transaction, the target session is idle. The target's
-/// transaction is committed only when both servers have counted the same rows. Returns their number.
-/// Throws Error with the table's name; Error(kMismatch) when the counts differ. The target has then nothing of it.
-std::int64_t copy_table(pg::Connection& source, pg::Connection& target, const TableCopy& copy);
+struct CopiedTable {
+  std::int64_t rows = 0;
+  std::chrono::nanoseconds duration{};
+};
+
+struct CopyTablesResult {
+  /// One for each, or none.
+  std::vector<CopiedTable> copied;
+  /// Why the target has nothing of any of them; the error names the table.
+  std::optional<Error> error;
+  /// Which one it is about; nothing where it is about all of them.
+  std::optional<std::size_t> failed;
+};
+
+/// Copies tables in one transaction of the target, one behind the other: a few round trips for all of them. The source
+/// session is in the snapshot's transaction, the target session is idle. The transaction is committed only when both
+/// servers have counted the same rows, for each table, and the source's tables are still those of the snapshot.
+/// Throws Error(kCancelled).
+CopyTablesResult copy_tables(pg::Connection& source, pg::Connection& target, std::span<const TableCopy> tables);
 
 }  // namespace pgsluice::copy

@@ -1,9 +1,9 @@
 #include "pgsluice/copy/wire_relay.h"
 
-#include <fmt/format.h>
-
 #include <optional>
+#include <utility>
 
+#include "pgsluice/base/duration.h"
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/wire.h"
 
@@ -13,50 +13,113 @@ namespace {
 
 using pg::Wire;
 
-// The target speaks before its stream has ended only to refuse it.
-void check_target(Wire& to) {
-  if (const std::optional<Wire::Event> event = to.next_event()) {
-    if (event->kind == Wire::Event::Kind::kAnswer && event->answer.error) throw *event->answer.error;
-    throw Error(ErrorKind::kInternal, "the target has ended a COPY by itself").on(Side::kTarget);
-  }
-}
+// Carries streams one behind another. The source gets all its COPYs at once. The target gets a COPY's statement with
+// its rows, and their end when the source has said how many they were: a stream that broke off is never finished.
+// What the target says of a stream arrives while later ones are on their way.
+class Streams {
+ public:
+  explicit Streams(std::span<const RelayRequest> requests) : requests_(requests) {}
 
-// Carries the rows until the source has said how many they were. The source is not read while the target is full.
-pg::Answer pump(Wire& from, Wire& to, std::atomic<std::int64_t>& bytes) {
-  while (true) {
-    check_target(to);
-    if (!to.flushed()) {
-      Wire::wait({&to});
-      continue;
+  void carry(Wire& from, Wire& to) {
+    for (const RelayRequest& request : requests_) from.send_query(request.copy_out);
+    open_next(to);
+    while (answered_ < requests_.size()) {
+      if (take_from_target(to)) {
+        if (error_) return;
+        continue;
+      }
+      // What is whole is waited for, since one of these may be what the target refuses.
+      if (error_ && answered_ == current_) return;
+      const bool source_has_ended = error_ || current_ == requests_.size();
+      if (source_has_ended || !to.flushed()) {
+        Wire::wait({&to});
+      } else if (!take_from_source(from, to)) {
+        Wire::wait({&from, &to});
+      }
     }
-    std::optional<Wire::Event> event = from.next_event();
-    if (!event) {
-      Wire::wait({&from, &to});
-      continue;
-    }
-    if (event->kind == Wire::Event::Kind::kAnswer) return std::move(event->answer);
-    to.send_copy_run(event->copy);
-    to.flush();
-    bytes.fetch_add(static_cast<std::int64_t>(event->copy.payload), std::memory_order_relaxed);
   }
-}
+
+  void fail(const Error& error) { error_ = error; }
+
+  RelayResult result() && {
+    RelayResult result;
+    if (error_) result.failed = error_->side() == Side::kSource ? current_ : answered_;
+    result.error = std::move(error_);
+    outcomes_.resize(answered_);
+    result.outcomes = std::move(outcomes_);
+    return result;
+  }
+
+ private:
+  void open_next(Wire& to) {
+    if (current_ == requests_.size()) return;
+    to.send_query(requests_[current_].copy_in);
+    outcomes_.emplace_back();
+    began_ = SteadyClock::now();
+  }
+
+  bool take_from_target(Wire& to) {
+    const std::optional<Wire::Event> event = to.next_event();
+    if (!event) return false;
+    if (event->kind != Wire::Event::Kind::kAnswer) {
+      throw Error(ErrorKind::kInternal, "the target sends rows in the middle of a COPY").on(Side::kTarget);
+    }
+    if (event->answer.error) {
+      error_ = event->answer.error;
+    } else if (answered_ == current_) {
+      throw Error(ErrorKind::kInternal, "the target has ended a COPY by itself").on(Side::kTarget);
+    } else {
+      outcomes_[answered_++].target_rows = event->answer.rows();
+    }
+    return true;
+  }
+
+  // False when nothing has come. The source is not read while the target is full.
+  bool take_from_source(Wire& from, Wire& to) {
+    const std::optional<Wire::Event> event = from.next_event();
+    if (!event) return false;
+    if (event->kind == Wire::Event::Kind::kCopyData) {
+      to.send_copy_run(event->copy);
+      to.flush();
+      requests_[current_].bytes.fetch_add(static_cast<std::int64_t>(event->copy.payload), std::memory_order_relaxed);
+    } else if (event->answer.error) {
+      error_ = event->answer.error;
+    } else {
+      outcomes_[current_].source_rows = event->answer.rows();
+      outcomes_[current_].duration = SteadyClock::now() - began_;
+      to.send_copy_done();
+      ++current_;
+      open_next(to);
+    }
+    return true;
+  }
+
+  const std::span<const RelayRequest> requests_;
+  std::size_t current_ = 0;   // which the source sends
+  std::size_t answered_ = 0;  // how many the target has taken
+  std::vector<RelayOutcome> outcomes_;
+  std::optional<Error> error_;
+  SteadyClock::time_point began_;
+};
 
 }  // namespace
 
-RelayOutcome WireRelay::run(pg::Connection& source, pg::Connection& target, const RelayRequest& request) {
-  source.log_statement(request.copy_out);
-  target.log_statement(request.copy_in);
-  // Unless answered, the target's COPY is failed and the source's cancelled.
-  Wire from(source);
-  Wire to(target);
-  from.send_query(request.copy_out);
-  to.send_query(request.copy_in);
-  // The source's own count first: a stream that broke off is never finished on the target.
-  RelayOutcome outcome;
-  outcome.source_rows = pump(from, to, request.bytes).rows();
-  to.send_copy_done();
-  outcome.target_rows = to.take_answer().rows();
-  return outcome;
+RelayResult WireRelay::run(pg::Connection& source, pg::Connection& target, std::span<const RelayRequest> requests) {
+  for (const RelayRequest& request : requests) {
+    source.log_statement(request.copy_out);
+    target.log_statement(request.copy_in);
+  }
+  Streams streams(requests);
+  try {
+    // Unless answered, the target's COPY is failed and the source's cancelled.
+    Wire from(source);
+    Wire to(target);
+    streams.carry(from, to);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) throw;
+    streams.fail(error);
+  }
+  return std::move(streams).result();
 }
 
 }  // namespace pgsluice::copy

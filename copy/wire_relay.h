@@ -6,10 +6,11 @@ namespace pgsluice::copy {
 
 /// The relay on the protocol itself (pg/wire.h): the source's CopyData messages are handed on as they came, many rows
 /// with one call of each socket. An error of the target ends the copy when it is said, not at the stream's end.
-/// Memory: a buffer of 1 MB. Both connections' sockets must be available to Wire.
+/// Memory: a buffer of 1 MB, and the statements of the streams. Both connections' sockets must be available to Wire.
 class WireRelay : public Relay {
  public:
-  RelayOutcome run(pg::Connection& source, pg::Connection& target, const RelayRequest& request) override;
+  using Relay::run;
+  RelayResult run(pg::Connection& source, pg::Connection& target, std::span<const RelayRequest> requests) override;
 };
 
 }  // namespace pgsluice::copy

@@ -40,7 +40,10 @@ KindRule rule_for(std::string_view kind) {
 }  // namespace
 
 bool conflicts(LockMode a, LockMode b) {
-  // Of these modes only SHARE can be held twice.
+  // Of these modes ROW SHARE only keeps ACCESS EXCLUSIVE away, and of the others only SHARE can be held twice.
+  if (a == LockMode::kRowShare || b == LockMode::kRowShare) {
+    return a == LockMode::kAccessExclusive || b == LockMode::kAccessExclusive;
+  }
   return !(a == LockMode::kShare && b == LockMode::kShare);
 }
 

@@ -12,7 +12,7 @@ namespace pgsluice::index {
 
 /// PostgreSQL's table locks, as far as a restore takes them.
 /// https://www.postgresql.org/docs/15/explicit-locking.html#LOCKING-TABLES
-enum class LockMode { kShareUpdateExclusive, kShare, kShareRowExclusive, kAccessExclusive };
+enum class LockMode { kRowShare, kShareUpdateExclusive, kShare, kShareRowExclusive, kAccessExclusive };
 
 /// Whether two transactions can't hold these locks on one table at a time.
 bool conflicts(LockMode a, LockMode b);

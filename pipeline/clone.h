@@ -15,6 +15,12 @@
 
 namespace pgsluice::pipeline {
 
+/// What values of the target's TOAST are compressed by, in columns that do not say so themselves.
+enum class ToastCompression {
+  kAuto,    ///< lz4 where the target has it: it takes a fraction of the time of pglz
+  kSource,  ///< as the source's default_toast_compression says; pglz where it is older than 14
+};
+
 /// What to clone, and how.
 struct CloneOptions {
   /// Connection strings, URI or keyword form. Passwords may come from libpq's usual places instead.
@@ -30,6 +36,19 @@ struct CloneOptions {
   int table_jobs = 4;
   /// How many indexes, constraints and statistics are made at a time, one target connection each.
   int index_jobs = 4;
+
+  /// How rows travel; see copy/copy_format.h.
+  copy::FormatWish format = copy::FormatWish::kAuto;
+  /// Which tables are cut into parts that cross at once; see copy/row_ranges.h.
+  copy::SplitOptions split;
+  ToastCompression toast_compression = ToastCompression::kAuto;
+  /// Divided among the index builds that run at once (maintenance_work_mem). 0: half of the target's shared_buffers, or
+  /// what its maintenance_work_mem gives to each of index_jobs, whichever is more.
+  Bytes index_memory;
+  /// Whether rows of a foreign key without a parent are only a warning: the key stays NOT VALID then.
+  bool allow_orphans = false;
+  /// Gets a trace of the run in Chrome's trace format, for https://ui.perfetto.dev.
+  std::optional<std::filesystem::path> trace_file;
 
   /// Owners, ACLs, comments, tablespaces: true unless they should be left out.
   schema::RestoreOptions restore;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/clone.h"
 #include "pgsluice/pipeline/graph_builder.h"
@@ -13,21 +15,6 @@ namespace {
 using schema::Relation;
 using schema::RelationKind;
 using schema::TocEntry;
-
-TablePlan plan_table(const schema::Catalog& catalog, const Relation& table) {
-  TablePlan result{.table = &table, .into = &table, .method = "COPY", .parts = 1, .format = "text", .reason = ""};
-  if (const Relation* root = table.load_through == 0 ? nullptr : catalog.relation(table.load_through)) {
-    result.into = root;
-    result.method = "COPY through " + root->display();
-    result.reason = table.sorted_under == table.load_through ? "the target sorts the partitions' key in another way"
-                                                             : "the hash of an enum value is another one on the target";
-  } else if (table.extension_condition) {
-    result.reason = "configuration of an extension";
-  } else {
-    result.reason = "one stream";
-  }
-  return result;
-}
 
 void report_skipped(Plan& plan, const CloneOptions& options) {
   for (const schema::Index& index : plan.catalog.indexes) {
@@ -52,15 +39,14 @@ void report_skipped(Plan& plan, const CloneOptions& options) {
   }
 }
 
-}  // namespace
-
-std::vector<const Relation*> tables_to_copy(const schema::Catalog& catalog) {
-  std::vector<const Relation*> result;
-  for (const Relation& relation : catalog.relations) {
-    if (relation.kind == RelationKind::kTable) result.push_back(&relation);
-  }
-  return result;
+// Without a wish what the target's own sessions may use: half of what caches its tables, or what its configuration
+// gives each build.
+Bytes index_memory(const TargetResources& target, const CloneOptions& options) {
+  if (options.index_memory.count > 0) return options.index_memory;
+  return {std::max(target.shared_buffers.count / 2, target.maintenance_work_mem.count * options.index_jobs)};
 }
+
+}  // namespace
 
 std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& options) {
   auto plan = std::make_unique<Plan>();
@@ -74,9 +60,18 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& optio
   }
   plan->warnings = std::move(input.warnings);
   plan->properties = std::move(input.properties);
-  for (const Relation* table : tables_to_copy(plan->catalog)) {
-    plan->tables.push_back(plan_table(plan->catalog, *table));
-  }
+  plan->tables = plan_tables({.source = plan->catalog,
+                              .target_version = input.target_version,
+                              .table_jobs = options.table_jobs,
+                              .format = options.format,
+                              .split = options.split,
+                              .key_spans = std::move(input.key_spans)});
+  const std::vector<std::string>& known = input.target_resources.toast_compressions;
+  const std::string compression =
+      options.toast_compression == ToastCompression::kAuto ? "lz4" : input.source_toast_compression;
+  if (std::find(known.begin(), known.end(), compression) != known.end()) plan->toast_compression = compression;
+  plan->index_memory = index_memory(input.target_resources, options);
+  plan->most_parallel_workers = input.target_resources.max_parallel_maintenance_workers;
   report_skipped(*plan, options);
   build_graph(*plan, options, input.inventory);
   return plan;

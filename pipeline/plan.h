@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "pgsluice/pipeline/table_plan.h"
 #include "pgsluice/pipeline/task_graph.h"
 #include "pgsluice/schema/database_properties.h"
 #include "pgsluice/schema/inventory.h"
@@ -11,16 +12,6 @@
 namespace pgsluice::pipeline {
 
 struct CloneOptions;
-
-/// How one table's rows cross.
-struct TablePlan {
-  const schema::Relation* table = nullptr;
-  const schema::Relation* into = nullptr;
-  std::string method;
-  int parts = 1;
-  std::string format;
-  std::string reason;
-};
 
 /// What a clone will do. Its parts refer to one another, so it stays where it was made; read-only then, any thread.
 struct Plan {
@@ -34,10 +25,24 @@ struct Plan {
   std::vector<schema::DatabaseProperty> properties;
 
   std::vector<TablePlan> tables;
+  /// What the loading sessions compress large values by; empty: the target's own setting.
+  std::string toast_compression;
+  /// For all index builds that run at once.
+  Bytes index_memory;
+  /// What the target's configuration gives one build.
+  int most_parallel_workers = 0;
   TaskGraph graph;
   /// What will not be done, and why: invalid indexes, what is on the target already, owners one may not act for.
   std::vector<std::string> skipped;
   std::vector<std::string> warnings;
+};
+
+/// What the target's configuration allows.
+struct TargetResources {
+  Bytes maintenance_work_mem;
+  Bytes shared_buffers;
+  int max_parallel_maintenance_workers = 0;
+  std::vector<std::string> toast_compressions;  ///< from 14 on: "pglz", "lz4"
 };
 
 /// What make_plan() is made from.
@@ -47,13 +52,14 @@ struct PlanInput {
   schema::TargetInventory inventory;
   std::vector<schema::DatabaseProperty> properties;
   std::string target_database;
+  int target_version = 0;
+  std::string source_toast_compression = "pglz";
+  TargetResources target_resources;
+  std::map<schema::Oid, copy::KeySpan> key_spans;
   /// Owners to whom this user may not give objects on the target.
   std::vector<std::string> owners_out_of_reach;
   std::vector<std::string> warnings;
 };
-
-/// The tables that are copied: those with rows of their own, extensions' configuration included.
-std::vector<const schema::Relation*> tables_to_copy(const schema::Catalog& catalog);
 
 /// Decides how each table crosses and builds the graph of tasks (docs/architecture.md, 7).
 std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& options);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <future>
 
 #include "pgsluice/base/error.h"
@@ -72,6 +73,38 @@ void load_through_roots_where_rows_move(pg::Connection& source, pg::Connection& 
   }
 }
 
+// In bytes, whatever unit the setting has.
+Bytes size_setting(pg::Connection& connection, std::string_view name) {
+  const std::array<std::string, 1> parameters = {std::string(name)};
+  return {
+      connection.execute("SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting($1))", parameters)[0].integer(0)};
+}
+
+TargetResources read_resources(pg::Connection& target) {
+  TargetResources resources{
+      .maintenance_work_mem = size_setting(target, "maintenance_work_mem"),
+      .shared_buffers = size_setting(target, "shared_buffers"),
+      .max_parallel_maintenance_workers = 0,
+      .toast_compressions = {},
+  };
+  resources.max_parallel_maintenance_workers = static_cast<int>(
+      target.execute("SELECT pg_catalog.current_setting('max_parallel_maintenance_workers')::integer")[0].integer(0));
+  const pg::Result compressions =
+      target.execute("SELECT enumvals FROM pg_catalog.pg_settings WHERE name = 'default_toast_compression'");
+  if (!compressions.empty()) resources.toast_compressions = compressions[0].text_array(0);
+  return resources;
+}
+
+std::map<schema::Oid, copy::KeySpan> read_key_spans(pg::Connection& source, const TablePlanInput& tables,
+                                                    const Log& log) {
+  std::map<schema::Oid, copy::KeySpan> spans;
+  for (const schema::Relation* table : tables_split_by_key(tables)) {
+    log.debug(fmt::format("reading the span of {} of {}", table->integer_key, table->display()));
+    if (const auto span = copy::read_key_span(source, *table)) spans[table->oid] = *span;
+  }
+  return spans;
+}
+
 }  // namespace
 
 pg::Connection open_session(const pg::ConnInfo& pinned, std::string_view purpose, std::string_view encoding,
@@ -124,6 +157,8 @@ Preflight run_preflight(const CloneOptions& options, const std::filesystem::path
                   .inventory = schema::read_inventory(target),
                   .properties = {},
                   .target_database = target.database(),
+                  .target_version = target.server_version(),
+                  .target_resources = read_resources(target),
                   .warnings = std::move(definitions.warnings)};
   load_through_roots_where_rows_move(source, target, input.catalog);
   check_target(source, target, input, options);
@@ -131,6 +166,17 @@ Preflight run_preflight(const CloneOptions& options, const std::filesystem::path
     log.warning(difference);
     input.warnings.push_back(std::move(difference));
   }
+  const pg::Result compression =
+      source.execute("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'default_toast_compression'");
+  if (!compression.empty()) input.source_toast_compression = compression[0].text(0);
+  input.key_spans = read_key_spans(source,
+                                   {.source = input.catalog,
+                                    .target_version = input.target_version,
+                                    .table_jobs = options.table_jobs,
+                                    .format = options.format,
+                                    .split = options.split,
+                                    .key_spans = {}},
+                                   log);
   if (options.restore.owners) input.owners_out_of_reach = owners_out_of_reach(target, input);
   if (options.database_properties) {
     schema::RestoreOptions restore = options.restore;

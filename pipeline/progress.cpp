@@ -1,6 +1,9 @@
 #include "pgsluice/pipeline/progress.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <utility>
 
 namespace pgsluice::pipeline {
 
@@ -15,43 +18,63 @@ void Progress::set_work(const TaskGraph& graph) {
     if (task.kind == TaskKind::kBarrier) continue;
     ++tasks_total_;
     cost_total_ += task.cost;
-    if (task.kind == TaskKind::kTableData) ++tables_total_;
+    if (task.table != nullptr) ++parts_left_[task.table];
   }
+  tables_total_ = parts_left_.size();
 }
 
-Progress::Running::Running(Progress& progress, const Task& task) : progress_(progress) {
+Bytes Progress::Running::Entry::copied() const {
+  Bytes sum;
+  for (const std::atomic<std::int64_t>& one : bytes) sum += Bytes{one.load(std::memory_order_relaxed)};
+  return sum;
+}
+
+double Progress::Running::Entry::cost() const {
+  double sum = 0;
+  for (const Task* task : tasks) sum += task->cost;
+  return sum;
+}
+
+Progress::Running::Running(Progress& progress, std::vector<const Task*> tasks) : progress_(progress) {
   const std::lock_guard lock(progress_.mutex_);
-  entry_ = progress_.running_.emplace(progress_.running_.end());
-  entry_->task = &task;
-  entry_->begin = SteadyClock::now();
+  entry_ = progress_.running_.emplace(progress_.running_.end(), std::move(tasks));
 }
 
 Progress::Running::~Running() {
   const std::lock_guard lock(progress_.mutex_);
-  const auto now = SteadyClock::now();
-  const Task& task = *entry_->task;
-  const auto [step, first] = progress_.steps_.try_emplace(task.kind);
-  if (first) step->second.first_begin = entry_->begin;
-  step->second.first_begin = std::min(step->second.first_begin, entry_->begin);
-  step->second.last_end = now;
-  step->second.total += now - entry_->begin;
-  if (entry_->begins_anew) {
-    progress_.running_.erase(entry_);
-    return;
-  }
-  ++step->second.tasks;
-  ++progress_.tasks_done_;
-  if (task.kind == TaskKind::kTableData) ++progress_.tables_done_;
-  progress_.cost_done_ += task.cost;
-  progress_.bytes_of_ended_ += entry_->bytes.load(std::memory_order_relaxed);
+  progress_.end(*entry_);
   progress_.running_.erase(entry_);
 }
 
-void Progress::add_table(TableResult result) {
+void Progress::end(const Running::Entry& entry) {
+  const auto now = SteadyClock::now();
+  const auto [step, first] = steps_.try_emplace(entry.tasks.front()->kind);
+  if (first) step->second.first_begin = entry.begin;
+  step->second.first_begin = std::min(step->second.first_begin, entry.begin);
+  step->second.last_end = now;
+  step->second.total += now - entry.begin;
+  if (entry.begins_anew) return;
+  step->second.tasks += static_cast<std::int64_t>(entry.tasks.size());
+  tasks_done_ += entry.tasks.size();
+  cost_done_ += entry.cost();
+  bytes_of_ended_ += entry.copied().count;
+  for (const Task* task : entry.tasks) {
+    const auto left = parts_left_.find(task->table);
+    if (left != parts_left_.end() && --left->second == 0) ++tables_done_;
+  }
+}
+
+void Progress::add_rows(const TablePlan& table, std::int64_t rows, Bytes bytes, std::chrono::nanoseconds duration) {
   const std::lock_guard lock(mutex_);
-  results_.rows += result.rows;
-  results_.bytes += result.bytes;
-  results_.tables.push_back(std::move(result));
+  results_.rows += rows;
+  results_.bytes += bytes;
+  TableResult& result = tables_[&table];
+  result.name = table.table->display();
+  result.rows += rows;
+  result.bytes += bytes;
+  result.parts = static_cast<int>(table.ranges.size());
+  result.format = to_string(table.format);
+  result.duration += duration;
 }
 
 void Progress::add_skipped(std::string text) {
@@ -87,11 +110,13 @@ ProgressSnapshot Progress::snapshot() const {
   result.copied = {bytes_of_ended_};
   double cost = cost_done_;
   for (const Running::Entry& entry : running_) {
-    const Bytes copied{entry.bytes.load(std::memory_order_relaxed)};
+    const Bytes copied = entry.copied();
     result.copied += copied;
     // The stream may be longer than the table on disk: it never counts as more than nearly done.
-    cost += std::min(static_cast<double>(copied.count), entry.task->cost * 0.95);
-    result.running.push_back({entry.task->name, copied, now - entry.begin});
+    cost += std::min(static_cast<double>(copied.count), entry.cost() * 0.95);
+    std::string name = entry.tasks.front()->name;
+    if (entry.tasks.size() > 1) name += fmt::format(" and {} more", entry.tasks.size() - 1);
+    result.running.push_back({std::move(name), copied, now - entry.begin});
   }
   // Costs are estimates: nothing is said to be whole before it is.
   const double most = tasks_done_ < tasks_total_ ? 0.99 : 1.0;
@@ -102,6 +127,7 @@ ProgressSnapshot Progress::snapshot() const {
 CloneSummary Progress::summary() const {
   const std::lock_guard lock(mutex_);
   CloneSummary result = results_;
+  for (const auto& [plan, table] : tables_) result.tables.push_back(table);
   std::sort(result.tables.begin(), result.tables.end(),
             [](const TableResult& a, const TableResult& b) { return a.name < b.name; });
   for (const auto& [kind, step] : steps_) {

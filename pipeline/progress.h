@@ -12,6 +12,7 @@
 
 #include "pgsluice/base/bytes.h"
 #include "pgsluice/base/duration.h"
+#include "pgsluice/pipeline/plan.h"
 #include "pgsluice/pipeline/summary.h"
 #include "pgsluice/pipeline/task_graph.h"
 
@@ -47,12 +48,14 @@ class Progress {
   /// A task that is being carried out, until the object goes; a failed one counts as done too.
   class Running {
    public:
-    Running(Progress& progress, const Task& task);
+    Running(Progress& progress, const Task& task) : Running(progress, std::vector{&task}) {}
+    /// Several of one kind that are carried out together.
+    Running(Progress& progress, std::vector<const Task*> tasks);
     Running(const Running&) = delete;
     Running& operator=(const Running&) = delete;
     ~Running();
 
-    std::atomic<std::int64_t>& bytes() { return entry_->bytes; }
+    std::atomic<std::int64_t>& bytes(std::size_t task = 0) { return entry_->bytes[task]; }
     /// It was not finished and will be begun anew: it does not count as done when the object goes.
     void begins_anew() { entry_->begins_anew = true; }
     std::chrono::nanoseconds elapsed() const { return SteadyClock::now() - entry_->begin; }
@@ -60,16 +63,22 @@ class Progress {
    private:
     friend class Progress;
     struct Entry {
-      const Task* task;
-      SteadyClock::time_point begin;
-      std::atomic<std::int64_t> bytes{0};
+      explicit Entry(std::vector<const Task*> of)
+          : tasks(std::move(of)), begin(SteadyClock::now()), bytes(tasks.size()) {}
+      Bytes copied() const;
+      double cost() const;
+
+      const std::vector<const Task*> tasks;
+      const SteadyClock::time_point begin;
+      std::vector<std::atomic<std::int64_t>> bytes;
       bool begins_anew = false;
     };
     Progress& progress_;
     std::list<Entry>::iterator entry_;
   };
 
-  void add_table(TableResult result);
+  /// Rows of a table, or of a part of it.
+  void add_rows(const TablePlan& table, std::int64_t rows, Bytes bytes, std::chrono::nanoseconds duration);
   void add_skipped(std::string text);
   void add_warning(std::string text);
   void set_large_objects(std::int64_t count);
@@ -87,12 +96,16 @@ class Progress {
     std::int64_t tasks = 0;
   };
 
+  void end(const Running::Entry& entry);
+
   const SteadyClock::time_point started_;
   mutable std::mutex mutex_;
   std::string phase_;
   std::list<Running::Entry> running_;
   std::map<TaskKind, Step> steps_;
   CloneSummary results_;
+  std::map<const TablePlan*, TableResult> tables_;
+  std::map<const TablePlan*, std::size_t> parts_left_;
   std::size_t tables_done_ = 0;
   std::size_t tables_total_ = 0;
   std::size_t tasks_done_ = 0;

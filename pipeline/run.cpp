@@ -53,6 +53,16 @@ void add_outcome(const Scheduler& scheduler, const TaskGraph& graph, CloneSummar
   }
 }
 
+// Also of a run that has failed. The copy does not fail for it.
+void write_trace(const Trace& trace, const std::filesystem::path& file, const Log& log) {
+  try {
+    trace.write(file);
+    log.info(fmt::format("trace written to {}: open it in https://ui.perfetto.dev", file.string()));
+  } catch (const Error& error) {
+    log.warning(error.describe());
+  }
+}
+
 }  // namespace
 
 CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress& progress,
@@ -64,13 +74,19 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
   progress.enter_phase("running");
 
   Scheduler scheduler(plan->graph, options.on_failure);
+  index::BuildBudget builds(plan->index_memory, options.index_jobs, plan->most_parallel_workers);
+  std::optional<Trace> trace;
+  if (options.trace_file) trace.emplace();
   RunContext context{.plan = *plan,
+                     .options = options,
                      .source = preflight.source.pinned_conninfo(),
                      .target = preflight.target.pinned_conninfo(),
                      .encoding = preflight.encoding,
                      .snapshot = preflight.snapshot,
                      .scheduler = scheduler,
+                     .builds = builds,
                      .progress = progress,
+                     .trace = trace ? &*trace : nullptr,
                      .target_changed = target_changed,
                      .log = log,
                      .cancel = cancel.token()};
@@ -86,6 +102,7 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
     }
     if (scheduler.fatal()) cancel.cancel();
   }
+  if (trace) write_trace(*trace, *options.trace_file, log);
   if (const std::optional<Error> fatal = scheduler.fatal()) throw *fatal;
   // A cancellation that comes after the last task changes nothing.
   if (!scheduler.finished()) cancel.token().throw_if_cancelled();

@@ -22,6 +22,7 @@ Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy)
       weights_(graph.remaining_costs()),
       waits_(graph.size()),
       doomed_by_(graph.size()),
+      freed_by_(graph.size()),
       begun_(graph.size()),
       left_(graph.size()),
       ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -59,12 +60,12 @@ void Scheduler::release_claims(const Task& task) {
   }
 }
 
-std::optional<TaskId> Scheduler::take_ready(Lane lane, double most_cost) {
+std::optional<TaskId> Scheduler::take_ready(Lane lane, double most_cost, std::optional<TaskKind> only) {
   std::set<Ready>& ready = ready_[index_of(lane)];
   for (auto candidate = ready.begin(); candidate != ready.end(); ++candidate) {
     const TaskId task = candidate->task;
     if (!claims_are_free(graph_[task])) continue;
-    if (graph_[task].cost > most_cost) return std::nullopt;
+    if (graph_[task].cost > most_cost || (only && graph_[task].kind != *only)) return std::nullopt;
     ready.erase(candidate);
     begin(task);
     return task;
@@ -85,15 +86,29 @@ void Scheduler::begin(TaskId task) {
 std::optional<TaskId> Scheduler::next(Lane lane) {
   std::unique_lock lock(mutex_);
   while (!stopped_ && left_in_lane_[index_of(lane)] > 0) {
-    if (const std::optional<TaskId> task = take_ready(lane, kAnyCost)) return task;
+    if (const std::optional<TaskId> task = take_ready(lane, kAnyCost, std::nullopt)) return task;
     changed_.wait(lock);
   }
   return std::nullopt;
 }
 
-std::optional<TaskId> Scheduler::next_ready(Lane lane, double most_cost) {
+std::optional<TaskId> Scheduler::next_ready(Lane lane, double most_cost, std::optional<TaskKind> only) {
   const std::lock_guard lock(mutex_);
-  return stopped_ ? std::nullopt : take_ready(lane, most_cost);
+  return stopped_ ? std::nullopt : take_ready(lane, most_cost, only);
+}
+
+int Scheduler::count_ready(Lane lane, double least_cost) const {
+  const std::lock_guard lock(mutex_);
+  const std::set<Ready>& ready = ready_[index_of(lane)];
+  return static_cast<int>(std::count_if(ready.begin(), ready.end(), [&](const Ready& candidate) {
+    const Task& task = graph_[candidate.task];
+    return task.cost >= least_cost && claims_are_free(task);
+  }));
+}
+
+std::optional<TaskId> Scheduler::freed_by(TaskId task) const {
+  const std::lock_guard lock(mutex_);
+  return freed_by_[task];
 }
 
 void Scheduler::release(std::vector<TaskId> free) {
@@ -125,7 +140,9 @@ std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> roo
       if (ready_[index_of(graph_[edge.to].lane)].erase(ready) > 0) free.push_back(edge.to);
     }
     if (edge.in_order && begun_[task]) continue;
-    if (--waits_[edge.to] == 0) free.push_back(edge.to);
+    if (--waits_[edge.to] > 0) continue;
+    freed_by_[edge.to] = graph_[task].kind == TaskKind::kBarrier ? freed_by_[task] : task;
+    free.push_back(edge.to);
   }
   return free;
 }

@@ -38,8 +38,13 @@ class Scheduler {
   /// The next task for a worker of this lane; waits for one. Nothing when the lane has no task left, or after stop().
   std::optional<TaskId> next(Lane lane);
 
-  /// The same without waiting: nothing when no task is ready, or when the one that next() would give costs more.
-  std::optional<TaskId> next_ready(Lane lane, double most_cost);
+  /// The same without waiting: nothing when no task is ready, or when the one that next() would give costs more or is
+  /// of another kind than `only`.
+  std::optional<TaskId> next_ready(Lane lane, double most_cost, std::optional<TaskKind> only = std::nullopt);
+  /// How many tasks of a lane could begin now, and cost at least so much.
+  int count_ready(Lane lane, double least_cost) const;
+  /// The task whose end has let this one begin; nothing for one that could begin at once.
+  std::optional<TaskId> freed_by(TaskId task) const;
 
   /// What a worker says of the task it took.
   void succeeded(TaskId task);
@@ -70,7 +75,7 @@ class Scheduler {
     }
   };
 
-  std::optional<TaskId> take_ready(Lane lane, double most_cost);
+  std::optional<TaskId> take_ready(Lane lane, double most_cost, std::optional<TaskKind> only);
   void begin(TaskId task);
   bool claims_are_free(const Task& task) const;
   void hold_claims(const Task& task);
@@ -87,6 +92,7 @@ class Scheduler {
   std::condition_variable changed_;
   std::vector<std::size_t> waits_;
   std::vector<std::optional<TaskId>> doomed_by_;
+  std::vector<std::optional<TaskId>> freed_by_;
   std::vector<bool> begun_;
   std::array<std::set<Ready>, kLanes> ready_;
   std::array<std::size_t, kLanes> left_in_lane_{};

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "pgsluice/base/wait.h"
+#include "pgsluice/pipeline/clone.h"
 #include "pgsluice/schema/ddl_restore.h"
 
 namespace pgsluice::pipeline {
@@ -41,6 +43,7 @@ std::optional<std::vector<pg::Statement>> statements_of(const Plan& plan, const 
     case TaskKind::kMaterializedView:
       return refresh(plan, task);
     case TaskKind::kStatistics:
+    case TaskKind::kValidation:
     case TaskKind::kDatabaseProperty:
       return std::vector{pg::Statement{task.sql}};
     case TaskKind::kBarrier:
@@ -59,36 +62,71 @@ std::optional<double> StatementQueue::room() const {
   return kMostCostTogether - cost_;
 }
 
+StatementQueue::~StatementQueue() {
+  for (const InFlight& task : in_flight_) {
+    if (task.share) context_.builds.give_back(*task.share);
+  }
+}
+
 void StatementQueue::send(TaskId task, std::vector<pg::Statement> statements) {
   cost_ += plan_.graph[task].cost;
-  put({.task = task, .statements = std::move(statements)});
+  InFlight sent{.task = task, .statements = std::move(statements)};
+  give_share(sent);
+  put(std::move(sent));
+}
+
+// A build that takes longer than a moment gets its part of the target's memory and cores.
+void StatementQueue::give_share(InFlight& sent) {
+  const Task& task = plan_.graph[sent.task];
+  const bool sorts =
+      task.kind == TaskKind::kIndexBuild || task.kind == TaskKind::kPostData || task.kind == TaskKind::kValidation;
+  if (!sorts || task.cost < kMostCostTogether) return;
+  sent.share = context_.builds.take(scheduler_.count_ready(Lane::kBuild, kMostCostTogether));
+  constexpr std::int64_t kMost = 2147483647;  // of the setting, in kB
+  sent.statements.front().sql.insert(
+      0, fmt::format("SET LOCAL maintenance_work_mem = '{}kB'; SET LOCAL max_parallel_maintenance_workers = {};\n",
+                     std::clamp<std::int64_t>(sent.share->memory.count / 1024, 1024, kMost),
+                     sent.share->parallel_workers));
 }
 
 void StatementQueue::put(InFlight task) {
   for (const pg::Statement& statement : task.statements) pipeline_.send(statement);
   task.unanswered = task.statements.size();
   in_flight_.push_back(std::move(task));
-  if (!running_) running_.emplace(progress_, plan_.graph[in_flight_.front().task]);
+  if (in_flight_.size() == 1) begin_oldest();
+}
+
+void StatementQueue::begin_oldest() {
+  running_.emplace(context_.progress, plan_.graph[in_flight_.front().task]);
+  oldest_since_ = SteadyClock::now();
+}
+
+void StatementQueue::end_oldest(const InFlight& ended) {
+  running_.reset();
+  trace_task(context_, ended.task, {.worker = worker_, .begin = oldest_since_, .end = SteadyClock::now()});
+  if (!in_flight_.empty()) begin_oldest();
 }
 
 void StatementQueue::take_answer() {
   InFlight& oldest = in_flight_.front();
   const pg::Answer answer = answer_for(oldest);
-  if (answer.error && !oldest.error) oldest.error = answer.error;
+  if (oldest.counts) {
+    if (!answer.error) oldest.counted = answer.rows();
+  } else if (answer.error && !oldest.error) {
+    oldest.error = answer.error;
+  }
   if (--oldest.unanswered > 0) return;
 
   InFlight ended = std::move(oldest);
   in_flight_.pop_front();
   const bool again = may_be_tried_again(ended);
-  if (again) running_->begins_anew();
-  running_.reset();
-  if (!in_flight_.empty()) running_.emplace(progress_, plan_.graph[in_flight_.front().task]);
-  if (again) {
-    try_again(std::move(ended));
-  } else {
-    cost_ -= plan_.graph[ended.task].cost;
-    report(ended);
-  }
+  const bool goes_on = again || has_to_count(ended);
+  if (goes_on) running_->begins_anew();
+  end_oldest(ended);
+  if (goes_on) return again ? try_again(std::move(ended)) : count(std::move(ended));
+  if (ended.share) context_.builds.give_back(*ended.share);
+  cost_ -= plan_.graph[ended.task].cost;
+  report(ended);
 }
 
 pg::Answer StatementQueue::answer_for(const InFlight& oldest) {
@@ -118,19 +156,51 @@ void StatementQueue::try_again(InFlight ended) {
   put(std::move(ended));
 }
 
-void StatementQueue::report(const InFlight& ended) {
-  if (!ended.error) {
-    scheduler_.succeeded(ended.task);
-    return;
-  }
+bool StatementQueue::has_to_count(const InFlight& ended) const {
+  constexpr std::string_view kForeignKeyViolation = "23503";
+  return !ended.counts && ended.error && ended.error->sqlstate() == kForeignKeyViolation &&
+         !plan_.graph[ended.task].sql_that_counts.empty();
+}
+
+void StatementQueue::count(InFlight ended) {
+  ended.counts = true;
+  ended.statements = {{plan_.graph[ended.task].sql_that_counts}};
+  put(std::move(ended));
+}
+
+Error StatementQueue::error_of(const InFlight& ended) const {
   const Task& task = plan_.graph[ended.task];
   Error error = *ended.error;
+  if (ended.counts) {
+    const std::string rows = ended.counted ? fmt::format("{} rows have", *ended.counted) : "some rows have";
+    return Error(ErrorKind::kServer,
+                 fmt::format("{} no parent: the key is there, but NOT VALID ({})", rows, error.what()))
+        .on(Side::kTarget)
+        .sqlstate(error.sqlstate())
+        .object(task.entry->describe())
+        .hint(fmt::format("find them by: {}; mend them, then: {}", task.sql_that_counts, task.sql));
+  }
   if (task.entry != nullptr) {
     schema::explain(error, *task.entry, definition_of(task));
   } else {
     error.object(task.name);
   }
-  if (scheduler_.failed(ended.task, error)) target_.log().error(error.describe());
+  return error;
+}
+
+void StatementQueue::report(const InFlight& ended) {
+  if (!ended.error) {
+    scheduler_.succeeded(ended.task);
+    return;
+  }
+  const Error error = error_of(ended);
+  if (ended.counts && context_.options.allow_orphans) {
+    context_.progress.add_warning(error.describe());
+    target_.log().warning(error.describe());
+    scheduler_.succeeded(ended.task);
+  } else if (scheduler_.failed(ended.task, error)) {
+    target_.log().error(error.describe());
+  }
 }
 
 }  // namespace pgsluice::pipeline

@@ -5,9 +5,7 @@
 #include <vector>
 
 #include "pgsluice/pg/query_pipeline.h"
-#include "pgsluice/pipeline/plan.h"
-#include "pgsluice/pipeline/progress.h"
-#include "pgsluice/pipeline/scheduler.h"
+#include "pgsluice/pipeline/run_context.h"
 
 namespace pgsluice::pipeline {
 
@@ -23,8 +21,16 @@ std::optional<std::vector<pg::Statement>> statements_of(const Plan& plan, const 
 /// another. All other tasks are given by the scheduler only when those that they need have succeeded.
 class StatementQueue {
  public:
-  StatementQueue(const Plan& plan, Scheduler& scheduler, Progress& progress, pg::Connection& target)
-      : plan_(plan), scheduler_(scheduler), progress_(progress), target_(target), pipeline_(target) {}
+  StatementQueue(RunContext& context, std::string worker, pg::Connection& target)
+      : context_(context),
+        plan_(context.plan),
+        scheduler_(context.scheduler),
+        worker_(std::move(worker)),
+        target_(target),
+        pipeline_(target) {}
+  StatementQueue(const StatementQueue&) = delete;
+  StatementQueue& operator=(const StatementQueue&) = delete;
+  ~StatementQueue();
 
   void send(TaskId task, std::vector<pg::Statement> statements);
   bool empty() const { return in_flight_.empty(); }
@@ -44,23 +50,36 @@ class StatementQueue {
     std::size_t unanswered = 0;
     int tries = 1;
     std::optional<Error> error = std::nullopt;
+    /// Of a build that is large enough for settings of its own.
+    std::optional<index::BuildShare> share = std::nullopt;
+    /// A validation that has failed: the rows that it has failed for are counted.
+    bool counts = false;
+    std::optional<std::int64_t> counted = std::nullopt;
   };
 
   void put(InFlight task);
+  void give_share(InFlight& task);
   pg::Answer answer_for(const InFlight& oldest);
   bool may_be_tried_again(const InFlight& ended) const;
   void try_again(InFlight ended);
+  bool has_to_count(const InFlight& ended) const;
+  void count(InFlight ended);
   void report(const InFlight& ended);
+  Error error_of(const InFlight& ended) const;
+  void begin_oldest();
+  void end_oldest(const InFlight& ended);
 
+  RunContext& context_;
   const Plan& plan_;
   Scheduler& scheduler_;
-  Progress& progress_;
+  const std::string worker_;
   pg::Connection& target_;
   pg::QueryPipeline pipeline_;
   std::deque<InFlight> in_flight_;
   double cost_ = 0;
   /// The server works on the oldest only.
   std::optional<Progress::Running> running_;
+  SteadyClock::time_point oldest_since_;
 };
 
 }  // namespace pgsluice::pipeline

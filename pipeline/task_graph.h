@@ -7,7 +7,13 @@
 
 #include "pgsluice/index/lock_claims.h"
 
+namespace pgsluice::copy {
+struct RowRange;
+}
+
 namespace pgsluice::pipeline {
+
+struct TablePlan;
 
 /// Which worker threads may take a task.
 enum class Lane { kMain, kCopy, kBuild };
@@ -23,6 +29,7 @@ enum class TaskKind {
   kIndexBuild,
   kPostData,
   kStatistics,
+  kValidation,  ///< of a foreign key
   kAcl,
   kMaterializedView,
   kEventTrigger,
@@ -52,8 +59,13 @@ struct Task {
 
   const schema::TocEntry* entry = nullptr;
   const schema::Relation* relation = nullptr;
+  /// Of table data: how the table crosses, and which of its rows.
+  const TablePlan* table = nullptr;
+  const copy::RowRange* range = nullptr;
   /// What to run; empty: the entry's own definition.
   std::string sql;
+  /// Of a validation: a query of as many empty rows as there are that keep it from succeeding.
+  std::string sql_that_counts = {};
 };
 
 /// Tasks and what they wait for. Built once, then read by the scheduler.

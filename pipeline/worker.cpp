@@ -5,7 +5,6 @@
 #include <exception>
 
 #include "pgsluice/copy/large_objects.h"
-#include "pgsluice/copy/table_copy.h"
 #include "pgsluice/pg/transaction.h"
 #include "pgsluice/pipeline/preflight.h"
 #include "pgsluice/schema/ddl_restore.h"
@@ -15,14 +14,25 @@ namespace pgsluice::pipeline {
 
 namespace {
 
-const TablePlan& plan_of(const Plan& plan, const schema::Relation& table) {
-  for (const TablePlan& candidate : plan.tables) {
-    if (candidate.table == &table) return candidate;
-  }
-  throw Error(ErrorKind::kInternal, "a table without a plan");
+constexpr std::size_t kMostTablesTogether = 100;
+constexpr int kTries = 3;  // of a table alone, after a deadlock
+
+std::vector<const Task*> tasks_of(const Plan& plan, const std::vector<TaskId>& ids) {
+  std::vector<const Task*> tasks;
+  for (const TaskId id : ids) tasks.push_back(&plan.graph[id]);
+  return tasks;
 }
 
 }  // namespace
+
+void trace_task(const RunContext& context, TaskId task, TraceSpan span) {
+  if (context.trace == nullptr) return;
+  const TaskGraph& graph = context.plan.graph;
+  if (span.name.empty()) span.name = graph[task].name;
+  span.category = to_string(graph[task].kind);
+  if (const std::optional<TaskId> before = context.scheduler.freed_by(task)) span.waited_for = graph[*before].name;
+  context.trace->add(std::move(span));
+}
 
 void Worker::run() noexcept {
   try {
@@ -66,10 +76,13 @@ void Worker::carry_out(TaskId id) {
       return;
     }
     while (statements_ && !statements_->empty()) statements_->take_answer();
+    if (task.kind == TaskKind::kTableData) return copy_tables(with_small_tables(id));
+    const auto begin = SteadyClock::now();
     {
       Progress::Running running(context_.progress, task);
       execute(task, running);
     }
+    trace_task(context_, id, {.worker = name(), .begin = begin, .end = SteadyClock::now()});
     context_.scheduler.succeeded(id);
   } catch (const Error& error) {
     if (ends_the_run(error)) throw;
@@ -84,12 +97,15 @@ bool Worker::ends_the_run(const Error& error) const {
   return error.poisons_connection() || session_failed_ || recovery_conflict;
 }
 
-std::string Worker::purpose() const { return fmt::format("{} {}", lane_ == Lane::kCopy ? "copy" : "build", number_); }
+std::string Worker::name() const {
+  if (lane_ == Lane::kMain) return "definitions";
+  return fmt::format("{} {}", lane_ == Lane::kCopy ? "copy" : "build", number_);
+}
 
 pg::Connection& Worker::source() {
   session_failed_ = true;
   if (!source_ || !source_->alive()) {
-    source_ = open_session(context_.source, purpose(), context_.encoding, context_.log, context_.cancel);
+    source_ = open_session(context_.source, name(), context_.encoding, context_.log, context_.cancel);
   }
   // A statement that failed has ended the transaction and with it the snapshot.
   if (PQtransactionStatus(source_->handle()) == PQTRANS_INERROR) source_->execute("ROLLBACK");
@@ -102,7 +118,10 @@ pg::Connection& Worker::target() {
   session_failed_ = true;
   if (!target_ || !target_->alive()) {
     statements_.reset();
-    target_ = open_session(context_.target, purpose(), context_.encoding, context_.log, context_.cancel);
+    target_ = open_session(context_.target, name(), context_.encoding, context_.log, context_.cancel);
+    if (lane_ == Lane::kCopy && !context_.plan.toast_compression.empty()) {
+      target_->execute("SET default_toast_compression = " + context_.plan.toast_compression);
+    }
   }
   session_failed_ = false;
   context_.target_changed.store(true, std::memory_order_relaxed);
@@ -113,15 +132,13 @@ StatementQueue& Worker::statements() {
   pg::Connection& connection = target();
   if (!statements_) {
     schema::begin_restore(connection, context_.plan.archive);
-    statements_.emplace(context_.plan, context_.scheduler, context_.progress, connection);
+    statements_.emplace(context_, name(), connection);
   }
   return *statements_;
 }
 
 void Worker::execute(const Task& task, Progress::Running& running) {
   switch (task.kind) {
-    case TaskKind::kTableData:
-      return copy_table(task, running);
     case TaskKind::kLargeObjects:
       return copy_large_objects(running);
     case TaskKind::kSequences:
@@ -130,30 +147,85 @@ void Worker::execute(const Task& task, Progress::Running& running) {
       return release_snapshot();
     case TaskKind::kDurability:
       return make_durable();
+    case TaskKind::kTableData:  // by copy_tables()
     case TaskKind::kBarrier:
-    case TaskKind::kPreData:
+    case TaskKind::kPreData:  // this one and those below by statements_of()
     case TaskKind::kIndexBuild:
     case TaskKind::kPostData:
     case TaskKind::kStatistics:
+    case TaskKind::kValidation:
     case TaskKind::kAcl:
     case TaskKind::kMaterializedView:
     case TaskKind::kEventTrigger:
     case TaskKind::kDatabaseProperty:
-      break;  // by statements_of()
+      break;
   }
   throw Error(ErrorKind::kInternal, fmt::format("no way to carry out {}", task.name));
 }
 
-void Worker::copy_table(const Task& task, Progress::Running& running) {
-  const TablePlan& table = plan_of(context_.plan, *task.relation);
-  const std::int64_t rows =
-      copy::copy_table(source(), target(), {.table = *table.table, .into = *table.into, .bytes = running.bytes()});
-  context_.progress.add_table({.name = table.table->display(),
-                               .rows = rows,
-                               .bytes = {running.bytes().load(std::memory_order_relaxed)},
-                               .parts = table.parts,
-                               .format = table.format,
-                               .duration = running.elapsed()});
+// A small table does not travel alone: others that are ready, up to the size of one that would, go with it.
+std::vector<TaskId> Worker::with_small_tables(TaskId first) {
+  std::vector<TaskId> tasks = {first};
+  double room = static_cast<double>(kSmallTable.count) - context_.plan.graph[first].cost;
+  while (room > 0 && tasks.size() < kMostTablesTogether) {
+    const std::optional<TaskId> next = context_.scheduler.next_ready(lane_, room, TaskKind::kTableData);
+    if (!next) break;
+    tasks.push_back(*next);
+    room -= context_.plan.graph[*next].cost;
+  }
+  return tasks;
+}
+
+// One transaction for all; if that fails, one for each but the table that it has failed for.
+void Worker::copy_tables(const std::vector<TaskId>& tasks) {
+  copy::CopyTablesResult result = try_to_copy(tasks);
+  for (int tries = 1; result.error && tasks.size() == 1 && tries < kTries && result.error->is_retryable(); ++tries) {
+    if (ends_the_run(*result.error)) break;
+    context_.log.notice(fmt::format("{} is tried again: {}", context_.plan.graph[tasks[0]].name, result.error->what()));
+    result = try_to_copy(tasks);
+  }
+  if (!result.error) return;
+  if (ends_the_run(*result.error)) throw Error(*result.error);
+  if (tasks.size() == 1) result.failed = 0;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    if (result.failed != i) {
+      copy_tables({tasks[i]});
+    } else if (context_.scheduler.failed(tasks[i], *result.error)) {
+      context_.log.error(result.error->describe());
+    }
+  }
+}
+
+copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks) {
+  const auto begin = SteadyClock::now();
+  Progress::Running running(context_.progress, tasks_of(context_.plan, tasks));
+  std::vector<copy::TableCopy> copies;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    const Task& task = context_.plan.graph[tasks[i]];
+    copies.push_back({.table = *task.table->table,
+                      .into = *task.table->into,
+                      .format = task.table->format,
+                      .loading = task.table->loading,
+                      .range = *task.range,
+                      .bytes = running.bytes(i)});
+  }
+  copy::CopyTablesResult result = copy::copy_tables(source(), target(), copies);
+  if (result.error) {
+    running.begins_anew();
+    return result;
+  }
+  TraceSpan span{.worker = name(), .begin = begin, .end = SteadyClock::now()};
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    const Bytes bytes{running.bytes(i).load(std::memory_order_relaxed)};
+    const copy::CopiedTable& copied = result.copied[i];
+    context_.progress.add_rows(*context_.plan.graph[tasks[i]].table, copied.rows, bytes, copied.duration);
+    span.rows += copied.rows;
+    span.bytes += bytes.count;
+  }
+  if (tasks.size() > 1) span.name = fmt::format("rows of {} tables", tasks.size());
+  trace_task(context_, tasks.front(), std::move(span));
+  for (const TaskId task : tasks) context_.scheduler.succeeded(task);
+  return result;
 }
 
 void Worker::copy_large_objects(Progress::Running& running) {

@@ -1,35 +1,19 @@
 #pragma once
 
-#include <atomic>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "pgsluice/copy/table_copy.h"
 #include "pgsluice/pg/connection.h"
-#include "pgsluice/pg/snapshot.h"
-#include "pgsluice/pipeline/plan.h"
-#include "pgsluice/pipeline/progress.h"
-#include "pgsluice/pipeline/scheduler.h"
+#include "pgsluice/pipeline/run_context.h"
 #include "pgsluice/pipeline/statement_queue.h"
 
 namespace pgsluice::pipeline {
 
-/// What all workers of a run share. The references outlive the workers.
-struct RunContext {
-  const Plan& plan;
-  pg::ConnInfo source;  ///< pinned
-  pg::ConnInfo target;  ///< pinned
-  std::string encoding;
-  pg::SnapshotIdentity snapshot;
-  Scheduler& scheduler;
-  Progress& progress;
-  std::atomic<bool>& target_changed;
-  Log log;
-  CancelToken cancel;
-};
-
 /// A thread's work: takes the tasks of one lane and carries them out on connections of its own, opened when the first
-/// task needs them. Tasks that are only statements are sent many at a time (statement_queue.h). Made on one thread,
-/// then used by its own only.
+/// task needs them. Tasks that are only statements are sent many at a time (statement_queue.h), and small tables are
+/// copied many in a transaction. Made on one thread, then used by its own only.
 class Worker {
  public:
   Worker(RunContext& context, Lane lane, int number) : context_(context), lane_(lane), number_(number) {}
@@ -47,7 +31,9 @@ class Worker {
   std::optional<TaskId> take_task();
   void carry_out(TaskId id);
   void execute(const Task& task, Progress::Running& running);
-  void copy_table(const Task& task, Progress::Running& running);
+  std::vector<TaskId> with_small_tables(TaskId first);
+  void copy_tables(const std::vector<TaskId>& tasks);
+  copy::CopyTablesResult try_to_copy(const std::vector<TaskId>& tasks);
   void copy_large_objects(Progress::Running& running);
   void copy_sequences();
   void release_snapshot();
@@ -57,7 +43,7 @@ class Worker {
   pg::Connection& source();
   pg::Connection& target();
   StatementQueue& statements();
-  std::string purpose() const;
+  std::string name() const;
 
   RunContext& context_;
   const Lane lane_;

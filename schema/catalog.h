@@ -8,6 +8,7 @@
 #include "pgsluice/base/bytes.h"
 #include "pgsluice/pg/connection.h"
 #include "pgsluice/schema/archive.h"
+#include "pgsluice/schema/column_types.h"
 
 namespace pgsluice::schema {
 
@@ -33,6 +34,7 @@ struct Relation {
   bool unlogged = false;
   std::string access_method;         ///< empty where there is none (and before 12: "heap")
   std::vector<std::string> columns;  ///< the ones that COPY carries: neither dropped nor generated
+  std::vector<Oid> column_types;     ///< of these, in their order
   Oid file_node = 0;                 ///< as the snapshot sees it; 0 for mapped catalogs and what has no storage
   Bytes heap_size;
   Bytes toast_size;
@@ -51,6 +53,8 @@ struct Relation {
   bool statistics_call_functions = false;
   /// Values in it name indexes (regclass_values.h).
   bool names_indexes = false;
+  /// A column of integers that tells each row from all others, for cutting the table into ranges; empty: none.
+  std::string integer_key;
 
   Bytes size() const { return {heap_size.count + toast_size.count}; }
   std::string quoted() const;   ///< for SQL
@@ -88,6 +92,11 @@ struct ForeignKey {
   std::string name;
   Oid child = 0;
   Oid parent = 0;
+  std::vector<std::string> child_columns;
+  std::vector<std::string> parent_columns;
+  /// Validated on the source, and of a kind that can be added without validation first.
+  bool validated_apart = false;
+  bool match_full = false;
 };
 
 /// A partition or inheritance child and what it belongs to.
@@ -126,8 +135,12 @@ std::map<std::string, std::string, std::less<>> read_extensions(pg::Connection& 
 /// What the source has, as one snapshot sees it. Read-only after read_catalog(); any thread.
 struct Catalog {
   int server_version = 0;
+  /// Date and time values are integers in binary, as on every server from 10 on.
+  bool integer_datetimes = true;
+  Bytes block_size{8192};
   DatabaseInfo database;
   std::vector<Relation> relations;
+  ColumnTypes types;
   std::vector<Index> indexes;
   std::vector<ForeignKey> foreign_keys;  ///< without the ones that partitions inherit
   std::vector<Inheritance> inheritance;

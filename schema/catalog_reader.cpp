@@ -57,12 +57,20 @@ std::string relations_sql(int version) {
 SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence = 'u', coalesce({method}, ''),
        coalesce((SELECT pg_catalog.array_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
                   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped {generated}), '{{}}'::name[]),
+       coalesce((SELECT pg_catalog.array_agg(a.atttypid ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+                  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped {generated}), '{{}}'::oid[]),
        c.relfilenode,
        coalesce(CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) END, 0),
        coalesce(CASE WHEN c.reltoastrelid <> 0 THEN pg_catalog.pg_relation_size(c.reltoastrelid) END, 0),
        c.reltuples, x.condition, coalesce(h.hashed_root, 0), coalesce(h.sorted_root, 0),
        pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE'),
-       pg_catalog.row_security_active(c.oid)
+       pg_catalog.row_security_active(c.oid),
+       coalesce((SELECT pg_catalog.min(a.attname::text)
+                   FROM pg_catalog.pg_index i
+                        JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+                  WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indnatts = 1
+                    AND i.indpred IS NULL
+                    AND a.atttypid = ANY ('{{int2,int4,int8}}'::pg_catalog.regtype[]::oid[])), '')
   FROM pg_catalog.pg_class c
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        {method_join}
@@ -103,15 +111,27 @@ SELECT i.indexrelid, i.indrelid, n.nspname, c.relname, pg_catalog.pg_get_indexde
                      fmt::arg("user_schema", kUserSchema), fmt::arg("own", not_of_extension("pg_class", "t.oid")));
 }
 
+// A key that has to be validated apart from its making: valid on the source, with two plain tables at its ends (NOT
+// VALID is not allowed for a partitioned child before 18, and would leave the children of a partitioned parent
+// unvalidated).
 std::string foreign_keys_sql(int version) {
+  constexpr std::string_view kColumns =
+      "ARRAY(SELECT a.attname FROM pg_catalog.unnest({0}key) WITH ORDINALITY u(attnum, n)"
+      " JOIN pg_catalog.pg_attribute a ON a.attrelid = {0}relid AND a.attnum = u.attnum ORDER BY u.n)";
   return fmt::format(R"(
-SELECT k.oid, k.conname, k.conrelid, k.confrelid
+SELECT k.oid, k.conname, k.conrelid, k.confrelid, {child_columns}, {parent_columns},
+       k.convalidated AND c.relkind = 'r' AND p.relkind = 'r' AND {plain}, k.confmatchtype = 'f'
   FROM pg_catalog.pg_constraint k
        JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+       JOIN pg_catalog.pg_class p ON p.oid = k.confrelid
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE k.contype = 'f' AND {} AND {}
+ WHERE k.contype = 'f' AND {own} AND {user_schema}
  ORDER BY k.oid)",
-                     version >= kHasConstraintParent ? "k.conparentid = 0" : "true", kUserSchema);
+                     fmt::arg("child_columns", fmt::format(kColumns, "k.con")),
+                     fmt::arg("parent_columns", fmt::format(kColumns, "k.conf")),
+                     fmt::arg("plain", version >= kHasPeriods ? "k.conenforced AND NOT k.conperiod" : "true"),
+                     fmt::arg("own", version >= kHasConstraintParent ? "k.conparentid = 0" : "true"),
+                     fmt::arg("user_schema", kUserSchema));
 }
 
 // Indexes (and, with index 0, statistics) with a function, an operator or an operator class that is not built in. Of
@@ -213,8 +233,14 @@ void refuse_dropped(const pg::Row& row, int column, std::string_view schema, std
       .hint("stop what changes the source's tables, then run again");
 }
 
+std::vector<Oid> oid_array(const pg::Row& row, int column) {
+  std::vector<Oid> oids;
+  for (const std::string& text : row.text_array(column)) oids.push_back(static_cast<Oid>(std::stoul(text)));
+  return oids;
+}
+
 Relation read_relation(const pg::Row& row) {
-  refuse_dropped(row, 14, row.text(1), row.text(2));
+  refuse_dropped(row, 15, row.text(1), row.text(2));
   return {.oid = row.oid(0),
           .schema = std::string(row.text(1)),
           .name = std::string(row.text(2)),
@@ -222,15 +248,17 @@ Relation read_relation(const pg::Row& row) {
           .unlogged = row.boolean(4),
           .access_method = std::string(row.text(5)),
           .columns = row.text_array(6),
-          .file_node = row.oid(7),
-          .heap_size = {row.integer(8)},
-          .toast_size = {row.integer(9)},
-          .estimated_rows = row.real(10),
-          .extension_condition = row.optional_text(11),
-          .load_through = row.oid(12),
-          .sorted_under = row.oid(13),
-          .may_select = row.boolean(14),
-          .row_security_applies = row.boolean(15)};
+          .column_types = oid_array(row, 7),
+          .file_node = row.oid(8),
+          .heap_size = {row.integer(9)},
+          .toast_size = {row.integer(10)},
+          .estimated_rows = row.real(11),
+          .extension_condition = row.optional_text(12),
+          .load_through = row.oid(13),
+          .sorted_under = row.oid(14),
+          .may_select = row.boolean(15),
+          .row_security_applies = row.boolean(16),
+          .integer_key = std::string(row.text(17))};
 }
 
 Index read_index(const pg::Row& row) {
@@ -307,7 +335,11 @@ void read_function_calls(pg::Connection& source, Catalog& catalog) {
 Catalog read_catalog(pg::Connection& source) {
   Catalog catalog;
   catalog.server_version = source.server_version();
+  const char* integer_datetimes = PQparameterStatus(source.handle(), "integer_datetimes");
+  catalog.integer_datetimes = integer_datetimes == nullptr || std::string_view(integer_datetimes) == "on";
+  catalog.block_size = {source.execute("SELECT pg_catalog.current_setting('block_size')")[0].integer(0)};
   catalog.database = read_database_info(source);
+  catalog.types = read_column_types(source);
   for (const pg::Row row : source.execute(relations_sql(catalog.server_version))) {
     catalog.relations.push_back(read_relation(row));
   }
@@ -315,8 +347,14 @@ Catalog read_catalog(pg::Connection& source) {
     catalog.indexes.push_back(read_index(row));
   }
   for (const pg::Row row : source.execute(foreign_keys_sql(catalog.server_version))) {
-    catalog.foreign_keys.push_back(
-        {.oid = row.oid(0), .name = std::string(row.text(1)), .child = row.oid(2), .parent = row.oid(3)});
+    catalog.foreign_keys.push_back({.oid = row.oid(0),
+                                    .name = std::string(row.text(1)),
+                                    .child = row.oid(2),
+                                    .parent = row.oid(3),
+                                    .child_columns = row.text_array(4),
+                                    .parent_columns = row.text_array(5),
+                                    .validated_apart = row.boolean(6),
+                                    .match_full = row.boolean(7)});
   }
   for (const pg::Row row : source.execute(kInheritanceSql)) {
     catalog.inheritance.push_back({.child = row.oid(0), .parent = row.oid(1)});

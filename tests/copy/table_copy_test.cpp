@@ -1,5 +1,6 @@
 #include "pgsluice/copy/table_copy.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "pgsluice/base/error.h"
@@ -10,19 +11,34 @@
 namespace pgsluice::copy {
 namespace {
 
+constexpr CopyFormat kText = CopyFormat::kText;
+constexpr CopyFormat kBinary = CopyFormat::kBinary;
+
 TEST(CopyStatement, NamesTheColumnsOnBothEnds) {
   schema::Relation table;
   table.schema = "my schema";
   table.name = "t";
   table.columns = {"a", "select"};
-  EXPECT_EQ(copy_out_statement(table), "COPY \"my schema\".\"t\" (\"a\", \"select\") TO STDOUT");
-  EXPECT_EQ(copy_in_statement(table, table), "COPY \"my schema\".\"t\" (\"a\", \"select\") FROM STDIN");
+  EXPECT_EQ(copy_out_statement(table, kText, ""), "COPY \"my schema\".\"t\" (\"a\", \"select\") TO STDOUT");
+  EXPECT_EQ(copy_in_statement(table, table, kText, Loading::kAppend),
+            "COPY \"my schema\".\"t\" (\"a\", \"select\") FROM STDIN");
   table.extension_condition = "WHERE a > 5";
-  EXPECT_EQ(copy_out_statement(table),
+  EXPECT_EQ(copy_out_statement(table, kText, ""),
             "COPY (SELECT \"a\", \"select\" FROM ONLY \"my schema\".\"t\" WHERE a > 5) TO STDOUT");
   table.extension_condition.reset();
   table.columns.clear();
-  EXPECT_EQ(copy_out_statement(table), "COPY \"my schema\".\"t\" TO STDOUT");
+  EXPECT_EQ(copy_out_statement(table, kText, ""), "COPY \"my schema\".\"t\" TO STDOUT");
+}
+
+TEST(CopyStatement, SaysFormatRangeAndLoading) {
+  schema::Relation table;
+  table.schema = "s";
+  table.name = "t";
+  table.columns = {"a"};
+  EXPECT_EQ(copy_out_statement(table, kBinary, "ctid < '(7,0)'"),
+            "COPY (SELECT \"a\" FROM ONLY \"s\".\"t\" WHERE ctid < '(7,0)') TO STDOUT WITH (FORMAT binary)");
+  EXPECT_EQ(copy_in_statement(table, table, kBinary, Loading::kFreeze),
+            "TRUNCATE ONLY \"s\".\"t\"; COPY \"s\".\"t\" (\"a\") FROM STDIN WITH (FORMAT binary, FREEZE)");
 }
 
 class TableCopyTest : public ::testing::Test {
@@ -38,9 +54,22 @@ class TableCopyTest : public ::testing::Test {
     catalog_ = schema::read_catalog(*source_);
   }
 
-  std::int64_t copy() {
+  std::int64_t copy(CopyFormat format = kText, Loading loading = Loading::kAppend, const RowRange& range = {}) {
     const schema::Relation& table = catalog_.relations.at(0);
-    return copy_table(*source_, *target_, {.table = table, .into = table, .bytes = bytes_});
+    const TableCopy one{
+        .table = table, .into = table, .format = format, .loading = loading, .range = range, .bytes = bytes_};
+    const CopyTablesResult result = copy_tables(*source_, *target_, {&one, 1});
+    if (result.error) throw Error(*result.error);
+    return result.copied.at(0).rows;
+  }
+
+  // All tables of the source, in the order of their making, in one transaction.
+  CopyTablesResult copy_all() {
+    std::vector<TableCopy> all;
+    for (const schema::Relation& table : catalog_.relations) {
+      all.push_back({.table = table, .into = table, .format = kBinary, .bytes = bytes_});
+    }
+    return copy_tables(*source_, *target_, all);
   }
 
   std::string rows() { return test::shared_target().value("table_copy", "SELECT count(*) FROM t"); }
@@ -105,6 +134,125 @@ TEST_F(TableCopyTest, TablesWithGeneratedColumnsOnlyKeepTheirRows) {
   make(std::string(table) + "; INSERT INTO t SELECT FROM generate_series(1, 5)", table);
   EXPECT_EQ(copy(), 5);
   EXPECT_EQ(test::shared_target().value("table_copy", "SELECT sum(i) FROM t"), "210");
+}
+
+TEST_F(TableCopyTest, ManyTablesCrossInOneTransaction) {
+  std::string on_source;
+  std::string on_target;
+  for (int i = 0; i < 40; ++i) {
+    on_source += fmt::format("CREATE TABLE t{} AS SELECT generate_series(1, {}) AS i;", i, i);
+    on_target += fmt::format("CREATE TABLE t{} (i int);", i);
+  }
+  make(on_source, on_target);
+  const CopyTablesResult result = copy_all();
+  ASSERT_FALSE(result.error) << result.error->describe();
+  ASSERT_EQ(result.copied.size(), 40);
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(result.copied[static_cast<std::size_t>(i)].rows, i);
+  EXPECT_EQ(test::shared_target().value("table_copy",
+                                        "SELECT count(DISTINCT xmin::text) FROM (SELECT xmin FROM t7"
+                                        " UNION ALL SELECT xmin FROM t39) t"),
+            "1");
+  EXPECT_TRUE(target_->idle());
+}
+
+class FailingBatch : public TableCopyTest {
+ protected:
+  // The third of five tables.
+  void expect_failure_of_c(Side side, std::string_view sqlstate) {
+    const CopyTablesResult result = copy_all();
+    ASSERT_TRUE(result.error);
+    EXPECT_EQ(result.error->side(), side) << result.error->describe();
+    EXPECT_EQ(result.error->sqlstate(), sqlstate);
+    EXPECT_EQ(result.error->object(), "table public.c");
+    EXPECT_EQ(result.failed, 2U);
+    EXPECT_TRUE(result.copied.empty());
+    for (const char* table : {"a", "b", "d", "e"}) {
+      EXPECT_EQ(test::shared_target().value("table_copy", fmt::format("SELECT count(*) FROM {}", table)), "0") << table;
+    }
+  }
+
+  static std::string tables(std::string_view c, std::string_view as) {
+    return fmt::format("CREATE TABLE a {1}; CREATE TABLE b {1}; {0}; CREATE TABLE d {1}; CREATE TABLE e {1}", c, as);
+  }
+  static constexpr std::string_view kRows = "AS SELECT i, repeat('x', 1000) AS t FROM generate_series(1, 2000) i";
+  static constexpr std::string_view kEmpty = "(i int, t text)";
+};
+
+TEST_F(FailingBatch, TheTableThatTheTargetRefusesIsNamedAndNothingIsKept) {
+  make(tables(fmt::format("CREATE TABLE c {}", kRows), kRows),
+       tables("CREATE TABLE c (i int CHECK (i < 1500), t text)", kEmpty));
+  expect_failure_of_c(Side::kTarget, "23514");
+}
+
+TEST_F(FailingBatch, TheTableThatIsMissingOnTheTargetIsNamed) {
+  make(tables(fmt::format("CREATE TABLE c {}", kRows), kRows), tables("SELECT 1", kEmpty));
+  expect_failure_of_c(Side::kTarget, "42P01");
+}
+
+TEST_F(FailingBatch, TheTableThatTheSourceCannotReadIsNamed) {
+  make(tables(fmt::format("CREATE TABLE c {}", kRows), kRows), tables("CREATE TABLE c (i int, t text)", kEmpty));
+  test::shared_source().sql("table_copy", "DROP TABLE c");
+  expect_failure_of_c(Side::kSource, "42P01");
+}
+
+TEST_F(FailingBatch, ATableWithRowsTakenAwayIsNamed) {
+  make(tables(fmt::format("CREATE TABLE c {}", kRows), kRows),
+       tables("CREATE TABLE c (i int, t text); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN "
+              "NULL; END';"
+              "CREATE TRIGGER g BEFORE INSERT ON c FOR EACH ROW EXECUTE FUNCTION f()",
+              kEmpty));
+  expect_failure_of_c(Side::kTarget, "");
+}
+
+TEST_F(FailingBatch, ATableTruncatedBehindTheSnapshotIsNamed) {
+  make(tables(fmt::format("CREATE TABLE c {}", kRows), kRows), tables("CREATE TABLE c (i int, t text)", kEmpty));
+  test::shared_source().sql("table_copy", "TRUNCATE c");
+  expect_failure_of_c(Side::kSource, "");
+}
+
+TEST_F(TableCopyTest, FrozenRowsAreVisibleToAllWithoutVacuum) {
+  make("CREATE TABLE t AS SELECT generate_series(1, 10000) AS i",
+       "CREATE TABLE t (i int); CREATE EXTENSION pg_visibility");
+  EXPECT_EQ(copy(kBinary, Loading::kFreeze), 10000);
+  EXPECT_EQ(test::shared_target().value("table_copy",
+                                        "SELECT all_visible = relpages_now AND all_frozen = relpages_now"
+                                        " FROM pg_visibility_map_summary('t'),"
+                                        " (SELECT pg_relation_size('t') / 8192 AS relpages_now) p"),
+            "t");
+}
+
+// Each value once, whatever the ranges are.
+TEST_F(TableCopyTest, RangesOfBlocksAreTheWholeTable) {
+  make("CREATE TABLE t AS SELECT g AS i, repeat('x', 500) AS x FROM generate_series(1, 20000) g",
+       "CREATE TABLE t (i int, x text)");
+  const Bytes heap = catalog_.relations.at(0).heap_size;
+  const std::vector<RowRange> ranges =
+      ranges_of_blocks(shrinking_sizes(heap, 2, {512 * 1024}, 0), heap, catalog_.block_size);
+  ASSERT_GT(ranges.size(), 3U);
+  std::int64_t rows = 0;
+  for (const RowRange& range : ranges) rows += copy(kBinary, Loading::kAppend, range);
+  EXPECT_EQ(rows, 20000);
+  EXPECT_EQ(test::shared_target().value("table_copy", "SELECT count(DISTINCT i) || ' ' || sum(i) FROM t"),
+            "20000 200010000");
+}
+
+TEST_F(TableCopyTest, RangesOfKeysAreTheWholeTableNullsIncluded) {
+  make(
+      "CREATE TABLE t (i bigint UNIQUE); INSERT INTO t SELECT g::bigint * 1000003 - 9223372036854775807 FROM "
+      "generate_series(0, "
+      "9999) g; INSERT INTO t VALUES (9223372036854775807), (-9223372036854775808), (NULL), (NULL)",
+      "CREATE TABLE t (i bigint)");
+  const schema::Relation& table = catalog_.relations.at(0);
+  EXPECT_EQ(table.integer_key, "i");
+  const std::optional<KeySpan> span = read_key_span(*source_, table);
+  ASSERT_TRUE(span);
+  const std::vector<RowRange> ranges = ranges_of_keys(equal_sizes({1000}, {200}, 0), "i", *span);
+  EXPECT_EQ(ranges.size(), 6U);  // with that of the nulls
+  std::int64_t rows = 0;
+  for (const RowRange& range : ranges) rows += copy(kText, Loading::kAppend, range);
+  EXPECT_EQ(rows, 10004);
+  EXPECT_EQ(test::shared_target().value("table_copy", "SELECT count(DISTINCT i) || ' ' || count(*) FROM t"),
+            "10002 10004");
 }
 
 }  // namespace

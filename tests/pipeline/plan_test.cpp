@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
 
 #include "pgsluice/pipeline/clone.h"
 
@@ -81,11 +83,9 @@ class PlanGraph : public ::testing::Test {
   std::unique_ptr<const Plan> plan_;
 };
 
-TEST_F(PlanGraph, DataComesAfterAllDefinitionsThatStandBeforeIt) {
-  for (const char* table : {"public.a", "public.b"}) {
-    EXPECT_TRUE(waits(find(TaskKind::kTableData, table), find(TaskKind::kPreData, "a")));
-    EXPECT_TRUE(waits(find(TaskKind::kTableData, table), find(TaskKind::kPreData, "b")));
-  }
+TEST_F(PlanGraph, RowsComeAfterTheDefinitionsThatTouchTheirTableAndNoOthers) {
+  EXPECT_TRUE(waits(find(TaskKind::kTableData, "public.a"), find(TaskKind::kPreData, "table a")));
+  EXPECT_FALSE(waits(find(TaskKind::kTableData, "public.a"), find(TaskKind::kPreData, "table b")));
 }
 
 TEST_F(PlanGraph, AKeyIsAnIndexBuiltOnTheDataAndAConstraintOnTheIndex) {
@@ -125,6 +125,57 @@ TEST_F(PlanGraph, TheLastThingsHaveTheirOrder) {
                                      find(TaskKind::kDatabaseProperty, "owner"), find(TaskKind::kDurability, "")};
   for (std::size_t i = 1; i < order.size(); ++i)
     EXPECT_TRUE(waits(order[i], order[i - 1])) << plan_->graph[order[i]].name;
+}
+
+// A view of a view of a table, and a default, which pg_dump puts at the end.
+TEST(Plan, RowsWaitForWhatIsMadeOfTheirTableAndDefaultsDoNotKeepThemWaiting) {
+  PlanInput in;
+  in.archive.entries = {entry(1, "TABLE", "a", {1259, 100}, Section::kPreData),
+                        entry(2, "TABLE", "b", {1259, 200}, Section::kPreData),
+                        entry(3, "VIEW", "v", {1259, 300}, Section::kPreData, {1}),
+                        entry(4, "VIEW", "w", {1259, 400}, Section::kPreData, {3}),
+                        entry(5, "DEFAULT", "b i", {2604, 500}, Section::kPreData, {2}),
+                        entry(6, "POLICY", "b p", {3256, 600}, Section::kPostData, {2, 4})};
+  for (const auto& [oid, name] : {std::pair{100U, "a"}, {200U, "b"}}) {
+    in.catalog.relations.push_back({.oid = oid, .schema = "public", .name = name});
+  }
+  const std::unique_ptr<const Plan> plan = make_plan(std::move(in), {});
+  std::map<std::string, TaskId> tasks;
+  for (TaskId id = 0; id < plan->graph.size(); ++id) tasks[plan->graph[id].name] = id;
+  const auto follows = [&](const std::string& later, const std::string& earlier) {
+    const auto& edges = plan->graph.followers(tasks.at(earlier));
+    return std::any_of(edges.begin(), edges.end(), [&](const TaskGraph::Edge& e) { return e.to == tasks.at(later); });
+  };
+  EXPECT_TRUE(follows("rows of table public.a", "view v"));
+  EXPECT_TRUE(follows("rows of table public.a", "view w"));
+  EXPECT_FALSE(follows("rows of table public.b", "view w"));
+  EXPECT_LT(tasks.at("default b i"), tasks.at("view v")) << "sent right behind its table";
+  EXPECT_TRUE(follows("policy b p", "view w")) << "a definition that locks what the policy locks is on its way";
+}
+
+TEST(Plan, AForeignKeyIsMadeNotValidAndValidatedApart) {
+  PlanInput in = input();
+  in.catalog.foreign_keys[0].validated_apart = true;
+  in.catalog.foreign_keys[0].child_columns = {"x"};
+  in.catalog.foreign_keys[0].parent_columns = {"y"};
+  for (TocEntry& of : in.archive.entries) {
+    if (of.kind == "FK CONSTRAINT")
+      of.definition = "ALTER TABLE ONLY b ADD CONSTRAINT fk FOREIGN KEY (x) REFERENCES a(y);\n";
+  }
+  const std::unique_ptr<const Plan> plan = make_plan(std::move(in), {});
+  std::optional<TaskId> made;
+  std::optional<TaskId> validated;
+  for (TaskId id = 0; id < plan->graph.size(); ++id) {
+    if (plan->graph[id].kind == TaskKind::kValidation) validated = id;
+    if (plan->graph[id].sql.find("NOT VALID") != std::string::npos) made = id;
+  }
+  ASSERT_TRUE(made && validated);
+  EXPECT_EQ(plan->graph[*made].sql,
+            "ALTER TABLE ONLY b ADD CONSTRAINT fk FOREIGN KEY (x) REFERENCES a(y) NOT VALID;\n");
+  EXPECT_EQ(plan->graph[*validated].sql, "ALTER TABLE \"public\".\"b\" VALIDATE CONSTRAINT \"fk\"");
+  const auto& edges = plan->graph.followers(*made);
+  EXPECT_TRUE(std::any_of(edges.begin(), edges.end(),
+                          [&](const TaskGraph::Edge& e) { return e.to == *validated && e.required; }));
 }
 
 TEST(Plan, RowsThatGoThroughTheRootAreWaitedForByEveryPartition) {

@@ -25,6 +25,14 @@ struct CloneArguments {
   pipeline::CloneOptions options;
   std::string work_folder;
   std::string pg_bindir;
+  std::string copy_format = "auto";
+  bool use_copy_binary = false;
+  std::string split_larger_than = "auto";
+  int split_max_parts = 0;
+  bool skip_split_by_ctid = false;
+  std::string toast_compression = "auto";
+  std::string memory;
+  std::string trace_file;
   bool no_owner = false;
   bool no_acl = false;
   bool no_comments = false;
@@ -48,13 +56,15 @@ constexpr const char* kFooter =
     "Examples:\n"
     "  pgsluice clone --source postgresql://me@old/shop --target postgresql://me@new/shop\n"
     "  pgsluice clone --source 'host=old dbname=shop' --target 'host=new dbname=shop' --table-jobs 8\n"
+    "  pgsluice clone --split-tables-larger-than '10 GB' --memory '8 GB' --trace-file run.json\n"
     "  pgsluice clone --dry-run          the plan; with PGCOPYDB_SOURCE_PGURI and PGCOPYDB_TARGET_PGURI set\n"
     "\n"
     "The target database exists and is empty; the roles that own its objects exist. Give passwords by PGPASSWORD\n"
     "or ~/.pgpass: they are never shown, but a command line is visible to others of the machine.\n"
     "\n"
     "Variables: PGSLUICE_SOURCE_PGURI, _TARGET_PGURI, _DIR, _TABLE_JOBS, _INDEX_JOBS, _FAIL_FAST, _SKIP_VACUUM,\n"
-    "_SKIP_TABLESPACES, _SKIP_DB_PROPERTIES; each also as PGCOPYDB_…, where the first is not set.\n"
+    "_SKIP_TABLESPACES, _SKIP_DB_PROPERTIES, _USE_COPY_BINARY, _SPLIT_TABLES_LARGER_THAN, _SPLIT_MAX_PARTS,\n"
+    "_SKIP_CTID_SPLIT; each also as PGCOPYDB_…, where the first is not set.\n"
     "\n"
     "Exit codes: 0 all is there, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target, 12 internal,\n"
     "22 finished with something missing, 130/143 cancelled.";
@@ -96,6 +106,34 @@ void add_options(CLI::App& command, CloneArguments& args) {
   group(kWork, with_environment(command.add_option("-I,--index-jobs", options.index_jobs,
                                                    "Indexes and constraints built at a time (1 to 256, default 4)"),
                                 options.index_jobs, "INDEX_JOBS"));
+  group(kWork, command
+                   .add_option("--copy-format", args.copy_format,
+                               "auto, text or binary; both but text take binary wherever it is safe")
+                   ->check(CLI::IsMember({"auto", "text", "binary"})));
+  group(kWork, with_environment(command.add_flag("--use-copy-binary", args.use_copy_binary, "--copy-format binary"),
+                                args.use_copy_binary, "USE_COPY_BINARY"));
+  group(kWork, with_environment(command.add_option("--split-tables-larger-than,--split-at", args.split_larger_than,
+                                                   "auto, a size such as \"10 GB\", or 0 for never"),
+                                args.split_larger_than, "SPLIT_TABLES_LARGER_THAN"));
+  group(kWork,
+        with_environment(
+            command.add_option("--split-max-parts", args.split_max_parts, "Parts of one table at most (0: no limit)")
+                ->check(CLI::NonNegativeNumber),
+            args.split_max_parts, "SPLIT_MAX_PARTS"));
+  group(kWork, with_environment(
+                   command.add_flag("--skip-split-by-ctid", args.skip_split_by_ctid, "Split only by integer keys"),
+                   args.skip_split_by_ctid, "SKIP_CTID_SPLIT"));
+  group(kWork, command
+                   .add_option("--toast-compression", args.toast_compression,
+                               "auto (lz4 where the target has it) or source (as the source's default)")
+                   ->check(CLI::IsMember({"auto", "source"})));
+  group(kWork,
+        command.add_option("--memory", args.memory,
+                           "For all index builds together, such as \"4 GB\" (default: by the target's settings)"));
+  group(kWork, command.add_flag("--allow-orphans", options.allow_orphans,
+                                "A foreign key with rows that have no parent is only a warning"));
+  group(kWork, command.add_option("--trace-file", args.trace_file,
+                                  "Write what each worker did and waited for (https://ui.perfetto.dev)"));
   group(kWork, command.add_flag("--dry-run", args.dry_run, "Print the plan and change nothing"));
   group(kWork, with_environment(command.add_flag("--fail-fast", args.fail_fast, "Stop at the first failed object"),
                                 args.fail_fast, "FAIL_FAST"));
@@ -159,10 +197,30 @@ std::filesystem::path work_folder(const CloneArguments& args) {
   return temporary / "pgsluice";
 }
 
+copy::SplitOptions split_options(const CloneArguments& args) {
+  using When = copy::SplitOptions::When;
+  copy::SplitOptions split{.most_parts = args.split_max_parts, .by_ctid = !args.skip_split_by_ctid};
+  if (args.split_larger_than == "auto") return split;
+  split.size = parse_bytes(args.split_larger_than);
+  split.when = split.size.count == 0 ? When::kNever : When::kLarger;
+  return split;
+}
+
+copy::FormatWish format_wish(const CloneArguments& args) {
+  if (args.copy_format == "text") return copy::FormatWish::kText;
+  const bool binary = args.use_copy_binary || args.copy_format == "binary";
+  return binary ? copy::FormatWish::kBinary : copy::FormatWish::kAuto;
+}
+
 pipeline::CloneOptions clone_options(const CloneArguments& args) {
   pipeline::CloneOptions options = args.options;
   options.work_folder = work_folder(args);
   if (!args.pg_bindir.empty()) options.pg_bindir = args.pg_bindir;
+  options.format = format_wish(args);
+  options.split = split_options(args);
+  if (args.toast_compression == "source") options.toast_compression = pipeline::ToastCompression::kSource;
+  if (!args.memory.empty()) options.index_memory = parse_bytes(args.memory);
+  if (!args.trace_file.empty()) options.trace_file = args.trace_file;
   options.restore.owners = !args.no_owner;
   options.restore.acls = !args.no_acl;
   options.restore.comments = !args.no_comments;

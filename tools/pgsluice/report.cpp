@@ -52,7 +52,7 @@ std::string plan_text(const pipeline::Plan& plan) {
     // -1: never analyzed.
     const double rows = table.table->estimated_rows;
     tables.add({table.table->display(), to_string(table.table->size()), rows < 0 ? "?" : fmt::format("{:.0f}", rows),
-                std::to_string(table.parts), table.format, table.method, table.reason});
+                std::to_string(table.ranges.size()), std::string(to_string(table.format)), table.method, table.reason});
   }
   TextTable steps({{"Step"}, {"Tasks", Align::kRight}});
   for (const auto& [kind, count] : task_counts(plan)) {
@@ -74,8 +74,8 @@ std::string plan_json(const pipeline::Plan& plan) {
                                   {"name", table.table->name},
                                   {"bytes", table.table->size().count},
                                   {"estimated_rows", table.table->estimated_rows},
-                                  {"parts", table.parts},
-                                  {"format", table.format},
+                                  {"parts", table.ranges.size()},
+                                  {"format", to_string(table.format)},
                                   {"method", table.method},
                                   {"reason", table.reason}});
   }

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "pgsluice/schema/catalog.h"
+
+namespace pgsluice::copy {
+
+enum class CopyFormat { kText, kBinary };
+
+/// "text", "binary".
+std::string_view to_string(CopyFormat format);
+
+/// What the user asked for. There is no way to force binary where it could change values.
+enum class FormatWish { kAuto, kText, kBinary };
+
+struct FormatChoice {
+  CopyFormat format = CopyFormat::kText;
+  /// For a person: "column mood: an array of the user's type app.mood".
+  std::string reason;
+};
+
+/// Binary where the binary form of every column's type is the same on every server from 9.5 to 18: a list of built-in
+/// types, their arrays, domains and ranges, and enums. It costs the servers about half the CPU of text for numbers and
+/// times, and carries values of more than 512 MB, which text cannot. Not for tables of extensions, whose definition on
+/// the target is that of the extension's version there.
+FormatChoice choose_format(const schema::Catalog& source, const schema::Relation& table, int target_version,
+                           FormatWish wish);
+
+}  // namespace pgsluice::copy

@@ -1,0 +1,20 @@
+#include "pgsluice/index/build_budget.h"
+
+#include <algorithm>
+
+namespace pgsluice::index {
+
+BuildShare BuildBudget::take(int others_ready) {
+  const std::lock_guard lock(mutex_);
+  --free_;
+  const int workers = std::clamp(free_ - others_ready, 0, most_workers_);
+  free_ -= workers;
+  return {.memory = {share_.count * (1 + workers)}, .parallel_workers = workers};
+}
+
+void BuildBudget::give_back(const BuildShare& share) {
+  const std::lock_guard lock(mutex_);
+  free_ += 1 + share.parallel_workers;
+}
+
+}  // namespace pgsluice::index

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "pgsluice/schema/catalog.h"
+
+namespace pgsluice::index {
+
+/// The archive's "ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY …;" with NOT VALID in front of its end: it holds both
+/// tables for a moment only. Nothing for a text that is not of this form.
+std::optional<std::string> not_valid_statement(std::string_view definition);
+
+/// "ALTER TABLE … VALIDATE CONSTRAINT …": looks up every row of the child, under a lock of it that keeps only other
+/// validations, VACUUM and DDL away.
+std::string validate_statement(const schema::ForeignKey& key, const schema::Relation& child);
+
+/// A query of as many empty rows as the child has rows without a parent.
+std::string orphans_query(const schema::ForeignKey& key, const schema::Relation& child, const schema::Relation& parent);
+
+}  // namespace pgsluice::index

@@ -1,0 +1,87 @@
+#include <fmt/format.h>
+
+#include "pgsluice/pipeline/graph_stages.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+using schema::Oid;
+using schema::Relation;
+
+std::string name_of_rows(const TablePlan& table, std::size_t part) {
+  std::string name = "rows of table " + table.table->display();
+  if (table.ranges.size() > 1) name += fmt::format(", part {} of {}", part + 1, table.ranges.size());
+  return name;
+}
+
+void add_rows(GraphState& state, const TablePlan& table, std::size_t part) {
+  const copy::RowRange& range = table.ranges[part];
+  const TaskId task = state.graph().add({.kind = TaskKind::kTableData,
+                                         .lane = Lane::kCopy,
+                                         .name = name_of_rows(table, part),
+                                         .cost = kStatementCost + static_cast<double>(range.size.count),
+                                         .relation = table.table,
+                                         .table = &table,
+                                         .range = &range});
+  for (const Relation* made : {table.table, table.into}) {
+    const auto found = state.task_of_relation.find(made->oid);
+    if (found != state.task_of_relation.end()) state.graph().require(task, found->second);
+  }
+  state.wait_for_definitions(task, {table.table->oid, table.into->oid});
+  state.data_of_relation[table.table->oid].push_back(task);
+  state.rows_of_relation[table.table->oid].push_back(task);
+  // Rows that go in through the root may land in any partition below it.
+  if (table.into != table.table) {
+    for (const Oid member : state.relations.tree(table.into->oid)) state.rows_of_relation[member].push_back(task);
+  }
+  state.graph().after(state.data_done, task);
+}
+
+// Their foreign keys are there already when the rows come.
+void order_extension_tables(GraphState& state) {
+  for (const schema::ForeignKey& key : state.plan.catalog.foreign_keys) {
+    const Relation* child = state.plan.catalog.relation(key.child);
+    const auto child_data = state.data_of_relation.find(key.child);
+    const auto parent_data = state.data_of_relation.find(key.parent);
+    if (child == nullptr || !child->extension_condition) continue;
+    if (child_data == state.data_of_relation.end() || parent_data == state.data_of_relation.end()) continue;
+    for (const TaskId rows : child_data->second) {
+      for (const TaskId before : parent_data->second) state.graph().require(rows, before);
+    }
+  }
+}
+
+void add_large_objects(GraphState& state) {
+  const std::int64_t objects = state.plan.catalog.large_objects;
+  if (!state.options.large_objects || objects == 0) return;
+  const TaskId task = state.graph().add({.kind = TaskKind::kLargeObjects,
+                                         .lane = Lane::kCopy,
+                                         .name = "large objects",
+                                         .cost = static_cast<double>(objects) * kStatementCost});
+  state.graph().after(state.data_done, task);
+}
+
+}  // namespace
+
+void add_data(GraphState& state) {
+  state.data_done = state.add_barrier("table data");
+  state.graph().after(state.data_done, state.pre_data_done);
+  for (const TablePlan& table : state.plan.tables) {
+    for (std::size_t part = 0; part < table.ranges.size(); ++part) add_rows(state, table, part);
+  }
+  order_extension_tables(state);
+  add_large_objects(state);
+  const TaskId release =
+      state.graph().add({.kind = TaskKind::kReleaseSnapshot, .lane = Lane::kMain, .name = "release of the snapshot"});
+  state.graph().after(release, state.data_done);
+  if (state.plan.catalog.sequences.empty()) return;
+  // No snapshot holds sequences still: they are read when all rows are.
+  const TaskId sequences = state.graph().add(
+      {.kind = TaskKind::kSequences, .lane = Lane::kCopy, .name = "sequence values", .cost = kStatementCost});
+  state.graph().after(sequences, state.data_done);
+  state.graph().after(release, sequences);
+  state.sequences = sequences;
+}
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,120 @@
+#include <map>
+
+#include "pgsluice/pipeline/graph_stages.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+using schema::Oid;
+using schema::Relation;
+using schema::RelationKind;
+using schema::Section;
+using schema::TocEntry;
+
+class LastStage {
+ public:
+  explicit LastStage(GraphState& state) : state_(state) {}
+
+  void add_acls() {
+    state_.acls_done = state_.add_barrier("privileges");
+    state_.graph().after(state_.acls_done, state_.main_done);
+    std::map<int, TaskId> last_acl;
+    for (const TocEntry& entry : state_.plan.archive.entries) {
+      if (entry.pass() != schema::RestorePass::kAcl || !schema::is_restored(entry, state_.plan.restore)) continue;
+      if (state_.is_left_out(entry)) continue;
+      const TaskId task = state_.graph().add({.kind = TaskKind::kAcl,
+                                              .lane = Lane::kMain,
+                                              .name = entry.describe(),
+                                              .cost = kStatementCost,
+                                              .entry = &entry});
+      state_.graph().after(task, state_.main_done);
+      state_.require_dependencies(task, entry);
+      state_.task_of_entry[entry.dump_id] = task;
+      // Privileges of a column come behind the table's, which begin with REVOKE ALL. They may be tried again, so the
+      // order of sending does not keep them apart; and not every pg_dump names the dependency.
+      const int object = entry.dependencies.empty() ? 0 : entry.dependencies.front();
+      if (const auto before = last_acl.find(object); before != last_acl.end())
+        state_.graph().after(task, before->second);
+      last_acl[object] = task;
+      state_.graph().after(state_.acls_done, task);
+    }
+  }
+
+  // Materialized views, then event triggers, then what concerns the database as a whole.
+  void add_last() {
+    const TaskId views_done = state_.add_barrier("materialized views");
+    state_.graph().after(views_done, state_.acls_done);
+    std::vector<const TocEntry*> others;
+    for (const TocEntry& entry : state_.plan.archive.entries) {
+      if (!state_.wanted(entry, Section::kPostData, schema::RestorePass::kPostAcl)) continue;
+      if (entry.kind != "MATERIALIZED VIEW DATA") {
+        others.push_back(&entry);
+        continue;
+      }
+      Task refresh{.kind = TaskKind::kMaterializedView,
+                   .lane = Lane::kBuild,
+                   .name = entry.describe(),
+                   .cost = kMostCostTogether,  // a small view may come of a long query
+                   .claims = state_.relations.claims(entry),
+                   .entry = &entry};
+      if (const Relation* view = view_of(entry)) {
+        refresh.cost += static_cast<double>(view->size().count);
+        refresh.relation = view;
+      }
+      const TaskId task = state_.graph().add(std::move(refresh));
+      state_.graph().after(task, state_.acls_done);
+      state_.require_dependencies(task, entry);
+      state_.task_of_entry[entry.dump_id] = task;
+      state_.graph().after(views_done, task);
+    }
+    const TaskId triggers_done = state_.add_barrier("event triggers");
+    state_.graph().after(triggers_done, views_done);
+    for (const TocEntry* entry : others) {
+      const TaskId task = state_.graph().add({.kind = TaskKind::kEventTrigger,
+                                              .lane = Lane::kMain,
+                                              .name = entry->describe(),
+                                              .cost = kStatementCost,
+                                              .entry = entry});
+      state_.graph().after(task, views_done);
+      state_.require_dependencies(task, *entry);
+      state_.task_of_entry[entry->dump_id] = task;
+      state_.graph().after(triggers_done, task);
+    }
+    std::vector<TaskId> properties_done;
+    for (const schema::DatabaseProperty& property : state_.plan.properties) {
+      const TaskId task = state_.graph().add({.kind = TaskKind::kDatabaseProperty,
+                                              .lane = Lane::kMain,
+                                              .name = property.description,
+                                              .cost = kStatementCost,
+                                              .sql = property.statement});
+      state_.graph().after(task, triggers_done);
+      properties_done.push_back(task);
+    }
+    const TaskId durable =
+        state_.graph().add({.kind = TaskKind::kDurability, .lane = Lane::kMain, .name = "flush of the target's log"});
+    state_.graph().after(durable, triggers_done);
+    for (const TaskId task : properties_done) state_.graph().after(durable, task);
+  }
+
+  const Relation* view_of(const TocEntry& entry) const {
+    for (const Oid relation : state_.relations.of(entry)) {
+      const Relation* view = state_.plan.catalog.relation(relation);
+      if (view != nullptr && view->kind == RelationKind::kMaterializedView && view->name == entry.tag) return view;
+    }
+    return nullptr;
+  }
+
+ private:
+  GraphState& state_;
+};
+
+}  // namespace
+
+void add_last(GraphState& state) {
+  LastStage stage(state);
+  stage.add_acls();
+  stage.add_last();
+}
+
+}  // namespace pgsluice::pipeline

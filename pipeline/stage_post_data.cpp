@@ -1,0 +1,188 @@
+#include <fmt/format.h>
+
+#include "pgsluice/index/foreign_key.h"
+#include "pgsluice/index/index_build.h"
+#include "pgsluice/pipeline/graph_stages.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+using schema::Oid;
+using schema::Relation;
+using schema::TocEntry;
+
+bool builds_index(const TocEntry& entry) { return entry.kind == "INDEX" || entry.kind == "CONSTRAINT"; }
+
+class PostDataStage {
+ public:
+  explicit PostDataStage(GraphState& state) : state_(state) {
+    for (const schema::Index& index : state.plan.catalog.indexes) {
+      if (index.constraint != 0) index_of_constraint_[index.constraint] = &index;
+      if (index.calls_functions) function_indexes_.insert(index.oid);
+    }
+    for (const schema::ForeignKey& key : state.plan.catalog.foreign_keys) foreign_keys_[key.oid] = &key;
+  }
+
+  void add() {
+    state_.main_done = state_.add_barrier("definitions after the data");
+    graph().after(state_.main_done, state_.data_done);
+    if (state_.sequences) graph().after(state_.main_done, *state_.sequences);
+    for (const TocEntry& entry : state_.plan.archive.entries) {
+      if (state_.wanted(entry, schema::Section::kPostData, schema::RestorePass::kMain)) add_entry(entry);
+    }
+    order_triggers_of_partitions();
+    put_rows_behind_the_indexes_they_name();
+  }
+
+ private:
+  TaskGraph& graph() { return state_.graph(); }
+
+  void add_entry(const TocEntry& entry) {
+    Task task{.kind = entry.kind == "INDEX" ? TaskKind::kIndexBuild : TaskKind::kPostData,
+              .lane = Lane::kBuild,
+              .name = entry.describe(),
+              .cost = kStatementCost + state_.costs.building(entry),
+              .claims = state_.relations.claims(entry),
+              .entry = &entry};
+    if (const schema::Index* key = key_built_before(entry)) {
+      const TaskId build = add_key_index(entry, *key);
+      task.cost = kStatementCost;
+      task.sql = index::constraint_statement(*key, *state_.plan.catalog.relation(key->table));
+      graph().require(add_task(entry, std::move(task)), build);
+      return;
+    }
+    if (entry.kind == "FK CONSTRAINT") return add_foreign_key(entry, std::move(task));
+    add_task(entry, std::move(task));
+  }
+
+  TaskId add_task(const TocEntry& entry, Task task) {
+    const TaskId id = graph().add(std::move(task));
+    place(id, entry);
+    state_.task_of_entry[entry.dump_id] = id;
+    for (const Oid relation : state_.relations.of(entry)) state_.tasks_on_relation[relation].push_back(id);
+    graph().after(state_.main_done, id);
+    return id;
+  }
+
+  void place(TaskId id, const TocEntry& entry) {
+    state_.wait_for_definitions(id, state_.touched_by(entry));
+    state_.require_dependencies(id, entry);
+    require_data(id, entry);
+    // What belongs to no relation may still concern rows of any: a domain's constraint that is not valid.
+    if (state_.relations.of(entry).empty()) state_.wait_for_all_data(id);
+  }
+
+  // What is built on a table, and triggers that would fire, come after its rows and those of its partitions.
+  void require_data(TaskId task, const TocEntry& entry) {
+    for (const Oid relation : state_.relations.of(entry)) {
+      for (const TaskId rows : state_.rows_below(relation)) {
+        if (!builds_index(entry) || !graph()[rows].relation->names_indexes) graph().require(task, rows);
+      }
+    }
+    // A function of the user's may read any other table.
+    if (calls_functions(entry)) state_.wait_for_all_data(task);
+  }
+
+  bool calls_functions(const TocEntry& entry) const {
+    if (entry.kind == "INDEX") return function_indexes_.contains(entry.catalog_id.oid);
+    const auto key = index_of_constraint_.find(entry.catalog_id.oid);
+    return entry.kind == "CONSTRAINT" && key != index_of_constraint_.end() && key->second->calls_functions;
+  }
+
+  // An index that becomes a key is built like any other; the archive's entry then only adds the constraint.
+  TaskId add_key_index(const TocEntry& entry, const schema::Index& key) {
+    const TaskId build = graph().add({.kind = TaskKind::kIndexBuild,
+                                      .lane = Lane::kBuild,
+                                      .name = "index " + key.display(),
+                                      .cost = kStatementCost + state_.costs.building(entry),
+                                      .claims = {{key.table, index::LockMode::kShare}},
+                                      .entry = &entry,
+                                      .sql = index::build_statement(key)});
+    place(build, entry);
+    return build;
+  }
+
+  const schema::Index* key_built_before(const TocEntry& entry) const {
+    if (entry.kind != "CONSTRAINT" || entry.catalog_id.table != schema::kPgConstraint) return nullptr;
+    const auto found = index_of_constraint_.find(entry.catalog_id.oid);
+    if (found == index_of_constraint_.end() || !index::built_before_constraint(*found->second)) return nullptr;
+    return found->second;
+  }
+
+  // A key is made without looking at its rows, under the strong locks of both tables, and then validated under locks
+  // that let other keys of the same parent be validated beside it.
+  void add_foreign_key(const TocEntry& entry, Task task) {
+    const auto found = foreign_keys_.find(entry.catalog_id.oid);
+    const schema::ForeignKey* key = found == foreign_keys_.end() ? nullptr : found->second;
+    const std::optional<std::string> not_valid = index::not_valid_statement(entry.definition);
+    if (key == nullptr || !key->validated_apart || !not_valid) {
+      state_.foreign_key_checks.emplace_back(add_task(entry, std::move(task)), &entry);
+      return;
+    }
+    const Relation& child = *state_.plan.catalog.relation(key->child);
+    const Relation& parent = *state_.plan.catalog.relation(key->parent);
+    Task validation{.kind = TaskKind::kValidation,
+                    .lane = Lane::kBuild,
+                    .name = "validation of " + entry.describe(),
+                    .cost = task.cost,
+                    .claims = {{child.oid, index::LockMode::kShareUpdateExclusive}},
+                    .entry = &entry,
+                    .sql = index::validate_statement(*key, child),
+                    .sql_that_counts = index::orphans_query(*key, child, parent)};
+    if (parent.oid != child.oid) validation.claims.push_back({parent.oid, index::LockMode::kRowShare});
+    task.cost = kStatementCost;
+    task.sql = *not_valid;
+    const TaskId made = add_task(entry, std::move(task));
+    const TaskId validated = graph().add(std::move(validation));
+    graph().require(validated, made);
+    graph().after(state_.main_done, validated);
+    state_.foreign_key_checks.emplace_back(validated, &entry);
+  }
+
+  // A partition's entry only changes the state of the trigger that its parent's entry makes there. The archive has no
+  // dependency for that.
+  void order_triggers_of_partitions() {
+    std::map<Oid, TaskId> task_of_trigger;
+    for (const auto& [dump_id, task] : state_.task_of_entry) {
+      const schema::CatalogId& id = graph()[task].entry->catalog_id;
+      if (id.table == schema::kPgTrigger) task_of_trigger[id.oid] = task;
+    }
+    std::map<Oid, Oid> parents;
+    for (const schema::Trigger& trigger : state_.plan.catalog.triggers) parents[trigger.oid] = trigger.parent;
+    for (const auto& [trigger, task] : task_of_trigger) {
+      // A trigger between them that differs in nothing has no entry.
+      for (Oid parent = parents[trigger]; parent != 0; parent = parents[parent]) {
+        const auto made_by = task_of_trigger.find(parent);
+        if (made_by != task_of_trigger.end()) graph().after(task, made_by->second);
+      }
+    }
+  }
+
+  // Values that name indexes can be stored when these are there: such a table's own are made while it is empty, and its
+  // rows come after all others.
+  void put_rows_behind_the_indexes_they_name() {
+    for (const auto& [relation, parts] : state_.data_of_relation) {
+      for (const TaskId rows : parts) {
+        if (!graph()[rows].relation->names_indexes) continue;
+        for (TaskId task = 0; task < graph().size(); ++task) {
+          const TocEntry* entry = graph()[task].entry;
+          if (entry == nullptr || !builds_index(*entry) || state_.after_all_data.contains(task)) continue;
+          graph().after(rows, task);
+        }
+      }
+    }
+  }
+
+  GraphState& state_;
+  std::map<Oid, const schema::Index*> index_of_constraint_;
+  std::map<Oid, const schema::ForeignKey*> foreign_keys_;
+  /// Those that call functions of the user's.
+  std::set<Oid> function_indexes_;
+};
+
+}  // namespace
+
+void add_post_data(GraphState& state) { PostDataStage(state).add(); }
+
+}  // namespace pgsluice::pipeline
