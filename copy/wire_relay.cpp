@@ -30,10 +30,11 @@ class Streams {
       }
       // What is whole is waited for, since one of these may be what the target refuses.
       if (error_ && answered_ == current_) return;
-      const bool source_has_ended = error_ || current_ == requests_.size();
-      if (source_has_ended || !to.flushed()) {
+      if (error_ || current_ == requests_.size()) {
         Wire::wait({&to});
       } else if (!take_from_source(from, to)) {
+        // Rows on their way are sent from where they were received.
+        if (to.flushed()) from.release_received();
         Wire::wait({&from, &to});
       }
     }
@@ -74,29 +75,43 @@ class Streams {
     return true;
   }
 
-  // False when nothing has come. The source is not read while the target is full.
+  // False when nothing has come, or the target has to take what came before. The source is read on meanwhile, until the
+  // buffer is full.
   bool take_from_source(Wire& from, Wire& to) {
-    const std::optional<Wire::Event> event = from.next_event();
-    if (!event) return false;
-    if (event->kind == Wire::Event::Kind::kCopyData) {
-      to.send_copy_run(event->copy);
-      to.flush();
-      requests_[current_].bytes.fetch_add(static_cast<std::int64_t>(event->copy.payload), std::memory_order_relaxed);
-    } else if (event->answer.error) {
-      error_ = event->answer.error;
+    if (!received_) received_ = from.next_event();
+    if (!received_) return false;
+    if (received_->kind == Wire::Event::Kind::kCopyData) {
+      if (!to.takes_copy_run(received_->copy)) return false;
+      send_rows(received_->copy, from, to);
+    } else if (received_->answer.error) {
+      error_ = received_->answer.error;
     } else {
-      outcomes_[current_].source_rows = event->answer.rows();
-      outcomes_[current_].duration = SteadyClock::now() - began_;
-      to.send_copy_done();
-      ++current_;
-      open_next(to);
+      if (!to.flushed()) return false;
+      end_stream(received_->answer, to);
     }
+    received_.reset();
     return true;
+  }
+
+  void send_rows(const pg::CopyRun& run, Wire& from, Wire& to) {
+    to.send_copy_run(run);
+    from.hold_received();
+    to.flush();
+    requests_[current_].bytes.fetch_add(static_cast<std::int64_t>(run.payload), std::memory_order_relaxed);
+  }
+
+  void end_stream(const pg::Answer& answer, Wire& to) {
+    outcomes_[current_].source_rows = answer.rows();
+    outcomes_[current_].duration = SteadyClock::now() - began_;
+    to.send_copy_done();
+    ++current_;
+    open_next(to);
   }
 
   const std::span<const RelayRequest> requests_;
   std::size_t current_ = 0;   // which the source sends
   std::size_t answered_ = 0;  // how many the target has taken
+  std::optional<Wire::Event> received_;  // that the target could not take yet
   std::vector<RelayOutcome> outcomes_;
   std::optional<Error> error_;
   SteadyClock::time_point began_;

@@ -93,9 +93,13 @@ void Wire::send_query(std::string_view sql) {
 }
 
 void Wire::send_copy_run(const CopyRun& run) {
-  if (!flushed()) throw Error(ErrorKind::kInternal, "copy data before the data before it");
-  run_ = run.bytes;
+  if (!takes_copy_run(run)) throw Error(ErrorKind::kInternal, "copy data before the data before it");
+  run_ = run_.empty() ? run.bytes : std::string_view(run_.data(), run_.size() + run.bytes.size());
   run_missing_ = run.missing;
+}
+
+bool Wire::takes_copy_run(const CopyRun& run) const {
+  return run_.empty() || run_.data() + run_.size() == run.bytes.data();
 }
 
 void Wire::send_copy_done() {
@@ -127,21 +131,23 @@ bool Wire::flush() {
 
 void Wire::receive() {
   if (!connection_.alive()) throw connection_.connection_error();
+  if (!may_receive()) return;
   try {
-    reader_.received(channel_.read(reader_.space()));
+    reader_.received(channel_.read(space()));
   } catch (const Error& error) {
     fail(error);
   }
 }
 
-WaitFor Wire::interest() const {
+WaitFor Wire::interest() {
+  if (!may_receive() && flushed()) return {};  // a hang-up is noticed when there is room again
   return channel_.interest(flushed() ? WireChannel::Wanted::kRead : WireChannel::Wanted::kReadAndWrite);
 }
 
 // What can be done without waiting for the socket: whether anything was.
 bool Wire::exchange() {
   const bool sent = flush();
-  if (!channel_.has_more()) return sent;
+  if (!channel_.has_more() || !may_receive()) return sent;
   receive();
   return true;
 }

@@ -60,8 +60,10 @@ class Wire {
   std::size_t in_flight() const { return queries_.size(); }
 
   /// Hands CopyData messages on. They stay where they are until flushed() is true again, or this object is gone;
-  /// nothing else may be queued before that, nor before the rest of a row that is missing.
+  /// nothing else may be queued before that, nor before the rest of a row that is missing. takes_copy_run(): whether
+  /// this may be called now, which it may while what stands right before it in memory is being sent.
   void send_copy_run(const CopyRun& run);
+  bool takes_copy_run(const CopyRun& run) const;
   /// Ends a COPY … FROM STDIN, which is the last query that was sent: its rows are stored with the answer, not before.
   void send_copy_done();
 
@@ -80,6 +82,11 @@ class Wire {
   /// until wait(). Notices go to the log.
   std::optional<Event> next_event();
 
+  /// What has been received stays valid until release_received(); wait() goes on receiving behind it, as long as there
+  /// is room.
+  void hold_received() { held_ = true; }
+  void release_received() { held_ = false; }
+
   /// Waits until one of the wires has received something or sent a part of what was queued, and does both: so a server
   /// that writes before it reads cannot block. Throws Error(kCancelled) with the first one's connection's token.
   static void wait(std::initializer_list<Wire*> wires);
@@ -97,7 +104,9 @@ class Wire {
   };
 
   void receive();
-  WaitFor interest() const;
+  std::span<char> space() { return held_ ? reader_.space_behind() : reader_.space(); }
+  bool may_receive() { return !held_ || !reader_.space_behind().empty(); }
+  WaitFor interest();
   bool exchange();
   [[noreturn]] void fail(const Error& error);
   void handle_message(char type, std::string_view body);
@@ -123,6 +132,7 @@ class Wire {
   std::size_t out_at_ = 0;
   std::string_view run_;  // of CopyData, somebody else's memory
   std::size_t run_missing_ = 0;
+  bool held_ = false;
 
   std::deque<Query> queries_;
   char status_;  // of the session's transaction, as ReadyForQuery tells it
