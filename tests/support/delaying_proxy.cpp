@@ -65,13 +65,13 @@ class MessageTypes {
 class Direction {
  public:
   enum class Seen { kWhenSent, kWhenReceived };
-  Direction(int from, int to, Seen seen, MessageTypes types)
-      : from_(from), to_(to), seen_(seen), types_(std::move(types)) {}
+  Direction(int from, int to, const Line& line, Seen seen, MessageTypes types)
+      : from_(from), to_(to), line_(line), seen_(seen), types_(std::move(types)) {}
 
   // False when the sender has closed and all has been delivered.
-  bool move(std::chrono::milliseconds delay) {
+  bool move() {
     std::array<char, 65536> piece;
-    while (open_) {
+    while (open_ && bytes_on_the_way_ < kMostOnTheWay) {
       const ssize_t count = ::recv(from_, piece.data(), piece.size(), MSG_DONTWAIT);
       if (count < 0 && (errno == EAGAIN || errno == EINTR)) break;
       if (count <= 0) {
@@ -80,7 +80,8 @@ class Direction {
       }
       const std::string_view bytes(piece.data(), static_cast<std::size_t>(count));
       if (seen_ == Seen::kWhenSent) types_.pass(bytes);
-      on_the_way_.push_back({Clock::now() + delay, std::string(bytes)});
+      on_the_way_.push_back({arrival_of(bytes.size()), std::string(bytes)});
+      bytes_on_the_way_ += bytes.size();
     }
     while (!on_the_way_.empty() && on_the_way_.front().arrival <= Clock::now()) {
       std::string& bytes = on_the_way_.front().bytes;
@@ -91,12 +92,15 @@ class Direction {
       }
       if (seen_ == Seen::kWhenReceived) types_.pass(std::string_view(bytes).substr(0, static_cast<std::size_t>(sent)));
       bytes.erase(0, static_cast<std::size_t>(sent));
+      bytes_on_the_way_ -= static_cast<std::size_t>(sent);
       if (bytes.empty()) on_the_way_.pop_front();
     }
     return open_ || !on_the_way_.empty();
   }
 
-  WaitFor interest_in_sender() const { return {.fd = from_, .want_read = open_}; }
+  WaitFor interest_in_sender() const {
+    return {.fd = from_, .want_read = open_ && bytes_on_the_way_ < kMostOnTheWay};
+  }
   std::optional<Clock::time_point> next_arrival() const {
     if (on_the_way_.empty()) return std::nullopt;
     return on_the_way_.front().arrival;
@@ -107,19 +111,40 @@ class Direction {
     Clock::time_point arrival;
     std::string bytes;
   };
+
+  // As a TCP window would have it.
+  static constexpr std::size_t kMostOnTheWay = 4 * 1024 * 1024;
+
+  Clock::time_point arrival_of(std::size_t bytes) {
+    const auto now = Clock::now();
+    line_free_ = std::max(line_free_, now);
+    if (line_.bytes_per_second > 0) {
+      line_free_ += std::chrono::duration_cast<Clock::duration>(
+          std::chrono::duration<double>(static_cast<double>(bytes) / line_.bytes_per_second));
+    }
+    return line_free_ + line_.each_way;
+  }
+
   int from_;
   int to_;
+  const Line line_;
   const Seen seen_;
   MessageTypes types_;
   bool open_ = true;
   std::deque<Piece> on_the_way_;
+  std::size_t bytes_on_the_way_ = 0;
+  Clock::time_point line_free_{};
 };
 
 }  // namespace
 
 DelayingProxy::DelayingProxy(const Cluster& cluster, std::chrono::milliseconds each_way)
-    : server_socket_(fmt::format("{}/.s.PGSQL.{}", cluster.folder().string(), cluster.port())),
-      each_way_(each_way),
+    : DelayingProxy(fmt::format("{}/.s.PGSQL.{}", cluster.folder().string(), cluster.port()),
+                    {.each_way = each_way, .bytes_per_second = 0}) {}
+
+DelayingProxy::DelayingProxy(std::string server_socket, const Line& line)
+    : server_socket_(std::move(server_socket)),
+      line_(line),
       listener_(listen_on_loopback()),
       acceptor_([this] {
         while (readable_before(listener_.get(), stop_.token())) {
@@ -133,6 +158,8 @@ DelayingProxy::~DelayingProxy() {
   acceptor_.join();
   sessions_.clear();
 }
+
+int DelayingProxy::port() const { return port_of(listener_); }
 
 std::string DelayingProxy::conninfo(std::string_view database) const {
   return fmt::format("host=127.0.0.1 port={} user=postgres dbname='{}' sslmode=disable gssencmode=disable",
@@ -156,15 +183,15 @@ void DelayingProxy::carry(FileDescriptor client) {
   const int at_once = 1;
   ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
   int unanswered = 0;
-  Direction up(client.get(), server.get(), Direction::Seen::kWhenSent, MessageTypes('?', [&](char type) {
+  Direction up(client.get(), server.get(), line_, Direction::Seen::kWhenSent, MessageTypes('?', [&](char type) {
                  if (type != 'Q') return;
                  ++queries_;
                  if (unanswered++ == 0) ++lonely_queries_;
                }));
-  Direction down(server.get(), client.get(), Direction::Seen::kWhenReceived, MessageTypes(0, [&](char type) {
+  Direction down(server.get(), client.get(), line_, Direction::Seen::kWhenReceived, MessageTypes(0, [&](char type) {
                    if (type == 'Z' && unanswered > 0) --unanswered;
                  }));
-  while (up.move(each_way_) && down.move(each_way_)) {
+  while (up.move() && down.move()) {
     std::optional<std::chrono::milliseconds> limit;
     for (const Direction* direction : {&up, &down}) {
       if (const auto arrival = direction->next_arrival()) {

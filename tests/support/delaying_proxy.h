@@ -12,16 +12,26 @@
 
 namespace pgsluice::test {
 
-/// A cluster seen from far away: a TCP port whose bytes arrive later by a delay in each direction. It reads the
+/// A line between a client and a server.
+struct Line {
+  std::chrono::milliseconds each_way{};
+  /// Of each session, in each direction; 0: no limit.
+  double bytes_per_second = 0;
+};
+
+/// A server seen from far away: a TCP port of 127.0.0.1 whose bytes arrive later, in each direction. It reads the
 /// protocol that passes, to tell how statements were sent.
 class DelayingProxy {
  public:
   DelayingProxy(const Cluster& cluster, std::chrono::milliseconds each_way);
+  /// In front of a server's Unix socket.
+  DelayingProxy(std::string server_socket, const Line& line);
   DelayingProxy(const DelayingProxy&) = delete;
   DelayingProxy& operator=(const DelayingProxy&) = delete;
   ~DelayingProxy();
 
   std::string conninfo(std::string_view database) const;
+  int port() const;
 
   /// Query messages so far, and those of them that were sent while the session had none unanswered: each of these has
   /// cost a round trip of its own.
@@ -33,7 +43,7 @@ class DelayingProxy {
   FileDescriptor connect_to_server() const;
 
   const std::string server_socket_;
-  const std::chrono::milliseconds each_way_;
+  const Line line_;
   FileDescriptor listener_;
   std::atomic<int> queries_{0};
   std::atomic<int> lonely_queries_{0};

@@ -69,6 +69,17 @@ std::optional<std::pair<char, std::string>> ScriptedServer::Session::read() {
   return std::pair(header->front(), *body);
 }
 
+bool ScriptedServer::Session::discard(std::size_t count) {
+  std::vector<char> piece(1024 * 1024);
+  while (count > 0) {
+    if (!readable_before(socket_.get(), stop_)) return false;
+    const ssize_t got = ::recv(socket_.get(), piece.data(), std::min(piece.size(), count), 0);
+    if (got <= 0) return false;
+    count -= static_cast<std::size_t>(got);
+  }
+  return true;
+}
+
 void ScriptedServer::Session::await_client() const { readable_before(socket_.get(), stop_); }
 
 void ScriptedServer::Session::write(std::string_view bytes) {

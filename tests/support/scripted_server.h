@@ -37,6 +37,8 @@ class ScriptedServer {
     /// Until there is something to read.
     void await_client() const;
     void write(std::string_view bytes);
+    /// Reads so many bytes, whatever they are; false when the client closes before.
+    bool discard(std::size_t count);
     /// Until the client closes, or the server is ended; reads nothing.
     void stay_silent();
 

@@ -1,0 +1,39 @@
+// What the bookkeeping of a task costs: the scheduler's and the progress's mutexes, taken from one thread.
+#include <benchmark/benchmark.h>
+
+#include "pgsluice/pipeline/progress.h"
+#include "pgsluice/pipeline/scheduler.h"
+
+namespace pgsluice::pipeline {
+namespace {
+
+// Tables of four tasks each, one behind another, as a clone has them.
+TaskGraph graph_of(std::int64_t tables) {
+  TaskGraph graph;
+  for (std::int64_t i = 0; i < tables; ++i) {
+    TaskId before = graph.add({.kind = TaskKind::kTableData, .lane = Lane::kBuild, .name = "rows", .cost = 1});
+    for (const TaskKind kind : {TaskKind::kIndexBuild, TaskKind::kPostData, TaskKind::kStatistics}) {
+      const TaskId next = graph.add({.kind = kind, .lane = Lane::kBuild, .name = "next", .cost = 1});
+      graph.require(next, before);
+      before = next;
+    }
+  }
+  return graph;
+}
+
+void BM_ScheduleTasks(benchmark::State& state) {
+  const TaskGraph graph = graph_of(state.range(0));
+  Progress progress;
+  for (auto _ : state) {
+    Scheduler scheduler(graph, FailurePolicy::kGoOn);
+    while (const std::optional<TaskId> task = scheduler.next(Lane::kBuild)) {
+      { const Progress::Running running(progress, graph[*task]); }
+      scheduler.succeeded(*task);
+    }
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * graph.size()));
+}
+BENCHMARK(BM_ScheduleTasks)->Arg(1000)->Arg(25000)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace pgsluice::pipeline
