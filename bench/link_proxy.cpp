@@ -1,5 +1,5 @@
-// A line of a given delay and width before a server's socket, for bench/compare --link. Prints its port on 127.0.0.1 and
-// runs until SIGTERM.
+// A line of a given delay and width before a server's socket, for bench/compare --link. Prints its port on 127.0.0.1
+// and runs until SIGTERM.
 //
 //   link_proxy --to /tmp/x/.s.PGSQL.1 --delay 10 --mbit 1000
 #include <fmt/format.h>

@@ -46,8 +46,14 @@ void BM_Relay(benchmark::State& state) {
   }
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * rows.size()));
 }
+class UringRelay : public copy::WireRelay {
+ public:
+  UringRelay() : WireRelay(std::make_unique<pg::UringIo>()) {}
+};
+
 // CPU is that of this thread, the relay's: the servers' threads are not counted.
 BENCHMARK(BM_Relay<copy::WireRelay>)->Arg(50)->Arg(1000)->Arg(1000000)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_Relay<UringRelay>)->Arg(50)->Arg(1000)->Arg(1000000)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_Relay<copy::LibpqRelay>)->Arg(50)->Arg(1000)->Arg(1000000)->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include "pgsluice/copy/libpq_relay.h"
 #include "pgsluice/copy/wire_relay.h"
-#include "pgsluice/pg/query_pipeline.h"
+#include "pgsluice/pg/wire_io.h"
 
 namespace pgsluice::copy {
 
@@ -12,11 +12,12 @@ RelayOutcome Relay::run(pg::Connection& source, pg::Connection& target, const Re
   return result.outcomes.front();
 }
 
-std::unique_ptr<Relay> make_relay(const pg::Connection& source, const pg::Connection& target) {
-  using pg::Transport;
-  const bool wire = pg::best_transport(source) == Transport::kWire && pg::best_transport(target) == Transport::kWire;
-  if (wire) return std::make_unique<WireRelay>();
-  return std::make_unique<LibpqRelay>();
+std::unique_ptr<Relay> make_relay(const pg::Connection& source, const pg::Connection& target, Transport transport) {
+  const bool wire = pg::Wire::available(source) && pg::Wire::available(target);
+  if (!wire || transport == Transport::kLibpq) return std::make_unique<LibpqRelay>();
+  static const bool ring_allowed = !pg::UringIo::unavailable_because();
+  if (transport == Transport::kPoll || !ring_allowed) return std::make_unique<WireRelay>();
+  return std::make_unique<WireRelay>(std::make_unique<pg::UringIo>());
 }
 
 }  // namespace pgsluice::copy

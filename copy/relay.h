@@ -39,8 +39,15 @@ struct RelayResult {
   std::size_t failed = 0;
 };
 
-/// Carries COPY streams between two sessions that belong to the calling thread. An implementation keeps no state
-/// between calls, so one serves many threads.
+/// How rows cross this process.
+enum class Transport {
+  kAuto,     ///< the first of these that both connections and the kernel allow
+  kIoUring,  ///< the protocol on the sockets, by io_uring (TLS: by poll)
+  kPoll,     ///< the same by poll
+  kLibpq,    ///< libpq's calls, a row at a time: works over every kind of connection, GSS encryption included
+};
+
+/// Carries COPY streams between two sessions that belong to the calling thread, to which it belongs then.
 class Relay {
  public:
   virtual ~Relay() = default;
@@ -54,7 +61,8 @@ class Relay {
   RelayOutcome run(pg::Connection& source, pg::Connection& target, const RelayRequest& request);
 };
 
-/// The fastest relay that these two connections allow: on the wire where the sockets of both can be had.
-std::unique_ptr<Relay> make_relay(const pg::Connection& source, const pg::Connection& target);
+/// The relay of this transport, or where that cannot be had the fastest that can.
+std::unique_ptr<Relay> make_relay(const pg::Connection& source, const pg::Connection& target,
+                                  Transport transport = Transport::kAuto);
 
 }  // namespace pgsluice::copy

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "pgsluice/base/error.h"
-#include "pgsluice/copy/relay.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/transaction.h"
 
@@ -70,7 +69,8 @@ std::optional<Objection> find_objection(pg::Connection& source, std::span<const 
 
 }  // namespace
 
-CopyTablesResult copy_tables(pg::Connection& source, pg::Connection& target, std::span<const TableCopy> tables) {
+CopyTablesResult copy_tables(pg::Connection& source, pg::Connection& target, Relay& relay,
+                             std::span<const TableCopy> tables) {
   CopyTablesResult result;
   try {
     pg::Transaction transaction(target);
@@ -80,7 +80,7 @@ CopyTablesResult copy_tables(pg::Connection& source, pg::Connection& target, std
                           .copy_in = copy_in_statement(copy.table, copy.into, copy.format, copy.loading),
                           .bytes = copy.bytes});
     }
-    const RelayResult relayed = make_relay(source, target)->run(source, target, requests);
+    const RelayResult relayed = relay.run(source, target, requests);
     if (std::optional<Objection> objection = find_objection(source, tables, relayed)) {
       result.failed = objection->table;
       result.error = std::move(objection->error);

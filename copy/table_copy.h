@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "pgsluice/copy/copy_statement.h"
+#include "pgsluice/copy/relay.h"
 #include "pgsluice/copy/row_ranges.h"
 #include "pgsluice/pg/connection.h"
 #include "pgsluice/schema/catalog.h"
@@ -44,6 +45,7 @@ struct CopyTablesResult {
 /// session is in the snapshot's transaction, the target session is idle. The transaction is committed only when both
 /// servers have counted the same rows, for each table, and the source's tables are still those of the snapshot.
 /// Throws Error(kCancelled).
-CopyTablesResult copy_tables(pg::Connection& source, pg::Connection& target, std::span<const TableCopy> tables);
+CopyTablesResult copy_tables(pg::Connection& source, pg::Connection& target, Relay& relay,
+                             std::span<const TableCopy> tables);
 
 }  // namespace pgsluice::copy

@@ -20,22 +20,22 @@ class Streams {
  public:
   explicit Streams(std::span<const RelayRequest> requests) : requests_(requests) {}
 
-  void carry(Wire& from, Wire& to) {
+  void carry(Wire& from, Wire& to, pg::WireIo::Session& io) {
     for (const RelayRequest& request : requests_) from.send_query(request.copy_out);
     open_next(to);
     while (answered_ < requests_.size()) {
       if (take_from_target(to)) {
-        if (error_) return;
+        if (error_ && error_->side() == Side::kTarget) return;
         continue;
       }
       // What is whole is waited for, since one of these may be what the target refuses.
       if (error_ && answered_ == current_) return;
       if (error_ || current_ == requests_.size()) {
-        Wire::wait({&to});
+        io.wait({&to});
       } else if (!take_from_source(from, to)) {
         // Rows on their way are sent from where they were received.
         if (to.flushed()) from.release_received();
-        Wire::wait({&from, &to});
+        io.wait({&from, &to});
       }
     }
   }
@@ -109,8 +109,8 @@ class Streams {
   }
 
   const std::span<const RelayRequest> requests_;
-  std::size_t current_ = 0;   // which the source sends
-  std::size_t answered_ = 0;  // how many the target has taken
+  std::size_t current_ = 0;              // which the source sends
+  std::size_t answered_ = 0;             // how many the target has taken
   std::optional<Wire::Event> received_;  // that the target could not take yet
   std::vector<RelayOutcome> outcomes_;
   std::optional<Error> error_;
@@ -129,7 +129,8 @@ RelayResult WireRelay::run(pg::Connection& source, pg::Connection& target, std::
     // Unless answered, the target's COPY is failed and the source's cancelled.
     Wire from(source);
     Wire to(target);
-    streams.carry(from, to);
+    const std::unique_ptr<pg::WireIo::Session> io = io_->begin(from, to);
+    streams.carry(from, to, *io);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;
     streams.fail(error);

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <memory>
+
 #include "pgsluice/copy/relay.h"
+#include "pgsluice/pg/wire_io.h"
 
 namespace pgsluice::copy {
 
@@ -9,8 +12,13 @@ namespace pgsluice::copy {
 /// Memory: a buffer of 1 MB, and the statements of the streams. Both connections' sockets must be available to Wire.
 class WireRelay : public Relay {
  public:
+  explicit WireRelay(std::unique_ptr<pg::WireIo> io = std::make_unique<pg::PollIo>()) : io_(std::move(io)) {}
+
   using Relay::run;
   RelayResult run(pg::Connection& source, pg::Connection& target, std::span<const RelayRequest> requests) override;
+
+ private:
+  const std::unique_ptr<pg::WireIo> io_;
 };
 
 }  // namespace pgsluice::copy

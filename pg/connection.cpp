@@ -273,7 +273,8 @@ void Connection::start_copy(std::string_view sql) {
   state_->cancel.throw_if_cancelled();
   log_statement(sql);
   if (PQsendQuery(handle(), std::string(sql).c_str()) == 0) throw connection_error();
-  const std::optional<Result> started = take_result();
+  std::optional<Result> started = take_result();
+  while (started && PQresultStatus(started->native()) == PGRES_COMMAND_OK) started = take_result();
   const ExecStatusType status = started ? PQresultStatus(started->native()) : PGRES_FATAL_ERROR;
   if (status != PGRES_COPY_IN && status != PGRES_COPY_OUT) {
     throw Error(ErrorKind::kInternal, "the server did not begin the COPY").on(side());

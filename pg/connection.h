@@ -43,8 +43,8 @@ class Connection {
   /// Runs one statement with text parameters.
   Result execute(std::string_view sql, std::span<const std::string> parameters);
 
-  /// Starts a COPY and returns when the server is in that mode. What follows is the caller's (copy/): the connection
-  /// is idle again when take_result() has returned nothing.
+  /// Starts a COPY, before which other statements may stand in the text, and returns when the server is in that mode.
+  /// What follows is the caller's (copy/): the connection is idle again when take_result() has returned nothing.
   void start_copy(std::string_view sql);
 
   /// The next answer of the running statement, waited for; nothing when there is none left and the session is idle.

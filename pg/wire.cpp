@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
+#include <system_error>
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/server_message.h"
@@ -73,6 +75,7 @@ void Wire::fail(const Error& error) {
 }
 
 void Wire::queue(char type, std::string_view body) {
+  if (sends_elsewhere_) throw Error(ErrorKind::kInternal, "a message while another one is being sent");
   if (!run_.empty() || run_missing_ > 0) throw Error(ErrorKind::kInternal, "a message in the middle of another one");
   if (out_at_ == out_.size()) {
     out_.clear();
@@ -110,6 +113,7 @@ void Wire::send_copy_done() {
 
 bool Wire::flush() {
   if (!connection_.alive()) throw connection_.connection_error();
+  if (sends_elsewhere_) return false;
   bool took = false;
   const auto send = [&](std::string_view bytes) {
     const std::size_t count = channel_.write(bytes);
@@ -136,6 +140,34 @@ void Wire::receive() {
     reader_.received(channel_.read(space()));
   } catch (const Error& error) {
     fail(error);
+  }
+}
+
+std::span<char> Wire::begin_receiving() {
+  if (!connection_.alive()) throw connection_.connection_error();
+  return space();
+}
+
+void Wire::end_receiving(int result) {
+  if (result > 0) return reader_.received(static_cast<std::size_t>(result));
+  if (result == -EINTR || result == -EAGAIN || result == -ECANCELED) return;
+  fail(channel_.lost(result == 0 ? "the server closed it" : std::generic_category().message(-result)));
+}
+
+std::string_view Wire::begin_sending() {
+  sends_elsewhere_ = true;
+  return out_at_ < out_.size() ? std::string_view(out_).substr(out_at_) : run_;
+}
+
+void Wire::end_sending(int result) {
+  sends_elsewhere_ = false;
+  if (result == -EINTR || result == -EAGAIN || result == -ECANCELED) return;
+  // A server that has gone is reported by the receiving end, behind what it may have said before.
+  if (result <= 0) return channel_.give_up_writing();
+  if (out_at_ < out_.size()) {
+    out_at_ += static_cast<std::size_t>(result);
+  } else {
+    run_.remove_prefix(static_cast<std::size_t>(result));
   }
 }
 

@@ -91,6 +91,20 @@ class Wire {
   /// that writes before it reads cannot block. Throws Error(kCancelled) with the first one's connection's token.
   static void wait(std::initializer_list<Wire*> wires);
 
+  /// For what moves a wire's bytes in the place of wait() (wire_io.h). Between begin and end the memory stays where it
+  /// is, and nothing else sends or receives. A result is a number of bytes, or a negated errno; 0 received: the server
+  /// has closed. end_receiving() throws what wait() would.
+  int socket() const { return channel_.socket(); }
+  bool in_the_clear() const { return channel_.in_the_clear(); }
+  bool alive() const { return connection_.alive(); }
+  const CancelToken& cancel_token() const { return connection_.cancel_token(); }
+  bool may_receive() { return !held_ || !reader_.space_behind().empty(); }
+  std::span<char> begin_receiving();
+  void end_receiving(int result);
+  bool may_send() const { return !flushed() && !channel_.broken(); }
+  std::string_view begin_sending();
+  void end_sending(int result);
+
   /// The oldest query's answer, waited for. Not while a COPY … TO STDOUT runs.
   Answer take_answer();
 
@@ -105,7 +119,6 @@ class Wire {
 
   void receive();
   std::span<char> space() { return held_ ? reader_.space_behind() : reader_.space(); }
-  bool may_receive() { return !held_ || !reader_.space_behind().empty(); }
   WaitFor interest();
   bool exchange();
   [[noreturn]] void fail(const Error& error);
@@ -133,6 +146,7 @@ class Wire {
   std::string_view run_;  // of CopyData, somebody else's memory
   std::size_t run_missing_ = 0;
   bool held_ = false;
+  bool sends_elsewhere_ = false;
 
   std::deque<Query> queries_;
   char status_;  // of the session's transaction, as ReadyForQuery tells it

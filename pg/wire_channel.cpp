@@ -40,7 +40,7 @@ Error WireChannel::lost(std::string_view reason) const {
 
 std::size_t WireChannel::read(std::span<char> space) {
   if (tls_ != nullptr) return read_tls(space);
-  const ssize_t count = ::recv(socket_, space.data(), space.size(), 0);
+  const ssize_t count = ::recv(socket_, space.data(), space.size(), MSG_DONTWAIT);
   if (count > 0) return static_cast<std::size_t>(count);
   if (count == 0) throw lost("the server closed it");
   if (would_block(errno)) return 0;
@@ -50,7 +50,7 @@ std::size_t WireChannel::read(std::span<char> space) {
 std::size_t WireChannel::write(std::string_view bytes) {
   if (broken_ || bytes.empty()) return 0;
   if (tls_ != nullptr) return write_tls(bytes);
-  const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (count >= 0) return static_cast<std::size_t>(count);
   if (!would_block(errno)) broken_ = true;
   return 0;

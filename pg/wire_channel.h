@@ -20,6 +20,14 @@ class WireChannel {
 
   explicit WireChannel(const Connection& connection);
 
+  int socket() const { return socket_; }
+  bool in_the_clear() const { return tls_ == nullptr; }
+  /// An error for a connection that was lost.
+  Error lost(std::string_view reason) const;
+  /// Nothing more can be sent: what the server has said before can still be read.
+  void give_up_writing() { broken_ = true; }
+  bool broken() const { return broken_; }
+
   /// Receives into `space`: the number of bytes, 0 when there are none now. Throws Error(kConnection) when the server
   /// has closed the connection or it was lost.
   std::size_t read(std::span<char> space);
@@ -38,7 +46,6 @@ class WireChannel {
  private:
   std::size_t read_tls(std::span<char> space);
   std::size_t write_tls(std::string_view bytes);
-  Error lost(std::string_view reason) const;
 
   const int socket_;
   ssl_st* const tls_;  // libpq's

@@ -7,6 +7,7 @@
 
 #include "pgsluice/base/cancel.h"
 #include "pgsluice/base/log.h"
+#include "pgsluice/copy/relay.h"
 #include "pgsluice/pipeline/plan.h"
 #include "pgsluice/pipeline/progress.h"
 #include "pgsluice/pipeline/scheduler.h"
@@ -37,6 +38,8 @@ struct CloneOptions {
   /// How many indexes, constraints and statistics are made at a time, one target connection each.
   int index_jobs = 4;
 
+  /// How rows cross this process; see copy/relay.h.
+  copy::Transport transport = copy::Transport::kAuto;
   /// How rows travel; see copy/copy_format.h.
   copy::FormatWish format = copy::FormatWish::kAuto;
   /// Which tables are cut into parts that cross at once; see copy/row_ranges.h.

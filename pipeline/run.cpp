@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pgsluice/base/wait.h"
+#include "pgsluice/pg/wire_io.h"
 #include "pgsluice/pipeline/worker.h"
 
 namespace pgsluice::pipeline {
@@ -72,6 +73,9 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
   for (const std::string& text : plan->warnings) progress.add_warning(text);
   progress.set_work(plan->graph);
   progress.enter_phase("running");
+  if (const auto reason = pg::UringIo::unavailable_because(); reason && !plan->tables.empty()) {
+    log.info(fmt::format("no io_uring on this machine ({}): sockets are polled", *reason));
+  }
 
   Scheduler scheduler(plan->graph, options.on_failure);
   index::BuildBudget builds(plan->index_memory, options.index_jobs, plan->most_parallel_workers);

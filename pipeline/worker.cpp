@@ -105,6 +105,7 @@ std::string Worker::name() const {
 pg::Connection& Worker::source() {
   session_failed_ = true;
   if (!source_ || !source_->alive()) {
+    relay_.reset();
     source_ = open_session(context_.source, name(), context_.encoding, context_.log, context_.cancel);
   }
   // A statement that failed has ended the transaction and with it the snapshot.
@@ -118,6 +119,7 @@ pg::Connection& Worker::target() {
   session_failed_ = true;
   if (!target_ || !target_->alive()) {
     statements_.reset();
+    relay_.reset();
     target_ = open_session(context_.target, name(), context_.encoding, context_.log, context_.cancel);
     if (lane_ == Lane::kCopy && !context_.plan.toast_compression.empty()) {
       target_->execute("SET default_toast_compression = " + context_.plan.toast_compression);
@@ -126,6 +128,11 @@ pg::Connection& Worker::target() {
   session_failed_ = false;
   context_.target_changed.store(true, std::memory_order_relaxed);
   return *target_;
+}
+
+copy::Relay& Worker::relay() {
+  if (!relay_) relay_ = copy::make_relay(source(), target(), context_.options.transport);
+  return *relay_;
 }
 
 StatementQueue& Worker::statements() {
@@ -209,7 +216,7 @@ copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks) {
                       .range = *task.range,
                       .bytes = running.bytes(i)});
   }
-  copy::CopyTablesResult result = copy::copy_tables(source(), target(), copies);
+  copy::CopyTablesResult result = copy::copy_tables(source(), target(), relay(), copies);
   if (result.error) {
     running.begins_anew();
     return result;

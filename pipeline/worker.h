@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,6 +43,7 @@ class Worker {
 
   pg::Connection& source();
   pg::Connection& target();
+  copy::Relay& relay();
   StatementQueue& statements();
   std::string name() const;
 
@@ -51,6 +53,8 @@ class Worker {
   std::optional<pg::Connection> source_;
   std::optional<pg::Connection> target_;
   std::optional<pg::Connection> holder_;
+  /// Between source_ and target_.
+  std::unique_ptr<copy::Relay> relay_;
   /// On target_, once it is ready for definitions.
   std::optional<StatementQueue> statements_;
   /// A session could not be opened or brought into the snapshot.

@@ -1,7 +1,9 @@
 #include "pgsluice/copy/relay.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <iostream>
 #include <thread>
 
 #include "pgsluice/base/error.h"
@@ -35,7 +37,20 @@ class RelayTest : public ::testing::Test {
   std::atomic<std::int64_t> bytes_{0};
 };
 
-using Relays = ::testing::Types<LibpqRelay, WireRelay>;
+// Where the kernel forbids io_uring this is the polling relay once more.
+class UringRelay : public WireRelay {
+ public:
+  UringRelay() : WireRelay(allowed() ? std::unique_ptr<pg::WireIo>(new pg::UringIo) : std::make_unique<pg::PollIo>()) {}
+
+ private:
+  static bool allowed() {
+    const std::optional<std::string> reason = pg::UringIo::unavailable_because();
+    if (reason) std::cerr << "io_uring is not tested here: " << *reason << '\n';
+    return !reason;
+  }
+};
+
+using Relays = ::testing::Types<LibpqRelay, WireRelay, UringRelay>;
 TYPED_TEST_SUITE(RelayTest, Relays);
 
 TYPED_TEST(RelayTest, CarriesRowsAndCountsThemOnBothSides) {
@@ -228,7 +243,7 @@ TYPED_TEST(RelayTest, ACancellationWhileTheTargetTakesNothingLeavesBothSides) {
             "0");
 }
 
-TEST(WireRelay, CarriesRowsThroughTls) {
+TYPED_TEST(RelayTest, CarriesRowsThroughTls) {
   const test::Cluster cluster({.tls = test::Cluster::Tls::kOffered});
   cluster.sql("postgres", "CREATE ROLE remote LOGIN SUPERUSER PASSWORD 'secret'");
   const auto open = [&](Side side) {
@@ -238,17 +253,73 @@ TEST(WireRelay, CarriesRowsThroughTls) {
   pg::Connection source = open(Side::kSource);
   pg::Connection target = open(Side::kTarget);
   target.execute("CREATE TABLE t (i int, v text)");
-  WireRelay relay;
-  std::atomic<std::int64_t> bytes{0};
-  const RelayOutcome outcome =
-      relay.run(source, target,
-                {.copy_out = "COPY (SELECT i, repeat(chr(64 + i % 50), 50000 + i) FROM generate_series(1, 1000) i)"
-                             " TO STDOUT",
-                 .copy_in = "COPY t FROM STDIN",
-                 .bytes = bytes});
+  const RelayOutcome outcome = this->relay_.run(
+      source, target,
+      {.copy_out = "COPY (SELECT i, repeat(chr(64 + i % 50), 50000 + i) FROM generate_series(1, 1000) i)"
+                   " TO STDOUT",
+       .copy_in = "COPY t FROM STDIN",
+       .bytes = this->bytes_});
   EXPECT_EQ(outcome.source_rows, 1000);
   EXPECT_EQ(outcome.target_rows, 1000);
   EXPECT_EQ(target.execute("SELECT count(*) FROM t WHERE v = repeat(chr(64 + i % 50), 50000 + i)")[0].integer(0), 1000);
+}
+
+TYPED_TEST(RelayTest, OtherStatementsMayStandBeforeTheCopy) {
+  this->target_->execute("CREATE TABLE t (i int); INSERT INTO t VALUES (-1)");
+  const pg::Transaction transaction(*this->target_);
+  const RelayOutcome outcome =
+      this->run("COPY (SELECT generate_series(1, 1000)) TO STDOUT", "TRUNCATE ONLY t; COPY t FROM STDIN WITH (FREEZE)");
+  EXPECT_EQ(outcome.target_rows, 1000);
+  EXPECT_EQ(this->target_->execute("SELECT count(*) FROM t")[0].integer(0), 1000);
+}
+
+TYPED_TEST(RelayTest, ManyStreamsFollowOneAnotherWithoutAWait) {
+  this->target_->execute("CREATE TABLE t (stream int, v text)");
+  std::vector<RelayRequest> requests;
+  for (int i = 0; i < 300; ++i) {
+    requests.push_back(
+        {.copy_out = fmt::format("COPY (SELECT {}, repeat('x', n) FROM generate_series(1, {}) n) TO STDOUT", i,
+                                 i % 7 == 0 ? 0 : i * 5),
+         .copy_in = "COPY t FROM STDIN",
+         .bytes = this->bytes_});
+  }
+  const RelayResult result = this->relay_.run(*this->source_, *this->target_, requests);
+  ASSERT_FALSE(result.error) << result.error->describe();
+  ASSERT_EQ(result.outcomes.size(), 300);
+  for (std::size_t i = 0; i < 300; ++i) {
+    EXPECT_EQ(result.outcomes[i].source_rows, static_cast<std::int64_t>(i % 7 == 0 ? 0 : i * 5));
+    EXPECT_EQ(result.outcomes[i].target_rows, result.outcomes[i].source_rows);
+  }
+  EXPECT_TRUE(this->source_->idle() && this->target_->idle());
+  EXPECT_EQ(this->target_
+                ->execute("SELECT count(*) FROM (SELECT stream FROM t GROUP BY stream"
+                          " HAVING count(*) <> stream * 5) wrong")[0]
+                .integer(0),
+            0);
+}
+
+TYPED_TEST(RelayTest, AStreamInTheMiddleThatFailsIsToldFromTheOthers) {
+  this->target_->execute("CREATE TABLE t (i int CHECK (i <> 70000))");
+  std::vector<RelayRequest> requests;
+  for (int i = 0; i < 20; ++i) {
+    requests.push_back(
+        {.copy_out = fmt::format("COPY (SELECT {} + n FROM generate_series(1, 9999) n) TO STDOUT", i * 10000),
+         .copy_in = "COPY t FROM STDIN",
+         .bytes = this->bytes_});
+  }
+  requests[9].copy_out = "COPY (SELECT 1 / (n - 5000) FROM generate_series(1, 9999) n) TO STDOUT";
+  const RelayResult of_source = this->relay_.run(*this->source_, *this->target_, requests);
+  ASSERT_TRUE(of_source.error);
+  EXPECT_EQ(of_source.error->sqlstate(), "22012");
+  EXPECT_EQ(of_source.failed, 9U);
+  EXPECT_EQ(of_source.outcomes.size(), 9U);
+  this->source_.emplace(test::shared_source().connect("relay", Side::kSource));
+  this->target_.emplace(test::shared_target().connect("relay", Side::kTarget));
+  requests[6].copy_out = "COPY (SELECT 69000 + n FROM generate_series(1, 9999) n) TO STDOUT";
+  const RelayResult of_target = this->relay_.run(*this->source_, *this->target_, requests);
+  ASSERT_TRUE(of_target.error);
+  EXPECT_EQ(of_target.error->sqlstate(), "23514");
+  EXPECT_EQ(of_target.failed, 6U);
 }
 
 TEST(MakeRelay, TakesTheWireWhereBothSocketsCanBeHad) {

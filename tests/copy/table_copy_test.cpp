@@ -58,7 +58,7 @@ class TableCopyTest : public ::testing::Test {
     const schema::Relation& table = catalog_.relations.at(0);
     const TableCopy one{
         .table = table, .into = table, .format = format, .loading = loading, .range = range, .bytes = bytes_};
-    const CopyTablesResult result = copy_tables(*source_, *target_, {&one, 1});
+    const CopyTablesResult result = copy_tables(*source_, *target_, *make_relay(*source_, *target_), {&one, 1});
     if (result.error) throw Error(*result.error);
     return result.copied.at(0).rows;
   }
@@ -69,7 +69,7 @@ class TableCopyTest : public ::testing::Test {
     for (const schema::Relation& table : catalog_.relations) {
       all.push_back({.table = table, .into = table, .format = kBinary, .bytes = bytes_});
     }
-    return copy_tables(*source_, *target_, all);
+    return copy_tables(*source_, *target_, *make_relay(*source_, *target_), all);
   }
 
   std::string rows() { return test::shared_target().value("table_copy", "SELECT count(*) FROM t"); }

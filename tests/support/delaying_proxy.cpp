@@ -98,9 +98,7 @@ class Direction {
     return open_ || !on_the_way_.empty();
   }
 
-  WaitFor interest_in_sender() const {
-    return {.fd = from_, .want_read = open_ && bytes_on_the_way_ < kMostOnTheWay};
-  }
+  WaitFor interest_in_sender() const { return {.fd = from_, .want_read = open_ && bytes_on_the_way_ < kMostOnTheWay}; }
   std::optional<Clock::time_point> next_arrival() const {
     if (on_the_way_.empty()) return std::nullopt;
     return on_the_way_.front().arrival;
@@ -143,10 +141,7 @@ DelayingProxy::DelayingProxy(const Cluster& cluster, std::chrono::milliseconds e
                     {.each_way = each_way, .bytes_per_second = 0}) {}
 
 DelayingProxy::DelayingProxy(std::string server_socket, const Line& line)
-    : server_socket_(std::move(server_socket)),
-      line_(line),
-      listener_(listen_on_loopback()),
-      acceptor_([this] {
+    : server_socket_(std::move(server_socket)), line_(line), listener_(listen_on_loopback()), acceptor_([this] {
         while (readable_before(listener_.get(), stop_.token())) {
           FileDescriptor client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
           if (client.valid()) sessions_.emplace_back([this, c = std::move(client)]() mutable { carry(std::move(c)); });

@@ -30,6 +30,7 @@ struct CloneArguments {
   std::string split_larger_than = "auto";
   int split_max_parts = 0;
   bool skip_split_by_ctid = false;
+  std::string transport = "auto";
   std::string toast_compression = "auto";
   std::string memory;
   std::string trace_file;
@@ -123,6 +124,9 @@ void add_options(CLI::App& command, CloneArguments& args) {
   group(kWork, with_environment(
                    command.add_flag("--skip-split-by-ctid", args.skip_split_by_ctid, "Split only by integer keys"),
                    args.skip_split_by_ctid, "SKIP_CTID_SPLIT"));
+  group(kWork,
+        command.add_option("--transport", args.transport, "auto, io_uring, poll or libpq: how rows cross this process")
+            ->check(CLI::IsMember({"auto", "io_uring", "poll", "libpq"})));
   group(kWork, command
                    .add_option("--toast-compression", args.toast_compression,
                                "auto (lz4 where the target has it) or source (as the source's default)")
@@ -218,6 +222,11 @@ pipeline::CloneOptions clone_options(const CloneArguments& args) {
   if (!args.pg_bindir.empty()) options.pg_bindir = args.pg_bindir;
   options.format = format_wish(args);
   options.split = split_options(args);
+  static const std::map<std::string, copy::Transport> kTransports = {{"auto", copy::Transport::kAuto},
+                                                                     {"io_uring", copy::Transport::kIoUring},
+                                                                     {"poll", copy::Transport::kPoll},
+                                                                     {"libpq", copy::Transport::kLibpq}};
+  options.transport = kTransports.at(args.transport);
   if (args.toast_compression == "source") options.toast_compression = pipeline::ToastCompression::kSource;
   if (!args.memory.empty()) options.index_memory = parse_bytes(args.memory);
   if (!args.trace_file.empty()) options.trace_file = args.trace_file;
