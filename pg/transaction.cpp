@@ -7,7 +7,7 @@
 namespace pgsluice::pg {
 
 Transaction::Transaction(Connection& connection, std::string_view begin) : connection_(connection) {
-  connection_.execute(begin);
+  if (begin != kInNextStatement) connection_.execute(begin);
 }
 
 Transaction::~Transaction() {

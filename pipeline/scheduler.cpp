@@ -14,6 +14,8 @@ namespace {
 constexpr double kAnyCost = std::numeric_limits<double>::infinity();
 
 std::size_t index_of(Lane lane) { return static_cast<std::size_t>(lane); }
+
+bool is_small_table(const Task& task) { return task.kind == TaskKind::kTableData && task.cost < kMostCostTogether; }
 }  // namespace
 
 Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy)
@@ -64,17 +66,23 @@ std::optional<TaskId> Scheduler::take_ready(Lane lane, double most_cost, std::op
   std::set<Ready>& ready = ready_[index_of(lane)];
   for (auto candidate = ready.begin(); candidate != ready.end(); ++candidate) {
     const TaskId task = candidate->task;
-    if (!claims_are_free(graph_[task])) continue;
+    if (!claims_are_free(graph_[task]) || (!only && waits_for_company(graph_[task]))) continue;
     if (graph_[task].cost > most_cost || (only && graph_[task].kind != *only)) return std::nullopt;
     ready.erase(candidate);
+    if (is_small_table(graph_[task])) --small_ready_;
     begin(task);
     return task;
   }
   return std::nullopt;
 }
 
+bool Scheduler::waits_for_company(const Task& task) const {
+  return is_small_table(task) && small_running_ > 0 && small_ready_ < kCompany;
+}
+
 void Scheduler::begin(TaskId task) {
   hold_claims(graph_[task]);
+  if (is_small_table(graph_[task])) ++small_running_;
   begun_[task] = true;
   std::vector<TaskId> free;
   for (const TaskGraph::Edge& edge : graph_.followers(task)) {
@@ -119,6 +127,7 @@ void Scheduler::release(std::vector<TaskId> free) {
     const bool barrier = graph_[task].kind == TaskKind::kBarrier;
     if (!barrier && !doomed_by_[task]) {
       ready_[index_of(graph_[task].lane)].insert({weights_[task], task});
+      if (is_small_table(graph_[task])) ++small_ready_;
       continue;
     }
     if (!barrier) left_out_.push_back({task, *doomed_by_[task]});
@@ -131,6 +140,7 @@ void Scheduler::release(std::vector<TaskId> free) {
 std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> root_cause) {
   std::vector<TaskId> free;
   --left_;
+  if (begun_[task] && is_small_table(graph_[task])) --small_running_;
   if (graph_[task].kind != TaskKind::kBarrier) --left_in_lane_[index_of(graph_[task].lane)];
   for (const TaskGraph::Edge& edge : graph_.followers(task)) {
     if (root_cause && edge.required && !doomed_by_[edge.to]) {

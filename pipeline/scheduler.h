@@ -31,9 +31,14 @@ enum class FailurePolicy { kGoOn, kStopAtFirst };
 
 /// Hands the tasks of a graph to worker threads: those that wait for nothing any more, heaviest remaining path first,
 /// in kMain in the order in which they were added. Two tasks whose lock claims conflict never run at once. Any thread.
+///
+/// Rows of small tables travel together. While some are on their way, others wait until there are kCompany of them or
+/// those have arrived: taken one by one as their tables are made, each would cost round trips of its own.
 class Scheduler {
  public:
   Scheduler(const TaskGraph& graph, FailurePolicy policy);
+
+  static constexpr std::size_t kCompany = 32;
 
   /// The next task for a worker of this lane; waits for one. Nothing when the lane has no task left, or after stop().
   std::optional<TaskId> next(Lane lane);
@@ -78,6 +83,7 @@ class Scheduler {
   std::optional<TaskId> take_ready(Lane lane, double most_cost, std::optional<TaskKind> only);
   void begin(TaskId task);
   bool claims_are_free(const Task& task) const;
+  bool waits_for_company(const Task& task) const;
   void hold_claims(const Task& task);
   void release_claims(const Task& task);
   void release(std::vector<TaskId> free);
@@ -98,6 +104,9 @@ class Scheduler {
   std::array<std::size_t, kLanes> left_in_lane_{};
   std::size_t left_ = 0;
   std::multimap<schema::Oid, index::LockMode> held_;
+  /// Rows of small tables.
+  std::size_t small_ready_ = 0;
+  std::size_t small_running_ = 0;
   std::vector<TaskFailure> failures_;
   std::vector<TaskLeftOut> left_out_;
   std::vector<TaskLeftOut> made_without_;

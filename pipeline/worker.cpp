@@ -130,11 +130,6 @@ pg::Connection& Worker::target() {
   return *target_;
 }
 
-copy::Relay& Worker::relay() {
-  if (!relay_) relay_ = copy::make_relay(source(), target(), context_.options.transport);
-  return *relay_;
-}
-
 StatementQueue& Worker::statements() {
   pg::Connection& connection = target();
   if (!statements_) {
@@ -216,7 +211,10 @@ copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks) {
                       .range = *task.range,
                       .bytes = running.bytes(i)});
   }
-  copy::CopyTablesResult result = copy::copy_tables(source(), target(), relay(), copies);
+  pg::Connection& from = source();
+  pg::Connection& to = target();
+  if (!relay_) relay_ = copy::make_relay(from, to, context_.options.transport);  // which a new session takes away
+  copy::CopyTablesResult result = copy::copy_tables(from, to, *relay_, copies);
   if (result.error) {
     running.begins_anew();
     return result;

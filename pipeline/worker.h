@@ -43,7 +43,6 @@ class Worker {
 
   pg::Connection& source();
   pg::Connection& target();
-  copy::Relay& relay();
   StatementQueue& statements();
   std::string name() const;
 

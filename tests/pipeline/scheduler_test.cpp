@@ -147,6 +147,27 @@ TEST(Scheduler, GivesNothingBehindOthersThatCostsMoreThanItMay) {
   EXPECT_EQ(scheduler.next_ready(Lane::kBuild, 10), light);
 }
 
+TEST(Scheduler, SmallTablesWaitForCompanyWhileOthersAreOnTheirWay) {
+  TaskGraph graph;
+  const TaskId gate = graph.add({.kind = TaskKind::kPreData, .lane = Lane::kMain, .name = "gate"});
+  const TaskId first = graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .name = "first", .cost = 2});
+  const TaskId large = graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .cost = kMostCostTogether});
+  for (std::size_t i = 0; i < 2; ++i) graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .cost = 1});
+  for (std::size_t i = 0; i < Scheduler::kCompany; ++i) {
+    graph.require(graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .cost = 1}), gate);
+  }
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  EXPECT_EQ(scheduler.next(Lane::kCopy), large) << "a large one waits for nobody";
+  EXPECT_EQ(scheduler.next(Lane::kCopy), first) << "nor does the first";
+  std::optional<TaskId> taken;
+  std::jthread worker([&] { taken = scheduler.next(Lane::kCopy); });
+  EXPECT_TRUE(scheduler.next_ready(Lane::kCopy, 10, TaskKind::kTableData)) << "who has some may take more along";
+  EXPECT_EQ(scheduler.next(Lane::kMain), gate);
+  scheduler.succeeded(gate);  // many are ready at once now
+  worker.join();
+  EXPECT_TRUE(taken);
+}
+
 TEST(Scheduler, StopsAtTheFirstFailureWhenAsked) {
   TaskGraph graph;
   const TaskId fails = graph.add(task("fails", Lane::kBuild));
