@@ -1,5 +1,7 @@
 #include "pgsluice/copy/relay.h"
 
+#include <fmt/format.h>
+
 #include "pgsluice/copy/libpq_relay.h"
 #include "pgsluice/copy/wire_relay.h"
 #include "pgsluice/pg/wire_io.h"
@@ -15,9 +17,13 @@ RelayOutcome Relay::run(pg::Connection& source, pg::Connection& target, const Re
 std::unique_ptr<Relay> make_relay(const pg::Connection& source, const pg::Connection& target, Transport transport) {
   const bool wire = pg::Wire::available(source) && pg::Wire::available(target);
   if (!wire || transport == Transport::kLibpq) return std::make_unique<LibpqRelay>();
-  static const bool ring_allowed = !pg::UringIo::unavailable_because();
-  if (transport == Transport::kPoll || !ring_allowed) return std::make_unique<WireRelay>();
-  return std::make_unique<WireRelay>(std::make_unique<pg::UringIo>());
+  if (transport == Transport::kPoll) return std::make_unique<WireRelay>();
+  try {
+    return std::make_unique<WireRelay>(std::make_unique<pg::UringIo>());
+  } catch (const Error& error) {  // forbidden, or no descriptor or memory left for another ring
+    source.log().debug(fmt::format("sockets are polled: {}", error.what()));
+    return std::make_unique<WireRelay>();
+  }
 }
 
 }  // namespace pgsluice::copy

@@ -12,6 +12,8 @@ namespace pgsluice::copy {
 
 namespace {
 
+constexpr std::int64_t kMostParts = 10000;  // each is a task, whatever size was asked for
+
 // Where each part begins, as a share of the whole: 0, …, and none at 1.
 std::vector<double> beginnings(const std::vector<Bytes>& sizes) {
   double whole = 0;
@@ -76,6 +78,7 @@ std::vector<Bytes> shrinking_sizes(Bytes whole, int jobs, Bytes smallest, int mo
 
 std::vector<Bytes> equal_sizes(Bytes whole, Bytes part, int most_parts) {
   std::int64_t parts = std::max<std::int64_t>(1, (whole.count + part.count - 1) / part.count);
+  parts = std::min(parts, kMostParts);
   if (most_parts > 0) parts = std::min<std::int64_t>(parts, most_parts);
   return std::vector<Bytes>(static_cast<std::size_t>(parts), Bytes{whole.count / parts});
 }

@@ -73,14 +73,13 @@ CopyTablesResult copy_tables(pg::Connection& source, pg::Connection& target, Rel
                              std::span<const TableCopy> tables) {
   CopyTablesResult result;
   try {
-    pg::Transaction transaction(target, pg::Transaction::kInNextStatement);
+    pg::Transaction transaction(target);
     std::vector<RelayRequest> requests;
     for (const TableCopy& copy : tables) {
       requests.push_back({.copy_out = copy_out_statement(copy.table, copy.format, copy.range.condition),
                           .copy_in = copy_in_statement(copy.table, copy.into, copy.format, copy.loading),
                           .bytes = copy.bytes});
     }
-    requests.front().copy_in.insert(0, "BEGIN; ");
     const RelayResult relayed = relay.run(source, target, requests);
     if (std::optional<Objection> objection = find_objection(source, tables, relayed)) {
       result.failed = objection->table;

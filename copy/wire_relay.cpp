@@ -1,5 +1,6 @@
 #include "pgsluice/copy/wire_relay.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -44,7 +45,8 @@ class Streams {
 
   RelayResult result() && {
     RelayResult result;
-    if (error_) result.failed = error_->side() == Side::kSource ? current_ : answered_;
+    // A source that goes away when it has sent everything is still the end of the whole.
+    if (error_) result.failed = std::min(error_->side() == Side::kSource ? current_ : answered_, requests_.size() - 1);
     result.error = std::move(error_);
     outcomes_.resize(answered_);
     result.outcomes = std::move(outcomes_);

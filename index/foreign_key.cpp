@@ -26,11 +26,12 @@ std::string orphans_query(const schema::ForeignKey& key, const schema::Relation&
   for (std::size_t i = 0; i < key.child_columns.size(); ++i) {
     const std::string column = "c." + pg::quote_identifier(key.child_columns[i]);
     nulls.push_back(column + " IS NULL");
-    same.push_back(fmt::format("p.{} = {}", pg::quote_identifier(key.parent_columns[i]), column));
+    same.push_back(fmt::format("p.{} {} {}", pg::quote_identifier(key.parent_columns[i]), key.equalities[i], column));
   }
   // MATCH SIMPLE passes over a row with any null, MATCH FULL over one of nulls only.
-  return fmt::format("SELECT FROM ONLY {} c WHERE NOT ({}) AND NOT EXISTS (SELECT FROM {} p WHERE {})", child.quoted(),
-                     fmt::join(nulls, key.match_full ? " AND " : " OR "), parent.quoted(), fmt::join(same, " AND "));
+  return fmt::format("SELECT FROM ONLY {} c WHERE NOT ({}) AND NOT EXISTS (SELECT FROM ONLY {} p WHERE {})",
+                     child.quoted(), fmt::join(nulls, key.match_full ? " AND " : " OR "), parent.quoted(),
+                     fmt::join(same, " AND "));
 }
 
 }  // namespace pgsluice::index

@@ -55,7 +55,10 @@ EntryRelations::EntryRelations(const schema::Archive& archive, const schema::Cat
   }
   for (const schema::ForeignKey& key : catalog.foreign_keys) tables_of_constraint_[key.oid] = {key.child, key.parent};
   for (const schema::Trigger& trigger : catalog.triggers) table_of_trigger_[trigger.oid] = trigger.table;
-  for (const schema::Inheritance& link : catalog.inheritance) children_[link.parent].push_back(link.child);
+  for (const schema::Inheritance& link : catalog.inheritance) {
+    children_[link.parent].push_back(link.child);
+    parents_[link.child].push_back(link.parent);
+  }
 
   std::map<int, const TocEntry*> by_dump_id;
   for (const TocEntry& entry : archive.entries) by_dump_id[entry.dump_id] = &entry;
@@ -97,16 +100,29 @@ const std::vector<Oid>& EntryRelations::of(const TocEntry& entry) const {
   return found->second;
 }
 
-std::vector<Oid> EntryRelations::tree(Oid relation) const {
+namespace {
+
+// What can be reached from a relation, itself first.
+std::vector<Oid> reachable(Oid relation, const std::map<Oid, std::vector<Oid>>& links) {
   std::vector<Oid> result = {relation};
   std::set<Oid> seen = {relation};
   for (std::size_t i = 0; i < result.size(); ++i) {
-    const auto children = children_.find(result[i]);
-    if (children == children_.end()) continue;
-    for (const Oid child : children->second) {
-      if (seen.insert(child).second) result.push_back(child);
+    const auto next = links.find(result[i]);
+    if (next == links.end()) continue;
+    for (const Oid found : next->second) {
+      if (seen.insert(found).second) result.push_back(found);
     }
   }
+  return result;
+}
+
+}  // namespace
+
+std::vector<Oid> EntryRelations::tree(Oid relation) const { return reachable(relation, children_); }
+
+std::vector<Oid> EntryRelations::ancestors(Oid relation) const {
+  std::vector<Oid> result = reachable(relation, parents_);
+  result.erase(result.begin());
   return result;
 }
 

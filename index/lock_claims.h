@@ -35,6 +35,9 @@ class EntryRelations {
   /// A relation with all partitions and inheritance children below it.
   std::vector<schema::Oid> tree(schema::Oid relation) const;
 
+  /// The partitioned tables and inheritance parents above a relation.
+  std::vector<schema::Oid> ancestors(schema::Oid relation) const;
+
   /// The locks that restoring a post-data entry takes.
   std::vector<LockClaim> claims(const schema::TocEntry& entry) const;
 
@@ -46,6 +49,7 @@ class EntryRelations {
   std::map<schema::Oid, std::vector<schema::Oid>> tables_of_constraint_;
   std::map<schema::Oid, schema::Oid> table_of_trigger_;
   std::map<schema::Oid, std::vector<schema::Oid>> children_;
+  std::map<schema::Oid, std::vector<schema::Oid>> parents_;
   std::map<int, std::vector<schema::Oid>> relations_;
 };
 

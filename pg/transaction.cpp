@@ -7,7 +7,7 @@
 namespace pgsluice::pg {
 
 Transaction::Transaction(Connection& connection, std::string_view begin) : connection_(connection) {
-  if (begin != kInNextStatement) connection_.execute(begin);
+  connection_.execute(begin);
 }
 
 Transaction::~Transaction() {

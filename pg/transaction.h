@@ -12,8 +12,6 @@ class Transaction {
  public:
   /// `begin` is the whole statement: "BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".
   explicit Transaction(Connection& connection, std::string_view begin = "BEGIN");
-  /// In place of `begin`: what is sent next has it in front of its text, which spares a round trip.
-  static constexpr std::string_view kInNextStatement = "";
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
   ~Transaction();

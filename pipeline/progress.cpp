@@ -72,7 +72,7 @@ void Progress::add_rows(const TablePlan& table, std::int64_t rows, Bytes bytes, 
   result.name = table.table->display();
   result.rows += rows;
   result.bytes += bytes;
-  result.parts = static_cast<int>(table.ranges.size());
+  ++result.parts;
   result.format = to_string(table.format);
   result.duration += duration;
 }

@@ -28,7 +28,14 @@ void add_rows(GraphState& state, const TablePlan& table, std::size_t part) {
     const auto found = state.task_of_relation.find(made->oid);
     if (found != state.task_of_relation.end()) state.graph().require(task, found->second);
   }
-  state.wait_for_definitions(task, {table.table->oid, table.into->oid});
+  std::set<Oid> touched = {table.table->oid, table.into->oid};
+  // ATTACH of a sibling locks and scans a default partition.
+  for (const Oid ancestor : state.relations.ancestors(table.table->oid)) touched.insert(ancestor);
+  state.wait_for_definitions(task, touched);
+  // An extension's table has no entry of its own; the body of a function may name anything.
+  if (table.table->extension_condition || table.table->rows_call_functions) {
+    state.graph().after(task, state.pre_data_done);
+  }
   state.data_of_relation[table.table->oid].push_back(task);
   state.rows_of_relation[table.table->oid].push_back(task);
   // Rows that go in through the root may land in any partition below it.

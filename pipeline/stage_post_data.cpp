@@ -116,12 +116,16 @@ class PostDataStage {
     const auto found = foreign_keys_.find(entry.catalog_id.oid);
     const schema::ForeignKey* key = found == foreign_keys_.end() ? nullptr : found->second;
     const std::optional<std::string> not_valid = index::not_valid_statement(entry.definition);
-    if (key == nullptr || !key->validated_apart || !not_valid) {
+    const schema::Catalog& catalog = state_.plan.catalog;
+    // An extension's own tables are not in the catalog.
+    const Relation* found_child = key == nullptr ? nullptr : catalog.relation(key->child);
+    const Relation* found_parent = key == nullptr ? nullptr : catalog.relation(key->parent);
+    if (found_child == nullptr || found_parent == nullptr || !key->validated_apart || !not_valid) {
       state_.foreign_key_checks.emplace_back(add_task(entry, std::move(task)), &entry);
       return;
     }
-    const Relation& child = *state_.plan.catalog.relation(key->child);
-    const Relation& parent = *state_.plan.catalog.relation(key->parent);
+    const Relation& child = *found_child;
+    const Relation& parent = *found_parent;
     Task validation{.kind = TaskKind::kValidation,
                     .lane = Lane::kBuild,
                     .name = "validation of " + entry.describe(),

@@ -13,8 +13,8 @@ namespace pgsluice::pipeline {
 struct TableResult {
   std::string name;
   std::int64_t rows = 0;
-  Bytes bytes;  ///< of the COPY stream
-  int parts = 1;
+  Bytes bytes;    ///< of the COPY stream
+  int parts = 0;  ///< that have arrived
   std::string format;
   std::chrono::nanoseconds duration{};
 };

@@ -188,9 +188,13 @@ void Worker::copy_tables(const std::vector<TaskId>& tasks) {
   }
   if (!result.error) return;
   if (ends_the_run(*result.error)) throw Error(*result.error);
-  if (tasks.size() == 1) result.failed = 0;
+  const bool alone = tasks.size() == 1;
+  if (alone) result.failed = 0;
+  // What has met a deadlock, or found no room for a batch's locks, may succeed by itself.
+  constexpr std::string_view kNoRoom = "53200";
+  const bool passes = !alone && (result.error->is_retryable() || result.error->sqlstate() == kNoRoom);
   for (std::size_t i = 0; i < tasks.size(); ++i) {
-    if (result.failed != i) {
+    if (result.failed != i || passes) {
       copy_tables({tasks[i]});
     } else if (context_.scheduler.failed(tasks[i], *result.error)) {
       context_.log.error(result.error->describe());
@@ -211,10 +215,16 @@ copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks) {
                       .range = *task.range,
                       .bytes = running.bytes(i)});
   }
-  pg::Connection& from = source();
-  pg::Connection& to = target();
-  if (!relay_) relay_ = copy::make_relay(from, to, context_.options.transport);  // which a new session takes away
-  copy::CopyTablesResult result = copy::copy_tables(from, to, *relay_, copies);
+  copy::CopyTablesResult result;
+  try {
+    pg::Connection& from = source();
+    pg::Connection& to = target();
+    if (!relay_) relay_ = copy::make_relay(from, to, context_.options.transport);  // which a new session takes away
+    result = copy::copy_tables(from, to, *relay_, copies);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) throw;
+    result.error = error;
+  }
   if (result.error) {
     running.begins_anew();
     return result;

@@ -51,6 +51,9 @@ struct Relation {
   bool row_security_applies = false;
   /// Its statistics, or one of its indexes, call functions of the user's, which may read other tables.
   bool statistics_call_functions = false;
+  /// What has to hold of its rows calls functions of the user's, whose bodies may name anything: a CHECK, a domain, a
+  /// generated column, a partition's key.
+  bool rows_call_functions = false;
   /// Values in it name indexes (regclass_values.h).
   bool names_indexes = false;
   /// A column of integers that tells each row from all others, for cutting the table into ranges; empty: none.
@@ -94,6 +97,8 @@ struct ForeignKey {
   Oid parent = 0;
   std::vector<std::string> child_columns;
   std::vector<std::string> parent_columns;
+  /// Of each pair of columns, the parent's on the left: "OPERATOR(pg_catalog.=)".
+  std::vector<std::string> equalities;
   /// Validated on the source, and of a kind that can be added without validation first.
   bool validated_apart = false;
   bool match_full = false;

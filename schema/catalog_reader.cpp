@@ -120,6 +120,10 @@ std::string foreign_keys_sql(int version) {
       " JOIN pg_catalog.pg_attribute a ON a.attrelid = {0}relid AND a.attnum = u.attnum ORDER BY u.n)";
   return fmt::format(R"(
 SELECT k.oid, k.conname, k.conrelid, k.confrelid, {child_columns}, {parent_columns},
+       ARRAY(SELECT pg_catalog.format('OPERATOR(%I.%s)', s.nspname, o.oprname)
+               FROM pg_catalog.unnest(k.conpfeqop) WITH ORDINALITY u(oid, n)
+                    JOIN pg_catalog.pg_operator o ON o.oid = u.oid
+                    JOIN pg_catalog.pg_namespace s ON s.oid = o.oprnamespace ORDER BY u.n),
        k.convalidated AND c.relkind = 'r' AND p.relkind = 'r' AND {plain}, k.confmatchtype = 'f'
   FROM pg_catalog.pg_constraint k
        JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
@@ -156,6 +160,23 @@ SELECT s.stxrelid, 0::oid FROM pg_catalog.pg_statistic_ext s
  WHERE {})",
                            kCalled);
 }
+
+// Tables (0: domains) of which a CHECK, a generated column or the partition key calls a function of the user's.
+constexpr std::string_view kFunctionsOfRowsSql = R"(
+WITH calls AS (
+  SELECT d.classid, d.objid FROM pg_catalog.pg_depend d
+   WHERE d.refobjid >= 16384
+     AND d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass))
+SELECT k.conrelid FROM pg_catalog.pg_constraint k JOIN calls c
+    ON c.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND c.objid = k.oid
+ WHERE k.contype = 'c'
+UNION
+SELECT a.adrelid FROM pg_catalog.pg_attrdef a JOIN calls c
+    ON c.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND c.objid = a.oid
+UNION
+SELECT r.oid FROM pg_catalog.pg_class r JOIN calls c
+    ON c.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.objid = r.oid
+ WHERE r.relkind IN ('r', 'p'))";
 
 // The condition of the view pg_user_mappings, turned round: pg_dump gets such a mapping without its options.
 constexpr std::string_view kHiddenUserMappingsSql = R"(
@@ -330,6 +351,25 @@ void read_function_calls(pg::Connection& source, Catalog& catalog) {
   for (Index& index : catalog.indexes) index.calls_functions = found.contains(index.oid);
 }
 
+// What a generated column calls stands with its pg_attrdef or with the table, depending on the version.
+void read_functions_of_rows(pg::Connection& source, Catalog& catalog) {
+  std::set<Oid> found;
+  for (const pg::Row row : source.execute(kFunctionsOfRowsSql)) found.insert(row.oid(0));
+  // What partitions check is their parents' key. Each link stands behind those above it only by chance.
+  for (std::size_t before = 0; before != found.size();) {
+    before = found.size();
+    for (const Inheritance& link : catalog.inheritance) {
+      if (found.contains(link.parent)) found.insert(link.child);
+    }
+  }
+  const bool in_domains = found.contains(0);
+  for (Relation& relation : catalog.relations) {
+    const bool own_type = std::any_of(relation.column_types.begin(), relation.column_types.end(),
+                                      [&](Oid type) { return type >= 16384; });
+    relation.rows_call_functions = found.contains(relation.oid) || (in_domains && own_type);
+  }
+}
+
 }  // namespace
 
 Catalog read_catalog(pg::Connection& source) {
@@ -353,8 +393,9 @@ Catalog read_catalog(pg::Connection& source) {
                                     .parent = row.oid(3),
                                     .child_columns = row.text_array(4),
                                     .parent_columns = row.text_array(5),
-                                    .validated_apart = row.boolean(6),
-                                    .match_full = row.boolean(7)});
+                                    .equalities = row.text_array(6),
+                                    .validated_apart = row.boolean(7),
+                                    .match_full = row.boolean(8)});
   }
   for (const pg::Row row : source.execute(kInheritanceSql)) {
     catalog.inheritance.push_back({.child = row.oid(0), .parent = row.oid(1)});
@@ -380,6 +421,7 @@ Catalog read_catalog(pg::Connection& source) {
     catalog.hidden_user_mappings.emplace_back(row.text(0));
   }
   read_function_calls(source, catalog);
+  read_functions_of_rows(source, catalog);
   const std::set<Oid> naming_indexes = find_tables_naming_indexes(source, catalog);
   for (Relation& relation : catalog.relations) relation.names_indexes = naming_indexes.contains(relation.oid);
   catalog.large_objects = source.execute(kLargeObjectsSql)[0].integer(0);

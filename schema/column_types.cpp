@@ -8,7 +8,7 @@ namespace pgsluice::schema {
 
 namespace {
 
-// A true array has elements and a length of its own; names and points have elements too, but no array's form.
+// A true array is some type's array: names, points and oidvector have elements too, but not an array's form.
 constexpr std::string_view kTypesSql = R"(
 WITH RECURSIVE used(oid) AS (
   SELECT a.atttypid FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
@@ -18,7 +18,8 @@ WITH RECURSIVE used(oid) AS (
     FROM used u JOIN pg_catalog.pg_type t ON t.oid = u.oid
    WHERE t.typtype = 'd' OR (t.typelem <> 0 AND t.typlen = -1))
 SELECT t.oid, pg_catalog.format_type(t.oid, NULL),
-       CASE WHEN t.typtype = 'b' AND t.typelem <> 0 AND t.typlen = -1 THEN 'a' ELSE t.typtype::text END,
+       CASE WHEN t.typtype = 'b' AND EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid) THEN 'a'
+            ELSE t.typtype::text END,
        t.oid < 16384 AND t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace,
        CASE WHEN t.typtype = 'd' THEN t.typbasetype WHEN t.typlen = -1 THEN t.typelem ELSE 0 END
   FROM used u JOIN pg_catalog.pg_type t ON t.oid = u.oid)";

@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <string>
+#include <vector>
 
 #include "pgsluice/pg/snapshot.h"
 #include "support/cluster.h"
@@ -27,44 +28,58 @@ class CopyFormatTest : public ::testing::Test {
       CREATE EXTENSION citext;)");
   }
 
-  static FormatChoice choice(const std::string& type, int target_version = kTarget) {
-    test::shared_source().sql("formats", fmt::format("DROP TABLE IF EXISTS t; CREATE TABLE t (c {})", type));
+  // What a table with one column of each type gets.
+  static std::vector<FormatChoice> choices(const std::vector<std::string>& types, int target_version = kTarget) {
+    std::string sql;
+    for (std::size_t i = 0; i < types.size(); ++i) {
+      sql += fmt::format("DROP TABLE IF EXISTS t{0}; CREATE TABLE t{0} (c {1});", i, types[i]);
+    }
+    test::shared_source().sql("formats", sql);
     pg::Connection source = test::shared_source().connect("formats");
-    const schema::Catalog catalog = [&] {
-      pg::export_snapshot(source);
-      return schema::read_catalog(source);
-    }();
-    return choose_format(catalog, catalog.relations.at(0), target_version, FormatWish::kAuto);
+    pg::export_snapshot(source);
+    const schema::Catalog catalog = schema::read_catalog(source);
+    std::vector<FormatChoice> result(types.size());
+    for (std::size_t i = 0; i < types.size(); ++i) {
+      for (const schema::Relation& table : catalog.relations) {
+        if (table.name != fmt::format("t{}", i)) continue;
+        result[i] = choose_format(catalog, table, target_version, FormatWish::kAuto);
+      }
+    }
+    return result;
   }
 };
 
 TEST_F(CopyFormatTest, BuiltInTypesEnumsTheirDomainsAndArraysAreBinary) {
-  for (const char* type :
-       {"bigint",        "integer", "smallint",  "oid",         "boolean",   "real",           "double precision",
-        "numeric(10,2)", "money",   "text",      "varchar(10)", "char(3)",   "\"char\"",       "name",
-        "bytea",         "date",    "time",      "timetz",      "timestamp", "timestamptz(3)", "interval",
-        "uuid",          "json",    "jsonb",     "inet",        "cidr",      "macaddr",        "macaddr8",
-        "bit(5)",        "varbit",  "point",     "box",         "int4range", "tstzrange",      "pg_lsn",
-        "mood",          "percent", "integer[]", "text[]",      "mood[]",    "percent[]"}) {
-    const FormatChoice made = choice(type);
-    EXPECT_EQ(made.format, CopyFormat::kBinary) << type << ": " << made.reason;
+  const std::vector<std::string> types = {
+      "bigint",        "integer", "smallint",  "oid",         "boolean",   "real",           "double precision",
+      "numeric(10,2)", "money",   "text",      "varchar(10)", "char(3)",   "\"char\"",       "name",
+      "bytea",         "date",    "time",      "timetz",      "timestamp", "timestamptz(3)", "interval",
+      "uuid",          "json",    "jsonb",     "inet",        "cidr",      "macaddr",        "macaddr8",
+      "bit(5)",        "varbit",  "point",     "box",         "int4range", "tstzrange",      "pg_lsn",
+      "mood",          "percent", "integer[]", "text[]",      "mood[]",    "percent[]"};
+  const std::vector<FormatChoice> made = choices(types);
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    EXPECT_EQ(made[i].format, CopyFormat::kBinary) << types[i] << ": " << made[i].reason;
   }
 }
 
 TEST_F(CopyFormatTest, WhatDiffersBetweenServersIsText) {
-  for (const char* type : {"regclass", "regclass[]", "regs", "regtype", "tsvector", "tsquery", "xml", "pair", "pair[]",
-                           "mood_range", "citext", "int4multirange", "jsonpath"}) {
-    const FormatChoice made = choice(type);
-    EXPECT_EQ(made.format, CopyFormat::kText) << type;
-    EXPECT_NE(made.reason.find("column c: "), std::string::npos) << made.reason;
+  const std::vector<std::string> types = {
+      "regclass", "regclass[]", "regs",   "regtype",        "tsvector",  "tsquery",    "xml",     "pair",
+      "pair[]",   "mood_range", "citext", "int4multirange", "oidvector", "int2vector", "jsonpath"};
+  const std::vector<FormatChoice> made = choices(types);
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    EXPECT_EQ(made[i].format, CopyFormat::kText) << types[i];
+    EXPECT_NE(made[i].reason.find("column c: "), std::string::npos) << made[i].reason;
   }
 }
 
 TEST_F(CopyFormatTest, ATargetBefore14GetsArraysOfTheUsersTypesAsText) {
-  EXPECT_EQ(choice("mood[]", 130000).format, CopyFormat::kText);
-  EXPECT_EQ(choice("percent[]", 130000).format, CopyFormat::kText);
-  EXPECT_EQ(choice("integer[]", 130000).format, CopyFormat::kBinary);
-  EXPECT_EQ(choice("mood", 130000).format, CopyFormat::kBinary);
+  const std::vector<FormatChoice> made = choices({"mood[]", "percent[]", "integer[]", "mood"}, 130000);
+  EXPECT_EQ(made[0].format, CopyFormat::kText);
+  EXPECT_EQ(made[1].format, CopyFormat::kText);
+  EXPECT_EQ(made[2].format, CopyFormat::kBinary);
+  EXPECT_EQ(made[3].format, CopyFormat::kBinary);
 }
 
 }  // namespace

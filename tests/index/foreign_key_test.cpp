@@ -13,10 +13,15 @@ TEST(ForeignKey, IsAddedNotValid) {
 }
 
 TEST(ForeignKey, OrphansAreRowsWithoutAParentByTheRuleOfTheMatch) {
-  schema::ForeignKey key{.name = "k", .child_columns = {"x", "y"}, .parent_columns = {"a", "b"}};
+  schema::ForeignKey key{.name = "k",
+                         .child_columns = {"x", "y"},
+                         .parent_columns = {"a", "b"},
+                         .equalities = {"OPERATOR(pg_catalog.=)", "OPERATOR(x.==)"}};
   schema::Relation child{.schema = "s", .name = "c"};
   schema::Relation parent{.schema = "s", .name = "p"};
-  const std::string rest = " AND NOT EXISTS (SELECT FROM \"s\".\"p\" p WHERE p.\"a\" = c.\"x\" AND p.\"b\" = c.\"y\")";
+  const std::string rest =
+      " AND NOT EXISTS (SELECT FROM ONLY \"s\".\"p\" p WHERE p.\"a\" OPERATOR(pg_catalog.=) c.\"x\" AND p.\"b\" "
+      "OPERATOR(x.==) c.\"y\")";
   EXPECT_EQ(orphans_query(key, child, parent),
             "SELECT FROM ONLY \"s\".\"c\" c WHERE NOT (c.\"x\" IS NULL OR c.\"y\" IS NULL)" + rest);
   key.match_full = true;

@@ -153,11 +153,46 @@ TEST(Plan, RowsWaitForWhatIsMadeOfTheirTableAndDefaultsDoNotKeepThemWaiting) {
   EXPECT_TRUE(follows("policy b p", "view w")) << "a definition that locks what the policy locks is on its way";
 }
 
+TEST(Plan, RowsOfAnExtensionsTableWaitForTheExtension) {
+  PlanInput in;
+  in.archive.entries = {entry(1, "EXTENSION", "e", {3079, 50}, Section::kPreData)};
+  in.catalog.relations = {{.oid = 100, .schema = "public", .name = "conf", .extension_condition = ""}};
+  const std::unique_ptr<const Plan> plan = make_plan(std::move(in), {});
+  for (TaskId id = 0; id < plan->graph.size(); ++id) {
+    if (plan->graph[id].kind != TaskKind::kTableData) continue;
+    EXPECT_EQ(plan->graph.waits_for(id), 1U);
+  }
+}
+
+TEST(Plan, RowsOfAPartitionWaitForTheAttachOfItsSiblings) {
+  PlanInput in;
+  in.archive.entries = {entry(1, "TABLE", "root", {1259, 10}, Section::kPreData),
+                        entry(2, "TABLE", "a_default", {1259, 11}, Section::kPreData),
+                        entry(3, "TABLE", "b", {1259, 12}, Section::kPreData),
+                        entry(4, "TABLE ATTACH", "a_default", {0, 0}, Section::kPreData, {1, 2}),
+                        entry(5, "TABLE ATTACH", "b", {0, 0}, Section::kPreData, {1, 3})};
+  in.catalog.relations = {{.oid = 10, .name = "root", .kind = schema::RelationKind::kPartitionedTable},
+                          {.oid = 11, .name = "a_default"},
+                          {.oid = 12, .name = "b"}};
+  in.catalog.inheritance = {{11, 10}, {12, 10}};
+  const std::unique_ptr<const Plan> plan = make_plan(std::move(in), {});
+  std::optional<TaskId> rows;
+  std::optional<TaskId> attach;
+  for (TaskId id = 0; id < plan->graph.size(); ++id) {
+    if (plan->graph[id].name.find("rows of table") == 0 && plan->graph[id].relation->oid == 11) rows = id;
+    if (plan->graph[id].name == "table attach b") attach = id;
+  }
+  ASSERT_TRUE(rows && attach);
+  const auto& edges = plan->graph.followers(*attach);
+  EXPECT_TRUE(std::any_of(edges.begin(), edges.end(), [&](const TaskGraph::Edge& e) { return e.to == *rows; }));
+}
+
 TEST(Plan, AForeignKeyIsMadeNotValidAndValidatedApart) {
   PlanInput in = input();
   in.catalog.foreign_keys[0].validated_apart = true;
   in.catalog.foreign_keys[0].child_columns = {"x"};
   in.catalog.foreign_keys[0].parent_columns = {"y"};
+  in.catalog.foreign_keys[0].equalities = {"OPERATOR(pg_catalog.=)"};
   for (TocEntry& of : in.archive.entries) {
     if (of.kind == "FK CONSTRAINT")
       of.definition = "ALTER TABLE ONLY b ADD CONSTRAINT fk FOREIGN KEY (x) REFERENCES a(y);\n";

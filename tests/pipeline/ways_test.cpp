@@ -98,6 +98,58 @@ TEST_F(HowRowsCross, ATableThatFailsInABatchIsNamedAndTheOthersArrive) {
   }
 }
 
+// Each failure closes a session that had more in flight, and the relay that hangs on it.
+TEST_F(HowRowsCross, ManyTablesOfABatchMayFailOnWhateverTransport) {
+  std::string sql = "CREATE FUNCTION holds() RETURNS boolean LANGUAGE sql AS 'SELECT true';";
+  for (int i = 0; i < 30; ++i) {
+    sql += fmt::format("CREATE TABLE t{0} AS SELECT generate_series(1, 50) AS i;", i);
+    if (i % 2 == 0) sql += fmt::format("ALTER TABLE t{0} ADD CHECK (holds());", i);
+  }
+  sql += "CREATE OR REPLACE FUNCTION holds() RETURNS boolean LANGUAGE sql AS 'SELECT false'";
+  make("half", sql);
+  for (const Transport transport : {Transport::kIoUring, Transport::kPoll, Transport::kLibpq}) {
+    shared_target().create_database("half");
+    const pipeline::CloneSummary summary =
+        clone("half", [&](pipeline::CloneOptions& wanted) { wanted.transport = transport; });
+    EXPECT_EQ(summary.failed.size(), 15) << failures(summary);
+    EXPECT_EQ(summary.tables.size(), 15);
+    EXPECT_EQ(summary.rows, 15 * 50);
+  }
+}
+
+// The archive does not say what the body of a function names.
+TEST_F(HowRowsCross, RowsThatCallAFunctionWaitForEveryDefinition) {
+  std::string sql =
+      "SET check_function_bodies = off; CREATE FUNCTION aa_f(x int) RETURNS boolean LANGUAGE plpgsql AS 'DECLARE r "
+      "public.zz_last; BEGIN RETURN x > 0; "
+      "END'; CREATE DOMAIN dom AS int CHECK (aa_f(VALUE));"
+      "CREATE TABLE zz_last (i int); CREATE TABLE a_check (x int CHECK (aa_f(x))); CREATE TABLE a_domain (x dom);"
+      "INSERT INTO a_check SELECT generate_series(1, 1000); INSERT INTO a_domain SELECT generate_series(1, 1000);";
+  for (int i = 0; i < 200; ++i) sql += fmt::format("CREATE TABLE m{} (i int DEFAULT {});", i, i);
+  make("calls", sql);
+  const pipeline::CloneSummary summary = clone("calls");
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(summary.rows, 2000);
+}
+
+TEST_F(HowRowsCross, AKeyToATableThatAnExtensionOwnsIsPlanned) {
+  make("owned",
+       "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int REFERENCES p);"
+       "ALTER EXTENSION plpgsql ADD TABLE p");
+  pipeline::Clone plan(options("owned"), sink_);
+  EXPECT_EQ(plan.plan().tables.size(), 1);
+}
+
+TEST_F(HowRowsCross, OrphansAreThoseThatTheServerSeesAsSuch) {
+  make("heirs",
+       "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE p2 () INHERITS (p); CREATE TABLE c (id int REFERENCES p);"
+       "SET session_replication_role = replica; INSERT INTO p2 VALUES (7); INSERT INTO c VALUES (7), (7)");
+  const pipeline::CloneSummary summary = clone("heirs");
+  ASSERT_EQ(summary.failed.size(), 1);
+  EXPECT_NE(summary.failed[0].error.describe().find("2 rows have no parent"), std::string::npos)
+      << summary.failed[0].error.describe();
+}
+
 constexpr const char* kOrphans =
     "CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (id int PRIMARY KEY, p int);"
     "INSERT INTO parent SELECT generate_series(1, 100); INSERT INTO child SELECT g, g FROM generate_series(1, 90) g;"

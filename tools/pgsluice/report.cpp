@@ -58,7 +58,11 @@ std::string plan_text(const pipeline::Plan& plan) {
   for (const auto& [kind, count] : task_counts(plan)) {
     steps.add({std::string(to_string(kind)), std::to_string(count)});
   }
-  return tables.text() + "\n" + steps.text() + list_text("Not done as such:", plan.skipped) +
+  const std::string target =
+      fmt::format("\nTOAST is compressed by {}; index builds share {}, and up to {} parallel workers each\n",
+                  plan.toast_compression.empty() ? "the target's default" : plan.toast_compression,
+                  to_string(plan.index_memory), plan.most_parallel_workers);
+  return tables.text() + "\n" + steps.text() + target + list_text("Not done as such:", plan.skipped) +
          list_text("Warnings:", plan.warnings);
 }
 
@@ -67,6 +71,8 @@ std::string plan_json(const pipeline::Plan& plan) {
                    {"bytes", plan.catalog.database.size.count},
                    {"tables", json::array()},
                    {"tasks", json::object()},
+                   {"toast_compression", plan.toast_compression},
+                   {"index_memory_bytes", plan.index_memory.count},
                    {"skipped", plan.skipped},
                    {"warnings", plan.warnings}};
   for (const pipeline::TablePlan& table : plan.tables) {
@@ -77,6 +83,7 @@ std::string plan_json(const pipeline::Plan& plan) {
                                   {"parts", table.ranges.size()},
                                   {"format", to_string(table.format)},
                                   {"method", table.method},
+                                  {"vacuum", table.upkeep == pipeline::Upkeep::kVacuumAnalyze},
                                   {"reason", table.reason}});
   }
   for (const auto& [kind, count] : task_counts(plan)) document["tasks"][std::string(to_string(kind))] = count;
