@@ -76,9 +76,30 @@ TEST_F(CommandTest, ADryRunPrintsThePlanAndTouchesNothing) {
   SubprocessResult result = clone({"--dry-run"});
   EXPECT_EQ(result.exit_code, 0) << result.errors;
   EXPECT_THAT(result.output, HasSubstr("public.t"));
-  EXPECT_THAT(result.output, HasSubstr("one stream"));
+  EXPECT_THAT(result.output, HasSubstr("binary"));
+  EXPECT_THAT(result.output, HasSubstr("small: with others in one transaction"));
+  EXPECT_THAT(result.output, HasSubstr("TOAST is compressed by"));
+  result = clone({"--dry-run", "--copy-format", "text", "--split-at", "8 kB", "--split-max-parts", "3"});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_THAT(result.output, HasSubstr("|     3 | text"));
+  EXPECT_THAT(result.output, HasSubstr("by ranges of blocks"));
   result = clone({"--dry-run", "--json"});
   EXPECT_EQ(nlohmann::json::parse(result.output)["tables"][0]["estimated_rows"], 1000);
+  EXPECT_EQ(shared_target().value("command", "SELECT count(*) FROM pg_class WHERE relname = 't'"), "0");
+}
+
+TEST_F(CommandTest, WaysOfCopyingThatCannotBeMeantAreRefused) {
+  make("CREATE TABLE t AS SELECT 1 AS i");
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--copy-format", "csv"},
+                                                    {"--split-at", "many"},
+                                                    {"--memory", "much"},
+                                                    {"--split-max-parts", "-1"},
+                                                    {"--toast-compression", "zstd"},
+                                                    {"--transport", "pigeon"}}) {
+    const SubprocessResult result = clone(arguments);
+    EXPECT_EQ(result.exit_code, 1) << arguments[0] << ": " << result.errors;
+    EXPECT_THAT(result.errors, HasSubstr(arguments[1])) << arguments[0];
+  }
   EXPECT_EQ(shared_target().value("command", "SELECT count(*) FROM pg_class WHERE relname = 't'"), "0");
 }
 
