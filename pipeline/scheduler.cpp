@@ -32,6 +32,7 @@ Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy)
   for (TaskId task = 0; task < graph_.size(); ++task) {
     waits_[task] = graph_.waits_for(task);
     if (graph_[task].kind != TaskKind::kBarrier) ++left_in_lane_[index_of(graph_[task].lane)];
+    if (graph_[task].kind == TaskKind::kPreData) ++definitions_left_;
     // Definitions go in the archive's order, which is that of the task numbers.
     if (graph_[task].lane == Lane::kMain) weights_[task] = 0;
   }
@@ -77,7 +78,7 @@ std::optional<TaskId> Scheduler::take_ready(Lane lane, double most_cost, std::op
 }
 
 bool Scheduler::waits_for_company(const Task& task) const {
-  return is_small_table(task) && small_running_ > 0 && small_ready_ < kCompany;
+  return is_small_table(task) && small_ready_ < kCompany && (small_running_ > 0 || definitions_left_ > 0);
 }
 
 void Scheduler::begin(TaskId task) {
@@ -141,6 +142,7 @@ std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> roo
   std::vector<TaskId> free;
   --left_;
   if (begun_[task] && is_small_table(graph_[task])) --small_running_;
+  if (graph_[task].kind == TaskKind::kPreData) --definitions_left_;
   if (graph_[task].kind != TaskKind::kBarrier) --left_in_lane_[index_of(graph_[task].lane)];
   for (const TaskGraph::Edge& edge : graph_.followers(task)) {
     if (root_cause && edge.required && !doomed_by_[edge.to]) {

@@ -32,8 +32,9 @@ enum class FailurePolicy { kGoOn, kStopAtFirst };
 /// Hands the tasks of a graph to worker threads: those that wait for nothing any more, heaviest remaining path first,
 /// in kMain in the order in which they were added. Two tasks whose lock claims conflict never run at once. Any thread.
 ///
-/// Rows of small tables travel together. While some are on their way, others wait until there are kCompany of them or
-/// those have arrived: taken one by one as their tables are made, each would cost round trips of its own.
+/// Rows of small tables travel together. While definitions are made, or some such rows are on their way, others wait
+/// until there are kCompany of them: taken one by one as their tables are made, each would cost a transaction of its
+/// own.
 class Scheduler {
  public:
   Scheduler(const TaskGraph& graph, FailurePolicy policy);
@@ -107,6 +108,8 @@ class Scheduler {
   /// Rows of small tables.
   std::size_t small_ready_ = 0;
   std::size_t small_running_ = 0;
+  /// Definitions before the data that have not ended.
+  std::size_t definitions_left_ = 0;
   std::vector<TaskFailure> failures_;
   std::vector<TaskLeftOut> left_out_;
   std::vector<TaskLeftOut> made_without_;

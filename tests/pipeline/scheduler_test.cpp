@@ -147,25 +147,37 @@ TEST(Scheduler, GivesNothingBehindOthersThatCostsMoreThanItMay) {
   EXPECT_EQ(scheduler.next_ready(Lane::kBuild, 10), light);
 }
 
-TEST(Scheduler, SmallTablesWaitForCompanyWhileOthersAreOnTheirWay) {
+TEST(Scheduler, SmallTablesWaitForCompanyWhileThereMayBeMore) {
   TaskGraph graph;
-  const TaskId gate = graph.add({.kind = TaskKind::kPreData, .lane = Lane::kMain, .name = "gate"});
-  const TaskId first = graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .name = "first", .cost = 2});
+  const TaskId definition = graph.add({.kind = TaskKind::kPreData, .lane = Lane::kMain, .name = "definition"});
   const TaskId large = graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .cost = kMostCostTogether});
+  const TaskId first = graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .name = "first", .cost = 2});
   for (std::size_t i = 0; i < 2; ++i) graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .cost = 1});
   for (std::size_t i = 0; i < Scheduler::kCompany; ++i) {
-    graph.require(graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .cost = 1}), gate);
+    graph.require(graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .cost = 1}), definition);
   }
   Scheduler scheduler(graph, FailurePolicy::kGoOn);
   EXPECT_EQ(scheduler.next(Lane::kCopy), large) << "a large one waits for nobody";
-  EXPECT_EQ(scheduler.next(Lane::kCopy), first) << "nor does the first";
+  EXPECT_EQ(scheduler.next(Lane::kMain), definition);
   std::optional<TaskId> taken;
   std::jthread worker([&] { taken = scheduler.next(Lane::kCopy); });
-  EXPECT_TRUE(scheduler.next_ready(Lane::kCopy, 10, TaskKind::kTableData)) << "who has some may take more along";
-  EXPECT_EQ(scheduler.next(Lane::kMain), gate);
-  scheduler.succeeded(gate);  // many are ready at once now
+  scheduler.succeeded(definition);  // many are ready at once now
   worker.join();
-  EXPECT_TRUE(taken);
+  EXPECT_EQ(taken, first);
+  EXPECT_TRUE(scheduler.next_ready(Lane::kCopy, 10, TaskKind::kTableData)) << "who has some may take more along";
+}
+
+TEST(Scheduler, FewSmallTablesGoWhenTheLastDefinitionIsMade) {
+  TaskGraph graph;
+  const TaskId definition = graph.add({.kind = TaskKind::kPreData, .lane = Lane::kMain, .name = "definition"});
+  const TaskId small = graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .cost = 1});
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  EXPECT_EQ(scheduler.next(Lane::kMain), definition);
+  std::optional<TaskId> taken;
+  std::jthread worker([&] { taken = scheduler.next(Lane::kCopy); });
+  scheduler.succeeded(definition);
+  worker.join();
+  EXPECT_EQ(taken, small);
 }
 
 TEST(Scheduler, StopsAtTheFirstFailureWhenAsked) {
