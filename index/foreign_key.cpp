@@ -15,6 +15,11 @@ std::optional<std::string> not_valid_statement(std::string_view definition) {
   return std::string(definition.substr(0, end)) + " NOT VALID;\n";
 }
 
+std::string not_valid_statement(const schema::LeafForeignKey& key, const schema::Relation& leaf) {
+  return fmt::format("ALTER TABLE {} ADD CONSTRAINT {} {} NOT VALID", leaf.quoted(), pg::quote_identifier(key.name),
+                     key.definition);
+}
+
 std::string validate_statement(const schema::ForeignKey& key, const schema::Relation& child) {
   return fmt::format("ALTER TABLE {} VALIDATE CONSTRAINT {}", child.quoted(), pg::quote_identifier(key.name));
 }

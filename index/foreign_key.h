@@ -12,6 +12,10 @@ namespace pgsluice::index {
 /// tables for a moment only. Nothing for a text that is not of this form.
 std::optional<std::string> not_valid_statement(std::string_view definition);
 
+/// "ALTER TABLE … ADD CONSTRAINT … NOT VALID" for a leaf's own key. When it is validated, the partitioned table's key
+/// adopts it instead of making and checking one of its own.
+std::string not_valid_statement(const schema::LeafForeignKey& key, const schema::Relation& leaf);
+
 /// "ALTER TABLE … VALIDATE CONSTRAINT …": looks up every row of the child, under a lock of it that keeps only other
 /// validations, VACUUM and DDL away.
 std::string validate_statement(const schema::ForeignKey& key, const schema::Relation& child);

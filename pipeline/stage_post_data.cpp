@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "pgsluice/index/foreign_key.h"
 #include "pgsluice/index/index_build.h"
 #include "pgsluice/pipeline/graph_stages.h"
@@ -110,38 +113,74 @@ class PostDataStage {
     return found->second;
   }
 
-  // A key is made without looking at its rows, under the strong locks of both tables, and then validated under locks
-  // that let other keys of the same parent be validated beside it.
+  // A key is made without looking at its rows, and then validated; one of a partitioned table that way on each of its
+  // leaves, from where it is adopted.
   void add_foreign_key(const TocEntry& entry, Task task) {
     const auto found = foreign_keys_.find(entry.catalog_id.oid);
     const schema::ForeignKey* key = found == foreign_keys_.end() ? nullptr : found->second;
     const std::optional<std::string> not_valid = index::not_valid_statement(entry.definition);
-    const schema::Catalog& catalog = state_.plan.catalog;
-    // An extension's own tables are not in the catalog.
-    const Relation* found_child = key == nullptr ? nullptr : catalog.relation(key->child);
-    const Relation* found_parent = key == nullptr ? nullptr : catalog.relation(key->parent);
-    if (found_child == nullptr || found_parent == nullptr || !key->validated_apart || !not_valid) {
+    if (key == nullptr || !key->validated_apart || !not_valid || !knows_tables_of(*key)) {
       state_.foreign_key_checks.emplace_back(add_task(entry, std::move(task)), &entry);
       return;
     }
-    const Relation& child = *found_child;
-    const Relation& parent = *found_parent;
+    const double cost = std::exchange(task.cost, kStatementCost);
+    if (relation(key->child)->kind != schema::RelationKind::kPartitionedTable) {
+      task.sql = *not_valid;
+      add_validation(entry, *key, add_task(entry, std::move(task)), cost);
+      return;
+    }
+    const TaskId adopted = add_task(entry, std::move(task));
+    for (const schema::LeafForeignKey& leaf : key->leaves) {
+      const TaskId made = add_on_leaf(entry, *key, leaf);
+      schema::ForeignKey own = *key;
+      own.child = leaf.child;
+      own.name = leaf.name;
+      const double share = cost / static_cast<double>(key->leaves.size());
+      graph().require(adopted, add_validation(entry, own, made, share));
+    }
+  }
+
+  const Relation* relation(Oid oid) const { return state_.plan.catalog.relation(oid); }
+
+  // An extension's own tables are not in the catalog.
+  bool knows_tables_of(const schema::ForeignKey& key) const {
+    return relation(key.child) != nullptr && relation(key.parent) != nullptr &&
+           std::all_of(key.leaves.begin(), key.leaves.end(),
+                       [&](const schema::LeafForeignKey& leaf) { return relation(leaf.child) != nullptr; });
+  }
+
+  TaskId add_on_leaf(const TocEntry& entry, const schema::ForeignKey& key, const schema::LeafForeignKey& leaf) {
+    const Relation& child = *relation(leaf.child);
+    const TaskId made = graph().add({.kind = TaskKind::kPostData,
+                                     .lane = Lane::kBuild,
+                                     .name = fmt::format("{} on partition {}", entry.describe(), child.display()),
+                                     .cost = kStatementCost,
+                                     .claims = {{child.oid, index::LockMode::kShareRowExclusive},
+                                                {key.parent, index::LockMode::kShareRowExclusive}},
+                                     .entry = &entry,
+                                     .sql = index::not_valid_statement(leaf, child)});
+    place(made, entry);
+    return made;
+  }
+
+  // Under locks that let other keys of the same parent be validated beside it.
+  TaskId add_validation(const TocEntry& entry, const schema::ForeignKey& key, TaskId made, double cost) {
+    const Relation& child = *relation(key.child);
+    const Relation& parent = *relation(key.parent);
     Task validation{.kind = TaskKind::kValidation,
                     .lane = Lane::kBuild,
-                    .name = "validation of " + entry.describe(),
-                    .cost = task.cost,
+                    .name = "validation of " + graph()[made].name,
+                    .cost = cost,
                     .claims = {{child.oid, index::LockMode::kShareUpdateExclusive}},
                     .entry = &entry,
-                    .sql = index::validate_statement(*key, child),
-                    .sql_that_counts = index::orphans_query(*key, child, parent)};
+                    .sql = index::validate_statement(key, child),
+                    .sql_that_counts = index::orphans_query(key, child, parent)};
     if (parent.oid != child.oid) validation.claims.push_back({parent.oid, index::LockMode::kRowShare});
-    task.cost = kStatementCost;
-    task.sql = *not_valid;
-    const TaskId made = add_task(entry, std::move(task));
     const TaskId validated = graph().add(std::move(validation));
     graph().require(validated, made);
     graph().after(state_.main_done, validated);
     state_.foreign_key_checks.emplace_back(validated, &entry);
+    return validated;
   }
 
   // A partition's entry only changes the state of the trigger that its parent's entry makes there. The archive has no

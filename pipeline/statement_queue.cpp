@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kTries = 5;
 constexpr std::chrono::milliseconds kFirstPause{50};  // before a try, doubled with each
+constexpr std::string_view kForeignKeyViolation = "23503";
 
 std::string_view definition_of(const Task& task) {
   return task.sql.empty() ? std::string_view(task.entry->definition) : task.sql;
@@ -157,7 +158,6 @@ void StatementQueue::try_again(InFlight ended) {
 }
 
 bool StatementQueue::has_to_count(const InFlight& ended) const {
-  constexpr std::string_view kForeignKeyViolation = "23503";
   return !ended.counts && ended.error && ended.error->sqlstate() == kForeignKeyViolation &&
          !plan_.graph[ended.task].sql_that_counts.empty();
 }
@@ -194,7 +194,8 @@ void StatementQueue::report(const InFlight& ended) {
     return;
   }
   const Error error = error_of(ended);
-  if (ended.counts && context_.options.allow_orphans) {
+  // A key of or to a partitioned table is not there then, since there is no NOT VALID for it.
+  if (ended.error->sqlstate() == kForeignKeyViolation && context_.options.allow_orphans) {
     context_.progress.add_warning(error.describe());
     target_.log().warning(error.describe());
     scheduler_.succeeded(ended.task);

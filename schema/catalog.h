@@ -90,6 +90,13 @@ struct Index {
   std::string display() const;
 };
 
+/// A partitioned table's foreign key on one of its leaves.
+struct LeafForeignKey {
+  Oid child = 0;
+  std::string name;
+  std::string definition;  ///< pg_get_constraintdef
+};
+
 struct ForeignKey {
   Oid oid = 0;
   std::string name;
@@ -102,6 +109,8 @@ struct ForeignKey {
   /// Validated on the source, and of a kind that can be added without validation first.
   bool validated_apart = false;
   bool match_full = false;
+  /// Of a partitioned child that is validated apart: it is validated there.
+  std::vector<LeafForeignKey> leaves;
 };
 
 /// A partition or inheritance child and what it belongs to.

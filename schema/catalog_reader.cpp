@@ -111,9 +111,8 @@ SELECT i.indexrelid, i.indrelid, n.nspname, c.relname, pg_catalog.pg_get_indexde
                      fmt::arg("user_schema", kUserSchema), fmt::arg("own", not_of_extension("pg_class", "t.oid")));
 }
 
-// A key that has to be validated apart from its making: valid on the source, with two plain tables at its ends (NOT
-// VALID is not allowed for a partitioned child before 18, and would leave the children of a partitioned parent
-// unvalidated).
+// A key that has to be validated apart from its making: valid on the source, and not of a partitioned parent, whose
+// children NOT VALID would leave unvalidated.
 std::string foreign_keys_sql(int version) {
   constexpr std::string_view kColumns =
       "ARRAY(SELECT a.attname FROM pg_catalog.unnest({0}key) WITH ORDINALITY u(attnum, n)"
@@ -124,7 +123,7 @@ SELECT k.oid, k.conname, k.conrelid, k.confrelid, {child_columns}, {parent_colum
                FROM pg_catalog.unnest(k.conpfeqop) WITH ORDINALITY u(oid, n)
                     JOIN pg_catalog.pg_operator o ON o.oid = u.oid
                     JOIN pg_catalog.pg_namespace s ON s.oid = o.oprnamespace ORDER BY u.n),
-       k.convalidated AND c.relkind = 'r' AND p.relkind = 'r' AND {plain}, k.confmatchtype = 'f'
+       k.convalidated AND c.relkind IN ('r', 'p') AND p.relkind = 'r' AND {plain}, k.confmatchtype = 'f'
   FROM pg_catalog.pg_constraint k
        JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
        JOIN pg_catalog.pg_class p ON p.oid = k.confrelid
@@ -136,6 +135,31 @@ SELECT k.oid, k.conname, k.conrelid, k.confrelid, {child_columns}, {parent_colum
                      fmt::arg("plain", version >= kHasPeriods ? "k.conenforced AND NOT k.conperiod" : "true"),
                      fmt::arg("own", version >= kHasConstraintParent ? "k.conparentid = 0" : "true"),
                      fmt::arg("user_schema", kUserSchema));
+}
+
+// What partitioned tables' keys are on their leaves: of each the topmost key, the leaf, and the leaf's own.
+constexpr std::string_view kLeafForeignKeysSql = R"(
+WITH RECURSIVE below AS (
+  SELECT k.oid AS top, k.oid FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+   WHERE k.contype = 'f' AND k.conparentid = 0 AND c.relkind = 'p'
+  UNION ALL
+  SELECT b.top, k.oid FROM pg_catalog.pg_constraint k JOIN below b ON k.conparentid = b.oid WHERE k.contype = 'f')
+SELECT b.top, k.conrelid, k.conname, pg_catalog.pg_get_constraintdef(k.oid)
+  FROM below b JOIN pg_catalog.pg_constraint k ON k.oid = b.oid JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+ WHERE c.relkind = 'r'
+ ORDER BY b.top, k.oid)";
+
+void read_leaf_foreign_keys(pg::Connection& source, std::vector<ForeignKey>& keys) {
+  std::map<Oid, ForeignKey*> by_oid;
+  for (ForeignKey& key : keys) {
+    if (key.validated_apart) by_oid[key.oid] = &key;
+  }
+  for (const pg::Row row : source.execute(kLeafForeignKeysSql)) {
+    const auto found = by_oid.find(row.oid(0));
+    if (found == by_oid.end()) continue;
+    found->second->leaves.push_back(
+        {.child = row.oid(1), .name = std::string(row.text(2)), .definition = std::string(row.text(3))});
+  }
 }
 
 // Indexes (and, with index 0, statistics) with a function, an operator or an operator class that is not built in. Of
@@ -395,8 +419,10 @@ Catalog read_catalog(pg::Connection& source) {
                                     .parent_columns = row.text_array(5),
                                     .equalities = row.text_array(6),
                                     .validated_apart = row.boolean(7),
-                                    .match_full = row.boolean(8)});
+                                    .match_full = row.boolean(8),
+                                    .leaves = {}});
   }
+  if (catalog.server_version >= kHasConstraintParent) read_leaf_foreign_keys(source, catalog.foreign_keys);
   for (const pg::Row row : source.execute(kInheritanceSql)) {
     catalog.inheritance.push_back({.child = row.oid(0), .parent = row.oid(1)});
   }

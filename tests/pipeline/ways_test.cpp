@@ -182,6 +182,52 @@ TEST_F(HowRowsCross, OrphansThatAreAllowedAreAWarning) {
   EXPECT_EQ(shared_target().value("orphans", kKeyIsThere), "false kept");
 }
 
+constexpr const char* kOrphansInAPartition =
+    "CREATE TABLE parent (id int PRIMARY KEY); INSERT INTO parent SELECT generate_series(1, 500);"
+    "CREATE TABLE root (id int, p int) PARTITION BY RANGE (id);"
+    "CREATE TABLE low PARTITION OF root FOR VALUES FROM (0) TO (250);"
+    "CREATE TABLE middle PARTITION OF root FOR VALUES FROM (250) TO (1000) PARTITION BY RANGE (p);"
+    "CREATE TABLE high PARTITION OF middle DEFAULT;"
+    "INSERT INTO root SELECT g, g FROM generate_series(1, 500) g;"
+    "ALTER TABLE root ADD CONSTRAINT \"the key\" FOREIGN KEY (p) REFERENCES parent ON DELETE CASCADE;"
+    "SET session_replication_role = replica; INSERT INTO root SELECT 400, g FROM generate_series(1001, 1003) g;";
+
+TEST_F(HowRowsCross, OrphansInAPartitionAreCounted) {
+  make("orphans", kOrphansInAPartition);
+  const pipeline::CloneSummary summary = clone("orphans");
+  ASSERT_EQ(summary.failed.size(), 1) << failures(summary);
+  const std::string text = summary.failed[0].error.describe();
+  EXPECT_NE(text.find("3 rows have no parent"), std::string::npos) << text;
+  EXPECT_NE(text.find("\"high\""), std::string::npos) << text;
+  ASSERT_EQ(summary.left_out.size(), 1) << "the partitioned table's own key";
+  EXPECT_EQ(shared_target().value("orphans",
+                                  "SELECT string_agg(conrelid::regclass || ' ' || convalidated, ', ' ORDER BY 1)"
+                                  " FROM pg_constraint WHERE contype = 'f'"),
+            "high false, low true");
+}
+
+TEST_F(HowRowsCross, OrphansInAPartitionThatAreAllowedAreWarnings) {
+  make("orphans", kOrphansInAPartition);
+  const pipeline::CloneSummary summary =
+      clone("orphans", [](pipeline::CloneOptions& wanted) { wanted.allow_orphans = true; });
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(summary.warnings.size(), 2) << "of the partition's key, and of the one that could not be made";
+}
+
+TEST_F(HowRowsCross, AKeyOfAPartitionedTableAdoptsThoseOfItsLeaves) {
+  make("adopted", kOrphansInAPartition);
+  shared_source().sql("adopted",
+                      "DELETE FROM root WHERE p > 1000; ALTER TABLE high RENAME CONSTRAINT \"the key\" TO x");
+  const pipeline::CloneSummary summary = clone("adopted");
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(differences("adopted"), std::vector<std::string>());
+  // A name of the leaf's own: pg_dump's statement alone would give it the partitioned table's.
+  constexpr const char* kKeys =
+      "SELECT string_agg(concat_ws(' ', conrelid::regclass, conname, convalidated, conparentid <> 0), ', '"
+      " ORDER BY conrelid::regclass::text COLLATE \"C\") FROM pg_constraint WHERE contype = 'f'";
+  EXPECT_EQ(shared_target().value("adopted", kKeys), shared_source().value("adopted", kKeys));
+}
+
 TEST_F(HowRowsCross, KeysOfEveryKindAreAsValidAsOnTheSource) {
   make("keys", R"(
     CREATE TABLE p (id int PRIMARY KEY, a int, b text, UNIQUE (a, b));
