@@ -71,7 +71,8 @@ bool is_time(std::string_view name) {
 
 class Types {
  public:
-  Types(const schema::Catalog& source, int target_version) : source_(source), target_version_(target_version) {}
+  Types(const schema::Catalog& source, int target_version, FormatUse use)
+      : source_(source), target_version_(target_version), use_(use) {}
 
   // Why a type can only cross as text.
   std::optional<std::string> objection(Oid oid) const {
@@ -102,6 +103,9 @@ class Types {
   std::optional<std::string> objection_to_array(const ColumnType& array) const {
     const auto element = source_.types.find(array.base);
     const bool built_in = element != source_.types.end() && element->second.built_in;
+    if (!built_in && use_ == FormatUse::kCompare) {
+      return fmt::format("binary arrays of {} cannot be compared", array.name);
+    }
     if (!built_in && target_version_ < kTakesArraysOfOtherOids) {
       return fmt::format("a target before 14 takes no binary array of {}", array.name);
     }
@@ -115,6 +119,7 @@ class Types {
 
   const schema::Catalog& source_;
   const int target_version_;
+  const FormatUse use_;
 };
 
 }  // namespace
@@ -122,11 +127,11 @@ class Types {
 std::string_view to_string(CopyFormat format) { return format == CopyFormat::kBinary ? "binary" : "text"; }
 
 FormatChoice choose_format(const schema::Catalog& source, const schema::Relation& table, int target_version,
-                           FormatWish wish) {
+                           FormatWish wish, FormatUse use) {
   if (wish == FormatWish::kText) return {CopyFormat::kText, "text as asked"};
   const std::string_view prefix = wish == FormatWish::kBinary ? "not safe for COPY BINARY: " : "text: ";
   if (table.extension_condition) return {CopyFormat::kText, fmt::format("{}an extension defines it", prefix)};
-  const Types types(source, target_version);
+  const Types types(source, target_version, use);
   for (std::size_t i = 0; i < table.column_types.size(); ++i) {
     if (const std::optional<std::string> objection = types.objection(table.column_types[i])) {
       return {CopyFormat::kText,

@@ -15,6 +15,11 @@ std::string_view to_string(CopyFormat format);
 /// What the user asked for. There is no way to force binary where it could change values.
 enum class FormatWish { kAuto, kText, kBinary };
 
+enum class FormatUse {
+  kCopy,
+  kCompare,  ///< both servers' streams have to be the same: a binary array holds the OID of its elements' type
+};
+
 struct FormatChoice {
   CopyFormat format = CopyFormat::kText;
   /// For a person: "column mood: an array of the user's type app.mood".
@@ -26,6 +31,6 @@ struct FormatChoice {
 /// times, and carries values of more than 512 MB, which text cannot. Not for tables of extensions, whose definition on
 /// the target is that of the extension's version there.
 FormatChoice choose_format(const schema::Catalog& source, const schema::Relation& table, int target_version,
-                           FormatWish wish);
+                           FormatWish wish, FormatUse use = FormatUse::kCopy);
 
 }  // namespace pgsluice::copy

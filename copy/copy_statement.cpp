@@ -41,6 +41,12 @@ std::string copy_out_statement(const schema::Relation& table, CopyFormat format,
   return fmt::format("COPY (SELECT {} FROM ONLY {} {}) TO STDOUT{}", columns, table.quoted(), condition, with);
 }
 
+std::string copy_out_of_tree_statement(const schema::Relation& table, CopyFormat format) {
+  if (table.kind != schema::RelationKind::kPartitionedTable) return copy_out_statement(table, format, "");
+  return fmt::format("COPY (SELECT {} FROM {}) TO STDOUT{}", column_list(table), table.quoted(),
+                     options(format, Loading::kAppend));
+}
+
 std::string copy_in_statement(const schema::Relation& table, const schema::Relation& into, CopyFormat format,
                               Loading loading) {
   const std::string copy = fmt::format("COPY {}{} FROM STDIN{}", into.quoted(), in_parentheses(column_list(table)),

@@ -19,6 +19,9 @@ enum class Loading {
 /// condition that only a part of the rows fulfils (row_ranges.h); empty: all of them.
 std::string copy_out_statement(const schema::Relation& table, CopyFormat format, const std::string& range);
 
+/// The same for all rows of a partitioned table.
+std::string copy_out_of_tree_statement(const schema::Relation& table, CopyFormat format);
+
 /// "COPY … FROM STDIN" into `into`, with the column names of `table` (they differ for a partition that is loaded
 /// through its root). Preceded by a TRUNCATE for kFreeze: to be sent in a transaction.
 std::string copy_in_statement(const schema::Relation& table, const schema::Relation& into, CopyFormat format,

@@ -61,6 +61,15 @@ std::vector<LargeObject> list_objects(pg::Connection& source) {
   return objects;
 }
 
+// Those of an earlier run that this one goes on with: an object and its contents commit together.
+std::set<Oid> objects_there(pg::Connection& target) {
+  std::set<Oid> there;
+  for (const pg::Row row : target.execute("SELECT oid FROM pg_catalog.pg_largeobject_metadata")) {
+    there.insert(row.oid(0));
+  }
+  return there;
+}
+
 std::string copy_out(const std::vector<Piece>& pieces) {
   std::vector<std::string> rows;
   for (const Piece& piece : pieces)
@@ -245,6 +254,7 @@ LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& t
   LargeObjectsOutcome outcome;
   try {
     const std::vector<LargeObject> objects = list_objects(source);
+    const std::set<Oid> there = objects_there(target);
     Copier copier(source, target, bytes);
     std::vector<const LargeObject*> batch;
     std::int64_t batch_size = 0;
@@ -270,6 +280,10 @@ LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& t
           }
         }
       }
+      if (there.contains(object.oid)) {
+        ++outcome.objects;
+        continue;
+      }
       batch.push_back(&object);
       batch_size += object.size;
       if (batch.size() >= kObjectsInABatch || batch_size >= kBytesInACopy) send_batch();
@@ -284,6 +298,18 @@ LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& t
     throw;
   }
   return outcome;
+}
+
+std::string large_objects_statement() {
+  // Of an empty object one piece without bytes. The size is asked for once a row, as in list_objects().
+  return fmt::format(
+      "COPY (SELECT o.oid, g.at, pg_catalog.lo_get(o.oid, g.at, least({0}, o.size - g.at)::integer)"
+      " FROM (SELECT oid, (SELECT pg_catalog.lo_lseek64(f.fd, 0, 2) + pg_catalog.lo_close(f.fd)"
+      " FROM (SELECT pg_catalog.lo_open(m.oid, 262144) AS fd OFFSET 0) f) AS size"
+      " FROM pg_catalog.pg_largeobject_metadata m OFFSET 0) o,"
+      " LATERAL pg_catalog.generate_series(0::bigint, greatest(o.size - 1, 0), {0}) AS g(at)) TO STDOUT (FORMAT "
+      "binary)",
+      kChunk);
 }
 
 std::vector<std::string> find_large_object_conflicts(pg::Connection& source, pg::Connection& target, int limit) {

@@ -18,10 +18,14 @@ struct LargeObjectsOutcome {
 
 /// Copies all large objects with OID, owner, privileges and comment. The source session is in the snapshot's
 /// transaction, the target session is idle. Objects travel many at a time as rows (oid, offset, bytes) of a binary
-/// COPY into a temporary table, from which one statement makes them; an object is made in one transaction.
+/// COPY into a temporary table, from which one statement makes them; an object is made in one transaction. Objects that
+/// are on the target already are not copied again, but get their privileges and comments.
 /// Throws Error; objects of the transactions before stay on the target.
 LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& target,
                                        const schema::RestoreOptions& options, std::atomic<std::int64_t>& bytes);
+
+/// "COPY … TO STDOUT" of all large objects in pieces, for a comparison: the OID, where the piece begins, its bytes.
+std::string large_objects_statement();
 
 /// Large objects of the source whose OIDs are in use on the target, at most `limit` of them.
 std::vector<std::string> find_large_object_conflicts(pg::Connection& source, pg::Connection& target, int limit);

@@ -39,6 +39,7 @@ RelayOutcome carry(pg::Connection& source, pg::Connection& target, const RelayRe
     switch (reader.next()) {
       case CopyReader::Status::kData:
         writer.write(reader.data());
+        if (request.digester != nullptr) request.digester->add_row(reader.data());
         request.bytes.fetch_add(static_cast<std::int64_t>(reader.data().size()), std::memory_order_relaxed);
         if (writer.unflushed() >= kFlushAt) {
           flush_all(target, writer);

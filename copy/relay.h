@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "pgsluice/copy/row_digest.h"
 #include "pgsluice/pg/connection.h"
 
 namespace pgsluice::copy {
@@ -20,6 +21,8 @@ struct RelayRequest {
   std::string copy_in;
   /// Counts the payload on its way, for progress; read by others at any time.
   std::atomic<std::int64_t>& bytes;
+  /// Gets every row on its way, where rows are to be digested.
+  RowDigester* digester = nullptr;
 };
 
 /// What both servers said at the end of a COPY. It is the caller's to compare them before committing.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "pgsluice/pg/quote.h"
 
@@ -27,36 +28,43 @@ std::vector<double> beginnings(const std::vector<Bytes>& sizes) {
   return result;
 }
 
-std::string between(const std::string& column, const std::optional<std::string>& from,
-                    const std::optional<std::string>& to) {
-  std::string condition;
-  if (from) condition = fmt::format("{} >= {}", column, *from);
-  if (to) condition += fmt::format("{}{} < {}", from ? " AND " : "", column, *to);
-  return condition;
-}
-
 // The limits between parts, in order and each once; sizes of parts that have become empty go to the part before.
 template <class Limit>
-std::vector<RowRange> cut(const std::vector<Bytes>& sizes, const std::string& column, Limit limit) {
+std::vector<RowRange> cut(const std::vector<Bytes>& sizes, const std::string& by, Limit limit) {
   std::vector<RowRange> ranges;
-  std::optional<std::string> from;
+  RangeBounds bounds{.by = by};
   const std::vector<double> shares = beginnings(sizes);
   Bytes size;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     size += sizes[i];
-    std::optional<std::string> to;
+    bounds.to.reset();
     if (i + 1 < sizes.size()) {
-      to = limit(shares[i + 1]);
-      if (to == from || to == limit(0.0)) continue;
+      bounds.to = limit(shares[i + 1]);
+      if (bounds.to == bounds.from || bounds.to == limit(0.0)) continue;
     }
-    ranges.push_back({between(column, from, to), size});
-    from = to;
+    ranges.push_back({condition_of(bounds), size, bounds});
+    bounds.from = bounds.to;
     size = {};
   }
   return ranges;
 }
 
 }  // namespace
+
+std::string condition_of(const RangeBounds& bounds) {
+  if (bounds.by.empty()) return "";
+  const bool blocks = bounds.by == "ctid";
+  const std::string column = blocks ? "ctid" : pg::quote_identifier(bounds.by);
+  if (bounds.nulls) return column + " IS NULL";
+  if (!bounds.from && !bounds.to) return blocks ? "" : column + " IS NOT NULL";
+  const auto limit = [&](std::int64_t at) {
+    return blocks ? fmt::format("'({},0)'::pg_catalog.tid", at) : fmt::format("{}", at);
+  };
+  std::string condition;
+  if (bounds.from) condition = fmt::format("{} >= {}", column, limit(*bounds.from));
+  if (bounds.to) condition += fmt::format("{}{} < {}", bounds.from ? " AND " : "", column, limit(*bounds.to));
+  return condition;
+}
 
 std::vector<Bytes> shrinking_sizes(Bytes whole, int jobs, Bytes smallest, int most_parts) {
   const auto most = static_cast<std::size_t>(most_parts > 0 ? most_parts : std::numeric_limits<int>::max());
@@ -85,26 +93,74 @@ std::vector<Bytes> equal_sizes(Bytes whole, Bytes part, int most_parts) {
 
 std::vector<RowRange> ranges_of_blocks(const std::vector<Bytes>& sizes, Bytes heap, Bytes block) {
   const auto blocks = static_cast<double>(heap.count / std::max<std::int64_t>(block.count, 1));
-  return cut(sizes, "ctid", [&](double share) {
-    return fmt::format("'({},0)'::pg_catalog.tid", static_cast<std::int64_t>(std::floor(blocks * share)));
-  });
+  std::vector<RowRange> ranges =
+      cut(sizes, "ctid", [&](double share) { return static_cast<std::int64_t>(std::floor(blocks * share)); });
+  if (ranges.size() == 1) ranges.front().bounds = {};
+  return ranges;
 }
 
 std::vector<RowRange> ranges_of_keys(const std::vector<Bytes>& sizes, const std::string& key, const KeySpan& span) {
-  const std::string column = pg::quote_identifier(key);
   // The span may be wider than an int64_t can say.
   const auto least = static_cast<std::uint64_t>(span.least);
   const std::uint64_t width = static_cast<std::uint64_t>(span.greatest) - least;
-  std::vector<RowRange> ranges = cut(sizes, column, [&](double share) {
+  std::vector<RowRange> ranges = cut(sizes, key, [&](double share) {
     const auto from = static_cast<std::uint64_t>(static_cast<long double>(width) * static_cast<long double>(share));
-    return fmt::format("{}", static_cast<std::int64_t>(least + from));
+    return static_cast<std::int64_t>(least + from);
   });
-  ranges.insert(ranges.begin(), {column + " IS NULL", {}});
-  // What is not null but below or above the span, or all of it where there is one range only.
-  for (RowRange& range : ranges) {
-    if (range.condition.empty()) range.condition = column + " IS NOT NULL";
-  }
+  const RangeBounds nulls{.by = key, .nulls = true};
+  ranges.insert(ranges.begin(), {condition_of(nulls), {}, nulls});
   return ranges;
+}
+
+std::vector<RowRange> around_loaded(const std::vector<RowRange>& planned, std::vector<RowRange> loaded) {
+  if (loaded.empty()) return planned;
+  const std::string by = loaded.front().bounds.by;
+  if (by.empty()) return {loaded.front()};
+  std::set<std::int64_t> limits;
+  Bytes size;
+  for (const RowRange& range : planned) {
+    if (range.bounds.by == by && range.bounds.from) limits.insert(*range.bounds.from);
+    size += range.size;
+  }
+  size.count /= static_cast<std::int64_t>(std::max<std::size_t>(planned.size(), 1));
+
+  std::vector<RowRange> missing;
+  const auto add_gap = [&](RangeBounds gap) {
+    const std::optional<std::int64_t> end = gap.to;
+    for (const std::int64_t limit : limits) {
+      if ((gap.from && limit <= *gap.from) || (end && limit >= *end)) continue;
+      gap.to = limit;
+      missing.push_back({condition_of(gap), size, gap});
+      gap.from = limit;
+    }
+    gap.to = end;
+    missing.push_back({condition_of(gap), size, gap});
+  };
+  std::sort(loaded.begin(), loaded.end(),
+            [](const RowRange& a, const RowRange& b) { return a.bounds.from < b.bounds.from; });
+  // Nothing comes before every number, so the first part sorts first.
+  std::optional<std::int64_t> covered;
+  bool nothing_covered = true;
+  bool nulls_are_there = by == "ctid";
+  bool end_is_there = false;
+  for (const RowRange& range : loaded) {
+    if (range.bounds.nulls) {
+      nulls_are_there = true;
+      continue;
+    }
+    const bool gap = nothing_covered ? range.bounds.from.has_value() : covered < range.bounds.from;
+    if (gap && !end_is_there) add_gap({.by = by, .from = covered, .to = range.bounds.from});
+    nothing_covered = false;
+    covered = range.bounds.to;
+    end_is_there = end_is_there || !range.bounds.to;
+  }
+  if (!end_is_there) add_gap({.by = by, .from = covered, .to = std::nullopt});
+  if (!nulls_are_there) {
+    const RangeBounds nulls{.by = by, .nulls = true};
+    missing.push_back({condition_of(nulls), {}, nulls});
+  }
+  loaded.insert(loaded.end(), missing.begin(), missing.end());
+  return loaded;
 }
 
 std::optional<KeySpan> read_key_span(pg::Connection& source, const schema::Relation& table) {

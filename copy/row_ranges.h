@@ -6,17 +6,44 @@
 #include <vector>
 
 #include "pgsluice/base/bytes.h"
+#include "pgsluice/base/digest.h"
 #include "pgsluice/pg/connection.h"
 #include "pgsluice/schema/catalog.h"
 
 namespace pgsluice::copy {
 
-/// A part of a table's rows, in SQL.
+/// Which of a table's rows: all, those of some blocks, or those with some values of an integer key.
+struct RangeBounds {
+  /// Empty: all rows; "ctid": by the number of a block; else the key's name.
+  std::string by;
+  std::optional<std::int64_t> from;  ///< nothing: from the first one on
+  std::optional<std::int64_t> to;    ///< the first one behind the range; nothing: to the last
+  /// The rows that have no key, and no others.
+  bool nulls = false;
+
+  bool operator==(const RangeBounds&) const = default;
+};
+
+/// For WHERE; empty: all rows.
+std::string condition_of(const RangeBounds& bounds);
+
+/// What has arrived of a part.
+struct LoadedRows {
+  std::int64_t rows = 0;
+  Bytes bytes;  ///< of the COPY stream
+  /// What the rows add up to, where they were digested.
+  std::optional<Digest> digest = std::nullopt;
+};
+
+/// A part of a table's rows.
 struct RowRange {
-  /// For WHERE; empty: all rows.
+  /// In SQL, for WHERE; empty: all rows.
   std::string condition;
   /// Estimated.
   Bytes size;
+  RangeBounds bounds = {};
+  /// Of a part that an earlier run has loaded.
+  std::optional<LoadedRows> loaded = std::nullopt;
 };
 
 /// When a table is cut into parts that cross at the same time.
@@ -53,6 +80,10 @@ std::vector<RowRange> ranges_of_blocks(const std::vector<Bytes>& sizes, Bytes he
 /// Ranges of an integer key, each as wide as its share of the sizes; the last has no end. Rows without a key are a part
 /// of their own, in front.
 std::vector<RowRange> ranges_of_keys(const std::vector<Bytes>& sizes, const std::string& key, const KeySpan& span);
+
+/// A table's parts when some are loaded already: those, and what is missing between them, which is cut where `planned`
+/// is, if that is cut by the same key.
+std::vector<RowRange> around_loaded(const std::vector<RowRange>& planned, std::vector<RowRange> loaded);
 
 /// Reads the span of a table's integer key; nothing for a table without a row that has one.
 std::optional<KeySpan> read_key_span(pg::Connection& source, const schema::Relation& table);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "pgsluice/base/digest.h"
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/transaction.h"
@@ -24,7 +25,7 @@ std::optional<std::size_t> find_changed_storage(pg::Connection& source, std::spa
     rows += fmt::format("{}({}::pg_catalog.oid, {})", rows.empty() ? "" : ", ", copy.table.oid,
                         pg::quote_literal(copy.table.quoted()));
   }
-  // As many answers as tables: those that are the same, as "t".
+  // An answer for each table, in their order.
   const pg::Result same =
       source.execute(fmt::format("SELECT coalesce(c.relfilenode = pg_catalog.pg_relation_filenode(c.oid)"
                                  " AND c.oid = pg_catalog.to_regclass(v.name::{})::pg_catalog.oid, false)"
@@ -67,18 +68,70 @@ std::optional<Objection> find_objection(pg::Connection& source, std::span<const 
   return std::nullopt;
 }
 
+// Through a root the columns go in the root's order, so that its partitions' rows can be compared with the root's.
+std::string copy_out(const TableCopy& copy) {
+  if (&copy.table == &copy.into) return copy_out_statement(copy.table, copy.format, copy.range.condition);
+  schema::Relation in_order = copy.table;
+  in_order.columns = copy.into.columns;
+  return copy_out_statement(in_order, copy.format, copy.range.condition);
+}
+
+std::string copy_in(const TableCopy& copy) {
+  std::string sql = copy_in_statement(copy.into, copy.into, copy.format, copy.loading);
+  return copy.in_ledger ? part_sql(ledger_part(copy.table, copy.range.bounds)) + sql : sql;
+}
+
+std::string ledger_sql(std::span<const TableCopy> tables, const std::vector<CopiedTable>& copied) {
+  std::vector<LedgerPart> parts;
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    if (!tables[i].in_ledger) continue;
+    parts.push_back(ledger_part(tables[i].table, tables[i].range.bounds));
+    parts.back().loaded = copied[i].loaded;
+  }
+  return loaded_sql(parts);
+}
+
+std::vector<CopiedTable> copied_tables(std::span<const TableCopy> tables, const std::vector<RelayOutcome>& outcomes,
+                                       const std::vector<RowDigester>& digesters) {
+  std::vector<CopiedTable> copied;
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    const Bytes bytes{tables[i].bytes.load(std::memory_order_relaxed)};
+    copied.push_back({.loaded = {.rows = outcomes[i].source_rows, .bytes = bytes}, .duration = outcomes[i].duration});
+    if (!tables[i].digested) continue;
+    const RowsDigest digest = digesters[i].result();
+    if (digest.rows != outcomes[i].source_rows) {
+      throw Error(ErrorKind::kMismatch,
+                  fmt::format("the source says that it sent {} rows, {} came", outcomes[i].source_rows, digest.rows))
+          .on(Side::kSource);
+    }
+    copied.back().loaded.digest = digest.sum;
+  }
+  return copied;
+}
+
 }  // namespace
+
+LedgerPart ledger_part(const schema::Relation& table, const RangeBounds& bounds) {
+  return {.relation = table.oid,
+          .file_node = table.file_node,
+          .bounds = bounds,
+          .way = digest_of(copy_out_statement(table, CopyFormat::kText, "")).hex(),
+          .unlogged = table.unlogged};
+}
 
 CopyTablesResult copy_tables(pg::Connection& source, pg::Connection& target, Relay& relay,
                              std::span<const TableCopy> tables) {
   CopyTablesResult result;
   try {
     pg::Transaction transaction(target);
+    std::vector<RowDigester> digesters;
+    for (const TableCopy& copy : tables) digesters.emplace_back(copy.format);
     std::vector<RelayRequest> requests;
-    for (const TableCopy& copy : tables) {
-      requests.push_back({.copy_out = copy_out_statement(copy.table, copy.format, copy.range.condition),
-                          .copy_in = copy_in_statement(copy.table, copy.into, copy.format, copy.loading),
-                          .bytes = copy.bytes});
+    for (std::size_t i = 0; i < tables.size(); ++i) {
+      requests.push_back({.copy_out = copy_out(tables[i]),
+                          .copy_in = copy_in(tables[i]),
+                          .bytes = tables[i].bytes,
+                          .digester = tables[i].digested ? &digesters[i] : nullptr});
     }
     const RelayResult relayed = relay.run(source, target, requests);
     if (std::optional<Objection> objection = find_objection(source, tables, relayed)) {
@@ -87,10 +140,9 @@ CopyTablesResult copy_tables(pg::Connection& source, pg::Connection& target, Rel
       result.error->object("table " + tables[objection->table].table.display()).step("copying data");
       return result;
     }
-    transaction.commit();
-    for (const RelayOutcome& outcome : relayed.outcomes) {
-      result.copied.push_back({.rows = outcome.source_rows, .duration = outcome.duration});
-    }
+    std::vector<CopiedTable> copied = copied_tables(tables, relayed.outcomes, digesters);
+    transaction.commit(ledger_sql(tables, copied));
+    result.copied = std::move(copied);
   } catch (Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;
     const std::string first = "table " + tables.front().table.display();

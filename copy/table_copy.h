@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "pgsluice/copy/copy_statement.h"
+#include "pgsluice/copy/ledger.h"
 #include "pgsluice/copy/relay.h"
 #include "pgsluice/copy/row_ranges.h"
 #include "pgsluice/pg/connection.h"
@@ -25,10 +26,17 @@ struct TableCopy {
   RowRange range = {};
   /// For progress.
   std::atomic<std::int64_t>& bytes;
+  /// Whether the target's ledger gets a row for it.
+  bool in_ledger = false;
+  /// Whether the rows are digested on their way.
+  bool digested = false;
 };
 
+/// The ledger's row for a part of a table.
+LedgerPart ledger_part(const schema::Relation& table, const RangeBounds& bounds);
+
 struct CopiedTable {
-  std::int64_t rows = 0;
+  LoadedRows loaded;
   std::chrono::nanoseconds duration{};
 };
 

@@ -99,6 +99,7 @@ class Streams {
     to.send_copy_run(run);
     from.hold_received();
     to.flush();
+    if (RowDigester* digester = requests_[current_].digester) digester->add_messages(run.bytes);
     requests_[current_].bytes.fetch_add(static_cast<std::int64_t>(run.payload), std::memory_order_relaxed);
   }
 

@@ -6,6 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <condition_variable>
+#include <mutex>
+#include <system_error>
+#include <thread>
 #include <vector>
 
 #include "pgsluice/base/duration.h"
@@ -17,7 +21,9 @@ namespace pgsluice::pg {
 namespace {
 
 constexpr std::chrono::seconds kDefaultConnectTimeout{30};
-constexpr std::chrono::seconds kCancelGrace{5};
+// All sessions are gone within 5 s of a cancellation: the request, then the statement's end.
+constexpr std::chrono::seconds kCancelLimit{2};
+constexpr std::chrono::seconds kCancelGrace{3};
 
 // libpq 15 does not hand out the SQLSTATE of a refused connection. The messages below are the server's own English
 // ones; where lc_messages translates them, only the hint is lost.
@@ -150,17 +156,40 @@ WaitResult Connection::wait(std::span<WaitFor> set, std::optional<std::chrono::m
   return result;
 }
 
-void Connection::send_cancel(PGcancel* request) const {
-  char reason[256];
-  if (request != nullptr && PQcancel(request, reason, sizeof reason) == 0) {
-    state_->log.debug(fmt::format("{}: the running statement could not be cancelled: {}", to_string(side()), reason));
+// PQcancel connects anew and waits as long as the kernel does: minutes for a host that has gone. So it has a thread of
+// its own, which is left alone when it takes too long; it has all that it touches.
+void Connection::send_cancel(std::shared_ptr<PGcancel> request) const {
+  if (request == nullptr) return;
+  struct Outcome {
+    std::mutex mutex;
+    std::condition_variable ended;
+    bool done = false;
+    std::string reason;
+  };
+  const auto outcome = std::make_shared<Outcome>();
+  const auto send = [request = std::move(request), outcome] {
+    std::array<char, 256> reason{};
+    const bool sent = PQcancel(request.get(), reason.data(), static_cast<int>(reason.size())) != 0;
+    const std::lock_guard lock(outcome->mutex);
+    if (!sent) outcome->reason = reason.data();
+    outcome->done = true;
+    outcome->ended.notify_all();
+  };
+  try {
+    std::thread(send).detach();
+  } catch (const std::system_error&) {
+    send();  // better late than not at all
   }
+  std::unique_lock lock(outcome->mutex);
+  if (!outcome->ended.wait_for(lock, kCancelLimit, [&] { return outcome->done; })) {
+    outcome->reason = "no answer";
+  }
+  if (outcome->reason.empty()) return;
+  state_->log.debug(
+      fmt::format("{}: the running statement could not be cancelled: {}", to_string(side()), outcome->reason));
 }
 
-void Connection::cancel_statement() {
-  const std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> request(PQgetCancel(handle()), &PQfreeCancel);
-  send_cancel(request.get());
-}
+void Connection::cancel_statement() { send_cancel({PQgetCancel(handle()), &PQfreeCancel}); }
 
 void Connection::close(const Error& reason) {
   closed_for_ = reason;
@@ -168,12 +197,12 @@ void Connection::close(const Error& reason) {
 }
 
 void Connection::close_and_cancel() {
-  const std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> request(PQgetCancel(handle()), &PQfreeCancel);
+  std::shared_ptr<PGcancel> request(PQgetCancel(handle()), &PQfreeCancel);
   // Over TCP the server is told at once, and not only in answer to what it sends.
   const linger at_once{1, 0};
   ::setsockopt(PQsocket(handle()), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   close();
-  send_cancel(request.get());
+  send_cancel(std::move(request));
 }
 
 void Connection::abandon() {

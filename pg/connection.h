@@ -63,7 +63,7 @@ class Connection {
   void log_statement(std::string_view sql) const;
 
   /// Asks the server to stop what runs here. The statement then ends with SQLSTATE 57014, if it has not ended well.
-  /// Blocks until the server has taken the request (PQcancel); no cancellation ends this.
+  /// Blocks until the server has taken the request (PQcancel), 2 s at most; no cancellation ends this.
   void cancel_statement();
 
   /// Waits for this socket and, where given, another one. Throws Error(kCancelled) without touching the session.
@@ -109,7 +109,7 @@ class Connection {
   void flush();
   Result last_result();
   [[noreturn]] void abandon();
-  void send_cancel(PGcancel* request) const;
+  void send_cancel(std::shared_ptr<PGcancel> request) const;
   static void receive_notice(void* state, const PGresult* result);
 
   ConnInfo conninfo_;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/quote.h"
 
@@ -37,10 +39,81 @@ SnapshotIdentity export_snapshot(Connection& connection) {
   return read_identity(connection, std::string(exported[0].text(0)));
 }
 
-void import_snapshot(Connection& connection, const SnapshotIdentity& snapshot) {
+SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snapshot) {
+  constexpr int kRenamed = 100000;  // xlog to wal, location to lsn
+  const bool renamed = connection.server_version() >= kRenamed;
+  SnapshotMark mark{.snapshot = snapshot};
+  mark.database =
+      connection.execute("SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()")[0]
+          .text(0);
+  if (renamed) {
+    // Null for those who may not see it.
+    const Result started = connection.execute(
+        "SELECT backend_start::text FROM pg_catalog.pg_stat_activity WHERE backend_type = 'checkpointer'");
+    if (!started.empty()) mark.checkpointer_started = started[0].optional_text(0).value_or("");
+  }
+  if (connection.execute("SELECT pg_catalog.pg_is_in_recovery()")[0].boolean(0)) return mark;
+  const Row log = connection.execute(renamed ? "SELECT l, pg_catalog.substr(pg_catalog.pg_walfile_name(l), 1, 8)"
+                                               " FROM pg_catalog.pg_current_wal_insert_lsn() l"
+                                             : "SELECT l, pg_catalog.substr(pg_catalog.pg_xlogfile_name(l), 1, 8)"
+                                               " FROM pg_catalog.pg_current_xlog_insert_location() l")[0];
+  mark.log_position = log.text(0);
+  mark.timeline = log.text(1);
+  const std::string on_disk = fmt::format("SELECT pg_catalog.{}() >= {}::pg_catalog.pg_lsn",
+                                          renamed ? "pg_current_wal_flush_lsn" : "pg_current_xlog_flush_location",
+                                          quote_literal(mark.log_position));
+  // The server's log writer gets there by itself, three times its delay of 200 ms later.
+  constexpr int kLooks = 10;
+  constexpr std::chrono::milliseconds kPause{100};
+  for (int look = 0; look < kLooks; ++look) {
+    mark.log_is_on_disk = connection.execute(on_disk)[0].boolean(0);
+    if (mark.log_is_on_disk) break;
+    if (connection.wait({}, kPause) == WaitResult::kCancelled) break;
+  }
+  return mark;
+}
+
+std::optional<std::string> why_not_the_same(const SnapshotMark& earlier, const SnapshotMark& later, bool unlogged) {
+  if (earlier.timeline.empty() || later.timeline.empty()) {
+    return "the source is a standby, where two snapshots cannot be compared";
+  }
+  if (earlier.snapshot.system_identifier.empty()) {
+    return "the source's user may not read its system identifier (pg_control_system)";
+  }
+  if (earlier.snapshot.system_identifier != later.snapshot.system_identifier || earlier.database != later.database) {
+    return "the source is another database";
+  }
+  if (earlier.timeline != later.timeline) return "the source was promoted or restored since";
+  if (earlier.snapshot.text != later.snapshot.text) {
+    return fmt::format("transactions ran on the source since (its snapshot was {} and is {})", earlier.snapshot.text,
+                       later.snapshot.text);
+  }
+  const bool restarted = earlier.snapshot.server_started != later.snapshot.server_started;
+  if (!earlier.log_is_on_disk && restarted) {
+    return "the source was restarted before its log was seen to be on disk";
+  }
+  if (!earlier.log_is_on_disk &&
+      (earlier.checkpointer_started.empty() || earlier.checkpointer_started != later.checkpointer_started)) {
+    return "the source may have crashed before its log was seen to be on disk";
+  }
+  if (unlogged && earlier.checkpointer_started.empty()) {
+    return "there are unlogged tables, and the source's user may not see whether the server has crashed "
+           "(pg_read_all_stats)";
+  }
+  if (unlogged && earlier.checkpointer_started != later.checkpointer_started) {
+    return "the source was restarted since, and there are unlogged tables, which a crash empties";
+  }
+  return std::nullopt;
+}
+
+SnapshotIdentity import_snapshot(Connection& connection, const std::string& name) {
   connection.execute(kBegin);
-  connection.execute(fmt::format("SET TRANSACTION SNAPSHOT {}", quote_literal(snapshot.name)));
-  if (read_identity(connection, snapshot.name) != snapshot) {
+  connection.execute(fmt::format("SET TRANSACTION SNAPSHOT {}", quote_literal(name)));
+  return read_identity(connection, name);
+}
+
+void import_snapshot(Connection& connection, const SnapshotIdentity& snapshot) {
+  if (import_snapshot(connection, snapshot.name) != snapshot) {
     connection.execute("ROLLBACK");
     throw Error(ErrorKind::kState,
                 fmt::format("the snapshot {} on the server is not the one of this run", snapshot.name))

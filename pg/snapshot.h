@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "pgsluice/pg/connection.h"
@@ -24,8 +25,33 @@ std::string system_identifier(Connection& connection);
 /// importers as long as that transaction.
 SnapshotIdentity export_snapshot(Connection& connection);
 
+/// What outlives a snapshot: tells later whether a new one shows the same rows.
+struct SnapshotMark {
+  SnapshotIdentity snapshot;
+  std::string database;  ///< its OID
+  /// Empty on a standby, where no two snapshots can be told to be the same.
+  std::string timeline;
+  /// Where the server's log ended when the snapshot had been taken.
+  std::string log_position;
+  /// Whether the log was on disk up to there. Until it is, a crash of the server may undo what the snapshot shows and
+  /// use its transaction ids again.
+  bool log_is_on_disk = false;
+  /// When the server's checkpointer was started: another one means a restart, or a crash, which empties unlogged
+  /// tables. Empty where this user may not see it.
+  std::string checkpointer_started;
+};
+
+/// Reads it in the snapshot's transaction; waits a moment for the log.
+SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snapshot);
+
+/// Why the later snapshot may show other rows than the earlier one; nothing when it shows the same. `unlogged`: whether
+/// rows of unlogged tables count.
+std::optional<std::string> why_not_the_same(const SnapshotMark& earlier, const SnapshotMark& later, bool unlogged);
+
 /// Begins a transaction that sees the snapshot, and checks that it is the one meant.
 /// Throws Error(kServer, 22023 or 42704) when it is gone, Error(kState) when it is another one of the same name.
 void import_snapshot(Connection& connection, const SnapshotIdentity& snapshot);
+/// The same for a snapshot of which only the name is known.
+SnapshotIdentity import_snapshot(Connection& connection, const std::string& name);
 
 }  // namespace pgsluice::pg

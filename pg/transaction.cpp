@@ -20,9 +20,9 @@ Transaction::~Transaction() {
   }
 }
 
-void Transaction::commit() {
+void Transaction::commit(std::string_view last) {
+  const Result answer = connection_.execute(std::string(last) + "COMMIT");
   open_ = false;
-  const Result answer = connection_.execute("COMMIT");
   if (answer.command() != "COMMIT") {
     throw Error(ErrorKind::kServer, fmt::format("COMMIT was answered by {}", answer.command()))
         .on(connection_.side())

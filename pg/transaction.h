@@ -16,9 +16,10 @@ class Transaction {
   Transaction& operator=(const Transaction&) = delete;
   ~Transaction();
 
+  /// `last`: statements to be carried out before, in the same message.
   /// Throws Error(kServer) when the server answers with anything but COMMIT: a transaction that has failed answers
   /// ROLLBACK without an error.
-  void commit();
+  void commit(std::string_view last = {});
 
  private:
   Connection& connection_;

@@ -16,7 +16,7 @@ namespace pgsluice::pg {
 namespace {
 
 constexpr std::size_t kCopyBuffer = 1024 * 1024;
-constexpr std::chrono::seconds kWindUpLimit{5};
+constexpr std::chrono::seconds kWindUpLimit{3};
 constexpr std::chrono::milliseconds kCancelAgain{200};
 
 char status_letter(const Connection& connection) {
@@ -184,10 +184,10 @@ bool Wire::exchange() {
   return true;
 }
 
-void Wire::wait(std::initializer_list<Wire*> wires) {
+void Wire::wait(std::span<Wire* const> wires) {
   std::array<WaitFor, 2> set;
-  if (wires.size() == 0 || wires.size() > set.size()) throw Error(ErrorKind::kInternal, "wait for one or two wires");
-  const CancelToken& cancel = (*wires.begin())->connection_.cancel_token();
+  if (wires.empty() || wires.size() > set.size()) throw Error(ErrorKind::kInternal, "wait for one or two wires");
+  const CancelToken& cancel = wires.front()->connection_.cancel_token();
   cancel.throw_if_cancelled();
   bool moved = false;
   std::size_t count = 0;

@@ -4,6 +4,7 @@
 #include <deque>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -41,7 +42,7 @@ struct Answer {
 ///
 /// Errors: a server's error is a value in the Answer. Error(kConnection) is thrown when the connection was lost, the
 /// server ended the session, or its bytes are not the protocol; the connection is then closed, and the object only good
-/// for being destroyed. The destructor may take 5 s, for the statement that it has cancelled to end.
+/// for being destroyed. The destructor may take 5 s in all, for the statement that it has cancelled to end.
 class Wire {
  public:
   /// Whether the connection's socket can be had (wire_channel.h); libpq's calls have to do where not.
@@ -89,7 +90,8 @@ class Wire {
 
   /// Waits until one of the wires has received something or sent a part of what was queued, and does both: so a server
   /// that writes before it reads cannot block. Throws Error(kCancelled) with the first one's connection's token.
-  static void wait(std::initializer_list<Wire*> wires);
+  static void wait(std::span<Wire* const> wires);
+  static void wait(std::initializer_list<Wire*> wires) { wait(std::span(wires.begin(), wires.size())); }
 
   /// For what moves a wire's bytes in the place of wait() (wire_io.h). Between begin and end the memory stays where it
   /// is, and nothing else sends or receives. A result is a number of bytes, or a negated errno; 0 received: the server

@@ -55,7 +55,9 @@ const Plan& Clone::plan() {
   check_jobs("--table-jobs", self.options.table_jobs);
   check_jobs("--index-jobs", self.options.index_jobs);
   const TemporaryFolder folder;
-  self.plan = run_preflight(self.options, folder.path(), self.progress, self.log, self.cancel.token()).plan;
+  std::optional<Preflight> preflight =
+      run_preflight(self.options, Intent::kPlan, folder.path(), self.progress, self.log, self.cancel.token());
+  self.plan = preflight ? std::move(preflight->plan) : std::make_unique<const Plan>();
   return *self.plan;
 }
 
@@ -66,8 +68,10 @@ CloneSummary Clone::run() {
   make_work_folder(self.options.work_folder);
   const FileLock lock(self.options.work_folder / "lock");
   const TemporaryFolder archive_folder;
-  return run_plan(run_preflight(self.options, archive_folder.path(), self.progress, self.log, self.cancel.token()),
-                  self.options, self.progress, self.target_changed, self.log, self.cancel);
+  std::optional<Preflight> preflight =
+      run_preflight(self.options, Intent::kRun, archive_folder.path(), self.progress, self.log, self.cancel.token());
+  if (!preflight) return self.progress.summary();
+  return run_plan(std::move(*preflight), self.options, self.progress, self.target_changed, self.log, self.cancel);
 }
 
 ProgressSnapshot Clone::progress() const { return implementation_->progress.snapshot(); }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -20,6 +21,13 @@ namespace pgsluice::pipeline {
 enum class ToastCompression {
   kAuto,    ///< lz4 where the target has it: it takes a fraction of the time of pglz
   kSource,  ///< as the source's default_toast_compression says; pglz where it is older than 14
+};
+
+/// What becomes of a run into the same target that has not come to its end.
+enum class EarlierRun {
+  kRefuse,  ///< the clone does not begin
+  kResume,  ///< what it has done is taken as it is, and the rest is done. Where there is none, the clone begins anew
+  kForget,  ///< its ledger is dropped; its objects have to be gone
 };
 
 /// What to clone, and how.
@@ -50,6 +58,17 @@ struct CloneOptions {
   Bytes index_memory;
   /// Whether rows of a foreign key without a parent are only a warning: the key stays NOT VALID then.
   bool allow_orphans = false;
+  EarlierRun earlier_run = EarlierRun::kRefuse;
+  /// Resume although the source has changed: tables that are whole stay as they are, all others are copied as they are
+  /// now.
+  bool not_consistent = false;
+  /// Whether the target keeps a ledger of what is done while the clone runs (copy/ledger.h). Without, it needs no
+  /// schema of its own there, but cannot be resumed, and a lost connection ends it.
+  bool ledger = true;
+  /// How long to try again after a lost connection, as long as nothing succeeds.
+  std::chrono::seconds retry_for{300};
+  /// A snapshot that another session of the source holds; empty: one of its own.
+  std::string snapshot;
   /// Gets a trace of the run in Chrome's trace format, for https://ui.perfetto.dev.
   std::optional<std::filesystem::path> trace_file;
 
@@ -60,6 +79,9 @@ struct CloneOptions {
   bool statistics = true;
   /// Owner, ACL, comment and settings of the database itself.
   bool database_properties = true;
+
+  /// Whether the target's rows are read back and compared with what the source sent.
+  bool verify = false;
 
   /// Whether a failed object ends the clone. Else the rest goes on, and the summary says what is missing.
   FailurePolicy on_failure = FailurePolicy::kGoOn;

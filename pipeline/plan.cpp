@@ -7,6 +7,7 @@
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/clone.h"
 #include "pgsluice/pipeline/graph_builder.h"
+#include "pgsluice/pipeline/task_steps.h"
 
 namespace pgsluice::pipeline {
 
@@ -64,8 +65,10 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& optio
                               .target_version = input.target_version,
                               .table_jobs = options.table_jobs,
                               .format = options.format,
+                              .use = options.verify ? copy::FormatUse::kCompare : copy::FormatUse::kCopy,
                               .split = options.split,
-                              .key_spans = std::move(input.key_spans)});
+                              .key_spans = std::move(input.key_spans),
+                              .loaded = std::move(input.loaded)});
   const std::vector<std::string>& known = input.target_resources.toast_compressions;
   const std::string compression =
       options.toast_compression == ToastCompression::kAuto ? "lz4" : input.source_toast_compression;
@@ -74,6 +77,7 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& optio
   plan->most_parallel_workers = input.target_resources.max_parallel_maintenance_workers;
   report_skipped(*plan, options);
   build_graph(*plan, options, input.inventory);
+  plan->steps = steps_of(*plan);
   return plan;
 }
 

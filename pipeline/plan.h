@@ -32,6 +32,8 @@ struct Plan {
   /// What the target's configuration gives one build.
   int most_parallel_workers = 0;
   TaskGraph graph;
+  /// What tells each task's statement from all others, for the ledger; empty for what is simply done again.
+  std::vector<std::string> steps;
   /// What will not be done, and why: invalid indexes, what is on the target already, owners one may not act for.
   std::vector<std::string> skipped;
   std::vector<std::string> warnings;
@@ -56,6 +58,8 @@ struct PlanInput {
   std::string source_toast_compression = "pglz";
   TargetResources target_resources;
   std::map<schema::Oid, copy::KeySpan> key_spans;
+  /// Parts of tables that an earlier run has loaded.
+  std::map<schema::Oid, std::vector<copy::RowRange>> loaded;
   /// Owners to whom this user may not give objects on the target.
   std::vector<std::string> owners_out_of_reach;
   std::vector<std::string> warnings;

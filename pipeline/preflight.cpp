@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <future>
+#include <set>
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/session_settings.h"
 #include "pgsluice/pipeline/preflight_checks.h"
+#include "pgsluice/pipeline/task_steps.h"
 #include "pgsluice/schema/collations.h"
 #include "pgsluice/schema/pg_dump.h"
 
@@ -73,6 +75,23 @@ void load_through_roots_where_rows_move(pg::Connection& source, pg::Connection& 
   }
 }
 
+// A root's rows are compared as a whole, so none of its partitions is loaded past it.
+void load_whole_trees_through_their_roots(schema::Catalog& catalog) {
+  std::map<schema::Oid, schema::Oid> parents;
+  for (const schema::Inheritance& link : catalog.inheritance) parents[link.child] = link.parent;
+  std::set<schema::Oid> roots;
+  for (const schema::Relation& relation : catalog.relations) {
+    if (relation.load_through != 0) roots.insert(relation.load_through);
+  }
+  if (roots.empty()) return;
+  for (schema::Relation& relation : catalog.relations) {
+    if (relation.kind != schema::RelationKind::kTable) continue;
+    for (auto parent = parents.find(relation.oid); parent != parents.end(); parent = parents.find(parent->second)) {
+      if (roots.contains(parent->second)) relation.load_through = parent->second;
+    }
+  }
+}
+
 // In bytes, whatever unit the setting has.
 Bytes size_setting(pg::Connection& connection, std::string_view name) {
   const std::array<std::string, 1> parameters = {std::string(name)};
@@ -117,8 +136,9 @@ pg::Connection open_session(const pg::ConnInfo& pinned, std::string_view purpose
   return connection;
 }
 
-Preflight run_preflight(const CloneOptions& options, const std::filesystem::path& archive_folder, Progress& progress,
-                        const Log& log, const CancelToken& cancel) {
+std::optional<Preflight> run_preflight(const CloneOptions& options, Intent intent,
+                                       const std::filesystem::path& archive_folder, Progress& progress, const Log& log,
+                                       const CancelToken& cancel) {
   const pg::ConnInfo source_info = parse_conninfo(options.source, Side::kSource);
   const pg::ConnInfo target_info = parse_conninfo(options.target, Side::kTarget);
 
@@ -135,16 +155,25 @@ Preflight run_preflight(const CloneOptions& options, const std::filesystem::path
   const schema::ClientProgram pg_dump = schema::find_pg_dump(options.pg_bindir, source.server_version(), cancel);
   log.debug(fmt::format("definitions by {} {}", pg_dump.path.string(), pg_dump.version_text));
 
+  std::optional<Continuation> continuation =
+      intent == Intent::kRun ? take_target(target, options, log) : look_at_target(target, options);
+  if (!continuation && options.earlier_run == EarlierRun::kResume) {
+    if (RunFolder(options.work_folder).is_finished(target_identity(target))) {
+      log.info("the earlier run has done everything: nothing is left to do");
+      return std::nullopt;
+    }
+    log.info("there is no earlier run into this database: the clone begins anew");
+  }
+
   pg::Connection holder = open_session(source.pinned_conninfo(), "snapshot", encoding, log, cancel);
-  const pg::SnapshotIdentity snapshot = pg::export_snapshot(holder);
-  log.info(fmt::format("snapshot {} exported", snapshot.name));
-  pg::import_snapshot(source, snapshot);
+  const pg::SnapshotMark mark = hold_snapshot(holder, options, continuation, log);
+  pg::import_snapshot(source, mark.snapshot);
 
   progress.enter_phase("reading the definitions");
   Definitions definitions = read_definitions(source,
                                              {.program = pg_dump,
                                               .source = source.pinned_conninfo(),
-                                              .snapshot = snapshot.name,
+                                              .snapshot = mark.snapshot.name,
                                               .encoding = encoding,
                                               .archive = archive_folder / "schema.dump"},
                                              log, cancel);
@@ -152,16 +181,28 @@ Preflight run_preflight(const CloneOptions& options, const std::filesystem::path
   schema::lock_tables(holder, tables_to_copy(definitions.catalog));
 
   progress.enter_phase("checking the target");
+  const std::vector<schema::Relation>& relations = definitions.catalog.relations;
+  const bool unlogged = std::any_of(relations.begin(), relations.end(), [](const auto& r) { return r.unlogged; });
+  RunRecord record = new_record(options);
+  record.mark = mark;
+  record.inventory = schema::read_inventory(target);
+  if (continuation) {
+    check_same_rows(*continuation, mark, unlogged, options, log);
+    record.id = continuation->record.id;
+    record.inventory.see_as_before(continuation->record.inventory);
+  }
   PlanInput input{.archive = std::move(definitions.archive),
                   .catalog = std::move(definitions.catalog),
-                  .inventory = schema::read_inventory(target),
+                  .inventory = record.inventory,
                   .properties = {},
                   .target_database = target.database(),
                   .target_version = target.server_version(),
                   .target_resources = read_resources(target),
                   .warnings = std::move(definitions.warnings)};
   load_through_roots_where_rows_move(source, target, input.catalog);
-  check_target(source, target, input, options);
+  load_whole_trees_through_their_roots(input.catalog);
+  if (!continuation) check_conflicts(source, target, input, options);
+  check_target(target, input, options);
   for (std::string& difference : compare_databases(input.catalog.database, schema::read_database_info(target))) {
     log.warning(difference);
     input.warnings.push_back(std::move(difference));
@@ -169,6 +210,10 @@ Preflight run_preflight(const CloneOptions& options, const std::filesystem::path
   const pg::Result compression =
       source.execute("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'default_toast_compression'");
   if (!compression.empty()) input.source_toast_compression = compression[0].text(0);
+  if (continuation) {
+    input.loaded = loaded_parts(continuation->ledger, input.catalog,
+                                continuation->inconsistent ? Trust::kWholeTables : Trust::kEveryPart);
+  }
   input.key_spans = read_key_spans(source,
                                    {.source = input.catalog,
                                     .target_version = input.target_version,
@@ -185,12 +230,13 @@ Preflight run_preflight(const CloneOptions& options, const std::filesystem::path
     if (const auto drop = schema::drop_of_public_schema(source, target)) input.properties.push_back(*drop);
   }
   std::unique_ptr<const Plan> plan = make_plan(std::move(input), options);
-  return {.holder = std::move(holder),
-          .source = std::move(source),
-          .target = std::move(target),
-          .snapshot = snapshot,
-          .encoding = encoding,
-          .plan = std::move(plan)};
+  return Preflight{.holder = std::move(holder),
+                   .source = std::move(source),
+                   .target = std::move(target),
+                   .encoding = encoding,
+                   .plan = std::move(plan),
+                   .record = std::move(record),
+                   .continuation = std::move(continuation)};
 }
 
 }  // namespace pgsluice::pipeline

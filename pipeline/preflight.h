@@ -1,11 +1,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "pgsluice/pg/connection.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pipeline/clone.h"
+#include "pgsluice/pipeline/continuation.h"
 
 namespace pgsluice::pipeline {
 
@@ -16,17 +18,28 @@ struct Preflight {
   /// In the snapshot's transaction.
   pg::Connection source;
   pg::Connection target;
-  pg::SnapshotIdentity snapshot;
   /// The source's server encoding: client_encoding of every session.
   std::string encoding;
   std::unique_ptr<const Plan> plan;
+  /// What the ledger will say of the run, its snapshot included.
+  RunRecord record;
+  /// What it goes on with; nothing for a run that begins.
+  std::optional<Continuation> continuation;
+};
+
+/// What a preflight is for.
+enum class Intent {
+  kPlan,  ///< to look only
+  kRun,   ///< to take the target for a run: no other one goes on beside it, nor what is left of an earlier one
 };
 
 /// Connects to both servers, takes the snapshot, reads definitions (pg_dump, beside the catalog queries) and checks
-/// all that would stop the clone: versions, permissions, roles, extensions, what the target holds. Changes nothing.
-/// `archive_folder`, a private one, gets the archive while it is read. Throws Error with what to do.
-Preflight run_preflight(const CloneOptions& options, const std::filesystem::path& archive_folder, Progress& progress,
-                        const Log& log, const CancelToken& cancel);
+/// all that would stop the clone: versions, permissions, roles, extensions, what the target holds. Changes nothing in
+/// the databases. Nothing is left to do where this returns nothing: an earlier run has done it. `archive_folder`, a
+/// private one, gets the archive while it is read. Throws Error with what to do.
+std::optional<Preflight> run_preflight(const CloneOptions& options, Intent intent,
+                                       const std::filesystem::path& archive_folder, Progress& progress, const Log& log,
+                                       const CancelToken& cancel);
 
 /// A session of the given side, with its settings made. `pinned` leads to the server that preflight has reached.
 pg::Connection open_session(const pg::ConnInfo& pinned, std::string_view purpose, std::string_view encoding,

@@ -9,6 +9,7 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/copy/large_objects.h"
+#include "pgsluice/copy/ledger.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/schema/pg_dump.h"
@@ -57,28 +58,34 @@ void check_lock_table(pg::Connection& source, std::size_t tables) {
                         needed * 2 / transactions + 1));
 }
 
-void check_conflicts(pg::Connection& source, pg::Connection& target, PlanInput& input, const CloneOptions& options) {
-  schema::TargetObjects objects = schema::find_target_objects(input.archive, source, target);
-  std::vector<std::string>& conflicts = objects.conflicts;
-  if (options.large_objects && input.catalog.large_objects > 0) {
-    for (std::string& object : copy::find_large_object_conflicts(source, target, 10)) {
-      conflicts.push_back(std::move(object));
-    }
+void check_ledger_schema(pg::Connection& target, const PlanInput& input, const CloneOptions& options) {
+  if (!options.ledger) return;
+  const auto is_it = [](const schema::TocEntry& entry) {
+    return entry.kind == "SCHEMA" && entry.tag == copy::kLedgerSchema;
+  };
+  if (std::any_of(input.archive.entries.begin(), input.archive.entries.end(), is_it)) {
+    throw Error(ErrorKind::kState, "the source has a schema named pgsluice, which the clone needs on the target")
+        .on(Side::kSource)
+        .hint("drop it there if it is what an unfinished clone into that database has left, or use --no-ledger");
   }
-  if (conflicts.empty()) {
-    if (objects.others == 0) return;
-    input.warnings.push_back(fmt::format("the target database holds {} other objects, which stay{}", objects.others,
-                                         options.database_properties
-                                             ? "; its owner, privileges, comment and settings become the source's"
-                                               " (not so with --skip-db-properties)"
-                                             : ""));
-    target.log().warning(input.warnings.back());
+  // The inventory of a run that goes on is that of its begin.
+  if (input.inventory.schemas.contains(copy::kLedgerSchema)) {
+    throw Error(ErrorKind::kState, "the target has a schema named pgsluice that is not this program's")
+        .on(Side::kTarget)
+        .hint("rename or drop it, or use --no-ledger; nothing was changed");
+  }
+  if (target.execute("SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')")[0].boolean(
+          0)) {
     return;
   }
-  throw Error(ErrorKind::kState, fmt::format("the database {} is not empty: it has {}",
-                                             pg::display_name("", target.database()), list_of(conflicts)))
-      .on(Side::kTarget)
-      .hint("drop and create the database again, or name another one; nothing was changed");
+  throw refused(
+      Side::kTarget, "42501",
+      fmt::format("{} may not create the schema pgsluice in the database {}, where the clone notes what it has "
+                  "done",
+                  target.user(), pg::display_name("", target.database())),
+      fmt::format("GRANT CREATE ON DATABASE {} TO {}; or --no-ledger: such a clone cannot be resumed, and a lost "
+                  "connection ends it; nothing was changed",
+                  pg::quote_identifier(target.database()), pg::quote_identifier(target.user())));
 }
 
 void check_roles(const PlanInput& input, const CloneOptions& options) {
@@ -216,9 +223,33 @@ void check_source(pg::Connection& source, const schema::Catalog& catalog) {
   check_lock_table(source, tables.size());
 }
 
-void check_target(pg::Connection& source, pg::Connection& target, PlanInput& input, const CloneOptions& options) {
-  check_conflicts(source, target, input, options);
+void check_conflicts(pg::Connection& source, pg::Connection& target, PlanInput& input, const CloneOptions& options) {
+  schema::TargetObjects objects = schema::find_target_objects(input.archive, source, target);
+  std::vector<std::string>& conflicts = objects.conflicts;
+  if (options.large_objects && input.catalog.large_objects > 0) {
+    for (std::string& object : copy::find_large_object_conflicts(source, target, 10)) {
+      conflicts.push_back(std::move(object));
+    }
+  }
+  if (conflicts.empty()) {
+    if (objects.others == 0) return;
+    input.warnings.push_back(fmt::format("the target database holds {} other objects, which stay{}", objects.others,
+                                         options.database_properties
+                                             ? "; its owner, privileges, comment and settings become the source's"
+                                               " (not so with --skip-db-properties)"
+                                             : ""));
+    target.log().warning(input.warnings.back());
+    return;
+  }
+  throw Error(ErrorKind::kState, fmt::format("the database {} is not empty: it has {}",
+                                             pg::display_name("", target.database()), list_of(conflicts)))
+      .on(Side::kTarget)
+      .hint("drop and create the database again, or name another one; nothing was changed");
+}
+
+void check_target(pg::Connection& target, const PlanInput& input, const CloneOptions& options) {
   check_right_to_create(target, input);
+  check_ledger_schema(target, input, options);
   check_roles(input, options);
   check_extensions(target, input);
   check_tablespaces(input, options);

@@ -14,9 +14,12 @@ void check_servers(pg::Connection& source, pg::Connection& target);
 /// Throws Error(kServer, 42501) or Error(kConfig) on the source.
 void check_source(pg::Connection& source, const schema::Catalog& catalog);
 
-/// The target holds nothing that the archive would make, and has or can get all that it needs: the right to create,
-/// roles, extensions, tablespaces. Adds a warning for what else the target holds. Throws Error on the target.
-void check_target(pg::Connection& source, pg::Connection& target, PlanInput& input, const CloneOptions& options);
+/// The target holds nothing that the archive would make. Adds a warning for what else it holds. Throws Error(kState).
+void check_conflicts(pg::Connection& source, pg::Connection& target, PlanInput& input, const CloneOptions& options);
+
+/// The target has or can get all that it needs: the right to create, roles, extensions, tablespaces, room for the
+/// ledger. Throws Error on the target.
+void check_target(pg::Connection& target, const PlanInput& input, const CloneOptions& options);
 
 /// Differences that lose nothing but may surprise: encoding, locale.
 std::vector<std::string> compare_databases(const schema::DatabaseInfo& source, const schema::DatabaseInfo& target);

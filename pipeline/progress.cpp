@@ -14,13 +14,35 @@ void Progress::enter_phase(std::string_view phase) {
 
 void Progress::set_work(const TaskGraph& graph) {
   const std::lock_guard lock(mutex_);
+  tables_.clear();
+  parts_left_.clear();
+  results_.rows = 0;
+  results_.bytes = {};
+  tables_done_ = tasks_done_ = tasks_total_ = 0;
+  cost_done_ = cost_total_ = 0;
+  bytes_of_ended_ = 0;
   for (const Task& task : graph.tasks()) {
     if (task.kind == TaskKind::kBarrier) continue;
     ++tasks_total_;
     cost_total_ += task.cost;
-    if (task.table != nullptr) ++parts_left_[task.table];
+    if (task.kind == TaskKind::kTableData) ++parts_left_[task.table];
   }
   tables_total_ = parts_left_.size();
+}
+
+void Progress::add_done(const Task& task, const copy::LoadedRows& loaded) {
+  if (task.kind == TaskKind::kTableData) add_rows(*task.table, loaded.rows, loaded.bytes, {});
+  const std::lock_guard lock(mutex_);
+  count_done(task);
+  bytes_of_ended_ += loaded.bytes.count;
+}
+
+void Progress::count_done(const Task& task) {
+  ++tasks_done_;
+  cost_done_ += task.cost;
+  if (task.kind != TaskKind::kTableData) return;
+  const auto left = parts_left_.find(task.table);
+  if (left != parts_left_.end() && --left->second == 0) ++tables_done_;
 }
 
 Bytes Progress::Running::Entry::copied() const {
@@ -55,13 +77,8 @@ void Progress::end(const Running::Entry& entry) {
   step->second.total += now - entry.begin;
   if (entry.begins_anew) return;
   step->second.tasks += static_cast<std::int64_t>(entry.tasks.size());
-  tasks_done_ += entry.tasks.size();
-  cost_done_ += entry.cost();
   bytes_of_ended_ += entry.copied().count;
-  for (const Task* task : entry.tasks) {
-    const auto left = parts_left_.find(task->table);
-    if (left != parts_left_.end() && --left->second == 0) ++tables_done_;
-  }
+  for (const Task* task : entry.tasks) count_done(*task);
 }
 
 void Progress::add_rows(const TablePlan& table, std::int64_t rows, Bytes bytes, std::chrono::nanoseconds duration) {

@@ -42,8 +42,10 @@ class Progress {
   Progress() : started_(SteadyClock::now()) {}
 
   void enter_phase(std::string_view phase);
-  /// The tasks that there will be, with their costs.
+  /// The tasks that there will be, with their costs. When a run goes on after a lost connection, the count begins anew.
   void set_work(const TaskGraph& graph);
+  /// A task that was done before the run has gone on.
+  void add_done(const Task& task, const copy::LoadedRows& loaded);
 
   /// A task that is being carried out, until the object goes; a failed one counts as done too.
   class Running {
@@ -97,6 +99,7 @@ class Progress {
   };
 
   void end(const Running::Entry& entry);
+  void count_done(const Task& task);
 
   const SteadyClock::time_point started_;
   mutable std::mutex mutex_;

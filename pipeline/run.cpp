@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <memory>
+#include <set>
 #include <thread>
 #include <vector>
 
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pg/wire_io.h"
+#include "pgsluice/pipeline/run_sessions.h"
 #include "pgsluice/pipeline/worker.h"
 
 namespace pgsluice::pipeline {
@@ -22,21 +25,20 @@ std::size_t tasks_of(const TaskGraph& graph, Lane lane) {
   }));
 }
 
-// The main worker and as many of the others as there can be use for.
-std::vector<std::unique_ptr<Worker>> make_workers(RunContext& context, Preflight& preflight,
+// The main worker and as many of the others as there can be use for. What they adopt, the run has no more.
+std::vector<std::unique_ptr<Worker>> make_workers(RunContext& context, RunSessions& sessions,
                                                   const CloneOptions& options) {
   std::vector<std::unique_ptr<Worker>> workers;
   auto main = std::make_unique<Worker>(context, Lane::kMain, 0);
-  main->adopt_target(std::move(preflight.target));
-  main->adopt_holder(std::move(preflight.holder));
+  main->adopt_target(std::move(sessions.target));
   workers.push_back(std::move(main));
   const auto add = [&](Lane lane, int jobs) {
     const int useful = static_cast<int>(std::min(tasks_of(context.plan.graph, lane), static_cast<std::size_t>(jobs)));
     for (int i = 0; i < useful; ++i) workers.push_back(std::make_unique<Worker>(context, lane, i + 1));
   };
   add(Lane::kCopy, options.table_jobs);
-  if (workers.size() > 1) workers[1]->adopt_source(std::move(preflight.source));
-  preflight.source.close();
+  if (workers.size() > 1 && sessions.source) workers[1]->adopt_source(std::move(*sessions.source));
+  sessions.source.reset();
   add(Lane::kBuild, options.index_jobs);
   return workers;
 }
@@ -54,6 +56,12 @@ void add_outcome(const Scheduler& scheduler, const TaskGraph& graph, CloneSummar
   }
 }
 
+std::set<TaskId> ids_of(const std::map<TaskId, copy::LoadedRows>& tasks) {
+  std::set<TaskId> ids;
+  for (const auto& [task, loaded] : tasks) ids.insert(task);
+  return ids;
+}
+
 // Also of a run that has failed. The copy does not fail for it.
 void write_trace(const Trace& trace, const std::filesystem::path& file, const Log& log) {
   try {
@@ -64,6 +72,33 @@ void write_trace(const Trace& trace, const std::filesystem::path& file, const Lo
   }
 }
 
+// The workers' threads from their first task to their last.
+void work(RunContext& context, RunSessions& sessions, CancelSource& cancel) {
+  Scheduler& scheduler = context.scheduler;
+  const std::vector<std::unique_ptr<Worker>> workers = make_workers(context, sessions, context.options);
+  std::vector<std::jthread> threads;
+  try {
+    for (const std::unique_ptr<Worker>& worker : workers) threads.emplace_back([&worker] { worker->run(); });
+    std::array<WaitFor, 1> ended{WaitFor{.fd = scheduler.ended_fd(), .want_read = true}};
+    if (wait_for(ended, cancel.token(), std::nullopt) == WaitResult::kCancelled) scheduler.stop(std::nullopt);
+  } catch (const std::exception& error) {
+    scheduler.stop(Error(ErrorKind::kSystem, fmt::format("cannot start the workers: {}", error.what())));
+  }
+  // After a lost connection what the others have begun is worth its end.
+  const std::optional<Error> fatal = scheduler.fatal();
+  if (fatal && !may_go_on(*fatal, context.options)) cancel.cancel();
+}
+
+void report_done(const Plan& plan, const std::map<TaskId, copy::LoadedRows>& done, Progress& progress,
+                 Verification& verification, const Log& log) {
+  for (const auto& [id, loaded] : done) {
+    const Task& task = plan.graph[id];
+    progress.add_done(task, loaded);
+    if (task.kind == TaskKind::kTableData) verification.add(*task.table->into, loaded);
+  }
+  if (!done.empty()) log.info(fmt::format("{} of {} tasks are done already", done.size(), plan.graph.size()));
+}
+
 }  // namespace
 
 CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress& progress,
@@ -71,49 +106,52 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
   const std::unique_ptr<const Plan> plan = std::move(preflight.plan);
   for (const std::string& text : plan->skipped) progress.add_skipped(text);
   for (const std::string& text : plan->warnings) progress.add_warning(text);
-  progress.set_work(plan->graph);
-  progress.enter_phase("running");
   if (const auto reason = pg::UringIo::unavailable_because(); reason && !plan->tables.empty()) {
     log.info(fmt::format("no io_uring on this machine ({}): sockets are polled", *reason));
   }
-
-  Scheduler scheduler(plan->graph, options.on_failure);
+  target_changed = target_changed || options.ledger;
+  RunSessions sessions(std::move(preflight), *plan, options, log, cancel.token());
   index::BuildBudget builds(plan->index_memory, options.index_jobs, plan->most_parallel_workers);
   std::optional<Trace> trace;
   if (options.trace_file) trace.emplace();
-  RunContext context{.plan = *plan,
-                     .options = options,
-                     .source = preflight.source.pinned_conninfo(),
-                     .target = preflight.target.pinned_conninfo(),
-                     .encoding = preflight.encoding,
-                     .snapshot = preflight.snapshot,
-                     .scheduler = scheduler,
-                     .builds = builds,
-                     .progress = progress,
-                     .trace = trace ? &*trace : nullptr,
-                     .target_changed = target_changed,
-                     .log = log,
-                     .cancel = cancel.token()};
-  std::vector<std::unique_ptr<Worker>> workers = make_workers(context, preflight, options);
-  {
-    std::vector<std::jthread> threads;
-    try {
-      for (const std::unique_ptr<Worker>& worker : workers) threads.emplace_back([&worker] { worker->run(); });
-      std::array<WaitFor, 1> ended{WaitFor{.fd = scheduler.ended_fd(), .want_read = true}};
-      if (wait_for(ended, cancel.token(), std::nullopt) == WaitResult::kCancelled) scheduler.stop(std::nullopt);
-    } catch (const std::exception& error) {
-      scheduler.stop(Error(ErrorKind::kSystem, fmt::format("cannot start the workers: {}", error.what())));
+
+  std::map<TaskId, copy::LoadedRows> done = sessions.begin();
+  while (true) {
+    progress.set_work(plan->graph);
+    Verification verification;
+    report_done(*plan, done, progress, verification, log);
+    progress.enter_phase("running");
+    Scheduler scheduler(plan->graph, options.on_failure, ids_of(done));
+    RunContext context{.plan = *plan,
+                       .options = options,
+                       .source = sessions.source_info,
+                       .target = sessions.target_info,
+                       .encoding = sessions.encoding,
+                       .holder = sessions.holder,
+                       .record = sessions.record,
+                       .scheduler = scheduler,
+                       .builds = builds,
+                       .progress = progress,
+                       .verification = verification,
+                       .trace = trace ? &*trace : nullptr,
+                       .target_changed = target_changed,
+                       .log = log,
+                       .cancel = cancel.token()};
+    work(context, sessions, cancel);
+    const std::optional<Error> fatal = scheduler.fatal();
+    if (!fatal && (scheduler.finished() || !cancel.cancelled())) {
+      if (trace) write_trace(*trace, *options.trace_file, log);
+      progress.enter_phase("done");
+      CloneSummary summary = progress.summary();
+      add_outcome(scheduler, plan->graph, summary);
+      return summary;
     }
-    if (scheduler.fatal()) cancel.cancel();
+    if (trace && (!fatal || !may_go_on(*fatal, options))) write_trace(*trace, *options.trace_file, log);
+    if (!fatal) cancel.token().throw_if_cancelled();
+    if (!may_go_on(*fatal, options)) throw Error(*fatal);
+    progress.enter_phase("waiting for the servers");
+    done = sessions.recover(*fatal);
   }
-  if (trace) write_trace(*trace, *options.trace_file, log);
-  if (const std::optional<Error> fatal = scheduler.fatal()) throw *fatal;
-  // A cancellation that comes after the last task changes nothing.
-  if (!scheduler.finished()) cancel.token().throw_if_cancelled();
-  progress.enter_phase("done");
-  CloneSummary summary = progress.summary();
-  add_outcome(scheduler, plan->graph, summary);
-  return summary;
 }
 
 }  // namespace pgsluice::pipeline

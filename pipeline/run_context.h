@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <optional>
 #include <string>
 
 #include "pgsluice/index/build_budget.h"
@@ -8,8 +9,10 @@
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pipeline/plan.h"
 #include "pgsluice/pipeline/progress.h"
+#include "pgsluice/pipeline/run_record.h"
 #include "pgsluice/pipeline/scheduler.h"
 #include "pgsluice/pipeline/trace.h"
+#include "pgsluice/pipeline/verification.h"
 
 namespace pgsluice::pipeline {
 
@@ -20,10 +23,13 @@ struct RunContext {
   pg::ConnInfo source;  ///< pinned
   pg::ConnInfo target;  ///< pinned
   std::string encoding;
-  pg::SnapshotIdentity snapshot;
+  /// The snapshot's, with the locks on the tables; the main worker's thread lets it go.
+  std::optional<pg::Connection>& holder;
+  const RunRecord& record;
   Scheduler& scheduler;
   index::BuildBudget& builds;
   Progress& progress;
+  Verification& verification;
   Trace* trace = nullptr;  ///< where none is wanted
   std::atomic<bool>& target_changed;
   Log log;

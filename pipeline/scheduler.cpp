@@ -18,7 +18,7 @@ std::size_t index_of(Lane lane) { return static_cast<std::size_t>(lane); }
 bool is_small_table(const Task& task) { return task.kind == TaskKind::kTableData && task.cost < kMostCostTogether; }
 }  // namespace
 
-Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy)
+Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::set<TaskId>& done)
     : graph_(graph),
       policy_(policy),
       weights_(graph.remaining_costs()),
@@ -26,9 +26,10 @@ Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy)
       doomed_by_(graph.size()),
       freed_by_(graph.size()),
       begun_(graph.size()),
+      ended_(graph.size()),
       left_(graph.size()),
-      ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!ended_.valid()) throw system_error("cannot make an event descriptor", errno);
+      end_event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!end_event_.valid()) throw system_error("cannot make an event descriptor", errno);
   for (TaskId task = 0; task < graph_.size(); ++task) {
     waits_[task] = graph_.waits_for(task);
     if (graph_[task].kind != TaskKind::kBarrier) ++left_in_lane_[index_of(graph_[task].lane)];
@@ -37,11 +38,16 @@ Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy)
     if (graph_[task].lane == Lane::kMain) weights_[task] = 0;
   }
   const std::lock_guard lock(mutex_);
-  std::vector<TaskId> free;
+  std::set<TaskId> free;
   for (TaskId task = 0; task < graph_.size(); ++task) {
-    if (graph_.waits_for(task) == 0) free.push_back(task);
+    if (graph_.waits_for(task) == 0) free.insert(task);
   }
-  release(std::move(free));
+  for (const TaskId task : done) {
+    const std::vector<TaskId> freed = mark_ended(task, std::nullopt);
+    free.insert(freed.begin(), freed.end());
+  }
+  for (const TaskId task : done) free.erase(task);
+  release({free.begin(), free.end()});
 }
 
 bool Scheduler::claims_are_free(const Task& task) const {
@@ -87,7 +93,7 @@ void Scheduler::begin(TaskId task) {
   begun_[task] = true;
   std::vector<TaskId> free;
   for (const TaskGraph::Edge& edge : graph_.followers(task)) {
-    if (edge.in_order && --waits_[edge.to] == 0) free.push_back(edge.to);
+    if (edge.in_order && !ended_[edge.to] && --waits_[edge.to] == 0) free.push_back(edge.to);
   }
   if (!free.empty()) release(std::move(free));
 }
@@ -140,11 +146,13 @@ void Scheduler::release(std::vector<TaskId> free) {
 
 std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> root_cause) {
   std::vector<TaskId> free;
+  ended_[task] = true;
   --left_;
   if (begun_[task] && is_small_table(graph_[task])) --small_running_;
   if (graph_[task].kind == TaskKind::kPreData) --definitions_left_;
   if (graph_[task].kind != TaskKind::kBarrier) --left_in_lane_[index_of(graph_[task].lane)];
   for (const TaskGraph::Edge& edge : graph_.followers(task)) {
+    if (ended_[edge.to]) continue;
     if (root_cause && edge.required && !doomed_by_[edge.to]) {
       doomed_by_[edge.to] = root_cause;
       // It could have been sent behind this one.
@@ -194,12 +202,17 @@ void Scheduler::stop(const std::optional<Error>& error) {
 
 void Scheduler::signal_end() {
   const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(ended_.get(), &one, sizeof one);
+  [[maybe_unused]] const ssize_t written = ::write(end_event_.get(), &one, sizeof one);
 }
 
 bool Scheduler::finished() const {
   const std::lock_guard lock(mutex_);
   return left_ == 0;
+}
+
+bool Scheduler::nothing_failed() const {
+  const std::lock_guard lock(mutex_);
+  return failures_.empty() && left_out_.empty();
 }
 
 std::vector<TaskFailure> Scheduler::failures() const {

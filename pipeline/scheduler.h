@@ -37,7 +37,8 @@ enum class FailurePolicy { kGoOn, kStopAtFirst };
 /// own.
 class Scheduler {
  public:
-  Scheduler(const TaskGraph& graph, FailurePolicy policy);
+  /// `done`: tasks that an earlier run has done already.
+  Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::set<TaskId>& done = {});
 
   static constexpr std::size_t kCompany = 32;
 
@@ -61,10 +62,12 @@ class Scheduler {
   void stop(const std::optional<Error>& error);
 
   /// Readable once every task has ended or stop() was called.
-  int ended_fd() const { return ended_.get(); }
+  int ended_fd() const { return end_event_.get(); }
 
   /// Whether every task has ended.
   bool finished() const;
+  /// Whether each that has ended has succeeded.
+  bool nothing_failed() const;
   /// To be read when the workers are gone.
   std::vector<TaskFailure> failures() const;
   std::vector<TaskLeftOut> left_out() const;
@@ -101,6 +104,7 @@ class Scheduler {
   std::vector<std::optional<TaskId>> doomed_by_;
   std::vector<std::optional<TaskId>> freed_by_;
   std::vector<bool> begun_;
+  std::vector<bool> ended_;
   std::array<std::set<Ready>, kLanes> ready_;
   std::array<std::size_t, kLanes> left_in_lane_{};
   std::size_t left_ = 0;
@@ -115,7 +119,7 @@ class Scheduler {
   std::vector<TaskLeftOut> made_without_;
   std::optional<Error> fatal_;
   bool stopped_ = false;
-  FileDescriptor ended_;
+  FileDescriptor end_event_;
 };
 
 }  // namespace pgsluice::pipeline

@@ -34,6 +34,7 @@ class PostDataStage {
     for (const TocEntry& entry : state_.plan.archive.entries) {
       if (state_.wanted(entry, schema::Section::kPostData, schema::RestorePass::kMain)) add_entry(entry);
     }
+    if (state_.options.verify) add_verifications();
     order_triggers_of_partitions();
     put_rows_behind_the_indexes_they_name();
   }
@@ -181,6 +182,45 @@ class PostDataStage {
     graph().after(state_.main_done, validated);
     state_.foreign_key_checks.emplace_back(validated, &entry);
     return validated;
+  }
+
+  // What a table's rows have become, once for each that rows go into.
+  void add_verifications() {
+    std::map<Oid, const TablePlan*> tables;
+    for (const TablePlan& table : state_.plan.tables) tables.emplace(table.into->oid, &table);
+    for (const auto& [oid, table] : tables) {
+      const Relation& into = *table->into;
+      if (const auto reason = why_not_verified(into, *table)) {
+        state_.plan.skipped.push_back(fmt::format("verification of table {}: {}", into.display(), *reason));
+        continue;
+      }
+      Task task{.kind = TaskKind::kVerification,
+                .lane = Lane::kBuild,
+                .name = "verification of table " + into.display(),
+                .cost = kStatementCost + static_cast<double>(into.size().count),
+                .claims = {},
+                .relation = &into,
+                .table = table};
+      for (const Oid member : state_.relations.tree(oid)) task.claims.push_back({member, index::LockMode::kRowShare});
+      const TaskId id = graph().add(std::move(task));
+      for (const TaskId rows : state_.rows_below(oid)) graph().require(id, rows);
+      graph().after(state_.main_done, id);
+    }
+  }
+
+  // Floating-point numbers are other texts before 12.
+  std::optional<std::string> why_not_verified(const Relation& into, const TablePlan& table) const {
+    constexpr int kShortestFloats = 120000;
+    const schema::Catalog& catalog = state_.plan.catalog;
+    if (table.format == copy::CopyFormat::kBinary || catalog.server_version >= kShortestFloats) return std::nullopt;
+    for (const Oid type : into.column_types) {
+      const auto found = catalog.types.find(type);
+      if (found == catalog.types.end()) continue;
+      if (found->second.name == "real" || found->second.name == "double precision") {
+        return "it crosses as text, and the source writes floating-point numbers as other texts than the target";
+      }
+    }
+    return std::nullopt;
   }
 
   // A partition's entry only changes the state of the trigger that its parent's entry makes there. The archive has no

@@ -53,6 +53,7 @@ std::optional<std::vector<pg::Statement>> statements_of(const Plan& plan, const 
     case TaskKind::kSequences:
     case TaskKind::kReleaseSnapshot:
     case TaskKind::kDurability:
+    case TaskKind::kVerification:
       break;
   }
   return std::nullopt;

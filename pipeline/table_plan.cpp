@@ -51,7 +51,8 @@ class TablePlanner {
                                ? "the target sorts the partitions' key in another way"
                                : "the hash of an enum value is another one on the target");
     }
-    const copy::FormatChoice format = copy::choose_format(input_.source, table, input_.target_version, input_.format);
+    const copy::FormatChoice format =
+        copy::choose_format(input_.source, table, input_.target_version, input_.format, input_.use);
     plan.format = format.format;
     choose_ranges(plan, reasons);
     choose_loading(plan, reasons);
@@ -97,6 +98,10 @@ class TablePlanner {
       plan.ranges = copy::ranges_of_keys(part_sizes(table), table.integer_key, span->second);
     }
     if (plan.ranges.empty()) plan.ranges = {{"", table.size()}};
+    if (const auto loaded = input_.loaded.find(table.oid); loaded != input_.loaded.end()) {
+      plan.ranges = copy::around_loaded(plan.ranges, loaded->second);
+      reasons.push_back(fmt::format("{} of {} parts are there already", loaded->second.size(), plan.ranges.size()));
+    }
     if (!split.reason.empty()) reasons.push_back(split.reason);
   }
 

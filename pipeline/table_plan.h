@@ -39,9 +39,12 @@ struct TablePlanInput {
   int target_version = 0;
   int table_jobs = 1;
   copy::FormatWish format = copy::FormatWish::kAuto;
+  copy::FormatUse use = copy::FormatUse::kCopy;
   copy::SplitOptions split;
   /// Of the tables that may_split_by_key() names.
   std::map<schema::Oid, copy::KeySpan> key_spans;
+  /// Parts of tables that an earlier run has loaded.
+  std::map<schema::Oid, std::vector<copy::RowRange>> loaded;
 };
 
 /// The tables that are copied: those with rows of their own, extensions' configuration included.

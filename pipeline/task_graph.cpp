@@ -29,6 +29,8 @@ std::string_view to_string(TaskKind kind) {
       return "constraints, triggers and the rest";
     case TaskKind::kStatistics:
       return "vacuum and statistics";
+    case TaskKind::kVerification:
+      return "verification of rows";
     case TaskKind::kValidation:
       return "foreign key validation";
     case TaskKind::kAcl:

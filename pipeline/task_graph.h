@@ -29,7 +29,8 @@ enum class TaskKind {
   kIndexBuild,
   kPostData,
   kStatistics,
-  kValidation,  ///< of a foreign key
+  kValidation,    ///< of a foreign key
+  kVerification,  ///< of rows
   kAcl,
   kMaterializedView,
   kEventTrigger,

@@ -46,7 +46,6 @@ void Worker::run() noexcept {
   source_.reset();
   statements_.reset();
   target_.reset();
-  holder_.reset();
 }
 
 void Worker::work() {
@@ -72,6 +71,8 @@ void Worker::carry_out(TaskId id) {
   const Task& task = context_.plan.graph[id];
   try {
     if (std::optional<std::vector<pg::Statement>> sql = statements_of(context_.plan, task)) {
+      const std::string& step = context_.plan.steps[id];
+      if (context_.options.ledger && !step.empty()) sql->front().sql.insert(0, copy::step_sql(step));
       statements().send(id, std::move(*sql));
       return;
     }
@@ -80,7 +81,7 @@ void Worker::carry_out(TaskId id) {
     const auto begin = SteadyClock::now();
     {
       Progress::Running running(context_.progress, task);
-      execute(task, running);
+      execute(id, running);
     }
     trace_task(context_, id, {.worker = name(), .begin = begin, .end = SteadyClock::now()});
     context_.scheduler.succeeded(id);
@@ -110,9 +111,22 @@ pg::Connection& Worker::source() {
   }
   // A statement that failed has ended the transaction and with it the snapshot.
   if (PQtransactionStatus(source_->handle()) == PQTRANS_INERROR) source_->execute("ROLLBACK");
-  if (source_->idle()) pg::import_snapshot(*source_, context_.snapshot);
+  if (source_->idle()) import_snapshot();
   session_failed_ = false;
   return *source_;
+}
+
+void Worker::import_snapshot() {
+  try {
+    pg::import_snapshot(*source_, context_.record.mark.snapshot);
+  } catch (const Error& error) {
+    // Nobody keeps it any more: the run goes on if a new one shows the same.
+    constexpr std::string_view kUnknownParameter = "22023";
+    constexpr std::string_view kUndefinedObject = "42704";
+    if (error.sqlstate() != kUnknownParameter && error.sqlstate() != kUndefinedObject) throw;
+    throw Error(ErrorKind::kConnection, fmt::format("the session that kept the snapshot was lost ({})", error.what()))
+        .on(Side::kSource);
+  }
 }
 
 pg::Connection& Worker::target() {
@@ -121,6 +135,7 @@ pg::Connection& Worker::target() {
     statements_.reset();
     relay_.reset();
     target_ = open_session(context_.target, name(), context_.encoding, context_.log, context_.cancel);
+    if (context_.options.ledger) copy::register_session(*target_);
     if (lane_ == Lane::kCopy && !context_.plan.toast_compression.empty()) {
       target_->execute("SET default_toast_compression = " + context_.plan.toast_compression);
     }
@@ -139,16 +154,21 @@ StatementQueue& Worker::statements() {
   return *statements_;
 }
 
-void Worker::execute(const Task& task, Progress::Running& running) {
+void Worker::execute(TaskId id, Progress::Running& running) {
+  const Task& task = context_.plan.graph[id];
+  const std::string& step = context_.plan.steps[id];
   switch (task.kind) {
     case TaskKind::kLargeObjects:
-      return copy_large_objects(running);
+      return copy_large_objects(step, running);
     case TaskKind::kSequences:
-      return copy_sequences();
+      return copy_sequences(step);
     case TaskKind::kReleaseSnapshot:
       return release_snapshot();
     case TaskKind::kDurability:
       return make_durable();
+    case TaskKind::kVerification:
+      return verify_table(target(), *task.relation, task.table->format, context_.verification.of(*task.relation),
+                          running.bytes());
     case TaskKind::kTableData:  // by copy_tables()
     case TaskKind::kBarrier:
     case TaskKind::kPreData:  // this one and those below by statements_of()
@@ -213,7 +233,9 @@ copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks) {
                       .format = task.table->format,
                       .loading = task.table->loading,
                       .range = *task.range,
-                      .bytes = running.bytes(i)});
+                      .bytes = running.bytes(i),
+                      .in_ledger = context_.options.ledger,
+                      .digested = context_.options.verify});
   }
   copy::CopyTablesResult result;
   try {
@@ -231,11 +253,12 @@ copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks) {
   }
   TraceSpan span{.worker = name(), .begin = begin, .end = SteadyClock::now()};
   for (std::size_t i = 0; i < tasks.size(); ++i) {
-    const Bytes bytes{running.bytes(i).load(std::memory_order_relaxed)};
-    const copy::CopiedTable& copied = result.copied[i];
-    context_.progress.add_rows(*context_.plan.graph[tasks[i]].table, copied.rows, bytes, copied.duration);
-    span.rows += copied.rows;
-    span.bytes += bytes.count;
+    const copy::LoadedRows& loaded = result.copied[i].loaded;
+    const TablePlan& table = *context_.plan.graph[tasks[i]].table;
+    context_.progress.add_rows(table, loaded.rows, loaded.bytes, result.copied[i].duration);
+    context_.verification.add(*table.into, loaded);
+    span.rows += loaded.rows;
+    span.bytes += loaded.bytes.count;
   }
   if (tasks.size() > 1) span.name = fmt::format("rows of {} tables", tasks.size());
   trace_task(context_, tasks.front(), std::move(span));
@@ -243,39 +266,68 @@ copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks) {
   return result;
 }
 
-void Worker::copy_large_objects(Progress::Running& running) {
+void Worker::copy_large_objects(const std::string& step, Progress::Running& running) {
   const copy::LargeObjectsOutcome outcome =
       copy::copy_large_objects(source(), target(), context_.plan.restore, running.bytes());
   context_.progress.set_large_objects(outcome.objects);
   for (const std::string& skipped : outcome.skipped) context_.progress.add_skipped(skipped);
+  note(step);
 }
 
-void Worker::copy_sequences() {
+void Worker::copy_sequences(const std::string& step) {
   try {
     const std::vector<schema::SequenceValue> values = schema::read_sequences(source(), context_.plan.catalog.sequences);
     schema::set_sequences(target(), values);
     context_.progress.set_sequences(static_cast<std::int64_t>(values.size()));
+    note(step);
   } catch (Error& error) {
     error.object("sequence values");
     throw;
   }
 }
 
+void Worker::note(const std::string& step) {
+  if (context_.options.ledger) target().execute(copy::step_sql(step));
+}
+
 void Worker::release_snapshot() {
-  // That it can still answer shows that its locks have protected the tables until now.
-  if (holder_) holder_->execute("COMMIT");
-  holder_.reset();
+  // What a crash of the target undoes can be copied again only as long as the snapshot is there.
+  {
+    pg::Transaction transaction(target());
+    flush_with_commit();
+    transaction.commit();
+  }
+  try {
+    if (context_.holder) context_.holder->execute("COMMIT");
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) throw;
+    // Its locks were to keep the tables as they are; that they were so was looked at behind each COPY besides.
+    context_.log.notice(fmt::format("the session that kept the snapshot was lost: {}", error.describe()));
+  }
+  context_.holder.reset();
   context_.log.info("all rows are read: the snapshot is released");
 }
 
 void Worker::make_durable() {
-  // Commits are asynchronous during the run. The log is flushed in its order, so one synchronous commit that has
-  // written something brings all before it to disk.
+  const bool all_is_there = context_.scheduler.nothing_failed();
   pg::Transaction transaction(target());
+  flush_with_commit();
+  if (context_.options.ledger && all_is_there) {
+    RunFolder(context_.options.work_folder).mark_finished(target_identity(target()));
+    copy::drop_ledger(target());
+  }
+  transaction.commit();
+  if (context_.options.ledger && !all_is_there) {
+    context_.log.info("the ledger (schema pgsluice) stays on the target: --resume tries again what has failed");
+  }
+}
+
+// Commits are asynchronous during the run. The log is flushed in its order, so one synchronous commit that has written
+// something brings all before it to disk.
+void Worker::flush_with_commit() {
   target().execute(
       "SET LOCAL synchronous_commit = on; SELECT pg_catalog.pg_logical_emit_message(true, 'pgsluice', 'end of the "
       "copy')");
-  transaction.commit();
 }
 
 }  // namespace pgsluice::pipeline

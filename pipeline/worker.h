@@ -19,10 +19,9 @@ class Worker {
  public:
   Worker(RunContext& context, Lane lane, int number) : context_(context), lane_(lane), number_(number) {}
 
-  /// Sessions that are open already: preflight's.
+  /// Sessions that are open already, and in the ledger.
   void adopt_source(pg::Connection connection) { source_ = std::move(connection); }
   void adopt_target(pg::Connection connection) { target_ = std::move(connection); }
-  void adopt_holder(pg::Connection connection) { holder_ = std::move(connection); }
 
   /// Until the lane has no task left or the scheduler stops. Throws nothing: errors go to the scheduler.
   void run() noexcept;
@@ -31,17 +30,22 @@ class Worker {
   void work();
   std::optional<TaskId> take_task();
   void carry_out(TaskId id);
-  void execute(const Task& task, Progress::Running& running);
+  void execute(TaskId id, Progress::Running& running);
   std::vector<TaskId> with_small_tables(TaskId first);
   void copy_tables(const std::vector<TaskId>& tasks);
   copy::CopyTablesResult try_to_copy(const std::vector<TaskId>& tasks);
-  void copy_large_objects(Progress::Running& running);
-  void copy_sequences();
+  void copy_large_objects(const std::string& step, Progress::Running& running);
+  void copy_sequences(const std::string& step);
+  /// Puts a step that is done into the ledger.
+  void note(const std::string& step);
   void release_snapshot();
   void make_durable();
+  /// In a transaction: its COMMIT brings all that was committed before to the target's disk.
+  void flush_with_commit();
   bool ends_the_run(const Error& error) const;
 
   pg::Connection& source();
+  void import_snapshot();
   pg::Connection& target();
   StatementQueue& statements();
   std::string name() const;
@@ -51,7 +55,6 @@ class Worker {
   const int number_;
   std::optional<pg::Connection> source_;
   std::optional<pg::Connection> target_;
-  std::optional<pg::Connection> holder_;
   /// Between source_ and target_.
   std::unique_ptr<copy::Relay> relay_;
   /// On target_, once it is ready for definitions.

@@ -10,11 +10,6 @@ namespace {
 
 constexpr std::size_t kStatementShown = 300;
 
-// Their definitions hold connection strings and passwords.
-bool may_hold_secret(std::string_view kind) {
-  return kind == "SUBSCRIPTION" || kind == "USER MAPPING" || kind == "SERVER" || kind == "FOREIGN DATA WRAPPER";
-}
-
 std::string shown(std::string_view definition) {
   std::string result;
   for (char c : definition.substr(0, kStatementShown)) {
@@ -27,6 +22,10 @@ std::string shown(std::string_view definition) {
 }
 
 }  // namespace
+
+bool may_hold_secret(std::string_view kind) {
+  return kind == "SUBSCRIPTION" || kind == "USER MAPPING" || kind == "SERVER" || kind == "FOREIGN DATA WRAPPER";
+}
 
 void begin_restore(pg::Connection& target, const Archive& archive) {
   const std::string sql = session_sql(archive);

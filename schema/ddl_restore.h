@@ -7,6 +7,9 @@
 
 namespace pgsluice::schema {
 
+/// Whether definitions of entries of this kind hold connection strings and passwords: they are shown to nobody.
+bool may_hold_secret(std::string_view kind);
+
 /// Makes a session ready for the statements of entries: what the archive was written for (encoding, literals, search
 /// path). To be called after pg::apply_session_settings().
 void begin_restore(pg::Connection& target, const Archive& archive);

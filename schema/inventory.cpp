@@ -50,6 +50,13 @@ std::string object_key(const pg::Row& row) {
 
 std::string role_membership(int server_version) { return server_version >= 160000 ? "SET" : "MEMBER"; }
 
+void TargetInventory::see_as_before(const TargetInventory& before) {
+  schemas = before.schemas;
+  extensions = before.extensions;
+  others_extensions = before.others_extensions;
+  others_schemas = before.others_schemas;
+}
+
 TargetInventory read_inventory(pg::Connection& target) {
   return {.schemas = names(target, "SELECT nspname FROM pg_catalog.pg_namespace"),
           .extensions = read_extensions(target),

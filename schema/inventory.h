@@ -21,6 +21,9 @@ struct TargetInventory {
   std::set<std::string, std::less<>> roles;
   std::set<std::string, std::less<>> access_methods;
   std::set<std::string, std::less<>> tablespaces;
+
+  /// Sees schemas and extensions as they were before an unfinished copy.
+  void see_as_before(const TargetInventory& before);
 };
 
 /// The privilege for pg_has_role() that SET ROLE and OWNER TO ask for: from 16 on, being a member is not enough.

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace pgsluice::copy {
 namespace {
@@ -65,6 +68,55 @@ TEST(RangesOfKeys, OfOneKeyAreOne) {
   const std::vector<RowRange> ranges = ranges_of_keys({{1}, {1}, {1}}, "k", {5, 5});
   ASSERT_EQ(ranges.size(), 2U);
   EXPECT_EQ(ranges[1].condition, "\"k\" IS NOT NULL");
+}
+
+RowRange loaded(std::optional<std::int64_t> from, std::optional<std::int64_t> to, const std::string& by = "ctid") {
+  const RangeBounds bounds{.by = by, .from = from, .to = to};
+  return {.condition = condition_of(bounds), .size = {}, .bounds = bounds, .loaded = LoadedRows{}};
+}
+
+std::vector<std::string> missing_of(const std::vector<RowRange>& ranges) {
+  std::vector<std::string> conditions;
+  for (const RowRange& range : ranges) {
+    if (!range.loaded) conditions.push_back(range.condition);
+  }
+  return conditions;
+}
+
+TEST(AroundLoaded, IsThePlanWhereNothingIsLoaded) {
+  const std::vector<RowRange> planned = ranges_of_blocks({{50}, {30}, {20}}, {8192 * 100}, {8192});
+  EXPECT_EQ(around_loaded(planned, {}).size(), 3U);
+}
+
+TEST(AroundLoaded, IsTheComplementCutWhereThePlanIs) {
+  const std::vector<RowRange> planned = ranges_of_blocks({{50}, {30}, {20}}, {8192 * 100}, {8192});
+  EXPECT_EQ(missing_of(around_loaded(planned, {loaded(50, 80)})),
+            (std::vector<std::string>{"ctid < '(50,0)'::pg_catalog.tid", "ctid >= '(80,0)'::pg_catalog.tid"}));
+  // Cut otherwise than by the run before: its limits count.
+  EXPECT_EQ(missing_of(around_loaded(planned, {loaded(60, {}), loaded(10, 20)})),
+            (std::vector<std::string>{"ctid < '(10,0)'::pg_catalog.tid",
+                                      "ctid >= '(20,0)'::pg_catalog.tid AND ctid < '(50,0)'::pg_catalog.tid",
+                                      "ctid >= '(50,0)'::pg_catalog.tid AND ctid < '(60,0)'::pg_catalog.tid"}));
+  EXPECT_TRUE(missing_of(around_loaded(planned, {loaded({}, 70), loaded(70, {})})).empty());
+  EXPECT_TRUE(missing_of(around_loaded({{"", {1}}}, {loaded({}, 70), loaded(70, {})})).empty());
+}
+
+TEST(AroundLoaded, OfAWholeTableIsNothingMore) {
+  const RowRange whole{.condition = "", .size = {}, .bounds = {}, .loaded = LoadedRows{5, {}}};
+  EXPECT_TRUE(missing_of(around_loaded(ranges_of_blocks({{1}, {1}}, {8192 * 2}, {8192}), {whole})).empty());
+}
+
+TEST(AroundLoaded, KnowsRowsWithoutAKey) {
+  const std::vector<RowRange> planned = ranges_of_keys({{1}, {1}}, "k", {0, 100});
+  EXPECT_EQ(missing_of(around_loaded(planned, {loaded({}, 50, "k")})),
+            (std::vector<std::string>{"\"k\" >= 50", "\"k\" IS NULL"}));
+  RowRange nulls = planned[0];
+  nulls.loaded = LoadedRows{};
+  EXPECT_EQ(missing_of(around_loaded(planned, {nulls})), (std::vector<std::string>{"\"k\" < 50", "\"k\" >= 50"}));
+  // The least of numbers is one like others: what begins with it does not begin with the first row.
+  const std::int64_t least = std::numeric_limits<std::int64_t>::min();
+  EXPECT_EQ(missing_of(around_loaded(planned, {loaded(least, {}, "k")})),
+            (std::vector<std::string>{"\"k\" < -9223372036854775808", "\"k\" IS NULL"}));
 }
 
 }  // namespace

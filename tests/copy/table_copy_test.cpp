@@ -60,7 +60,7 @@ class TableCopyTest : public ::testing::Test {
         .table = table, .into = table, .format = format, .loading = loading, .range = range, .bytes = bytes_};
     const CopyTablesResult result = copy_tables(*source_, *target_, *make_relay(*source_, *target_), {&one, 1});
     if (result.error) throw Error(*result.error);
-    return result.copied.at(0).rows;
+    return result.copied.at(0).loaded.rows;
   }
 
   // All tables of the source, in the order of their making, in one transaction.
@@ -147,7 +147,7 @@ TEST_F(TableCopyTest, ManyTablesCrossInOneTransaction) {
   const CopyTablesResult result = copy_all();
   ASSERT_FALSE(result.error) << result.error->describe();
   ASSERT_EQ(result.copied.size(), 40);
-  for (int i = 0; i < 40; ++i) EXPECT_EQ(result.copied[static_cast<std::size_t>(i)].rows, i);
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(result.copied[static_cast<std::size_t>(i)].loaded.rows, i);
   EXPECT_EQ(test::shared_target().value("table_copy",
                                         "SELECT count(DISTINCT xmin::text) FROM (SELECT xmin FROM t7"
                                         " UNION ALL SELECT xmin FROM t39) t"),

@@ -52,5 +52,67 @@ TEST(Snapshot, AnotherSnapshotOfTheSameNameIsRefused) {
   }
 }
 
+SnapshotMark mark_now(const test::Cluster& cluster, std::string_view user = "postgres") {
+  Connection holder = Connection::open(ConnInfo::parse(cluster.conninfo("postgres", user), Side::kSource), "test",
+                                       Log(), CancelToken());
+  return mark_snapshot(holder, export_snapshot(holder));
+}
+
+TEST(SnapshotMark, TellsWhetherANewSnapshotShowsTheSame) {
+  const test::Cluster cluster({.settings = {"autovacuum = off"}});
+  cluster.sql("postgres", "CREATE TABLE t (i int); CREATE ROLE plain LOGIN");
+  cluster.sql("postgres", "CHECKPOINT");  // which may log by itself
+  const SnapshotMark earlier = mark_now(cluster);
+  EXPECT_TRUE(earlier.log_is_on_disk);
+  EXPECT_FALSE(earlier.checkpointer_started.empty());
+  EXPECT_EQ(why_not_the_same(earlier, mark_now(cluster), true), std::nullopt);
+  cluster.sql("postgres", "INSERT INTO t VALUES (1)");
+  EXPECT_NE(why_not_the_same(earlier, mark_now(cluster), false), std::nullopt);
+}
+
+TEST(SnapshotMark, OutlivesACrashButForUnloggedTables) {
+  test::Cluster cluster({.settings = {"autovacuum = off"}});
+  const SnapshotMark earlier = mark_now(cluster);
+  cluster.kill();
+  cluster.start();
+  const SnapshotMark later = mark_now(cluster);
+  EXPECT_EQ(why_not_the_same(earlier, later, false), std::nullopt);
+  EXPECT_NE(why_not_the_same(earlier, later, true), std::nullopt);
+  // A log that was not on disk may have been written anew, with the same numbers.
+  SnapshotMark in_memory = earlier;
+  in_memory.log_is_on_disk = false;
+  EXPECT_NE(why_not_the_same(in_memory, later, false), std::nullopt);
+}
+
+TEST(SnapshotMark, OfAPlainUserProvesNothingAboutUnloggedTables) {
+  const test::Cluster cluster({.settings = {"autovacuum = off"}});
+  cluster.sql("postgres", "CREATE ROLE plain LOGIN");
+  const SnapshotMark earlier = mark_now(cluster, "plain");
+  EXPECT_EQ(earlier.checkpointer_started, "");
+  EXPECT_EQ(why_not_the_same(earlier, mark_now(cluster, "plain"), false), std::nullopt);
+  EXPECT_NE(why_not_the_same(earlier, mark_now(cluster, "plain"), true), std::nullopt);
+}
+
+TEST(SnapshotMark, EachOfItsPartsCounts) {
+  const SnapshotMark mark{.snapshot = {.name = "1", .text = "5:5:", .system_identifier = "7", .server_started = "t"},
+                          .database = "9",
+                          .timeline = "00000001",
+                          .log_position = "0/1",
+                          .log_is_on_disk = true,
+                          .checkpointer_started = "c"};
+  EXPECT_EQ(why_not_the_same(mark, mark, true), std::nullopt);
+  const auto differs = [&](auto change) {
+    SnapshotMark other = mark;
+    change(other);
+    return why_not_the_same(mark, other, true).has_value() && why_not_the_same(other, mark, true).has_value();
+  };
+  EXPECT_TRUE(differs([](SnapshotMark& m) { m.snapshot.text = "6:6:"; }));
+  EXPECT_TRUE(differs([](SnapshotMark& m) { m.snapshot.system_identifier = "8"; }));
+  EXPECT_TRUE(differs([](SnapshotMark& m) { m.database = "10"; }));
+  EXPECT_TRUE(differs([](SnapshotMark& m) { m.timeline = "00000002"; }));
+  EXPECT_TRUE(differs([](SnapshotMark& m) { m.timeline = ""; })) << "a standby";
+  EXPECT_TRUE(differs([](SnapshotMark& m) { m.checkpointer_started = "d"; }));
+}
+
 }  // namespace
 }  // namespace pgsluice::pg

@@ -32,6 +32,7 @@ class CloneFixture : public ::testing::Test {
     result.source = shared_source().conninfo(database);
     result.target = shared_target().conninfo(database);
     result.work_folder = folder_.path();
+    result.retry_for = std::chrono::seconds(1);
     return result;
   }
 

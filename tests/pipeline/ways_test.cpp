@@ -63,6 +63,7 @@ TEST_P(WaysTest, ComeToTheSameCopy) {
   wanted.format = format;
   wanted.split = options_of(split);
   wanted.transport = transport;
+  wanted.verify = true;
   const pipeline::CloneSummary summary = pipeline::Clone(wanted, sink_).run();
   EXPECT_TRUE(summary.complete()) << failures(summary);
   EXPECT_EQ(differences("ways"), std::vector<std::string>{});
@@ -201,7 +202,8 @@ TEST_F(HowRowsCross, OrphansInAPartitionAreCounted) {
   EXPECT_NE(text.find("\"high\""), std::string::npos) << text;
   ASSERT_EQ(summary.left_out.size(), 1) << "the partitioned table's own key";
   EXPECT_EQ(shared_target().value("orphans",
-                                  "SELECT string_agg(conrelid::regclass || ' ' || convalidated, ', ' ORDER BY 1)"
+                                  "SELECT string_agg(conrelid::regclass || ' ' || convalidated, ', ' ORDER BY"
+                                  " conrelid::regclass::text)"
                                   " FROM pg_constraint WHERE contype = 'f'"),
             "high false, low true");
 }

@@ -109,6 +109,23 @@ Cluster::Cluster(Options options) : port_(port_of(listen_on_loopback())), enviro
   start();
 }
 
+namespace {
+
+// Their folders in /proc.
+std::vector<fs::path> children_of(pid_t parent) {
+  std::vector<fs::path> children;
+  for (const fs::directory_entry& process : fs::directory_iterator("/proc")) {
+    std::ifstream status(process.path() / "status");
+    std::string line;
+    while (std::getline(status, line)) {
+      if (line == fmt::format("PPid:\t{}", parent)) children.push_back(process.path());
+    }
+  }
+  return children;
+}
+
+}  // namespace
+
 Cluster::~Cluster() {
   try {
     stop_fast();
@@ -147,9 +164,14 @@ void Cluster::stop_fast() {
 }
 
 void Cluster::kill() {
+  const std::vector<fs::path> backends = children_of(server_->pid());
   ::kill(server_->pid(), SIGKILL);
   server_->wait({});
   server_.reset();
+  // They notice by themselves; a server does not start beside one of them.
+  for (const fs::path& backend : backends) {
+    while (fs::exists(backend)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
 }
 
 std::string Cluster::conninfo(std::string_view database, std::string_view user) const {

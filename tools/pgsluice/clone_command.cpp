@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
-#include <atomic>
-#include <csignal>
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -10,10 +10,12 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/commands.h"
 #include "pgsluice/console.h"
+#include "pgsluice/environment.h"
 #include "pgsluice/exit_code.h"
 #include "pgsluice/pipeline/clone.h"
 #include "pgsluice/progress_display.h"
 #include "pgsluice/report.h"
+#include "pgsluice/signals.h"
 
 namespace pgsluice::tools {
 
@@ -34,6 +36,10 @@ struct CloneArguments {
   std::string toast_compression = "auto";
   std::string memory;
   std::string trace_file;
+  bool resume = false;
+  bool restart = false;
+  bool no_ledger = false;
+  int retry_for = 300;
   bool no_owner = false;
   bool no_acl = false;
   bool no_comments = false;
@@ -58,6 +64,7 @@ constexpr const char* kFooter =
     "  pgsluice clone --source postgresql://me@old/shop --target postgresql://me@new/shop\n"
     "  pgsluice clone --source 'host=old dbname=shop' --target 'host=new dbname=shop' --table-jobs 8\n"
     "  pgsluice clone --split-tables-larger-than '10 GB' --memory '8 GB' --trace-file run.json\n"
+    "  pgsluice clone --resume           goes on after an interruption, with the options of the first time\n"
     "  pgsluice clone --dry-run          the plan; with PGCOPYDB_SOURCE_PGURI and PGCOPYDB_TARGET_PGURI set\n"
     "\n"
     "The target database exists and is empty; the roles that own its objects exist. Give passwords by PGPASSWORD\n"
@@ -65,25 +72,10 @@ constexpr const char* kFooter =
     "\n"
     "Variables: PGSLUICE_SOURCE_PGURI, _TARGET_PGURI, _DIR, _TABLE_JOBS, _INDEX_JOBS, _FAIL_FAST, _SKIP_VACUUM,\n"
     "_SKIP_TABLESPACES, _SKIP_DB_PROPERTIES, _USE_COPY_BINARY, _SPLIT_TABLES_LARGER_THAN, _SPLIT_MAX_PARTS,\n"
-    "_SKIP_CTID_SPLIT; each also as PGCOPYDB_…, where the first is not set.\n"
+    "_SKIP_CTID_SPLIT, _SNAPSHOT; each also as PGCOPYDB_…, where the first is not set.\n"
     "\n"
     "Exit codes: 0 all is there, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target, 12 internal,\n"
-    "22 finished with something missing, 130/143 cancelled.";
-
-// PGSLUICE_X goes before its twin PGCOPYDB_X.
-template <class Value>
-CLI::Option* with_environment(CLI::Option* option, Value& value, const std::string& name) {
-  for (const char* prefix : {"PGSLUICE_", "PGCOPYDB_"}) {
-    const char* text = std::getenv((prefix + name).c_str());
-    if (text == nullptr || *text == '\0') continue;
-    if (!CLI::detail::lexical_cast(text, value)) {
-      throw Error(ErrorKind::kUsage, fmt::format("the variable {}{} is set to \"{}\"", prefix, name, text))
-          .hint("give it a value as its option takes, or unset it");
-    }
-    break;
-  }
-  return option;
-}
+    "21 rows differ, 22 finished with something missing, 130/143 cancelled.";
 
 void add_options(CLI::App& command, CloneArguments& args) {
   const auto group = [&](const char* name, CLI::Option* option) { option->group(name); };
@@ -139,6 +131,28 @@ void add_options(CLI::App& command, CloneArguments& args) {
   group(kWork, command.add_option("--trace-file", args.trace_file,
                                   "Write what each worker did and waited for (https://ui.perfetto.dev)"));
   group(kWork, command.add_flag("--dry-run", args.dry_run, "Print the plan and change nothing"));
+  CLI::Option* resume =
+      command.add_flag("--resume", args.resume, "Go on where an earlier clone into the target has ended");
+  group(kWork, resume);
+  group(kWork,
+        command.add_flag("--restart", args.restart, "Forget an earlier clone into the target")->excludes(resume));
+  group(kWork, command
+                   .add_flag("--not-consistent", options.not_consistent,
+                             "Resume although the source has changed: tables show different moments then")
+                   ->needs(resume));
+  group(kWork, command.add_flag("--verify", options.verify,
+                                "Read the target's rows back and compare them with what the source sent"));
+  group(kWork, with_environment(command.add_option("--snapshot", options.snapshot,
+                                                   "A snapshot that another session of the source holds"),
+                                options.snapshot, "SNAPSHOT"));
+  group(kWork, command
+                   .add_option("--retry-for", args.retry_for,
+                               "Seconds to try again after a lost connection, as long as nothing succeeds (300)")
+                   ->check(CLI::NonNegativeNumber));
+  group(kWork, command
+                   .add_flag("--no-ledger", args.no_ledger,
+                             "No schema pgsluice on the target while the clone runs: it cannot be resumed then")
+                   ->excludes(resume));
   group(kWork, with_environment(command.add_flag("--fail-fast", args.fail_fast, "Stop at the first failed object"),
                                 args.fail_fast, "FAIL_FAST"));
 
@@ -230,6 +244,10 @@ pipeline::CloneOptions clone_options(const CloneArguments& args) {
   if (args.toast_compression == "source") options.toast_compression = pipeline::ToastCompression::kSource;
   if (!args.memory.empty()) options.index_memory = parse_bytes(args.memory);
   if (!args.trace_file.empty()) options.trace_file = args.trace_file;
+  if (args.resume) options.earlier_run = pipeline::EarlierRun::kResume;
+  if (args.restart) options.earlier_run = pipeline::EarlierRun::kForget;
+  options.retry_for = std::chrono::seconds(args.retry_for);
+  options.ledger = !args.no_ledger;
   options.restore.owners = !args.no_owner;
   options.restore.acls = !args.no_acl;
   options.restore.comments = !args.no_comments;
@@ -242,32 +260,6 @@ pipeline::CloneOptions clone_options(const CloneArguments& args) {
   return options;
 }
 
-// The clone that a signal cancels. A handler can reach nothing but what is global.
-std::atomic<Clone*> signalled_clone{nullptr};
-std::atomic<int> signal_seen{0};
-
-extern "C" void on_signal(int signal_number) {
-  if (signal_seen.exchange(signal_number) != 0) std::_Exit(128 + signal_number);
-  if (Clone* clone = signalled_clone.load()) clone->cancel();
-}
-
-// SIGINT and SIGTERM cancel a clone as long as this lives; a second one ends the process at once.
-class SignalsCancel {
- public:
-  explicit SignalsCancel(Clone& clone) {
-    signalled_clone = &clone;
-    struct sigaction action {};
-    action.sa_handler = &on_signal;
-    for (const int signal_number : {SIGINT, SIGTERM}) ::sigaction(signal_number, &action, nullptr);
-  }
-  SignalsCancel(const SignalsCancel&) = delete;
-  SignalsCancel& operator=(const SignalsCancel&) = delete;
-  ~SignalsCancel() {
-    for (const int signal_number : {SIGINT, SIGTERM}) std::signal(signal_number, SIG_DFL);
-    signalled_clone = nullptr;
-  }
-};
-
 int report_error(const Error& error, const Clone& clone, const CloneArguments& args, Console& console) {
   if (args.json) std::fputs(error_json(error, clone.target_changed()).c_str(), stdout);
   std::fflush(stdout);
@@ -277,14 +269,16 @@ int report_error(const Error& error, const Clone& clone, const CloneArguments& a
   if (error.kind() == ErrorKind::kUsage) return kExitUsage;
   const std::string_view state =
       clone.target_changed()
-          ? "the target holds a part of the copy: drop and create its database again, then run the same command"
+          ? args.no_ledger
+                ? "the target holds a part of the copy: drop and create its database again, then run the same command"
+                : "the target holds a part of the copy: run the same command with --resume to go on"
           : "nothing was changed on the target";
   if (!cancelled) {
     log.error(fmt::format("the clone has failed; {}", state));
     return exit_code_for(error);
   }
   log.warning(fmt::format("cancelled; {}", state));
-  return signal_seen == SIGTERM ? kExitTerminated : kExitInterrupted;
+  return SignalsCancel::exit_code();
 }
 
 int report_summary(const pipeline::CloneSummary& summary, const CloneArguments& args, Console& console) {
@@ -294,13 +288,15 @@ int report_summary(const pipeline::CloneSummary& summary, const CloneArguments& 
   Log(console).error(fmt::format("finished, but {} objects are missing; the first: {}",
                                  summary.failed.size() + summary.left_out.size(),
                                  summary.failed.front().error.describe()));
-  return kExitIncomplete;
+  const bool different = std::any_of(summary.failed.begin(), summary.failed.end(),
+                                     [](const auto& failed) { return failed.error.kind() == ErrorKind::kMismatch; });
+  return different ? kExitDifferent : kExitIncomplete;
 }
 
 int run_clone(const CloneArguments& args) {
   Console console(log_level(args));
   Clone clone(clone_options(args), console);
-  const SignalsCancel signals(clone);
+  const SignalsCancel signals([&clone] { clone.cancel(); });
   try {
     if (args.dry_run) {
       const pipeline::Plan& plan = clone.plan();

@@ -51,6 +51,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string("pgsluice ") + PGSLUICE_VERSION);
   int exit_code = kExitWell;
   add_clone_command(app, exit_code);
+  add_compare_command(app, exit_code);
   add_version_command(app, exit_code);
   add_help_command(app);
   try {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pgsluice/base/duration.h"
+#include "pgsluice/pg/quote.h"
 #include "pgsluice/text_table.h"
 
 namespace pgsluice::tools {
@@ -161,6 +162,72 @@ std::string error_json(const Error& error, bool target_changed) {
                {"error", error.describe()},
                {"sqlstate", error.sqlstate()},
                {"target_changed", target_changed}});
+}
+
+namespace {
+
+std::string verdict(const pipeline::ComparedTable& table) {
+  if (!table.on_source) return "only on the target";
+  if (!table.on_target) return "missing on the target";
+  if (!table.trouble.empty()) return table.trouble;
+  return table.equal() ? "equal" : "DIFFERENT";
+}
+
+}  // namespace
+
+std::string comparison_text(const pipeline::ComparedData& data) {
+  TextTable tables({{"Table"}, {"Rows on the source", Align::kRight}, {"on the target", Align::kRight}, {"Result"}});
+  std::vector<std::string> rows;
+  std::size_t equal = 0;
+  for (const pipeline::ComparedTable& table : data.tables) {
+    const std::string name = pg::display_name(table.schema, table.name);
+    tables.add({name, std::to_string(table.source.rows), std::to_string(table.target.rows), verdict(table)});
+    for (const std::string& row : table.rows) rows.push_back(fmt::format("{} {}", name, row));
+    equal += table.equal() ? 1U : 0U;
+  }
+  return tables.text() + list_text("Rows that differ, by primary key (the first of each table):", rows) +
+         list_text("Besides tables:", data.others) +
+         fmt::format("\n{} of {} tables are equal\n", equal, data.tables.size());
+}
+
+std::string comparison_json(const pipeline::ComparedData& data) {
+  json document = json::array();
+  for (const pipeline::ComparedTable& table : data.tables) {
+    document.push_back({{"schema", table.schema},
+                        {"name", table.name},
+                        {"equal", table.equal()},
+                        {"source", {{"rowcount", table.source.rows}, {"checksum", table.source.sum.hex()}}},
+                        {"target", {{"rowcount", table.target.rows}, {"checksum", table.target.sum.hex()}}}});
+    if (!table.equal()) document.back()["result"] = verdict(table);
+    if (!table.rows.empty()) document.back()["rows"] = table.rows;
+  }
+  for (const std::string& other : data.others) document.push_back({{"equal", false}, {"result", other}});
+  return dump(document);
+}
+
+std::string schema_comparison_text(const std::vector<pipeline::SchemaDifference>& differences) {
+  if (differences.empty()) return "the definitions are equal\n";
+  std::string text;
+  for (const pipeline::SchemaDifference& difference : differences) {
+    if (difference.target.empty()) {
+      text += fmt::format("{}: missing on the target\n", difference.object);
+    } else if (difference.source.empty()) {
+      text += fmt::format("{}: only on the target\n", difference.object);
+    } else {
+      text += fmt::format("{} differs\n--- source\n{}--- target\n{}", difference.object, difference.source,
+                          difference.target);
+    }
+  }
+  return text + fmt::format("\n{} objects differ\n", differences.size());
+}
+
+std::string schema_comparison_json(const std::vector<pipeline::SchemaDifference>& differences) {
+  json document = {{"equal", differences.empty()}, {"differences", json::array()}};
+  for (const pipeline::SchemaDifference& difference : differences) {
+    document["differences"].push_back(
+        {{"object", difference.object}, {"source", difference.source}, {"target", difference.target}});
+  }
+  return dump(document);
 }
 
 }  // namespace pgsluice::tools

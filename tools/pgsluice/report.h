@@ -2,7 +2,9 @@
 
 #include <string>
 
+#include "pgsluice/pipeline/data_comparison.h"
 #include "pgsluice/pipeline/plan.h"
+#include "pgsluice/pipeline/schema_comparison.h"
 #include "pgsluice/pipeline/summary.h"
 
 namespace pgsluice::tools {
@@ -16,5 +18,11 @@ std::string summary_text(const pipeline::CloneSummary& summary);
 std::string summary_json(const pipeline::CloneSummary& summary);
 /// For a clone that did not come to its end.
 std::string error_json(const Error& error, bool target_changed);
+
+/// How two databases compare. The JSON has pgcopydb's keys, and more.
+std::string comparison_text(const pipeline::ComparedData& data);
+std::string comparison_json(const pipeline::ComparedData& data);
+std::string schema_comparison_text(const std::vector<pipeline::SchemaDifference>& differences);
+std::string schema_comparison_json(const std::vector<pipeline::SchemaDifference>& differences);
 
 }  // namespace pgsluice::tools

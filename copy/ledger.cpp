@@ -1,0 +1,203 @@
+#include "pgsluice/copy/ledger.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "pgsluice/base/duration.h"
+#include "pgsluice/base/error.h"
+#include "pgsluice/base/wait.h"
+#include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/transaction.h"
+
+namespace pgsluice::copy {
+
+namespace {
+
+constexpr std::chrono::milliseconds kFirstPause{10};  // between looks for sessions that are to go, doubled with each
+constexpr std::chrono::milliseconds kLongestPause{1000};
+constexpr std::chrono::seconds kSessionsMayTake{60};
+
+// A part without a beginning: the key cannot be null, and no part begins with the least number.
+constexpr std::int64_t kNoBeginning = std::numeric_limits<std::int64_t>::min();
+
+constexpr std::string_view kCreate = R"(
+CREATE SCHEMA pgsluice;
+CREATE TABLE pgsluice.run (what text NOT NULL);
+CREATE TABLE pgsluice.session (pid integer, started timestamptz, PRIMARY KEY (pid, started));
+CREATE TABLE pgsluice.step (step uuid PRIMARY KEY);
+CREATE TABLE pgsluice.part (
+  relation oid, cut_by text, nulls boolean, low bigint, high bigint,
+  file_node oid NOT NULL, way uuid NOT NULL, rows bigint, bytes bigint, digest uuid,
+  PRIMARY KEY (relation, cut_by, nulls, low));
+CREATE UNLOGGED TABLE pgsluice.unlogged_part (LIKE pgsluice.part INCLUDING INDEXES);
+CREATE UNLOGGED TABLE pgsluice.uncrashed (is_so boolean);
+INSERT INTO pgsluice.uncrashed VALUES (true);
+COMMENT ON SCHEMA pgsluice IS 'what an unfinished pgsluice clone has done; it goes with the end of the clone')";
+
+std::string_view table_of(const LedgerPart& part) { return part.unlogged ? "unlogged_part" : "part"; }
+
+std::string number_or_null(const std::optional<std::int64_t>& number) {
+  return number ? fmt::format("'{}'", *number) : "NULL";
+}
+
+// What the primary key is made of.
+std::string key_of(const LedgerPart& part) {
+  return fmt::format("{}::pg_catalog.oid, {}, {}, '{}'::pg_catalog.int8", part.relation,
+                     pg::quote_literal(part.bounds.by), part.bounds.nulls, part.bounds.from.value_or(kNoBeginning));
+}
+
+LedgerPart part_of(const pg::Row& row, bool unlogged) {
+  LedgerPart part{.relation = row.oid(0), .file_node = row.oid(5), .way = std::string(row.text(6))};
+  part.unlogged = unlogged;
+  part.bounds.by = row.text(1);
+  part.bounds.nulls = row.boolean(2);
+  if (row.integer(3) != kNoBeginning) part.bounds.from = row.integer(3);
+  if (!row.is_null(4)) part.bounds.to = row.integer(4);
+  part.loaded = {.rows = row.integer(7), .bytes = {row.integer(8)}};
+  if (!row.is_null(9)) part.loaded.digest = Digest::parse(row.text(9));
+  return part;
+}
+
+bool is_there(pg::Connection& target) {
+  return target.execute("SELECT pg_catalog.to_regclass('pgsluice.uncrashed') IS NOT NULL")[0].boolean(0);
+}
+
+constexpr std::string_view kOtherSessions =
+    " FROM pgsluice.session s JOIN pg_catalog.pg_stat_activity a ON a.pid = s.pid AND a.backend_start = s.started"
+    " WHERE a.pid <> pg_catalog.pg_backend_pid()";
+
+}  // namespace
+
+void create_ledger(pg::Connection& target, std::string_view run) {
+  try {
+    pg::Transaction transaction(target, "BEGIN; SET LOCAL synchronous_commit = on");
+    target.execute(kCreate);
+    const std::array<std::string, 1> parameters = {std::string(run)};
+    target.execute("INSERT INTO pgsluice.run VALUES ($1)", parameters);
+    transaction.commit();
+  } catch (Error& error) {
+    constexpr std::string_view kDuplicateSchema = "42P06";
+    constexpr std::string_view kUniqueViolation = "23505";
+    constexpr std::string_view kInsufficientPrivilege = "42501";
+    if (error.sqlstate() == kDuplicateSchema || error.sqlstate() == kUniqueViolation) {
+      throw Error(ErrorKind::kState, "another clone into this database has begun")
+          .on(Side::kTarget)
+          .hint("wait for its end; if there is none, run with --resume to go on where one has ended");
+    }
+    if (error.sqlstate() == kInsufficientPrivilege) {
+      error.hint(
+          fmt::format("GRANT CREATE ON DATABASE {} TO {}: the clone notes in a schema of its own what it has done; or "
+                      "clone with --no-ledger, which cannot be resumed, nor go on when a connection was lost",
+                      pg::quote_identifier(target.database()), pg::quote_identifier(target.user())));
+    }
+    error.object("schema pgsluice");
+    throw;
+  }
+}
+
+void update_ledger(pg::Connection& target, std::string_view run) {
+  pg::Transaction transaction(target, "BEGIN; SET LOCAL synchronous_commit = on");
+  const std::array<std::string, 1> parameters = {std::string(run)};
+  target.execute("UPDATE pgsluice.run SET what = $1", parameters);
+  target.execute("DELETE FROM pgsluice.uncrashed; INSERT INTO pgsluice.uncrashed VALUES (true)");
+  transaction.commit();
+}
+
+std::optional<LedgerContents> read_ledger(pg::Connection& target) {
+  if (!is_there(target)) return std::nullopt;
+  LedgerContents contents;
+  contents.run = target.execute("SELECT what FROM pgsluice.run")[0].text(0);
+  for (const pg::Row row : target.execute("SELECT pg_catalog.replace(step::text, '-', '') FROM pgsluice.step")) {
+    contents.steps.emplace(row.text(0));
+  }
+  for (const bool unlogged : {false, true}) {
+    const pg::Result rows = target.execute(fmt::format(
+        "SELECT relation, cut_by, nulls, low, high, file_node, pg_catalog.replace(way::text, '-', ''), rows,"
+        " bytes, pg_catalog.replace(digest::text, '-', '') FROM pgsluice.{} ORDER BY 1, 2, 3, 4",
+        unlogged ? "unlogged_part" : "part"));
+    for (const pg::Row row : rows) contents.parts.push_back(part_of(row, unlogged));
+  }
+  return contents;
+}
+
+void drop_ledger(pg::Connection& target) {
+  std::string sql = "DROP SCHEMA IF EXISTS pgsluice CASCADE;";
+  for (const pg::Row row : target.execute("SELECT evtname, evtenabled FROM pg_catalog.pg_event_trigger"
+                                          " WHERE evtenabled <> 'D' AND pg_catalog.pg_has_role(evtowner, 'USAGE')")) {
+    const std::string trigger = fmt::format("ALTER EVENT TRIGGER {} ", pg::quote_identifier(row.text(0)));
+    const std::string_view when = row.text(1) == "R" ? " REPLICA" : row.text(1) == "A" ? " ALWAYS" : "";
+    sql = fmt::format("{0}DISABLE; {1} {0}ENABLE{2};", trigger, sql, when);
+  }
+  target.execute(sql);
+}
+
+void forget_parts(pg::Connection& target, schema::Oid relation) {
+  target.execute(
+      fmt::format("DELETE FROM pgsluice.part WHERE relation = {0};"
+                  " DELETE FROM pgsluice.unlogged_part WHERE relation = {0}",
+                  relation));
+}
+
+bool has_crashed(pg::Connection& target) { return target.execute("SELECT FROM pgsluice.uncrashed").empty(); }
+
+void register_session(pg::Connection& target) {
+  target.execute(
+      "INSERT INTO pgsluice.session SELECT pid, backend_start FROM pg_catalog.pg_stat_activity"
+      " WHERE pid = pg_catalog.pg_backend_pid()");
+}
+
+void end_sessions(pg::Connection& target) {
+  target.execute(fmt::format("SELECT pg_catalog.pg_terminate_backend(a.pid){}", kOtherSessions));
+  const auto end = SteadyClock::now() + kSessionsMayTake;
+  std::chrono::milliseconds pause = kFirstPause;
+  while (true) {
+    const pg::Result left = target.execute(fmt::format("SELECT a.pid{} ORDER BY 1", kOtherSessions));
+    if (left.empty()) break;
+    if (SteadyClock::now() >= end) {
+      std::vector<std::string> pids;
+      for (const pg::Row row : left) pids.emplace_back(row.text(0));
+      throw Error(ErrorKind::kState, fmt::format("sessions of an earlier run do not end: {}", fmt::join(pids, ", ")))
+          .on(Side::kTarget)
+          .hint("end them on the server (pg_terminate_backend), then run again");
+    }
+    // The server tells nobody when a session is gone.
+    if (wait_for({}, target.cancel_token(), pause) == WaitResult::kCancelled) {
+      target.cancel_token().throw_if_cancelled();
+    }
+    pause = std::min(2 * pause, kLongestPause);
+  }
+  target.execute("DELETE FROM pgsluice.session WHERE pid <> pg_catalog.pg_backend_pid()");
+}
+
+std::string step_sql(std::string_view step) { return fmt::format("INSERT INTO pgsluice.step VALUES ('{}');\n", step); }
+
+std::string part_sql(const LedgerPart& part) {
+  return fmt::format("INSERT INTO pgsluice.{} VALUES ({}, {}, {}, '{}');\n", table_of(part), key_of(part),
+                     number_or_null(part.bounds.to), part.file_node, part.way);
+}
+
+std::string loaded_sql(const std::vector<LedgerPart>& parts) {
+  std::string sql;
+  for (const bool unlogged : {false, true}) {
+    std::string rows;
+    for (const LedgerPart& part : parts) {
+      if (part.unlogged != unlogged) continue;
+      rows += fmt::format("{}({}, {}::bigint, {}::bigint, {}::uuid)", rows.empty() ? "" : ", ", key_of(part),
+                          part.loaded.rows, part.loaded.bytes.count,
+                          part.loaded.digest ? "'" + part.loaded.digest->hex() + "'" : "NULL");
+    }
+    if (rows.empty()) continue;
+    sql += fmt::format(
+        "UPDATE pgsluice.{} p SET rows = v.rows, bytes = v.bytes, digest = v.digest FROM (VALUES {}) AS v(relation, "
+        "cut_by, nulls, low, rows, bytes, digest) WHERE (p.relation, p.cut_by, p.nulls, p.low) = (v.relation, "
+        "v.cut_by, v.nulls, v.low);\n",
+        unlogged ? "unlogged_part" : "part", rows);
+  }
+  return sql;
+}
+
+}  // namespace pgsluice::copy

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "pgsluice/copy/row_ranges.h"
+#include "pgsluice/pg/connection.h"
+#include "pgsluice/schema/catalog.h"
+
+namespace pgsluice::copy {
+
+/// What a run has done, in tables of a schema of its own on the target. A row commits with what it stands for, in the
+/// same transaction, so what the ledger says is so whatever was lost: an acknowledged commit that a crash has undone is
+/// gone with its row. It is made when a run begins, read when one goes on, and dropped when nothing is missing.
+///
+/// Rows stand under primary keys and are put in before what they stand for: a backend that nobody talks to any more
+/// cannot do the same a second time.
+///
+///   pgsluice.run            one row: what the run is (a text of the caller's)
+///   pgsluice.session        the run's sessions on the target, by pid and start
+///   pgsluice.step           the definitions that are made, each by the digest of its statement
+///   pgsluice.part           the parts of tables that are loaded
+///   pgsluice.unlogged_part  the same of unlogged tables; unlogged itself: a crash empties both
+///   pgsluice.uncrashed      unlogged, with one row: empty when the server has crashed since the run began
+inline constexpr std::string_view kLedgerSchema = "pgsluice";
+
+/// A part of a table, in terms that outlive a run.
+struct LedgerPart {
+  schema::Oid relation = 0;  ///< on the source
+  schema::Oid file_node = 0;
+  RangeBounds bounds;
+  /// Of the rows' columns and conditions.
+  std::string way;
+  bool unlogged = false;
+  LoadedRows loaded = {};
+};
+
+struct LedgerContents {
+  std::string run;
+  std::vector<LedgerPart> parts;
+  std::set<std::string, std::less<>> steps;
+};
+
+/// Makes the schema and what is in it, on disk when this returns. Throws Error(kState) when there is one already,
+/// Error(kServer, 42501) when the user may not.
+void create_ledger(pg::Connection& target, std::string_view run);
+/// Says anew what the run is.
+void update_ledger(pg::Connection& target, std::string_view run);
+/// Nothing where there is none.
+std::optional<LedgerContents> read_ledger(pg::Connection& target);
+/// In the transaction of the caller's. The database's event triggers do not see it. Nothing where there is no ledger.
+void drop_ledger(pg::Connection& target);
+/// Forgets parts, which are to be loaded anew. In the caller's transaction.
+void forget_parts(pg::Connection& target, schema::Oid relation);
+
+/// Whether the server has crashed since the ledger was made or update_ledger() was called.
+bool has_crashed(pg::Connection& target);
+
+/// Puts a session into the ledger, before its first work.
+void register_session(pg::Connection& target);
+/// Ends all sessions of the ledger but this one, and waits until they are gone, so that none of them does anything any
+/// more. Throws Error(kState) naming those that do not go.
+void end_sessions(pg::Connection& target);
+
+/// For the transaction that does it, before what it does.
+std::string step_sql(std::string_view step);
+std::string part_sql(const LedgerPart& part);
+/// Puts in what was loaded, right before COMMIT.
+std::string loaded_sql(const std::vector<LedgerPart>& parts);
+
+}  // namespace pgsluice::copy

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pgsluice/base/digest.h"
+#include "pgsluice/copy/copy_format.h"
+#include "pgsluice/pg/connection.h"
+
+namespace pgsluice::copy {
+
+/// What rows come to, in whatever order: two sets of rows of the same digest are taken for the same.
+struct RowsDigest {
+  std::int64_t rows = 0;
+  Digest sum;
+
+  bool operator==(const RowsDigest&) const = default;
+  RowsDigest& operator+=(const RowsDigest& other);
+};
+
+/// Digests the rows of a COPY TO stream: what a server puts into one CopyData message is a row. One thread.
+class RowDigester {
+ public:
+  explicit RowDigester(CopyFormat format) : format_(format) {}
+
+  /// CopyData messages as they stand on the wire, cut anywhere.
+  void add_messages(std::string_view bytes);
+  /// The payload of one message.
+  void add_row(std::string_view payload);
+
+  /// Of whole messages. Throws Error(kInternal) in the middle of one.
+  RowsDigest result() const;
+
+ private:
+  void add_piece(std::string_view piece);
+  void end_row();
+
+  const CopyFormat format_;
+  Digester digester_;
+  RowsDigest result_;
+  std::string header_;        // of a message, as far as it has come
+  std::size_t left_ = 0;      // of a message
+  std::size_t row_size_ = 0;  // so far
+  std::string file_header_;   // of the binary format, as far as it has come
+  std::size_t skip_ = 0;      // of its extension
+  bool file_header_done_ = false;
+  std::string short_row_;  // a row of two bytes at most, which may be the binary format's end
+};
+
+/// A table's rows, or some of them, to be read and digested. The session is ready for a statement.
+struct DigestRequest {
+  pg::Connection& connection;
+  std::string copy_out;
+  CopyFormat format = CopyFormat::kText;
+  /// Counts the payload, for progress.
+  std::atomic<std::int64_t>& bytes;
+};
+
+/// Reads the streams of several sessions at the same time. Throws Error, also for a stream of which the server counted
+/// other rows than it sent.
+std::vector<RowsDigest> digest_rows(std::span<const DigestRequest> requests);
+
+}  // namespace pgsluice::copy

@@ -1,0 +1,157 @@
+#include "pgsluice/pipeline/continuation.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <chrono>
+#include <vector>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/transaction.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+// Of the advisory lock that keeps two runs apart: "pgsl".
+constexpr std::string_view kLockKey = "1885827948, 1";
+
+bool try_lock(pg::Connection& target) {
+  return target.execute(fmt::format("SELECT pg_catalog.pg_try_advisory_lock({})", kLockKey))[0].boolean(0);
+}
+
+Error another_is_at_work(pg::Connection& target) {
+  const pg::Result holders = target.execute(
+      "SELECT l.pid FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 1885827948"
+      " AND l.objid = 1 AND l.database = (SELECT oid FROM pg_catalog.pg_database"
+      " WHERE datname = pg_catalog.current_database())");
+  const std::string pid = holders.empty() ? "?" : std::string(holders[0].text(0));
+  return Error(ErrorKind::kState, fmt::format("another clone into {} is at work (session {} of the target)",
+                                              pg::display_name("", target.database()), pid))
+      .on(Side::kTarget)
+      .hint(
+          fmt::format("wait for its end, or end it; if its machine is gone: SELECT pg_terminate_backend({}), then run "
+                      "again with --resume",
+                      pid));
+}
+
+std::optional<Continuation> read_continuation(pg::Connection& target, const CloneOptions& options) {
+  std::optional<copy::LedgerContents> ledger = copy::read_ledger(target);
+  if (!ledger) return std::nullopt;
+  if (options.earlier_run == EarlierRun::kForget) return std::nullopt;
+  if (options.earlier_run == EarlierRun::kRefuse || !options.ledger) {
+    throw Error(ErrorKind::kState, fmt::format("an earlier clone into {} has not come to its end",
+                                               pg::display_name("", target.database())))
+        .on(Side::kTarget)
+        .hint(options.ledger
+                  ? "go on with it by --resume; or drop and create the database again, or empty it and forget "
+                    "the clone by --restart"
+                  : "--no-ledger can't go on with it: leave it away, or drop and create the database again");
+  }
+  Continuation continuation{.record = RunRecord::parse(ledger->run)};
+  continuation.ledger = std::move(*ledger);
+  require_same_options(continuation.record, options);
+  return continuation;
+}
+
+std::optional<pg::SnapshotIdentity> try_to_import(pg::Connection& holder, const pg::SnapshotIdentity& snapshot) {
+  try {
+    pg::import_snapshot(holder, snapshot);
+    return snapshot;
+  } catch (const Error& error) {
+    if (error.poisons_connection()) throw;
+    if (!holder.idle()) holder.execute("ROLLBACK");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Continuation> look_at_target(pg::Connection& target, const CloneOptions& options) {
+  return read_continuation(target, options);
+}
+
+std::optional<Continuation> take_target(pg::Connection& target, const CloneOptions& options, const Log& log) {
+  bool locked = try_lock(target);
+  if (!locked && options.earlier_run == EarlierRun::kResume) {
+    // A run of this work directory is over, since its lock is ours: whoever works for it on the server is left over.
+    const std::optional<copy::LedgerContents> ledger = copy::read_ledger(target);
+    if (ledger && RunRecord::parse(ledger->run).id == RunFolder(options.work_folder).run_id()) {
+      log.info("ending the sessions that the earlier run has left on the target");
+      copy::end_sessions(target);
+      locked = try_lock(target);
+    }
+  }
+  if (!locked) throw another_is_at_work(target);
+  // First what is there, then what is done with it: the sessions may commit until they are gone.
+  if (read_continuation(target, options)) {
+    copy::end_sessions(target);
+  } else if (options.earlier_run == EarlierRun::kForget && copy::read_ledger(target)) {
+    copy::end_sessions(target);
+    pg::Transaction transaction(target);
+    copy::drop_ledger(target);
+    transaction.commit();
+    log.info("the state of an earlier run was dropped");
+  }
+  return read_continuation(target, options);
+}
+
+copy::LedgerContents take_target_again(pg::Connection& target, const std::string& run_id) {
+  copy::end_sessions(target);
+  if (!try_lock(target)) throw another_is_at_work(target);
+  copy::register_session(target);
+  std::optional<copy::LedgerContents> ledger = copy::read_ledger(target);
+  if (!ledger || RunRecord::parse(ledger->run).id != run_id) {
+    throw Error(ErrorKind::kState, "the ledger of this run is gone").on(Side::kTarget).object("schema pgsluice");
+  }
+  return std::move(*ledger);
+}
+
+pg::SnapshotMark hold_snapshot(pg::Connection& holder, const CloneOptions& options,
+                               const std::optional<Continuation>& continuation, const Log& log) {
+  if (!options.snapshot.empty()) {
+    const pg::SnapshotIdentity given = pg::import_snapshot(holder, options.snapshot);
+    log.info(fmt::format("snapshot {} taken over", given.name));
+    return pg::mark_snapshot(holder, given);
+  }
+  if (continuation) {
+    if (const auto earlier = try_to_import(holder, continuation->record.mark.snapshot)) {
+      log.info(fmt::format("snapshot {} of the earlier run is still held", earlier->name));
+      return continuation->record.mark;
+    }
+  }
+  const pg::SnapshotIdentity exported = pg::export_snapshot(holder);
+  log.info(fmt::format("snapshot {} exported", exported.name));
+  return pg::mark_snapshot(holder, exported);
+}
+
+void check_same_rows(Continuation& continuation, const pg::SnapshotMark& mark, bool unlogged_tables,
+                     const CloneOptions& options, const Log& log) {
+  const pg::SnapshotMark& earlier = continuation.record.mark;
+  if (earlier.snapshot == mark.snapshot) return;
+  const std::optional<std::string> difference = pg::why_not_the_same(earlier, mark, unlogged_tables);
+  if (!difference) {
+    log.info("nothing has changed on the source since the run began: it goes on with a new snapshot");
+    return;
+  }
+  if (!options.not_consistent) {
+    throw Error(ErrorKind::kState, fmt::format("the run cannot go on as it began: {}", *difference))
+        .on(Side::kSource)
+        .hint(
+            "--resume --not-consistent keeps the tables that are whole and copies the others as they are now, so that "
+            "the target shows tables of different moments; or begin anew: drop and create the target's database, and "
+            "clone without --resume");
+  }
+  continuation.inconsistent = true;
+  log.warning(fmt::format("{}: tables that are whole stay as they were when the run began, as --not-consistent says",
+                          *difference));
+}
+
+std::string target_identity(pg::Connection& target) {
+  const pg::Row row =
+      target.execute("SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()")[0];
+  return fmt::format("{} {}", pg::system_identifier(target), row.text(0));
+}
+
+}  // namespace pgsluice::pipeline

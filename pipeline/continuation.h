@@ -1,0 +1,48 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "pgsluice/copy/ledger.h"
+#include "pgsluice/pg/connection.h"
+#include "pgsluice/pg/snapshot.h"
+#include "pgsluice/pipeline/clone.h"
+#include "pgsluice/pipeline/run_record.h"
+
+namespace pgsluice::pipeline {
+
+/// What an earlier run into the same target has left, which goes on.
+struct Continuation {
+  copy::LedgerContents ledger;
+  RunRecord record;
+  /// Tables that are there in part are copied anew, since the source shows other rows now.
+  bool inconsistent = false;
+};
+
+/// Takes the target for this run: nobody else's goes on beside it, and no session of an earlier one is left when this
+/// returns. The connection keeps the target as long as it lives. Returns what goes on; nothing where the run begins
+/// anew. Throws Error(kState) with what to do: another run is at work, or an earlier one's state is there and was not
+/// asked for.
+std::optional<Continuation> take_target(pg::Connection& target, const CloneOptions& options, const Log& log);
+
+/// The same without changing anything: what a run would go on with.
+std::optional<Continuation> look_at_target(pg::Connection& target, const CloneOptions& options);
+
+/// Takes the target again after the connection that kept it was lost, for the run of this id.
+/// Returns the ledger as it is now.
+copy::LedgerContents take_target_again(pg::Connection& target, const std::string& run_id);
+
+/// The snapshot that the holder's session keeps for the run, and what tells it from others: the one that was asked for,
+/// that of the earlier run while somebody keeps it, or a new one. Leaves the holder in its transaction.
+pg::SnapshotMark hold_snapshot(pg::Connection& holder, const CloneOptions& options,
+                               const std::optional<Continuation>& continuation, const Log& log);
+
+/// Says whether a run that goes on sees the same rows as when it began, and whether it goes on if not.
+/// Throws Error(kState): why not, and what can be done.
+void check_same_rows(Continuation& continuation, const pg::SnapshotMark& mark, bool unlogged_tables,
+                     const CloneOptions& options, const Log& log);
+
+/// What tells the target's database from all others.
+std::string target_identity(pg::Connection& target);
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,384 @@
+#include "pgsluice/pipeline/data_comparison.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "pgsluice/copy/copy_statement.h"
+#include "pgsluice/copy/large_objects.h"
+#include "pgsluice/copy/ledger.h"
+#include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/session_settings.h"
+#include "pgsluice/pg/snapshot.h"
+#include "pgsluice/pipeline/preflight.h"
+#include "pgsluice/pipeline/row_difference.h"
+#include "pgsluice/pipeline/table_plan.h"
+#include "pgsluice/schema/catalog.h"
+#include "pgsluice/schema/sequences.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+using copy::RowsDigest;
+using schema::Catalog;
+using schema::Relation;
+using schema::RelationKind;
+
+constexpr int kShortestFloats = 120000;  // shorter texts of floating-point numbers from here on
+constexpr Bytes kSmallestSplit{256LL * 1024 * 1024};
+constexpr Bytes kSmallestPart{64 * 1024 * 1024};
+
+using Name = std::pair<std::string, std::string>;
+
+// What is read as a whole: a table, or a partitioned table where the target may have put a row into another partition.
+std::map<Name, const Relation*> tables_of(const Catalog& catalog) {
+  std::map<Name, const Relation*> tables;
+  for (const Relation* table : tables_to_copy(catalog)) {
+    if (table->schema == copy::kLedgerSchema) continue;
+    const schema::Oid root = table->load_through != 0 ? table->load_through : table->sorted_under;
+    const Relation* whole = root == 0 ? table : catalog.relation(root);
+    if (whole != nullptr) tables[{whole->schema, whole->name}] = whole;
+  }
+  return tables;
+}
+
+// One server, with the session that keeps what it shows.
+struct Server {
+  pg::Connection session;
+  pg::SnapshotIdentity snapshot;
+  std::string encoding;
+  Catalog catalog;
+};
+
+Server open_server(const std::string& conninfo, Side side, const std::string& encoding, const Log& log,
+                   const CancelToken& cancel) {
+  if (conninfo.empty()) {
+    throw Error(ErrorKind::kUsage, fmt::format("no {} was given", to_string(side)))
+        .hint(fmt::format("give --{}", to_string(side)));
+  }
+  pg::Connection session = pg::Connection::open(pg::ConnInfo::parse(conninfo, side), "compare", log, cancel);
+  const char* own = PQparameterStatus(session.handle(), "server_encoding");
+  const std::string used = encoding.empty() ? (own == nullptr ? "UTF8" : own) : encoding;
+  pg::apply_session_settings(session, pg::SessionPurpose::kRead, used);
+  const pg::SnapshotIdentity snapshot = pg::export_snapshot(session);
+  Catalog catalog = schema::read_catalog(session);
+  return {.session = std::move(session), .snapshot = snapshot, .encoding = used, .catalog = std::move(catalog)};
+}
+
+// How both servers' rows become the same text.
+struct Reading {
+  copy::CopyFormat format = copy::CopyFormat::kText;
+  std::vector<std::string> columns;  // expressions
+};
+
+std::string type_name(const Catalog& catalog, schema::Oid type) {
+  const auto found = catalog.types.find(type);
+  return found == catalog.types.end() ? "?" : found->second.name;
+}
+
+class TableComparison {
+ public:
+  TableComparison(ComparedTable& result, const Relation& here, const Relation& there, const Server& source,
+                  const Server& target)
+      : result_(result), here_(here), there_(there), source_(source), target_(target) {
+    choose_reading();
+  }
+
+  bool is_possible() const { return result_.trouble.empty(); }
+  const Relation& table() const { return here_; }
+  ComparedTable& result() { return result_; }
+
+  std::string copy_out(const std::string& condition) const {
+    std::string list;
+    for (const std::string& column : reading_.columns) list += (list.empty() ? "" : ", ") + column;
+    return fmt::format("COPY (SELECT {} FROM {}{}{}) TO STDOUT{}", list, from(), condition.empty() ? "" : " WHERE ",
+                       condition, reading_.format == copy::CopyFormat::kBinary ? " WITH (FORMAT binary)" : "");
+  }
+  copy::CopyFormat format() const { return reading_.format; }
+  std::string from() const { return (here_.kind == RelationKind::kPartitionedTable ? "" : "ONLY ") + here_.quoted(); }
+  const std::vector<std::string>& columns() const { return reading_.columns; }
+
+ private:
+  void choose_reading() {
+    std::map<std::string, schema::Oid> types_there;
+    for (std::size_t i = 0; i < there_.columns.size(); ++i) types_there[there_.columns[i]] = there_.column_types[i];
+    bool same_types = true;
+    for (std::size_t i = 0; i < here_.columns.size(); ++i) {
+      const auto found = types_there.find(here_.columns[i]);
+      if (found == types_there.end()) {
+        result_.trouble = fmt::format("column {} is missing on the target", pg::display_name("", here_.columns[i]));
+        return;
+      }
+      same_types =
+          same_types && type_name(source_.catalog, here_.column_types[i]) == type_name(target_.catalog, found->second);
+      types_there.erase(found);
+    }
+    if (!types_there.empty()) {
+      result_.trouble =
+          fmt::format("column {} is missing on the source", pg::display_name("", types_there.begin()->first));
+      return;
+    }
+    if (same_types) {
+      reading_.format = copy::choose_format(source_.catalog, here_, target_.catalog.server_version,
+                                            copy::FormatWish::kAuto, copy::FormatUse::kCompare)
+                            .format;
+    }
+    const bool other_floats =
+        std::min(source_.catalog.server_version, target_.catalog.server_version) < kShortestFloats;
+    for (std::size_t i = 0; i < here_.columns.size(); ++i) {
+      std::string column = pg::quote_identifier(here_.columns[i]);
+      const std::string type = type_name(source_.catalog, here_.column_types[i]);
+      const bool by_bytes = same_types && other_floats && reading_.format == copy::CopyFormat::kText;
+      if (by_bytes && type == "double precision") column = fmt::format("pg_catalog.float8send({})", column);
+      if (by_bytes && type == "real") column = fmt::format("pg_catalog.float4send({})", column);
+      reading_.columns.push_back(std::move(column));
+    }
+  }
+
+  ComparedTable& result_;
+  const Relation& here_;
+  const Relation& there_;
+  const Server& source_;
+  const Server& target_;
+  Reading reading_;
+};
+
+// A table, or a part of one, to be read on both sides.
+struct Unit {
+  TableComparison* table = nullptr;
+  std::string condition;
+  Bytes size;
+};
+
+// Primary key's columns, or none.
+std::vector<std::string> key_of(pg::Connection& session, const Relation& table) {
+  std::vector<std::string> columns;
+  const std::array<std::string, 1> parameters = {std::to_string(table.oid)};
+  for (const pg::Row row : session.execute(
+           "SELECT a.attname FROM pg_catalog.pg_index i, pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY"
+           " k(attnum, at) JOIN pg_catalog.pg_attribute a ON a.attnum = k.attnum"
+           " WHERE i.indrelid = $1::pg_catalog.oid AND i.indisprimary AND a.attrelid = i.indrelid ORDER BY k.at",
+           parameters)) {
+    columns.push_back(pg::quote_identifier(row.text(0)));
+  }
+  return columns;
+}
+
+}  // namespace
+
+bool ComparedData::equal() const {
+  return others.empty() &&
+         std::all_of(tables.begin(), tables.end(), [](const ComparedTable& table) { return table.equal(); });
+}
+
+struct DataComparison::Implementation {
+  CompareOptions options;
+  Log log;
+  CancelSource cancel;
+
+  std::atomic<std::int64_t> bytes{0};
+  std::atomic<std::size_t> units_done{0};
+  std::atomic<std::size_t> units_total{0};
+  SteadyClock::time_point began = SteadyClock::now();
+
+  std::vector<Unit> units;
+  std::atomic<std::size_t> next_unit{0};
+  std::mutex results;
+  std::optional<Error> first_error;
+
+  ComparedData run();
+  void add_units(TableComparison& table, Server& source);
+  void work(int number, const Server& source, const Server& target);
+  void read(const Unit& unit, pg::Connection& source, pg::Connection& target);
+  void name_rows(TableComparison& table, Server& source, Server& target);
+  void compare_others(Server& source, Server& target, ComparedData& data);
+};
+
+void DataComparison::Implementation::add_units(TableComparison& table, Server& source) {
+  using When = copy::SplitOptions::When;
+  const Bytes size = table.table().size();
+  const bool large = options.split.when == When::kLarger ? size > options.split.size
+                     : options.split.when == When::kAuto ? size > kSmallestSplit && options.jobs > 1
+                                                         : false;
+  if (large && !table.table().integer_key.empty()) {
+    if (const auto span = copy::read_key_span(source.session, table.table())) {
+      const std::vector<Bytes> sizes =
+          options.split.when == When::kLarger
+              ? copy::equal_sizes(size, options.split.size, options.split.most_parts)
+              : copy::shrinking_sizes(size, options.jobs, kSmallestPart, options.split.most_parts);
+      for (const copy::RowRange& range : copy::ranges_of_keys(sizes, table.table().integer_key, *span)) {
+        units.push_back({&table, range.condition, range.size});
+      }
+      return;
+    }
+  }
+  units.push_back({&table, "", size});
+}
+
+void DataComparison::Implementation::read(const Unit& unit, pg::Connection& source, pg::Connection& target) {
+  const std::string copy_out = unit.table->copy_out(unit.condition);
+  std::atomic<std::int64_t> of_target{0};  // the same bytes once more
+  const std::array<copy::DigestRequest, 2> requests = {
+      copy::DigestRequest{.connection = source, .copy_out = copy_out, .format = unit.table->format(), .bytes = bytes},
+      copy::DigestRequest{
+          .connection = target, .copy_out = copy_out, .format = unit.table->format(), .bytes = of_target}};
+  const std::vector<RowsDigest> digests = copy::digest_rows(requests);
+  const std::lock_guard lock(results);
+  unit.table->result().source += digests[0];
+  unit.table->result().target += digests[1];
+}
+
+void DataComparison::Implementation::work(int number, const Server& source, const Server& target) {
+  try {
+    const std::string name = fmt::format("compare {}", number);
+    std::optional<pg::Connection> from;
+    std::optional<pg::Connection> to;
+    for (std::size_t at = next_unit++; at < units.size() && !cancel.cancelled(); at = next_unit++) {
+      for (const auto& [session, server] : {std::pair{&from, &source}, std::pair{&to, &target}}) {
+        if (!*session || !(*session)->alive()) {
+          *session = pg::Connection::open(server->session.pinned_conninfo(), name, log, cancel.token());
+          pg::apply_session_settings(**session, pg::SessionPurpose::kRead, server->encoding);
+        }
+        if (PQtransactionStatus((*session)->handle()) == PQTRANS_INERROR) (*session)->execute("ROLLBACK");
+        if ((*session)->idle()) pg::import_snapshot(**session, server->snapshot);
+      }
+      try {
+        read(units[at], *from, *to);
+      } catch (Error& error) {
+        if (error.poisons_connection()) throw;
+        // A right that is missing, a type that cannot be written: the table cannot be compared, others can.
+        const std::lock_guard lock(results);
+        units[at].table->result().trouble = error.describe();
+      }
+      ++units_done;
+    }
+  } catch (const Error& error) {
+    const std::lock_guard lock(results);
+    if (!first_error || first_error->kind() == ErrorKind::kCancelled) first_error = error;
+    cancel.cancel();
+  }
+}
+
+// Where both sides know the rows by the same key.
+void DataComparison::Implementation::name_rows(TableComparison& table, Server& source, Server& target) {
+  const std::vector<std::string> key = key_of(source.session, table.table());
+  if (key.empty()) return;
+  log.info(fmt::format("table {} differs: looking for the rows", table.table().display()));
+  for (pg::Connection* session : {&source.session, &target.session}) session->execute("SAVEPOINT looking");
+  try {
+    table.result().rows = different_rows(source.session, target.session,
+                                         keys_and_digests_sql(table.from(), key, table.columns()), options.most_rows);
+  } catch (const Error& error) {
+    if (error.poisons_connection()) throw;
+    log.warning(
+        fmt::format("the rows of table {} that differ cannot be named: {}", table.table().display(), error.describe()));
+  }
+  for (pg::Connection* session : {&source.session, &target.session}) session->execute("ROLLBACK TO looking");
+}
+
+void DataComparison::Implementation::compare_others(Server& source, Server& target, ComparedData& data) {
+  std::map<Name, std::string> there;
+  const auto value_text = [](const schema::SequenceValue& value) {
+    return fmt::format("{}{}", value.last_value, value.is_called ? "" : " (not called yet)");
+  };
+  for (const schema::SequenceValue& value : schema::read_sequences(target.session, target.catalog.sequences)) {
+    there[{value.sequence->schema, value.sequence->name}] = value_text(value);
+  }
+  for (const schema::SequenceValue& value : schema::read_sequences(source.session, source.catalog.sequences)) {
+    const auto found = there.find({value.sequence->schema, value.sequence->name});
+    const std::string here = value_text(value);
+    const std::string other = found == there.end() ? "missing" : found->second;
+    if (here != other) {
+      data.others.push_back(
+          fmt::format("sequence {}: {} on the source, {} on the target", value.sequence->display(), here, other));
+    }
+    if (found != there.end()) there.erase(found);
+  }
+  for (const auto& [name, value] : there) {
+    data.others.push_back(fmt::format("sequence {}: only on the target", pg::display_name(name.first, name.second)));
+  }
+  const std::string copy_out = copy::large_objects_statement();
+  const std::array<copy::DigestRequest, 2> requests = {
+      copy::DigestRequest{
+          .connection = source.session, .copy_out = copy_out, .format = copy::CopyFormat::kBinary, .bytes = bytes},
+      copy::DigestRequest{
+          .connection = target.session, .copy_out = copy_out, .format = copy::CopyFormat::kBinary, .bytes = bytes}};
+  const std::vector<RowsDigest> digests = copy::digest_rows(requests);
+  if (digests[0] == digests[1]) return;
+  data.others.push_back(fmt::format("large objects: {} pieces on the source, {} on the target{}", digests[0].rows,
+                                    digests[1].rows, digests[0].rows == digests[1].rows ? ", which differ" : ""));
+}
+
+ComparedData DataComparison::Implementation::run() {
+  Server source = open_server(options.source, Side::kSource, "", log, cancel.token());
+  Server target = open_server(options.target, Side::kTarget, source.encoding, log, cancel.token());
+  const std::map<Name, const Relation*> here = tables_of(source.catalog);
+  std::map<Name, const Relation*> there = tables_of(target.catalog);
+
+  ComparedData data;
+  std::set<Name> names;
+  for (const auto& [name, table] : here) names.insert(name);
+  for (const auto& [name, table] : there) names.insert(name);
+  data.tables.reserve(names.size());
+  std::vector<std::unique_ptr<TableComparison>> tables;
+  for (const Name& name : names) {
+    const auto in_source = here.find(name);
+    const auto in_target = there.find(name);
+    ComparedTable& table = data.tables.emplace_back(ComparedTable{.schema = name.first, .name = name.second});
+    table.on_source = in_source != here.end();
+    table.on_target = in_target != there.end();
+    if (!table.on_source || !table.on_target) continue;
+    tables.push_back(std::make_unique<TableComparison>(table, *in_source->second, *in_target->second, source, target));
+    if (tables.back()->is_possible()) add_units(*tables.back(), source);
+  }
+  std::sort(units.begin(), units.end(), [](const Unit& a, const Unit& b) { return b.size < a.size; });
+  units_total = units.size();
+  {
+    std::vector<std::jthread> threads;
+    const int workers = std::min(options.jobs, static_cast<int>(units.size()));
+    for (int i = 0; i < workers; ++i) threads.emplace_back([&, i] { work(i + 1, source, target); });
+  }
+  if (first_error) throw Error(*first_error);
+  cancel.token().throw_if_cancelled();
+  for (const std::unique_ptr<TableComparison>& table : tables) {
+    if (table->is_possible() && !table->result().equal()) name_rows(*table, source, target);
+  }
+  compare_others(source, target, data);
+  return data;
+}
+
+DataComparison::DataComparison(CompareOptions options, LogSink& sink) : implementation_(new Implementation) {
+  implementation_->options = std::move(options);
+  implementation_->log = Log(sink);
+}
+
+DataComparison::~DataComparison() = default;
+
+ComparedData DataComparison::run() { return implementation_->run(); }
+
+ProgressSnapshot DataComparison::progress() const {
+  const Implementation& self = *implementation_;
+  ProgressSnapshot snapshot;
+  snapshot.phase = "comparing";
+  snapshot.elapsed = SteadyClock::now() - self.began;
+  snapshot.tables_done = self.units_done;
+  snapshot.tables_total = self.units_total;
+  snapshot.tasks_done = self.units_done;
+  snapshot.tasks_total = self.units_total;
+  snapshot.copied = {self.bytes.load(std::memory_order_relaxed)};
+  if (snapshot.tasks_total > 0) {
+    snapshot.fraction = static_cast<double>(snapshot.tasks_done) / static_cast<double>(snapshot.tasks_total);
+  }
+  return snapshot;
+}
+
+void DataComparison::cancel() noexcept { implementation_->cancel.cancel(); }
+
+}  // namespace pgsluice::pipeline

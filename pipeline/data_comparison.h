@@ -1,0 +1,73 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pgsluice/base/cancel.h"
+#include "pgsluice/base/log.h"
+#include "pgsluice/copy/row_digest.h"
+#include "pgsluice/copy/row_ranges.h"
+#include "pgsluice/pipeline/progress.h"
+
+namespace pgsluice::pipeline {
+
+struct CompareOptions {
+  std::string source;
+  std::string target;
+  /// How many tables, or parts of them, are read at a time: one connection to each server for each, and one more.
+  int jobs = 4;
+  /// Tables are read in parts by ranges of an integer key, which means the same rows on both sides.
+  copy::SplitOptions split;
+  /// At most so many differing rows are named for each table.
+  int most_rows = 10;
+};
+
+/// A table that both databases have, or one of them.
+struct ComparedTable {
+  std::string schema;
+  std::string name;
+  bool on_source = false;
+  bool on_target = false;
+  copy::RowsDigest source;
+  copy::RowsDigest target;
+  /// Why it could not be compared: another column, a right that is missing.
+  std::string trouble;
+  /// "(7): only on the source", by the primary key, of a table that differs.
+  std::vector<std::string> rows;
+
+  bool equal() const { return on_source && on_target && trouble.empty() && source == target; }
+};
+
+struct ComparedData {
+  std::vector<ComparedTable> tables;
+  /// "sequence public.s: 7 on the source, 8 on the target"; large objects alike.
+  std::vector<std::string> others;
+
+  bool equal() const;
+};
+
+/// Compares the rows of two databases' tables, their sequences and their large objects, whatever has made them. Reads
+/// only; what each server shows is of one moment of its own.
+///
+/// Lifecycle: made, then one call of run(). Threads: run() starts its own and has joined them when it returns or
+/// throws; progress() and cancel() from any thread meanwhile, cancel() also from a signal handler.
+class DataComparison {
+ public:
+  DataComparison(CompareOptions options, LogSink& sink);
+  DataComparison(const DataComparison&) = delete;
+  DataComparison& operator=(const DataComparison&) = delete;
+  ~DataComparison();
+
+  /// Throws Error when a server cannot be reached or read.
+  ComparedData run();
+
+  ProgressSnapshot progress() const;
+  void cancel() noexcept;
+
+ private:
+  struct Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,77 @@
+#include "pgsluice/pipeline/row_difference.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <optional>
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+// One side's rows in their order, some thousands at a time.
+class Side {
+ public:
+  Side(pg::Connection& connection, const std::string& sql) : connection_(connection) {
+    connection_.execute("DECLARE pgsluice_rows NO SCROLL CURSOR FOR " + sql);
+    fetch();
+  }
+  Side(const Side&) = delete;
+  Side& operator=(const Side&) = delete;
+
+  bool at_end() const { return at_ == rows_->size(); }
+  std::string_view key() const { return (*rows_)[at_].text(0); }
+  std::string_view digest() const { return (*rows_)[at_].text(1); }
+  void next() {
+    if (++at_ == rows_->size()) fetch();
+  }
+  void close() { connection_.execute("CLOSE pgsluice_rows"); }
+
+ private:
+  void fetch() {
+    constexpr int kRows = 5000;
+    rows_ = connection_.execute(fmt::format("FETCH {} FROM pgsluice_rows", kRows));
+    at_ = 0;
+  }
+
+  pg::Connection& connection_;
+  std::optional<pg::Result> rows_;
+  int at_ = 0;
+};
+
+}  // namespace
+
+std::string keys_and_digests_sql(const std::string& from, const std::vector<std::string>& key,
+                                 const std::vector<std::string>& columns) {
+  return fmt::format(
+      "SELECT ROW({})::pg_catalog.text COLLATE \"C\", pg_catalog.md5(ROW({})::pg_catalog.text) FROM {} ORDER BY 1",
+      fmt::join(key, ", "), fmt::join(columns, ", "), from);
+}
+
+std::vector<std::string> different_rows(pg::Connection& source, pg::Connection& target, const std::string& sql,
+                                        int most) {
+  Side here(source, sql);
+  Side there(target, sql);
+  std::vector<std::string> rows;
+  const auto name = [&](std::string_view key, std::string_view what) {
+    rows.push_back(fmt::format("{}: {}", key, what));
+  };
+  while (!(here.at_end() && there.at_end()) && rows.size() < static_cast<std::size_t>(most)) {
+    const bool only_here = there.at_end() || (!here.at_end() && here.key() < there.key());
+    const bool only_there = !only_here && (here.at_end() || there.key() < here.key());
+    if (only_here) {
+      name(here.key(), "only on the source");
+    } else if (only_there) {
+      name(there.key(), "only on the target");
+    } else if (here.digest() != there.digest()) {
+      name(here.key(), "differs");
+    }
+    if (!only_there) here.next();
+    if (!only_here) there.next();
+  }
+  here.close();
+  there.close();
+  return rows;
+}
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pgsluice/pg/connection.h"
+
+namespace pgsluice::pipeline {
+
+/// The key and a digest of every row, ordered by the key's bytes; the same text for both servers.
+std::string keys_and_digests_sql(const std::string& from, const std::vector<std::string>& key,
+                                 const std::vector<std::string>& columns);
+
+/// Names rows of two servers that differ, at most so many: "(7): only on the source", "(8): differs". Both sessions are
+/// in a transaction.
+std::vector<std::string> different_rows(pg::Connection& source, pg::Connection& target, const std::string& sql,
+                                        int most);
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,217 @@
+#include "pgsluice/pipeline/run_record.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <sstream>
+#include <vector>
+
+#include "pgsluice/base/digest.h"
+#include "pgsluice/base/error.h"
+#include "pgsluice/pipeline/clone.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+constexpr int kFormat = 1;
+constexpr const char* kRunFile = "run";
+constexpr const char* kFinishedFile = "finished";
+
+using Json = nlohmann::json;
+
+Json to_json(const pg::SnapshotMark& mark) {
+  return {{"name", mark.snapshot.name},
+          {"text", mark.snapshot.text},
+          {"system_identifier", mark.snapshot.system_identifier},
+          {"server_started", mark.snapshot.server_started},
+          {"database", mark.database},
+          {"timeline", mark.timeline},
+          {"log_position", mark.log_position},
+          {"log_is_on_disk", mark.log_is_on_disk},
+          {"checkpointer_started", mark.checkpointer_started}};
+}
+
+pg::SnapshotMark mark_of(const Json& json) {
+  return {.snapshot = {.name = json.at("name"),
+                       .text = json.at("text"),
+                       .system_identifier = json.at("system_identifier"),
+                       .server_started = json.at("server_started")},
+          .database = json.at("database"),
+          .timeline = json.at("timeline"),
+          .log_position = json.at("log_position"),
+          .log_is_on_disk = json.at("log_is_on_disk"),
+          .checkpointer_started = json.at("checkpointer_started")};
+}
+
+// Names may be in any encoding, and JSON is UTF-8: each of their bytes travels as the character of that number.
+std::string escaped(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    constexpr unsigned kAscii = 0x80;
+    if (byte < kAscii) {
+      result += c;
+    } else {
+      result += static_cast<char>(0xC0U | (byte >> 6U));
+      result += static_cast<char>(0x80U | (byte & 0x3FU));
+    }
+  }
+  return result;
+}
+
+std::string unescaped(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x80U || i + 1 == text.size()) {
+      result += text[i];
+    } else {
+      const auto next = static_cast<unsigned char>(text[++i]);
+      result += static_cast<char>(((byte & 0x03U) << 6U) | (next & 0x3FU));
+    }
+  }
+  return result;
+}
+
+Json to_json(const std::set<std::string, std::less<>>& names) {
+  Json result = Json::array();
+  for (const std::string& name : names) result.push_back(escaped(name));
+  return result;
+}
+
+std::set<std::string, std::less<>> names_of(const Json& json) {
+  std::set<std::string, std::less<>> result;
+  for (const Json& name : json) result.insert(unescaped(name.get<std::string>()));
+  return result;
+}
+
+Json to_json(const schema::TargetInventory& inventory) {
+  Json extensions = Json::object();
+  for (const auto& [name, schema] : inventory.extensions) extensions[escaped(name)] = escaped(schema);
+  return {{"schemas", to_json(inventory.schemas)},
+          {"extensions", extensions},
+          {"others_extensions", to_json(inventory.others_extensions)},
+          {"others_schemas", to_json(inventory.others_schemas)}};
+}
+
+schema::TargetInventory inventory_of(const Json& json) {
+  schema::TargetInventory inventory;
+  inventory.schemas = names_of(json.at("schemas"));
+  for (const auto& [name, schema] : json.at("extensions").items()) {
+    inventory.extensions[unescaped(name)] = unescaped(schema.get<std::string>());
+  }
+  inventory.others_extensions = names_of(json.at("others_extensions"));
+  inventory.others_schemas = names_of(json.at("others_schemas"));
+  return inventory;
+}
+
+std::map<std::string, std::string> decisive_options(const CloneOptions& options) {
+  const auto given = [](bool is_given) { return is_given ? "given" : "not given"; };
+  using When = copy::SplitOptions::When;
+  const copy::SplitOptions& split = options.split;
+  return {
+      {"--no-owner", given(!options.restore.owners)},
+      {"--no-acl", given(!options.restore.acls)},
+      {"--no-comments", given(!options.restore.comments)},
+      {"--no-tablespaces", given(!options.restore.tablespaces)},
+      {"--skip-ext-comments", given(!options.restore.extension_comments)},
+      {"--verify", given(options.verify)},
+      {"--skip-large-objects", given(!options.large_objects)},
+      {"--split-tables-larger-than",
+       split.when == When::kAuto ? "auto" : fmt::format("{} bytes", split.when == When::kNever ? 0 : split.size.count)},
+      {"--split-max-parts", fmt::format("{}", split.most_parts)},
+      {"--skip-split-by-ctid", given(!split.by_ctid)}};
+}
+
+std::string read_file(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+// Whole or not at all: a name that is there has its text.
+void write_file(const std::filesystem::path& file, const std::string& text) {
+  std::filesystem::path temporary = file;
+  temporary += ".new";
+  std::ofstream out(temporary, std::ios::trunc);
+  out << text;
+  out.close();
+  std::error_code error;
+  if (out) std::filesystem::rename(temporary, file, error);
+  if (!out || error) {
+    throw Error(ErrorKind::kState, fmt::format("cannot write {}", file.string()))
+        .hint("the work directory (--dir) has to be writable and have some space");
+  }
+}
+
+}  // namespace
+
+std::string RunRecord::to_text() const {
+  Json json = {{"format", kFormat},
+               {"id", id},
+               {"snapshot", to_json(mark)},
+               {"options", options},
+               {"inventory", to_json(inventory)}};
+  // In ASCII, whatever the ledger's database is encoded in.
+  return json.dump(-1, ' ', true);
+}
+
+RunRecord RunRecord::parse(const std::string& text) {
+  try {
+    const Json json = Json::parse(text);
+    if (json.at("format").get<int>() == kFormat) {
+      return {.id = json.at("id"),
+              .mark = mark_of(json.at("snapshot")),
+              .options = json.at("options").get<std::map<std::string, std::string>>(),
+              .inventory = inventory_of(json.at("inventory"))};
+    }
+  } catch (const Json::exception&) {
+    // Another version's, or changed by hand: the same to us.
+  }
+  throw Error(ErrorKind::kState, "the ledger was written by another version of pgsluice")
+      .on(Side::kTarget)
+      .object("schema pgsluice")
+      .hint("go on with that version, or drop and create the database again and begin anew");
+}
+
+RunRecord new_record(const CloneOptions& options) {
+  std::random_device random;
+  Digest id;
+  for (std::uint64_t* half : {&id.high, &id.low}) {
+    constexpr unsigned kHalf = 32;
+    *half = (static_cast<std::uint64_t>(random()) << kHalf) | random();
+  }
+  return {.id = id.hex(), .mark = {}, .options = decisive_options(options), .inventory = {}};
+}
+
+void require_same_options(const RunRecord& record, const CloneOptions& options) {
+  std::vector<std::string> differences;
+  for (const auto& [name, value] : decisive_options(options)) {
+    const auto before = record.options.find(name);
+    if (before != record.options.end() && before->second == value) continue;
+    differences.push_back(
+        fmt::format("{} (was {}, is {})", name, before == record.options.end() ? "unknown" : before->second, value));
+  }
+  if (differences.empty()) return;
+  throw Error(ErrorKind::kState, fmt::format("the run began with other options: {}", fmt::join(differences, ", ")))
+      .hint("--resume wants the options that the run began with");
+}
+
+std::string RunFolder::run_id() const { return read_file(folder_ / kRunFile); }
+
+void RunFolder::begin(const std::string& run_id) const {
+  std::error_code ignored;
+  std::filesystem::remove(folder_ / kFinishedFile, ignored);
+  write_file(folder_ / kRunFile, run_id);
+}
+
+void RunFolder::mark_finished(const std::string& target) const { write_file(folder_ / kFinishedFile, target); }
+
+bool RunFolder::is_finished(const std::string& target) const { return read_file(folder_ / kFinishedFile) == target; }
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "pgsluice/base/duration.h"
+#include "pgsluice/pipeline/preflight.h"
+#include "pgsluice/pipeline/task_steps.h"
+
+namespace pgsluice::pipeline {
+
+/// Whether a run that has met this error can go on by itself: a connection was lost, and there is a ledger to tell what
+/// is done.
+bool may_go_on(const Error& error, const CloneOptions& options);
+
+/// What a run has besides its workers: the session that keeps the snapshot, the one that keeps the target, and the
+/// ledger. Used by the thread that runs the plan, while no worker does.
+class RunSessions {
+ public:
+  RunSessions(Preflight preflight, const Plan& plan, const CloneOptions& options, const Log& log,
+              const CancelToken& cancel);
+
+  /// Makes the ledger, or takes over that of the earlier run. Returns the tasks that are done.
+  std::map<TaskId, copy::LoadedRows> begin();
+
+  /// After a connection was lost: waits until both servers can be reached, sees to it that no session of before is
+  /// left, and reads from the ledger what is done. Goes on trying for as long as the options say.
+  /// Throws Error when that has passed without a task done, or when the run cannot go on: the snapshot is gone, and the
+  /// source has changed.
+  std::map<TaskId, copy::LoadedRows> recover(const Error& lost);
+
+  const pg::ConnInfo source_info;  ///< pinned
+  const pg::ConnInfo target_info;  ///< pinned
+  const std::string encoding;
+  /// In the snapshot's transaction, for the first worker that reads; nothing after that.
+  std::optional<pg::Connection> source;
+  /// Keeps the target for this run; the main worker's.
+  pg::Connection target;
+  /// Keeps the snapshot and the locks on the tables; nothing once it was let go.
+  std::optional<pg::Connection> holder;
+  RunRecord record;
+
+ private:
+  std::map<TaskId, copy::LoadedRows> try_to_recover();
+  void restore_holder(const std::map<TaskId, copy::LoadedRows>& done);
+  void empty_broken_tables();
+  bool wait(std::chrono::milliseconds pause) const;
+
+  const Plan& plan_;
+  const CloneOptions& options_;
+  const Log& log_;
+  const CancelToken cancel_;
+  std::optional<Continuation> continuation_;
+  /// Of a row of failures without a task done between.
+  std::optional<SteadyClock::time_point> give_up_at_;
+  std::size_t done_before_ = 0;
+};
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,125 @@
+#include "pgsluice/pipeline/task_steps.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "pgsluice/base/digest.h"
+#include "pgsluice/base/error.h"
+#include "pgsluice/copy/table_copy.h"
+#include "pgsluice/pipeline/statement_queue.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+using schema::Oid;
+using schema::Relation;
+
+// What can't be in a transaction with its ledger row (VACUUM, ALTER DATABASE), or is short and the same when repeated.
+bool is_repeated(TaskKind kind) {
+  return kind == TaskKind::kStatistics || kind == TaskKind::kDatabaseProperty || kind == TaskKind::kReleaseSnapshot ||
+         kind == TaskKind::kDurability || kind == TaskKind::kBarrier || kind == TaskKind::kTableData ||
+         kind == TaskKind::kVerification;
+}
+
+std::string text_of(const Plan& plan, const Task& task) {
+  const auto statements = statements_of(plan, task);
+  const std::string sql = statements ? statements->front().sql : "";
+  const schema::CatalogId id = task.entry == nullptr ? schema::CatalogId{} : task.entry->catalog_id;
+  return fmt::format("{} {} {} {} {}", to_string(task.kind), id.table, id.oid, sql.empty() ? task.name : "", sql);
+}
+
+using PartKey = std::tuple<Oid, std::string, bool, std::optional<std::int64_t>, std::optional<std::int64_t>>;
+
+PartKey key_of(Oid relation, const copy::RangeBounds& bounds) {
+  return {relation, bounds.by, bounds.nulls, bounds.from, bounds.to};
+}
+
+copy::RowRange range_of(const copy::LedgerPart& part) {
+  return {.condition = copy::condition_of(part.bounds),
+          .size = part.loaded.bytes,
+          .bounds = part.bounds,
+          .loaded = part.loaded};
+}
+
+bool fits(const copy::LedgerPart& part, const Relation& table) {
+  const copy::LedgerPart now = copy::ledger_part(table, part.bounds);
+  return part.file_node == now.file_node && part.way == now.way && part.unlogged == now.unlogged;
+}
+
+bool is_whole(const std::vector<copy::RowRange>& loaded) {
+  const std::vector<copy::RowRange> all = copy::around_loaded({{"", {}}}, loaded);
+  return std::all_of(all.begin(), all.end(), [](const copy::RowRange& range) { return range.loaded.has_value(); });
+}
+
+}  // namespace
+
+std::vector<std::string> steps_of(const Plan& plan) {
+  std::vector<std::string> steps;
+  std::set<std::string> seen;
+  for (const Task& task : plan.graph.tasks()) {
+    if (is_repeated(task.kind)) {
+      steps.emplace_back();
+      continue;
+    }
+    const std::string text = text_of(plan, task);
+    std::string step = digest_of(text).hex();
+    // The same statement once more, as its second, third, …
+    for (int count = 2; !seen.insert(step).second; ++count) step = digest_of(fmt::format("{} {}", text, count)).hex();
+    steps.push_back(std::move(step));
+  }
+  return steps;
+}
+
+std::map<TaskId, copy::LoadedRows> tasks_done(const Plan& plan, const copy::LedgerContents& ledger) {
+  std::map<PartKey, copy::LoadedRows> parts;
+  for (const copy::LedgerPart& part : ledger.parts) parts[key_of(part.relation, part.bounds)] = part.loaded;
+  std::map<TaskId, copy::LoadedRows> done;
+  for (TaskId id = 0; id < plan.graph.size(); ++id) {
+    const Task& task = plan.graph[id];
+    if (task.kind == TaskKind::kTableData) {
+      const auto part = parts.find(key_of(task.relation->oid, task.range->bounds));
+      if (part != parts.end()) done[id] = part->second;
+    } else if (!plan.steps[id].empty() && ledger.steps.contains(plan.steps[id])) {
+      done[id] = {};
+    }
+  }
+  return done;
+}
+
+std::map<Oid, std::vector<copy::RowRange>> loaded_parts(const copy::LedgerContents& ledger,
+                                                        const schema::Catalog& catalog, Trust trust) {
+  std::map<Oid, std::vector<copy::RowRange>> loaded;
+  std::set<Oid> unfit;
+  for (const copy::LedgerPart& part : ledger.parts) {
+    const Relation* table = catalog.relation(part.relation);
+    if (table != nullptr && fits(part, *table)) {
+      loaded[part.relation].push_back(range_of(part));
+      continue;
+    }
+    unfit.insert(part.relation);
+    if (trust == Trust::kWholeTables) continue;
+    throw Error(ErrorKind::kState, fmt::format("the ledger's table {} is not as it was when the run began",
+                                               table == nullptr ? std::to_string(part.relation) : table->display()))
+        .on(Side::kSource)
+        .hint("begin anew: drop and create the target's database, and clone without --resume");
+  }
+  if (trust == Trust::kEveryPart) return loaded;
+  std::set<Oid> broken_roots;
+  for (const Relation& table : catalog.relations) {
+    const auto found = loaded.find(table.oid);
+    const bool whole = found != loaded.end() && !unfit.contains(table.oid) && is_whole(found->second);
+    if (whole) continue;
+    if (found != loaded.end()) loaded.erase(found);
+    if (table.load_through != 0) broken_roots.insert(table.load_through);
+  }
+  for (const Relation& table : catalog.relations) {
+    if (broken_roots.contains(table.load_through)) loaded.erase(table.oid);
+  }
+  return loaded;
+}
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "pgsluice/copy/ledger.h"
+#include "pgsluice/pipeline/plan.h"
+
+namespace pgsluice::pipeline {
+
+/// For each task what the ledger calls it, in terms that outlive a run: a digest of its statement. Empty for tasks that
+/// the ledger does not know since they can be done again, and for rows, which have a table of their own there.
+std::vector<std::string> steps_of(const Plan& plan);
+
+/// The tasks that the ledger knows as done; of table data, what was loaded.
+std::map<TaskId, copy::LoadedRows> tasks_done(const Plan& plan, const copy::LedgerContents& ledger);
+
+/// The parts of the catalog's tables that a run need not load. `only_whole`: those of tables of which nothing is
+/// missing (through a root: of none that goes there). Throws Error(kState) for a ledger that is about other tables,
+/// unless `only_whole`.
+enum class Trust { kEveryPart, kWholeTables };
+std::map<schema::Oid, std::vector<copy::RowRange>> loaded_parts(const copy::LedgerContents& ledger,
+                                                                const schema::Catalog& catalog, Trust trust);
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,275 @@
+// A clone that is killed, or loses servers and sessions, at any moment: run again with --resume it ends equal, with
+// nothing there twice. PGSLUICE_TEST_KILLS says how often (default 24), PGSLUICE_TEST_SEED which moments.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <random>
+#include <thread>
+
+#include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/base/subprocess.h"
+#include "pgsluice/base/wait.h"
+#include "support/cluster.h"
+#include "support/database_comparison.h"
+
+namespace pgsluice::test {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Something of each kind that is done in a way of its own: parts of a table, a frozen one, small ones together, large
+// objects, keys, a view that is filled, sequences, privileges, an extension's table; and enough of them that there are
+// moments to meet.
+constexpr const char* kDatabase = R"(
+CREATE TABLE large (id bigint PRIMARY KEY, at timestamptz, text text);
+INSERT INTO large SELECT g, now() - g * interval '1 s', repeat(md5(g::text), 6) FROM generate_series(1, 60000) g;
+CREATE INDEX ON large (at);
+CREATE INDEX ON large (md5(text));
+CREATE TABLE frozen AS SELECT g AS id, md5(g::text) AS text FROM generate_series(1, 120000) g;
+ALTER TABLE frozen ADD PRIMARY KEY (id);
+CREATE TABLE child (id serial PRIMARY KEY, large bigint REFERENCES large, frozen int REFERENCES frozen);
+INSERT INTO child (large, frozen) SELECT g, g FROM generate_series(1, 30000) g;
+CREATE TABLE parted (id int PRIMARY KEY, child int REFERENCES child) PARTITION BY RANGE (id);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (1000);
+CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (1000) TO (2000);
+INSERT INTO parted SELECT g, g + 1 FROM generate_series(0, 1999) g;
+DO $$ BEGIN
+  FOR i IN 1..60 LOOP
+    EXECUTE format('CREATE TABLE small_%s (id serial PRIMARY KEY, word text UNIQUE)', i);
+    EXECUTE format('INSERT INTO small_%s (word) SELECT ''w'' || g FROM generate_series(1, 200) g', i);
+    EXECUTE format('COMMENT ON TABLE small_%s IS ''number %s''', i, i);
+    EXECUTE format('GRANT SELECT ON small_%s TO public', i);
+  END LOOP;
+END $$;
+CREATE MATERIALIZED VIEW counts AS SELECT frozen % 10 AS digit, count(*) FROM child GROUP BY 1;
+CREATE UNIQUE INDEX ON counts (digit);
+CREATE SEQUENCE lonely START 77; SELECT nextval('lonely');
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER t AFTER INSERT ON child FOR EACH ROW EXECUTE FUNCTION nothing();
+SELECT count(lo_from_bytea(0, decode(repeat(md5(g::text), 200), 'hex'))) FROM generate_series(1, 300) g;
+CREATE STATISTICS s ON digit, count FROM counts;
+ALTER DATABASE killed SET work_mem = '5MB';
+)";
+constexpr const char* kUnlogged =
+    "CREATE UNLOGGED TABLE fleeting AS SELECT g AS id, md5(g::text) AS text FROM generate_series(1, 30000) g;"
+    "CREATE UNLOGGED TABLE fleeting_small AS SELECT 1 AS one;";
+
+enum class Victim { kClone, kTargetSession, kSourceSession, kTargetBackend, kTargetServer, kSourceServer, kSignal };
+
+const char* to_string(Victim victim) {
+  switch (victim) {
+    case Victim::kClone:
+      return "the clone (SIGKILL)";
+    case Victim::kTargetSession:
+      return "a session of the target (pg_terminate_backend)";
+    case Victim::kSourceSession:
+      return "a session of the source (pg_terminate_backend)";
+    case Victim::kTargetBackend:
+      return "a backend of the target (SIGKILL: all crash)";
+    case Victim::kTargetServer:
+      return "the target's server (SIGKILL)";
+    case Victim::kSourceServer:
+      return "the source's server (SIGKILL)";
+    case Victim::kSignal:
+      break;
+  }
+  return "the clone (SIGTERM)";
+}
+
+int from_environment(const char* name, int otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::atoi(text);
+}
+
+class KillTest : public ::testing::Test {
+ protected:
+  KillTest() : source_(quiet()), target_(quiet()) {}
+
+  // Nothing that runs transactions by itself.
+  static Cluster::Options quiet() { return {.settings = {"autovacuum = off"}, .initdb_arguments = {}}; }
+
+  std::vector<std::string> command(bool resume) const {
+    std::vector<std::string> arguments = {PGSLUICE_PROGRAM,
+                                          "clone",
+                                          "--source",
+                                          source_.conninfo("killed"),
+                                          "--target",
+                                          target_.conninfo("killed"),
+                                          "--dir",
+                                          folder_.path().string(),
+                                          "--table-jobs",
+                                          "3",
+                                          "--index-jobs",
+                                          "2",
+                                          "--split-tables-larger-than",
+                                          "8 MB",
+                                          "--retry-for",
+                                          "60"};
+    if (resume) arguments.emplace_back("--resume");
+    return arguments;
+  }
+
+  SubprocessResult run(bool resume) { return run_command({.command = command(resume)}); }
+
+  // A random one of our sessions, if there is any.
+  static std::string one_session(const Cluster& server, std::mt19937& random, const std::string& action) {
+    try {
+      pg::Connection connection = server.connect("postgres");
+      const pg::Result pids = connection.execute(
+          "SELECT pid, application_name FROM pg_stat_activity WHERE application_name LIKE 'pgsluice: %'"
+          " AND datname = 'killed' ORDER BY pid");
+      if (pids.empty()) return "";
+      const pg::Row chosen = pids[static_cast<int>(random() % static_cast<unsigned>(pids.size()))];
+      if (action.empty()) {
+        ::kill(static_cast<pid_t>(chosen.integer(0)), SIGKILL);
+      } else {
+        connection.execute(fmt::format(fmt::runtime(action), chosen.text(0)));
+      }
+      return std::string(chosen.text(1));
+    } catch (const Error&) {
+      return "";  // the server is down at this moment
+    }
+  }
+
+  static void restart(Cluster& server) {
+    server.kill();
+    server.start();
+  }
+
+  std::string strike(Victim victim, const Subprocess& clone, std::mt19937& random) {
+    switch (victim) {
+      case Victim::kClone:
+        ::kill(clone.pid(), SIGKILL);
+        return "";
+      case Victim::kSignal:
+        ::kill(clone.pid(), SIGTERM);
+        return "";
+      case Victim::kTargetSession:
+        return one_session(target_, random, "SELECT pg_terminate_backend({})");
+      case Victim::kSourceSession:
+        return one_session(source_, random, "SELECT pg_terminate_backend({})");
+      case Victim::kTargetBackend:
+        return one_session(target_, random, "");
+      case Victim::kTargetServer:
+        restart(target_);
+        return "";
+      case Victim::kSourceServer:
+        restart(source_);
+        return "";
+    }
+    return "";
+  }
+
+  std::vector<std::string> differences() const {
+    std::vector<std::string> found =
+        compare_databases(source_.conninfo("killed"), target_.conninfo("killed"), server_bindir());
+    // A crash empties unlogged tables: nobody can help it when the clone was done by then.
+    if (crashed_after_the_end_) {
+      std::erase_if(found, [](const std::string& text) { return text.find("\"fleeting") != std::string::npos; });
+    }
+    return found;
+  }
+
+  // Whether the target's ledger is gone and its tables are there. Called right after a crash.
+  bool is_at_the_end() const {
+    while (true) {
+      try {
+        return target_.value("killed",
+                             "SELECT to_regclass('pgsluice.run') IS NULL AND to_regclass('counts') IS NOT NULL") == "t";
+      } catch (const Error&) {
+        wait_for({}, {}, milliseconds(10));  // until the server has recovered
+      }
+    }
+  }
+
+  // No session of ours is left on either server.
+  void expect_nothing_is_left() {
+    constexpr const char* kOurs =
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgsluice%' AND datname = 'killed'";
+    for (const Cluster* server : {&source_, &target_}) {
+      const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+      while (server->value("postgres", kOurs) != "0" && std::chrono::steady_clock::now() < end) {
+        wait_for({}, {}, milliseconds(20));
+      }
+      EXPECT_EQ(server->value("postgres", kOurs), "0") << (server == &source_ ? "source" : "target");
+    }
+    EXPECT_EQ(target_.value("killed", "SELECT count(*) FROM pg_namespace WHERE nspname = 'pgsluice'"), "0");
+  }
+
+  Cluster source_;
+  Cluster target_;
+  TemporaryFolder folder_;
+  bool crashed_after_the_end_ = false;
+};
+
+TEST_F(KillTest, WhateverIsKilledTheResumedCloneEndsEqual) {
+  const int kills = from_environment("PGSLUICE_TEST_KILLS", 24);
+  const int seed = from_environment("PGSLUICE_TEST_SEED", static_cast<int>(std::random_device{}() & 0xFFFFU));
+  std::cout << "PGSLUICE_TEST_SEED=" << seed << "\n";
+  std::mt19937 random(static_cast<unsigned>(seed));
+  source_.create_database("killed");
+  source_.sql("killed", kDatabase);
+  source_.sql("killed", kUnlogged);
+  source_.sql("postgres", "CHECKPOINT");
+
+  // How long it takes when nothing happens.
+  target_.create_database("killed");
+  const auto begin = std::chrono::steady_clock::now();
+  SubprocessResult whole = run(false);
+  ASSERT_EQ(whole.exit_code, 0) << whole.errors;
+  const auto length = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begin);
+  ASSERT_THAT(differences(), ::testing::IsEmpty());
+
+  bool unlogged = true;
+  int struck = 0;
+  while (struck < kills) {
+    target_.create_database("killed");
+    crashed_after_the_end_ = false;
+    SubprocessResult result{.exit_code = -1};
+    std::string story;
+    // Up to three strikes into one clone, then it is left alone.
+    const int strikes = 1 + static_cast<int>(random() % 3);
+    for (int round = 0; result.exit_code != 0 && round < 12; ++round) {
+      Subprocess clone({.command = command(round > 0)});
+      if (round < strikes && struck < kills) {
+        const milliseconds moment(random() % static_cast<unsigned>(length.count() + 100));
+        wait_for({}, {}, moment);
+        auto victim = static_cast<Victim>(random() % 7);
+        // The last third is for the source's crashes, which empty its unlogged tables for good.
+        if (victim == Victim::kSourceServer && unlogged) {
+          if (struck < kills * 2 / 3) victim = Victim::kClone;
+        }
+        if (victim == Victim::kSourceServer && unlogged) {
+          unlogged = false;
+          clone.wait({});
+          source_.sql("killed", "DROP TABLE fleeting, fleeting_small");
+          source_.sql("postgres", "CHECKPOINT");
+          target_.create_database("killed");
+          break;
+        }
+        ++struck;
+        const std::string whom = strike(victim, clone, random);
+        if (victim == Victim::kTargetServer || victim == Victim::kTargetBackend) {
+          crashed_after_the_end_ = is_at_the_end();
+        }
+        story += fmt::format("round {}: {} {} after {} ms\n", round, to_string(victim), whom, moment.count());
+      }
+      result = clone.wait({});
+      story += fmt::format("round {}: exit {}\n", round, result.exit_code);
+    }
+    if (result.exit_code == -1) continue;
+    ASSERT_EQ(result.exit_code, 0) << "seed " << seed << "\n" << story << result.errors;
+    ASSERT_THAT(differences(), ::testing::IsEmpty()) << "seed " << seed << "\n" << story;
+    expect_nothing_is_left();
+    if (HasFailure()) FAIL() << "seed " << seed << "\n" << story;
+  }
+}
+
+}  // namespace
+}  // namespace pgsluice::test

@@ -1,0 +1,249 @@
+// A clone that has not come to its end, and the next one into the same target.
+#include "pgsluice/pg/snapshot.h"
+#include "pipeline/clone_fixture.h"
+
+namespace pgsluice::test {
+namespace {
+
+using pipeline::CloneOptions;
+using pipeline::CloneSummary;
+using pipeline::EarlierRun;
+
+// A view that cannot be filled as long as the target's database says so: everything else is there then, and the ledger.
+constexpr const char* kMayBreak = R"(
+CREATE FUNCTION breaks() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+  IF current_setting('test.broken', true) = 'yes' THEN RAISE 'broken'; END IF;
+  RETURN 1;
+END $$;
+CREATE TABLE t AS SELECT generate_series(1, 1000) AS id;
+CREATE TABLE cut (id int PRIMARY KEY, text text);
+INSERT INTO cut SELECT g, repeat('x', 100) FROM generate_series(1, 3000) g;
+CREATE MATERIALIZED VIEW v AS SELECT breaks();
+)";
+
+class Resume : public CloneFixture {
+ protected:
+  void make_half_a_clone(const std::function<void(CloneOptions&)>& change = {}) {
+    make("resume", kMayBreak);
+    shared_target().sql("resume", "ALTER DATABASE resume SET test.broken = 'yes'");
+    const CloneSummary summary = clone("resume", [&](CloneOptions& wanted) {
+      wanted.database_properties = false;
+      if (change) change(wanted);
+    });
+    ASSERT_EQ(summary.failed.size(), 1U) << failures(summary);
+    ASSERT_NE(summary.failed[0].name.find("v"), std::string::npos);
+  }
+
+  void mend() { shared_target().sql("resume", "ALTER DATABASE resume RESET test.broken"); }
+
+  CloneOptions next(EarlierRun earlier) const {
+    CloneOptions wanted = options("resume");
+    wanted.database_properties = false;
+    wanted.earlier_run = earlier;
+    return wanted;
+  }
+
+  CloneSummary run(const CloneOptions& wanted) { return pipeline::Clone(wanted, sink_).run(); }
+
+  static std::string target(const std::string& query) { return shared_target().value("resume", query); }
+
+  static bool has_ledger() { return target("SELECT to_regclass('pgsluice.run') IS NOT NULL") == "t"; }
+
+  static void split_cut(CloneOptions& wanted) {
+    wanted.split = {.when = copy::SplitOptions::When::kLarger, .size = {100 * 1024}};
+  }
+
+  // What a crash of the target does that has lost the last commits.
+  static void lose(const std::string& table, const std::string& rows = "true") {
+    shared_target().sql("resume", fmt::format("DELETE FROM {} WHERE {}", table, rows));
+  }
+  static std::string oid_of(const std::string& table) {
+    return shared_source().value("resume", fmt::format("SELECT '{}'::regclass::oid", table));
+  }
+};
+
+TEST_F(Resume, AHalfDoneCloneIsNotOverlooked) {
+  make_half_a_clone();
+  EXPECT_TRUE(has_ledger());
+  const Error error = error_of(next(EarlierRun::kRefuse));
+  EXPECT_EQ(error.kind(), ErrorKind::kState);
+  EXPECT_NE(error.describe().find("--resume"), std::string::npos) << error.describe();
+  EXPECT_FALSE(target_changed_);
+  EXPECT_TRUE(has_ledger());
+}
+
+TEST_F(Resume, DoesOnlyWhatIsMissing) {
+  make_half_a_clone();
+  mend();
+  const std::string made = target("SELECT xmin FROM pg_class WHERE relname = 't'");
+  const CloneSummary summary = run(next(EarlierRun::kResume));
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(summary.rows, 4000) << "what was there already counts in the summary";
+  EXPECT_EQ(target("SELECT xmin FROM pg_class WHERE relname = 't'"), made);
+  EXPECT_FALSE(has_ledger());
+  EXPECT_EQ(differences("resume"), std::vector<std::string>());
+}
+
+TEST_F(Resume, LoadsAgainWhatTheTargetHasLost) {
+  make_half_a_clone();
+  mend();
+  lose("t");
+  shared_target().sql("resume", "DELETE FROM pgsluice.part WHERE relation = " + oid_of("t"));
+  const CloneSummary summary = run(next(EarlierRun::kResume));
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(differences("resume"), std::vector<std::string>());
+}
+
+TEST_F(Resume, LoadsTheMissingPartsOfASplitTable) {
+  make_half_a_clone(split_cut);
+  mend();
+  ASSERT_EQ(target("SELECT count(*) > 3 FROM pgsluice.part WHERE relation = " + oid_of("cut")), "t");
+  const std::string low =
+      target("SELECT low FROM pgsluice.part WHERE high IS NOT NULL AND low > 0 AND relation = " + oid_of("cut") +
+             " ORDER BY low LIMIT 1");
+  const std::string high = target("SELECT high FROM pgsluice.part WHERE low = " + low);
+  lose("cut", fmt::format("id >= {} AND id < {}", low, high));
+  shared_target().sql("resume", "DELETE FROM pgsluice.part WHERE low = " + low);
+  CloneOptions wanted = next(EarlierRun::kResume);
+  split_cut(wanted);
+  const CloneSummary summary = run(wanted);
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(summary.rows, 4000);
+  EXPECT_EQ(differences("resume"), std::vector<std::string>());
+}
+
+TEST_F(Resume, WantsTheOptionsOfTheFirstTime) {
+  make_half_a_clone();
+  CloneOptions wanted = next(EarlierRun::kResume);
+  wanted.restore.acls = false;
+  split_cut(wanted);
+  const Error error = error_of(wanted);
+  EXPECT_EQ(error.kind(), ErrorKind::kState);
+  EXPECT_NE(error.describe().find("--no-acl (was not given, is given)"), std::string::npos) << error.describe();
+  EXPECT_NE(error.describe().find("--split-tables-larger-than (was auto"), std::string::npos) << error.describe();
+}
+
+TEST_F(Resume, IsRefusedWhenTheSourceHasChanged) {
+  make_half_a_clone();
+  mend();
+  lose("t");
+  shared_target().sql("resume", "DELETE FROM pgsluice.part WHERE relation = " + oid_of("t"));
+  shared_source().sql("resume", "INSERT INTO t VALUES (5000); INSERT INTO cut VALUES (5000)");
+  const Error error = error_of(next(EarlierRun::kResume));
+  EXPECT_EQ(error.kind(), ErrorKind::kState);
+  EXPECT_NE(error.describe().find("--not-consistent"), std::string::npos) << error.describe();
+  EXPECT_EQ(target("SELECT count(*) FROM t"), "0");
+
+  CloneOptions wanted = next(EarlierRun::kResume);
+  wanted.not_consistent = true;
+  const CloneSummary summary = run(wanted);
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(target("SELECT count(*) FROM t"), "1001") << "as it is now";
+  EXPECT_EQ(target("SELECT count(*) FROM cut"), "3000") << "as it was";
+}
+
+TEST_F(Resume, ThatIsNotConsistentCopiesHalfATableAnew) {
+  make_half_a_clone(split_cut);
+  mend();
+  const std::string low = target("SELECT min(low) FROM pgsluice.part WHERE high IS NOT NULL AND low > 0");
+  shared_target().sql("resume",
+                      "DELETE FROM pgsluice.part WHERE low = " + low);  // its rows are there twice, if appended
+  shared_source().sql("resume", "UPDATE cut SET id = id + 10000 WHERE id < 500");
+  CloneOptions wanted = next(EarlierRun::kResume);
+  split_cut(wanted);
+  wanted.not_consistent = true;
+  const CloneSummary summary = run(wanted);
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(differences("resume"), std::vector<std::string>());
+}
+
+TEST_F(Resume, BeginsAnewWhereThereIsNothing) {
+  make("resume", kMayBreak);
+  EXPECT_TRUE(run(next(EarlierRun::kResume)).complete());
+  EXPECT_EQ(differences("resume"), std::vector<std::string>());
+}
+
+TEST_F(Resume, OfWhatIsDoneDoesNothing) {
+  make("resume", kMayBreak);
+  ASSERT_TRUE(run(next(EarlierRun::kRefuse)).complete());
+  EXPECT_TRUE(run(next(EarlierRun::kResume)).complete());
+  // Another database of that name is another target.
+  shared_target().create_database("resume");
+  EXPECT_EQ(run(next(EarlierRun::kResume)).rows, 4000);
+}
+
+TEST_F(Resume, CanBeForgotten) {
+  make_half_a_clone();
+  const Error error = error_of(next(EarlierRun::kForget));
+  EXPECT_NE(error.describe().find("not empty"), std::string::npos) << error.describe();
+  EXPECT_FALSE(has_ledger());
+  shared_target().create_database("resume");
+  EXPECT_TRUE(run(next(EarlierRun::kForget)).complete());
+}
+
+TEST_F(Resume, TwoRunsIntoOneTargetKeepApart) {
+  make("resume", kMayBreak);
+  pg::Connection other = shared_target().connect("resume");
+  other.execute("SELECT pg_advisory_lock(1885827948, 1)");
+  for (const EarlierRun earlier : {EarlierRun::kRefuse, EarlierRun::kResume, EarlierRun::kForget}) {
+    const Error error = error_of(next(earlier));
+    EXPECT_EQ(error.kind(), ErrorKind::kState);
+    EXPECT_NE(error.describe().find("another clone"), std::string::npos) << error.describe();
+  }
+}
+
+TEST_F(Resume, AForeignSchemaOfTheLedgersNameIsLeftAlone) {
+  make("resume", "CREATE TABLE t (i int)");
+  shared_target().sql("resume", "CREATE SCHEMA pgsluice; CREATE TABLE pgsluice.mine (i int)");
+  EXPECT_EQ(error_of(next(EarlierRun::kForget)).kind(), ErrorKind::kState);
+  CloneOptions wanted = next(EarlierRun::kRefuse);
+  EXPECT_EQ(error_of(wanted).kind(), ErrorKind::kState);
+  wanted.ledger = false;
+  EXPECT_TRUE(run(wanted).complete());
+  EXPECT_EQ(target("SELECT to_regclass('pgsluice.mine') IS NOT NULL"), "t");
+}
+
+TEST_F(Resume, ASourceWithASchemaOfTheLedgersNameIsRefused) {
+  make("resume", "CREATE SCHEMA pgsluice");
+  const Error error = error_of(next(EarlierRun::kRefuse));
+  EXPECT_NE(error.describe().find("--no-ledger"), std::string::npos) << error.describe();
+  EXPECT_FALSE(target_changed_);
+}
+
+TEST_F(Resume, WithoutTheRightToASchemaTheClonesSaysWhatToDo) {
+  make("resume", "CREATE TABLE t AS SELECT 1 AS i");
+  shared_target().sql("resume",
+                      "DROP ROLE IF EXISTS plain; CREATE ROLE plain LOGIN; GRANT CREATE ON SCHEMA public TO plain");
+  CloneOptions wanted = next(EarlierRun::kRefuse);
+  wanted.target = shared_target().conninfo("resume", "plain");
+  wanted.restore.owners = false;
+  wanted.restore.acls = false;
+  wanted.restore.comments = false;
+  const Error error = error_of(wanted);
+  EXPECT_EQ(error.sqlstate(), "42501");
+  EXPECT_NE(error.describe().find("GRANT CREATE ON DATABASE"), std::string::npos) << error.describe();
+  EXPECT_NE(error.describe().find("--no-ledger"), std::string::npos) << error.describe();
+  EXPECT_FALSE(target_changed_);
+  wanted.ledger = false;
+  EXPECT_TRUE(run(wanted).complete());
+  EXPECT_EQ(target("SELECT count(*) FROM t"), "1");
+  shared_target().create_database("resume");
+  shared_target().sql("resume", "DROP ROLE plain");
+}
+
+TEST_F(Resume, ASnapshotThatSomebodyElseHoldsIsCloned) {
+  make("resume", "CREATE TABLE t AS SELECT 1 AS i");
+  pg::Connection other = shared_source().connect("resume");
+  const pg::SnapshotIdentity snapshot = pg::export_snapshot(other);
+  shared_source().sql("resume", "INSERT INTO t VALUES (2)");
+  CloneOptions wanted = next(EarlierRun::kRefuse);
+  wanted.snapshot = snapshot.name;
+  EXPECT_EQ(run(wanted).rows, 1);
+  shared_target().create_database("resume");
+  wanted.snapshot = "00000000-00000000-1";
+  EXPECT_EQ(error_of(wanted).kind(), ErrorKind::kServer);
+}
+
+}  // namespace
+}  // namespace pgsluice::test

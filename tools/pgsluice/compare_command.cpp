@@ -1,0 +1,151 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/commands.h"
+#include "pgsluice/console.h"
+#include "pgsluice/environment.h"
+#include "pgsluice/exit_code.h"
+#include "pgsluice/pipeline/data_comparison.h"
+#include "pgsluice/pipeline/schema_comparison.h"
+#include "pgsluice/progress_display.h"
+#include "pgsluice/report.h"
+#include "pgsluice/signals.h"
+
+namespace pgsluice::tools {
+
+namespace {
+
+struct CompareArguments {
+  pipeline::CompareOptions options;
+  std::string split_larger_than = "auto";
+  std::string pg_bindir;
+  bool json = false;
+  bool quiet = false;
+  bool debug = false;
+};
+
+constexpr const char* kDataFooter =
+    "Examples:\n"
+    "  pgsluice compare data --source postgresql://me@old/shop --target postgresql://me@new/shop\n"
+    "  pgsluice compare data --table-jobs 8 --json > comparison.json\n"
+    "\n"
+    "Both databases are read, whatever has copied one to the other: every row of every table, sequences and large\n"
+    "objects. Write to neither meanwhile, or the difference is what was written.\n"
+    "\n"
+    "Exit codes: 0 both are the same, 21 they differ, 1 arguments, 6 source, 7 target, 12 internal, 130/143 cancelled.";
+
+constexpr const char* kSchemaFooter =
+    "Example:\n"
+    "  pgsluice compare schema --source postgresql://me@old/shop --target postgresql://me@new/shop\n"
+    "\n"
+    "What pg_dump writes of both databases is compared, object by object; their order does not matter.\n"
+    "\n"
+    "Exit codes: 0 both are the same, 21 they differ, 1 arguments, 2 no pg_dump, 6 source, 7 target, 130/143 "
+    "cancelled.";
+
+void add_common_options(CLI::App& command, CompareArguments& args) {
+  with_environment(command.add_option("-S,--source", args.options.source, "Source database, URI or keywords"),
+                   args.options.source, "SOURCE_PGURI");
+  with_environment(command.add_option("-T,--target", args.options.target, "Target database, URI or keywords"),
+                   args.options.target, "TARGET_PGURI");
+  command.add_flag("--json", args.json, "One JSON document on standard output");
+  command.add_flag("-q,--quiet", args.quiet, "Log only warnings and errors");
+  command.add_flag("-d,--debug", args.debug, "Show debug messages");
+}
+
+void add_data_options(CLI::App& command, CompareArguments& args) {
+  with_environment(command.add_option("-J,--table-jobs,--jobs", args.options.jobs, "Tables read at a time (default 4)")
+                       ->check(CLI::Range(1, 256)),
+                   args.options.jobs, "TABLE_JOBS");
+  with_environment(command.add_option("--split-tables-larger-than,--split-at", args.split_larger_than,
+                                      "auto, a size such as \"10 GB\", or 0 for never"),
+                   args.split_larger_than, "SPLIT_TABLES_LARGER_THAN");
+}
+
+LogLevel log_level(const CompareArguments& args) {
+  return args.debug ? LogLevel::kDebug : args.quiet ? LogLevel::kWarning : LogLevel::kInfo;
+}
+
+int finish(const std::string& document, bool equal, Console& console) {
+  std::fputs(document.c_str(), stdout);
+  std::fflush(stdout);
+  if (equal) return kExitWell;
+  Log(console).error("the databases differ");
+  return kExitDifferent;
+}
+
+int report_error(const Error& error, Console& console) {
+  if (error.kind() != ErrorKind::kCancelled) {
+    Log(console).error(error.describe());
+    return exit_code_for(error);
+  }
+  Log(console).warning("cancelled");
+  return SignalsCancel::exit_code();
+}
+
+int run_compare_schema(const CompareArguments& args) {
+  Console console(log_level(args));
+  CancelSource cancel;
+  const SignalsCancel signals([&cancel] { cancel.cancel(); });
+  try {
+    pipeline::CompareSchemaOptions options{
+        .source = args.options.source, .target = args.options.target, .pg_bindir = std::nullopt};
+    if (!args.pg_bindir.empty()) options.pg_bindir = args.pg_bindir;
+    const std::vector<pipeline::SchemaDifference> differences =
+        pipeline::compare_schemas(options, Log(console), cancel.token());
+    return finish(args.json ? schema_comparison_json(differences) : schema_comparison_text(differences),
+                  differences.empty(), console);
+  } catch (const Error& error) {
+    return report_error(error, console);
+  }
+}
+
+int run_compare_data(const CompareArguments& args) {
+  Console console(log_level(args));
+  pipeline::CompareOptions options = args.options;
+  if (args.split_larger_than != "auto") {
+    using When = copy::SplitOptions::When;
+    options.split.size = parse_bytes(args.split_larger_than);
+    options.split.when = options.split.size.count == 0 ? When::kNever : When::kLarger;
+  }
+  pipeline::DataComparison comparison(std::move(options), console);
+  const SignalsCancel signals([&comparison] { comparison.cancel(); });
+  try {
+    pipeline::ComparedData data;
+    {
+      const ProgressStyle style = args.quiet               ? ProgressStyle::kNone
+                                  : Console::is_terminal() ? ProgressStyle::kBar
+                                                           : ProgressStyle::kLines;
+      const ProgressDisplay display(console, style, [&comparison] { return comparison.progress(); });
+      data = comparison.run();
+    }
+    return finish(args.json ? comparison_json(data) : comparison_text(data), data.equal(), console);
+  } catch (const Error& error) {
+    return report_error(error, console);
+  }
+}
+
+}  // namespace
+
+void add_compare_command(CLI::App& app, int& exit_code) {
+  CLI::App* compare = app.add_subcommand("compare", "Compare two databases");
+  compare->require_subcommand(1);
+  CLI::App* data = compare->add_subcommand("data", "Compare every row of every table, sequences and large objects");
+  data->footer(kDataFooter);
+  auto data_args = std::make_shared<CompareArguments>();
+  add_common_options(*data, *data_args);
+  add_data_options(*data, *data_args);
+  data->callback([data_args, &exit_code] { exit_code = run_compare_data(*data_args); });
+
+  CLI::App* schema = compare->add_subcommand("schema", "Compare all definitions, owners, privileges and comments");
+  schema->footer(kSchemaFooter);
+  auto schema_args = std::make_shared<CompareArguments>();
+  add_common_options(*schema, *schema_args);
+  schema->add_option("--pg-bindir", schema_args->pg_bindir, "Folder of pg_dump");
+  schema->callback([schema_args, &exit_code] { exit_code = run_compare_schema(*schema_args); });
+}
+
+}  // namespace pgsluice::tools
