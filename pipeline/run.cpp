@@ -109,13 +109,13 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
   if (const auto reason = pg::UringIo::unavailable_because(); reason && !plan->tables.empty()) {
     log.info(fmt::format("no io_uring on this machine ({}): sockets are polled", *reason));
   }
-  target_changed = target_changed || options.ledger;
   RunSessions sessions(std::move(preflight), *plan, options, log, cancel.token());
   index::BuildBudget builds(plan->index_memory, options.index_jobs, plan->most_parallel_workers);
   std::optional<Trace> trace;
   if (options.trace_file) trace.emplace();
 
   std::map<TaskId, copy::LoadedRows> done = sessions.begin();
+  if (options.ledger) target_changed = true;
   while (true) {
     progress.set_work(plan->graph);
     Verification verification;

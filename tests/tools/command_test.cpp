@@ -128,7 +128,11 @@ TEST_F(CommandTest, APartThatIsMissingIsExit22WithTheRootCauseInTheLastLine) {
   make("CREATE TABLE t AS SELECT 1 AS i");
   shared_target().sql("command", R"sql(
     CREATE SCHEMA guard;
-    CREATE FUNCTION guard.f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not here''; END';
+    CREATE FUNCTION guard.f() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE schema_name = 'public') THEN
+        RAISE EXCEPTION 'not here';
+      END IF;
+    END $$;
     CREATE EVENT TRIGGER guard ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION guard.f();
   )sql");
   const SubprocessResult result = clone();

@@ -1,0 +1,181 @@
+#include "fuzz/targets.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+
+#include "pgsluice/base/bytes.h"
+#include "pgsluice/base/digest.h"
+#include "pgsluice/base/error.h"
+#include "pgsluice/copy/row_digest.h"
+#include "pgsluice/pg/conninfo.h"
+#include "pgsluice/pg/result.h"
+#include "pgsluice/pg/wire_reader.h"
+#include "pgsluice/schema/archive.h"
+#include "schema/archive_builder.h"
+
+namespace pgsluice::test {
+
+namespace {
+
+void require(bool holds, std::string_view what) {
+  if (holds) return;
+  std::cerr << "not so: " << what << "\n";
+  std::abort();
+}
+
+// An error is a good answer to bad input.
+template <class Read>
+bool reads(Read read) {
+  try {
+    read();
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+std::string message(char type, const std::string& body) {
+  const std::size_t length = body.size() + 4;
+  std::string bytes(1, type);
+  for (const unsigned shift : {24U, 16U, 8U, 0U}) bytes += static_cast<char>((length >> shift) & 0xFFU);
+  return bytes + body;
+}
+
+// What comes out of a reader that gets the input in pieces of this size: messages, and copied bytes in one.
+std::string read_wire(std::string_view input, std::size_t piece) {
+  pg::WireReader reader(Side::kSource);
+  std::string out;
+  const bool good = reads([&] {
+    while (!input.empty()) {
+      const std::span<char> space = reader.space();
+      require(!space.empty(), "there is room for more");
+      const std::size_t count = std::min({space.size(), piece, input.size()});
+      std::copy_n(input.data(), count, space.data());
+      input.remove_prefix(count);
+      reader.received(count);
+      for (auto item = reader.next(); item.kind != pg::WireReader::Item::Kind::kNothing; item = reader.next()) {
+        if (item.kind == pg::WireReader::Item::Kind::kCopyData) {
+          require(item.copy.payload <= item.copy.bytes.size(), "a run's payload is a part of it");
+          out += item.copy.bytes;
+        } else {
+          out += message(item.type, std::string(item.body));
+        }
+      }
+    }
+  });
+  return good ? out : "error";
+}
+
+void run_wire(std::string_view input) {
+  if (input.empty()) return;
+  const std::size_t piece = 1 + static_cast<unsigned char>(input.front());
+  input.remove_prefix(1);
+  require(read_wire(input, piece) == read_wire(input, input.size() + 1), "it does not matter how the bytes come");
+}
+
+std::vector<std::string> wire_seeds() {
+  const std::string rows = message('d', "1\ta\n") + message('d', std::string(300, 'x')) + message('c', "");
+  return {"\x03" + message('H', std::string("\0\0\0", 3)) + rows + message('C', std::string("COPY 2\0", 7)) +
+              message('Z', "I"),
+          "\x40" + message('E', std::string("SERROR\0C42P01\0Mno\0\0", 20)) + message('Z', "E"),
+          "\x01" + message('S', std::string("TimeZone\0UTC\0", 13)) + message('D', std::string("\0\1\0\0\0\1x", 7)),
+          "\x07" + message('N', std::string("SNOTICE\0Mhello\0\0", 17)) + message('G', std::string("\0\0\0", 3))};
+}
+
+void run_archive(std::string_view input) {
+  reads([&] {
+    const schema::Archive archive = schema::parse_archive(input, "fuzz");
+    for (const schema::TocEntry& entry : archive.entries) require(!entry.describe().empty(), "an entry has a name");
+  });
+}
+
+std::vector<std::string> archive_seeds() {
+  std::vector<std::string> seeds;
+  for (const int minor : {12, 13, 14, 15, 16}) {
+    schema::TocEntry entry;
+    entry.dump_id = 7;
+    entry.catalog_id = {schema::kPgClass, 16384};
+    entry.tag = "t";
+    entry.kind = "TABLE";
+    entry.definition = "CREATE TABLE s.t (i int);\n";
+    entry.drop_statement = "DROP TABLE s.t;\n";
+    entry.schema = "s";
+    entry.owner = "o";
+    entry.dependencies = {3, 5};
+    seeds.push_back(ArchiveBuilder(minor).entry(entry, 2).bytes());
+  }
+  return seeds;
+}
+
+void run_digest(std::string_view input) {
+  if (input.size() < 2) return;
+  const auto format =
+      (static_cast<unsigned char>(input[0]) & 1U) != 0 ? copy::CopyFormat::kBinary : copy::CopyFormat::kText;
+  const std::size_t cut = static_cast<unsigned char>(input[1]);
+  input.remove_prefix(2);
+  // Lengths below four do not come out of a WireReader, which has looked at them.
+  for (std::size_t at = 0; at + 5 <= input.size();) {
+    std::size_t length = 0;
+    for (std::size_t i = 1; i <= 4; ++i) length = (length << 8U) | static_cast<unsigned char>(input[at + i]);
+    if (length < 4) return;
+    at += 1 + length;
+  }
+  const auto digest = [&](std::size_t first) -> std::pair<bool, copy::RowsDigest> {
+    copy::RowDigester digester(format);
+    digester.add_messages(input.substr(0, first));
+    digester.add_messages(input.substr(std::min(first, input.size())));
+    copy::RowsDigest result;
+    return {reads([&] { result = digester.result(); }), result};
+  };
+  require(digest(0) == digest(std::min(cut, input.size())), "it does not matter where the stream is cut");
+}
+
+std::vector<std::string> digest_seeds() {
+  const std::string header = std::string("PGCOPY\n\xff\r\n\0", 11) + std::string(8, '\0');
+  return {std::string("\0\x06", 2) + message('d', "1\ta\n") + message('d', "\n"),
+          std::string("\1\x11", 2) + message('d', header + std::string("\0\1\0\0\0\1q", 7)) + message('d', "\xff\xff")};
+}
+
+void run_bytes(std::string_view input) {
+  reads([&] { require(parse_bytes(input).count >= 0, "a size is not negative"); });
+}
+
+std::vector<std::string> bytes_seeds() { return {"250 GB", "10kB", "1.5 TB", "0", "99999999999999999999", "1e5 MB"}; }
+
+void run_conninfo(std::string_view input) {
+  reads([&] {
+    const pg::ConnInfo parsed = pg::ConnInfo::parse(input, Side::kTarget);
+    const pg::ConnInfo other = parsed.with("password", "another one");
+    require(parsed.redacted() == other.redacted(), "what is shown does not depend on the password");
+    std::string in_arguments;
+    if (reads([&] { in_arguments = parsed.for_program().conninfo; })) {
+      require(in_arguments == other.for_program().conninfo, "nor does an argument");
+    }
+  });
+}
+
+std::vector<std::string> conninfo_seeds() {
+  return {"postgresql://me:secret-word@host:5432/db?sslmode=require", "host=h password='se cret\\'word' dbname=x",
+          "postgres://host1,host2/db?password=hidden-word", "service=none", "password=hidden-word"};
+}
+
+void run_array(std::string_view input) {
+  reads([&] { pg::parse_text_array(input); });
+}
+
+std::vector<std::string> array_seeds() { return {"{a,\"b c\",NULL}", "{}", R"({"a\"b","c\\d"})"}; }
+
+}  // namespace
+
+const std::vector<FuzzTarget>& fuzz_targets() {
+  static const std::vector<FuzzTarget> targets = {{"wire", &run_wire, &wire_seeds},
+                                                  {"archive", &run_archive, &archive_seeds},
+                                                  {"digest", &run_digest, &digest_seeds},
+                                                  {"bytes", &run_bytes, &bytes_seeds},
+                                                  {"conninfo", &run_conninfo, &conninfo_seeds},
+                                                  {"array", &run_array, &array_seeds}};
+  return targets;
+}
+
+}  // namespace pgsluice::test
