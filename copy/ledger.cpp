@@ -26,7 +26,7 @@ constexpr std::int64_t kNoBeginning = std::numeric_limits<std::int64_t>::min();
 
 constexpr std::string_view kCreate = R"(
 CREATE SCHEMA pgsluice;
-CREATE TABLE pgsluice.run (what text NOT NULL);
+CREATE TABLE pgsluice.run (one boolean PRIMARY KEY DEFAULT true CHECK (one), what text NOT NULL);
 CREATE TABLE pgsluice.session (pid integer, started timestamptz, PRIMARY KEY (pid, started));
 CREATE TABLE pgsluice.step (step uuid PRIMARY KEY);
 CREATE TABLE pgsluice.part (
@@ -66,9 +66,18 @@ bool is_there(pg::Connection& target) {
   return target.execute("SELECT pg_catalog.to_regclass('pgsluice.uncrashed') IS NOT NULL")[0].boolean(0);
 }
 
-constexpr std::string_view kOtherSessions =
-    " FROM pgsluice.session s JOIN pg_catalog.pg_stat_activity a ON a.pid = s.pid AND a.backend_start = s.started"
-    " WHERE a.pid <> pg_catalog.pg_backend_pid()";
+// Of these sessions the ones that live, but for this one.
+std::string living(const std::vector<Backend>& sessions) {
+  std::string rows;
+  for (const Backend& session : sessions) {
+    rows += fmt::format("{}({}, {}::timestamptz)", rows.empty() ? "" : ", ", session.pid,
+                        pg::quote_literal(session.started));
+  }
+  return fmt::format(
+      " FROM (VALUES {}) AS s(pid, started) JOIN pg_catalog.pg_stat_activity a ON a.pid = s.pid"
+      " AND a.backend_start = s.started WHERE a.pid <> pg_catalog.pg_backend_pid()",
+      rows);
+}
 
 }  // namespace
 
@@ -77,7 +86,7 @@ void create_ledger(pg::Connection& target, std::string_view run) {
     pg::Transaction transaction(target, "BEGIN; SET LOCAL synchronous_commit = on");
     target.execute(kCreate);
     const std::array<std::string, 1> parameters = {std::string(run)};
-    target.execute("INSERT INTO pgsluice.run VALUES ($1)", parameters);
+    target.execute("INSERT INTO pgsluice.run (what) VALUES ($1)", parameters);
     transaction.commit();
   } catch (Error& error) {
     constexpr std::string_view kDuplicateSchema = "42P06";
@@ -144,25 +153,36 @@ void forget_parts(pg::Connection& target, schema::Oid relation) {
 
 bool has_crashed(pg::Connection& target) { return target.execute("SELECT FROM pgsluice.uncrashed").empty(); }
 
-void register_session(pg::Connection& target) {
-  target.execute(
+Backend register_session(pg::Connection& target) {
+  const pg::Result own = target.execute(
       "INSERT INTO pgsluice.session SELECT pid, backend_start FROM pg_catalog.pg_stat_activity"
-      " WHERE pid = pg_catalog.pg_backend_pid()");
+      " WHERE pid = pg_catalog.pg_backend_pid() RETURNING pid, started::text");
+  return {.pid = static_cast<int>(own[0].integer(0)), .started = std::string(own[0].text(1))};
 }
 
-void end_sessions(pg::Connection& target) {
-  target.execute(fmt::format("SELECT pg_catalog.pg_terminate_backend(a.pid){}", kOtherSessions));
+std::vector<Backend> read_sessions(pg::Connection& target) {
+  std::vector<Backend> sessions;
+  for (const pg::Row row : target.execute("SELECT pid, started::text FROM pgsluice.session")) {
+    sessions.push_back({.pid = static_cast<int>(row.integer(0)), .started = std::string(row.text(1))});
+  }
+  return sessions;
+}
+
+void end_sessions(pg::Connection& target, const std::vector<Backend>& sessions) {
+  if (sessions.empty()) return;
+  const std::string which = living(sessions);
+  target.execute(fmt::format("SELECT pg_catalog.pg_terminate_backend(a.pid){}", which));
   const auto end = SteadyClock::now() + kSessionsMayTake;
   std::chrono::milliseconds pause = kFirstPause;
   while (true) {
-    const pg::Result left = target.execute(fmt::format("SELECT a.pid{} ORDER BY 1", kOtherSessions));
-    if (left.empty()) break;
+    const pg::Result left = target.execute(fmt::format("SELECT a.pid{} ORDER BY 1", which));
+    if (left.empty()) return;
     if (SteadyClock::now() >= end) {
       std::vector<std::string> pids;
       for (const pg::Row row : left) pids.emplace_back(row.text(0));
-      throw Error(ErrorKind::kState, fmt::format("sessions of an earlier run do not end: {}", fmt::join(pids, ", ")))
+      throw Error(ErrorKind::kConnection, fmt::format("sessions of before do not end: {}", fmt::join(pids, ", ")))
           .on(Side::kTarget)
-          .hint("end them on the server (pg_terminate_backend), then run again");
+          .hint("end them on the server (pg_terminate_backend), then run again with --resume");
     }
     // The server tells nobody when a session is gone.
     if (wait_for({}, target.cancel_token(), pause) == WaitResult::kCancelled) {
@@ -170,7 +190,6 @@ void end_sessions(pg::Connection& target) {
     }
     pause = std::min(2 * pause, kLongestPause);
   }
-  target.execute("DELETE FROM pgsluice.session WHERE pid <> pg_catalog.pg_backend_pid()");
 }
 
 std::string step_sql(std::string_view step) { return fmt::format("INSERT INTO pgsluice.step VALUES ('{}');\n", step); }

@@ -59,11 +59,19 @@ void forget_parts(pg::Connection& target, schema::Oid relation);
 /// Whether the server has crashed since the ledger was made or update_ledger() was called.
 bool has_crashed(pg::Connection& target);
 
+/// A session of the target.
+struct Backend {
+  int pid = 0;
+  std::string started;
+};
+
 /// Puts a session into the ledger, before its first work.
-void register_session(pg::Connection& target);
-/// Ends all sessions of the ledger but this one, and waits until they are gone, so that none of them does anything any
-/// more. Throws Error(kState) naming those that do not go.
-void end_sessions(pg::Connection& target);
+Backend register_session(pg::Connection& target);
+/// The sessions in the ledger.
+std::vector<Backend> read_sessions(pg::Connection& target);
+/// Ends these, but for this one, and waits until they are gone, so that none of them does anything any more. Touches
+/// nothing that they may have locked. Throws Error(kConnection) naming those that do not go within a minute.
+void end_sessions(pg::Connection& target, const std::vector<Backend>& sessions);
 
 /// For the transaction that does it, before what it does.
 std::string step_sql(std::string_view step);

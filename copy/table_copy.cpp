@@ -68,12 +68,27 @@ std::optional<Objection> find_objection(pg::Connection& source, std::span<const 
   return std::nullopt;
 }
 
+// The snapshot's holder has a lock on the table. Whoever waits for that one to go, to truncate or drop the table, keeps
+// us waiting behind him, and the server sees no deadlock, since the holder waits in this process: so we do not wait.
+std::string lock_statement(const schema::Relation& table) {
+  return fmt::format("LOCK TABLE ONLY {} IN ACCESS SHARE MODE NOWAIT; ", table.quoted());
+}
+
 // Through a root the columns go in the root's order, so that its partitions' rows can be compared with the root's.
 std::string copy_out(const TableCopy& copy) {
-  if (&copy.table == &copy.into) return copy_out_statement(copy.table, copy.format, copy.range.condition);
   schema::Relation in_order = copy.table;
-  in_order.columns = copy.into.columns;
-  return copy_out_statement(in_order, copy.format, copy.range.condition);
+  if (&copy.table != &copy.into) in_order.columns = copy.into.columns;
+  return lock_statement(copy.table) + copy_out_statement(in_order, copy.format, copy.range.condition);
+}
+
+// What to do, where the server's message does not say it.
+void explain(Error& error) {
+  constexpr std::string_view kLockNotAvailable = "55P03";
+  if (error.side() == Side::kSource && error.sqlstate() == kLockNotAvailable) {
+    error.hint(
+        "another session of the source waits to truncate, drop or alter the table: end it (pg_stat_activity, "
+        "wait_event_type Lock), then run again with --resume");
+  }
 }
 
 std::string copy_in(const TableCopy& copy) {
@@ -137,6 +152,7 @@ CopyTablesResult copy_tables(pg::Connection& source, pg::Connection& target, Rel
     if (std::optional<Objection> objection = find_objection(source, tables, relayed)) {
       result.failed = objection->table;
       result.error = std::move(objection->error);
+      explain(*result.error);
       result.error->object("table " + tables[objection->table].table.display()).step("copying data");
       return result;
     }

@@ -32,14 +32,17 @@ struct Refusal {
   std::string_view sqlstate;
   std::string_view hint;
 };
-constexpr std::array<Refusal, 8> kRefusals = {{
+constexpr std::array<Refusal, 10> kRefusals = {{
+    // "too many connections for role" names a role, too.
+    {"too many", "53300", "raise max_connections or the CONNECTION LIMIT, or use fewer jobs"},
     {"role \"", "28000", "check the user name; without one, libpq takes that of the operating system"},
     {"password authentication failed", "28P01", "check the user name and its password (PGPASSWORD, ~/.pgpass)"},
     {"no pg_hba.conf entry", "28000", "add a line for this user, database and address to the server's pg_hba.conf"},
     {"authentication failed", "28000", "check the user name and the server's pg_hba.conf"},
-    {"too many", "53300", "raise max_connections or the CONNECTION LIMIT, or use fewer jobs"},
     {"remaining connection slots", "53300", "raise max_connections, or use fewer jobs"},
     {"starting up", "57P03", "wait until the server has started"},
+    {"in recovery mode", "57P03", "wait until the server has recovered"},
+    {"not yet accepting connections", "57P03", "wait until the server has recovered"},
     {"shutting down", "57P03", "wait until the server runs again"},
 }};
 

@@ -73,6 +73,16 @@ SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snaps
   return mark;
 }
 
+SnapshotIdentity export_again(Connection& connection, SnapshotIdentity snapshot) {
+  if (connection.execute("SELECT pg_catalog.pg_is_in_recovery()")[0].boolean(0)) return snapshot;
+  snapshot.name = connection.execute("SELECT pg_catalog.pg_export_snapshot()")[0].text(0);
+  return snapshot;
+}
+
+bool of_one_database(const SnapshotMark& a, const SnapshotMark& b) {
+  return a.snapshot.system_identifier == b.snapshot.system_identifier && a.database == b.database;
+}
+
 std::optional<std::string> why_not_the_same(const SnapshotMark& earlier, const SnapshotMark& later, bool unlogged) {
   if (earlier.timeline.empty() || later.timeline.empty()) {
     return "the source is a standby, where two snapshots cannot be compared";
@@ -80,9 +90,7 @@ std::optional<std::string> why_not_the_same(const SnapshotMark& earlier, const S
   if (earlier.snapshot.system_identifier.empty()) {
     return "the source's user may not read its system identifier (pg_control_system)";
   }
-  if (earlier.snapshot.system_identifier != later.snapshot.system_identifier || earlier.database != later.database) {
-    return "the source is another database";
-  }
+  if (!of_one_database(earlier, later)) return "the source is another database";
   if (earlier.timeline != later.timeline) return "the source was promoted or restored since";
   if (earlier.snapshot.text != later.snapshot.text) {
     return fmt::format("transactions ran on the source since (its snapshot was {} and is {})", earlier.snapshot.text,

@@ -44,6 +44,9 @@ struct SnapshotMark {
 /// Reads it in the snapshot's transaction; waits a moment for the log.
 SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snapshot);
 
+/// Whether they are of one database.
+bool of_one_database(const SnapshotMark& a, const SnapshotMark& b);
+
 /// Why the later snapshot may show other rows than the earlier one; nothing when it shows the same. `unlogged`: whether
 /// rows of unlogged tables count.
 std::optional<std::string> why_not_the_same(const SnapshotMark& earlier, const SnapshotMark& later, bool unlogged);
@@ -51,6 +54,9 @@ std::optional<std::string> why_not_the_same(const SnapshotMark& earlier, const S
 /// Begins a transaction that sees the snapshot, and checks that it is the one meant.
 /// Throws Error(kServer, 22023 or 42704) when it is gone, Error(kState) when it is another one of the same name.
 void import_snapshot(Connection& connection, const SnapshotIdentity& snapshot);
+/// Exports the snapshot of a transaction that has imported it, under a name that lives as long as this one does. A
+/// standby gives none: the name stays what it was.
+SnapshotIdentity export_again(Connection& connection, SnapshotIdentity snapshot);
 /// The same for a snapshot of which only the name is known.
 SnapshotIdentity import_snapshot(Connection& connection, const std::string& name);
 

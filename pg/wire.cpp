@@ -16,7 +16,8 @@ namespace pgsluice::pg {
 namespace {
 
 constexpr std::size_t kCopyBuffer = 1024 * 1024;
-constexpr std::chrono::seconds kWindUpLimit{3};
+constexpr std::chrono::milliseconds kCopyFailLimit{500};
+constexpr std::chrono::seconds kWindUpLimit{2};
 constexpr std::chrono::milliseconds kCancelAgain{200};
 
 char status_letter(const Connection& connection) {
@@ -330,6 +331,8 @@ void Wire::give_back() {
 }
 
 void Wire::wind_up() {
+  // Who was to send what is held has been wound up before, and keeps what it needs of it.
+  held_ = false;
   // Several queries could be cancelled only one by one, each at its own moment.
   if (queries_.size() > 1 || !complete_message()) {
     connection_.close_and_cancel();
@@ -337,7 +340,10 @@ void Wire::wind_up() {
   }
   // A server that waits for our rows does not look for cancellations; one that does not passes over the message.
   if (!queries_.empty()) queue('f', std::string("the copy was given up") + '\0');
-  if (!drain(SteadyClock::now() + kWindUpLimit)) connection_.close();
+  if (drain(SteadyClock::now() + kCopyFailLimit)) return;
+  // It is busy with a row, and reads nothing before that is done.
+  connection_.cancel_statement();
+  if (!drain(SteadyClock::now() + kWindUpLimit)) connection_.close_and_cancel();
 }
 
 // The server reads on in the middle of a message until it has all of it, also of a COPY that has failed: what is

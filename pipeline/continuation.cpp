@@ -8,7 +8,6 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/quote.h"
-#include "pgsluice/pg/transaction.h"
 
 namespace pgsluice::pipeline {
 
@@ -73,39 +72,45 @@ std::optional<Continuation> look_at_target(pg::Connection& target, const CloneOp
 }
 
 std::optional<Continuation> take_target(pg::Connection& target, const CloneOptions& options, const Log& log) {
+  // What an earlier run is about to commit may lock its ledger.
+  target.execute("SET lock_timeout = '10s'");
   bool locked = try_lock(target);
   if (!locked && options.earlier_run == EarlierRun::kResume) {
     // A run of this work directory is over, since its lock is ours: whoever works for it on the server is left over.
     const std::optional<copy::LedgerContents> ledger = copy::read_ledger(target);
     if (ledger && RunRecord::parse(ledger->run).id == RunFolder(options.work_folder).run_id()) {
       log.info("ending the sessions that the earlier run has left on the target");
-      copy::end_sessions(target);
+      copy::end_sessions(target, copy::read_sessions(target));
       locked = try_lock(target);
     }
   }
   if (!locked) throw another_is_at_work(target);
   // First what is there, then what is done with it: the sessions may commit until they are gone.
-  if (read_continuation(target, options)) {
-    copy::end_sessions(target);
-  } else if (options.earlier_run == EarlierRun::kForget && copy::read_ledger(target)) {
-    copy::end_sessions(target);
-    pg::Transaction transaction(target);
-    copy::drop_ledger(target);
-    transaction.commit();
-    log.info("the state of an earlier run was dropped");
+  if (copy::read_ledger(target) && options.earlier_run != EarlierRun::kRefuse) {
+    copy::end_sessions(target, copy::read_sessions(target));
   }
-  return read_continuation(target, options);
+  std::optional<Continuation> continuation = read_continuation(target, options);
+  target.execute("SET lock_timeout = 0");
+  return continuation;
 }
 
-copy::LedgerContents take_target_again(pg::Connection& target, const std::string& run_id) {
-  copy::end_sessions(target);
-  if (!try_lock(target)) throw another_is_at_work(target);
-  copy::register_session(target);
+std::optional<copy::LedgerContents> take_target_again(pg::Connection& target, const std::string& run_id,
+                                                      const std::vector<copy::Backend>& sessions) {
+  // Before the ledger is looked at: one of them may be about to drop it.
+  copy::end_sessions(target, sessions);
+  const bool locked = try_lock(target);
   std::optional<copy::LedgerContents> ledger = copy::read_ledger(target);
-  if (!ledger || RunRecord::parse(ledger->run).id != run_id) {
-    throw Error(ErrorKind::kState, "the ledger of this run is gone").on(Side::kTarget).object("schema pgsluice");
+  if (ledger && RunRecord::parse(ledger->run).id != run_id) {
+    throw Error(ErrorKind::kState, "another clone has taken this one over while its connection was lost")
+        .on(Side::kTarget)
+        .hint("leave the rest to that one");
   }
-  return std::move(*ledger);
+  if (!locked) {
+    throw Error(ErrorKind::kConnection, "a session of before still keeps the target")
+        .on(Side::kTarget)
+        .hint(another_is_at_work(target).hint());
+  }
+  return ledger;
 }
 
 pg::SnapshotMark hold_snapshot(pg::Connection& holder, const CloneOptions& options,
@@ -113,12 +118,14 @@ pg::SnapshotMark hold_snapshot(pg::Connection& holder, const CloneOptions& optio
   if (!options.snapshot.empty()) {
     const pg::SnapshotIdentity given = pg::import_snapshot(holder, options.snapshot);
     log.info(fmt::format("snapshot {} taken over", given.name));
-    return pg::mark_snapshot(holder, given);
+    return pg::mark_snapshot(holder, pg::export_again(holder, given));
   }
   if (continuation) {
     if (const auto earlier = try_to_import(holder, continuation->record.mark.snapshot)) {
       log.info(fmt::format("snapshot {} of the earlier run is still held", earlier->name));
-      return continuation->record.mark;
+      pg::SnapshotMark mark = continuation->record.mark;
+      mark.snapshot = pg::export_again(holder, *earlier);
+      return mark;
     }
   }
   const pg::SnapshotIdentity exported = pg::export_snapshot(holder);
@@ -129,10 +136,15 @@ pg::SnapshotMark hold_snapshot(pg::Connection& holder, const CloneOptions& optio
 void check_same_rows(Continuation& continuation, const pg::SnapshotMark& mark, bool unlogged_tables,
                      const CloneOptions& options, const Log& log) {
   const pg::SnapshotMark& earlier = continuation.record.mark;
-  if (earlier.snapshot == mark.snapshot) return;
+  if (!pg::of_one_database(earlier, mark)) {
+    throw Error(ErrorKind::kState, "the clone that was begun into this target is of another source")
+        .on(Side::kSource)
+        .hint("check --source; or begin anew: drop and create the target's database");
+  }
   const std::optional<std::string> difference = pg::why_not_the_same(earlier, mark, unlogged_tables);
   if (!difference) {
-    log.info("nothing has changed on the source since the run began: it goes on with a new snapshot");
+    if (earlier.snapshot.name != mark.snapshot.name)
+      log.info("nothing has changed on the source since the run began: the snapshot of now shows the same");
     return;
   }
   if (!options.not_consistent) {
@@ -148,10 +160,14 @@ void check_same_rows(Continuation& continuation, const pg::SnapshotMark& mark, b
                           *difference));
 }
 
-std::string target_identity(pg::Connection& target) {
+std::string finished_mark(const RunRecord& record, pg::Connection& target) {
   const pg::Row row =
       target.execute("SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()")[0];
-  return fmt::format("{} {}", pg::system_identifier(target), row.text(0));
+  const std::string system = pg::system_identifier(target);
+  const pg::SnapshotMark& mark = record.mark;
+  if (system.empty() || mark.snapshot.system_identifier.empty()) return "";
+  return fmt::format("{} {} from {} {} at {}", system, row.text(0), mark.snapshot.system_identifier, mark.database,
+                     mark.snapshot.text);
 }
 
 }  // namespace pgsluice::pipeline

@@ -28,9 +28,10 @@ std::optional<Continuation> take_target(pg::Connection& target, const CloneOptio
 /// The same without changing anything: what a run would go on with.
 std::optional<Continuation> look_at_target(pg::Connection& target, const CloneOptions& options);
 
-/// Takes the target again after the connection that kept it was lost, for the run of this id.
-/// Returns the ledger as it is now.
-copy::LedgerContents take_target_again(pg::Connection& target, const std::string& run_id);
+/// Takes the target again after the connection that kept it was lost, for the run of this id, which had these sessions.
+/// Returns the ledger as it is now; nothing where it is gone. Throws Error(kState) when another run has taken it.
+std::optional<copy::LedgerContents> take_target_again(pg::Connection& target, const std::string& run_id,
+                                                      const std::vector<copy::Backend>& sessions);
 
 /// The snapshot that the holder's session keeps for the run, and what tells it from others: the one that was asked for,
 /// that of the earlier run while somebody keeps it, or a new one. Leaves the holder in its transaction.
@@ -42,7 +43,8 @@ pg::SnapshotMark hold_snapshot(pg::Connection& holder, const CloneOptions& optio
 void check_same_rows(Continuation& continuation, const pg::SnapshotMark& mark, bool unlogged_tables,
                      const CloneOptions& options, const Log& log);
 
-/// What tells the target's database from all others.
-std::string target_identity(pg::Connection& target);
+/// For RunFolder: what a run of this record has copied, from where to where. Empty where a server does not say who it
+/// is.
+std::string finished_mark(const RunRecord& record, pg::Connection& target);
 
 }  // namespace pgsluice::pipeline

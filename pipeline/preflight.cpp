@@ -114,6 +114,14 @@ TargetResources read_resources(pg::Connection& target) {
   return resources;
 }
 
+// The run was killed when it had dropped its ledger. What it has made has to be there.
+bool is_finished(const RunRecord& record, const schema::Archive& archive, pg::Connection& source,
+                 pg::Connection& target, const CloneOptions& options) {
+  if (!RunFolder(options.work_folder).is_finished(finished_mark(record, target))) return false;
+  const schema::TargetObjects objects = schema::find_target_objects(archive, source, target);
+  return objects.missing == 0 && !objects.conflicts.empty();
+}
+
 std::map<schema::Oid, copy::KeySpan> read_key_spans(pg::Connection& source, const TablePlanInput& tables,
                                                     const Log& log) {
   std::map<schema::Oid, copy::KeySpan> spans;
@@ -157,14 +165,6 @@ std::optional<Preflight> run_preflight(const CloneOptions& options, Intent inten
 
   std::optional<Continuation> continuation =
       intent == Intent::kRun ? take_target(target, options, log) : look_at_target(target, options);
-  if (!continuation && options.earlier_run == EarlierRun::kResume) {
-    if (RunFolder(options.work_folder).is_finished(target_identity(target))) {
-      log.info("the earlier run has done everything: nothing is left to do");
-      return std::nullopt;
-    }
-    log.info("there is no earlier run into this database: the clone begins anew");
-  }
-
   pg::Connection holder = open_session(source.pinned_conninfo(), "snapshot", encoding, log, cancel);
   const pg::SnapshotMark mark = hold_snapshot(holder, options, continuation, log);
   pg::import_snapshot(source, mark.snapshot);
@@ -188,9 +188,9 @@ std::optional<Preflight> run_preflight(const CloneOptions& options, Intent inten
   record.inventory = schema::read_inventory(target);
   if (continuation) {
     check_same_rows(*continuation, mark, unlogged, options, log);
-    record.id = continuation->record.id;
     record.inventory.see_as_before(continuation->record.inventory);
   }
+  if (options.ledger && copy::read_ledger(target)) record.inventory.schemas.erase(std::string(copy::kLedgerSchema));
   PlanInput input{.archive = std::move(definitions.archive),
                   .catalog = std::move(definitions.catalog),
                   .inventory = record.inventory,
@@ -201,8 +201,18 @@ std::optional<Preflight> run_preflight(const CloneOptions& options, Intent inten
                   .warnings = std::move(definitions.warnings)};
   load_through_roots_where_rows_move(source, target, input.catalog);
   load_whole_trees_through_their_roots(input.catalog);
-  if (!continuation) check_conflicts(source, target, input, options);
+  if (!continuation && options.earlier_run == EarlierRun::kResume) {
+    if (is_finished(record, input.archive, source, target, options)) {
+      log.info("the earlier run has done everything: nothing is left to do");
+      return std::nullopt;
+    }
+    log.info("there is no earlier run into this database: the clone begins anew");
+  }
+  if (!continuation) {
+    check_conflicts(source, target, input, options);
+  }
   check_target(target, input, options);
+  if (!continuation) check_ledger_schema(target, input, options);
   for (std::string& difference : compare_databases(input.catalog.database, schema::read_database_info(target))) {
     log.warning(difference);
     input.warnings.push_back(std::move(difference));

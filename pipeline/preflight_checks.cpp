@@ -58,36 +58,6 @@ void check_lock_table(pg::Connection& source, std::size_t tables) {
                         needed * 2 / transactions + 1));
 }
 
-void check_ledger_schema(pg::Connection& target, const PlanInput& input, const CloneOptions& options) {
-  if (!options.ledger) return;
-  const auto is_it = [](const schema::TocEntry& entry) {
-    return entry.kind == "SCHEMA" && entry.tag == copy::kLedgerSchema;
-  };
-  if (std::any_of(input.archive.entries.begin(), input.archive.entries.end(), is_it)) {
-    throw Error(ErrorKind::kState, "the source has a schema named pgsluice, which the clone needs on the target")
-        .on(Side::kSource)
-        .hint("drop it there if it is what an unfinished clone into that database has left, or use --no-ledger");
-  }
-  // The inventory of a run that goes on is that of its begin.
-  if (input.inventory.schemas.contains(copy::kLedgerSchema)) {
-    throw Error(ErrorKind::kState, "the target has a schema named pgsluice that is not this program's")
-        .on(Side::kTarget)
-        .hint("rename or drop it, or use --no-ledger; nothing was changed");
-  }
-  if (target.execute("SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')")[0].boolean(
-          0)) {
-    return;
-  }
-  throw refused(
-      Side::kTarget, "42501",
-      fmt::format("{} may not create the schema pgsluice in the database {}, where the clone notes what it has "
-                  "done",
-                  target.user(), pg::display_name("", target.database())),
-      fmt::format("GRANT CREATE ON DATABASE {} TO {}; or --no-ledger: such a clone cannot be resumed, and a lost "
-                  "connection ends it; nothing was changed",
-                  pg::quote_identifier(target.database()), pg::quote_identifier(target.user())));
-}
-
 void check_roles(const PlanInput& input, const CloneOptions& options) {
   std::set<std::string> needed;
   for (const schema::RoleUse& role : input.catalog.roles) {
@@ -247,9 +217,38 @@ void check_conflicts(pg::Connection& source, pg::Connection& target, PlanInput& 
       .hint("drop and create the database again, or name another one; nothing was changed");
 }
 
+void check_ledger_schema(pg::Connection& target, const PlanInput& input, const CloneOptions& options) {
+  if (!options.ledger) return;
+  const auto is_it = [](const schema::TocEntry& entry) {
+    return entry.kind == "SCHEMA" && entry.tag == copy::kLedgerSchema;
+  };
+  if (std::any_of(input.archive.entries.begin(), input.archive.entries.end(), is_it)) {
+    throw Error(ErrorKind::kState, "the source has a schema named pgsluice, which the clone needs on the target")
+        .on(Side::kSource)
+        .hint("drop it there if it is what an unfinished clone into that database has left, or use --no-ledger");
+  }
+  // The inventory of a run that goes on is that of its begin.
+  if (input.inventory.schemas.contains(copy::kLedgerSchema)) {
+    throw Error(ErrorKind::kState, "the target has a schema named pgsluice that is not this program's")
+        .on(Side::kTarget)
+        .hint("rename or drop it, or use --no-ledger; nothing was changed");
+  }
+  if (target.execute("SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')")[0].boolean(
+          0)) {
+    return;
+  }
+  throw refused(
+      Side::kTarget, "42501",
+      fmt::format("{} may not create the schema pgsluice in the database {}, where the clone notes what it has "
+                  "done",
+                  target.user(), pg::display_name("", target.database())),
+      fmt::format("GRANT CREATE ON DATABASE {} TO {}; or --no-ledger: such a clone cannot be resumed, and a lost "
+                  "connection ends it; nothing was changed",
+                  pg::quote_identifier(target.database()), pg::quote_identifier(target.user())));
+}
+
 void check_target(pg::Connection& target, const PlanInput& input, const CloneOptions& options) {
   check_right_to_create(target, input);
-  check_ledger_schema(target, input, options);
   check_roles(input, options);
   check_extensions(target, input);
   check_tablespaces(input, options);

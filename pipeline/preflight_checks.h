@@ -17,8 +17,12 @@ void check_source(pg::Connection& source, const schema::Catalog& catalog);
 /// The target holds nothing that the archive would make. Adds a warning for what else it holds. Throws Error(kState).
 void check_conflicts(pg::Connection& source, pg::Connection& target, PlanInput& input, const CloneOptions& options);
 
-/// The target has or can get all that it needs: the right to create, roles, extensions, tablespaces, room for the
-/// ledger. Throws Error on the target.
+/// The ledger of a run that begins can be made. Throws Error(kState) where a schema of its name is in the way,
+/// Error(kServer, 42501) where the user may not.
+void check_ledger_schema(pg::Connection& target, const PlanInput& input, const CloneOptions& options);
+
+/// The target has or can get all that it needs: the right to create, roles, extensions, tablespaces.
+/// Throws Error on the target.
 void check_target(pg::Connection& target, const PlanInput& input, const CloneOptions& options);
 
 /// Differences that lose nothing but may surprise: encoding, locale.

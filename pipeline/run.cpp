@@ -129,6 +129,7 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
                        .encoding = sessions.encoding,
                        .holder = sessions.holder,
                        .record = sessions.record,
+                       .sessions = sessions.of_target,
                        .scheduler = scheduler,
                        .builds = builds,
                        .progress = progress,
@@ -151,6 +152,10 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
     if (!may_go_on(*fatal, options)) throw Error(*fatal);
     progress.enter_phase("waiting for the servers");
     done = sessions.recover(*fatal);
+    if (sessions.nothing_left()) {
+      progress.enter_phase("done");
+      return progress.summary();
+    }
   }
 }
 

@@ -1,9 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "pgsluice/copy/ledger.h"
 #include "pgsluice/index/build_budget.h"
 #include "pgsluice/pg/conninfo.h"
 #include "pgsluice/pg/snapshot.h"
@@ -16,6 +20,23 @@
 
 namespace pgsluice::pipeline {
 
+/// The target's sessions that work for a run, or have. Any thread.
+class TargetSessions {
+ public:
+  void add(copy::Backend session) {
+    const std::lock_guard lock(mutex_);
+    all_.push_back(std::move(session));
+  }
+  std::vector<copy::Backend> all() const {
+    const std::lock_guard lock(mutex_);
+    return all_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<copy::Backend> all_;
+};
+
 /// What all workers of a run share. The references outlive the workers.
 struct RunContext {
   const Plan& plan;
@@ -26,6 +47,7 @@ struct RunContext {
   /// The snapshot's, with the locks on the tables; the main worker's thread lets it go.
   std::optional<pg::Connection>& holder;
   const RunRecord& record;
+  TargetSessions& sessions;
   Scheduler& scheduler;
   index::BuildBudget& builds;
   Progress& progress;

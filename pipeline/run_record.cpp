@@ -113,7 +113,12 @@ std::map<std::string, std::string> decisive_options(const CloneOptions& options)
   const auto given = [](bool is_given) { return is_given ? "given" : "not given"; };
   using When = copy::SplitOptions::When;
   const copy::SplitOptions& split = options.split;
+  // Digests of rows in text and in binary do not add up.
+  const std::string format = !options.verify                             ? "any"
+                             : options.format == copy::FormatWish::kText ? "text"
+                                                                         : "auto or binary";
   return {
+      {"--copy-format", format},
       {"--no-owner", given(!options.restore.owners)},
       {"--no-acl", given(!options.restore.acls)},
       {"--no-comments", given(!options.restore.comments)},
@@ -210,8 +215,10 @@ void RunFolder::begin(const std::string& run_id) const {
   write_file(folder_ / kRunFile, run_id);
 }
 
-void RunFolder::mark_finished(const std::string& target) const { write_file(folder_ / kFinishedFile, target); }
+void RunFolder::mark_finished(const std::string& what) const { write_file(folder_ / kFinishedFile, what); }
 
-bool RunFolder::is_finished(const std::string& target) const { return read_file(folder_ / kFinishedFile) == target; }
+bool RunFolder::is_finished(const std::string& what) const {
+  return !what.empty() && read_file(folder_ / kFinishedFile) == what;
+}
 
 }  // namespace pgsluice::pipeline

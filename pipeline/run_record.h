@@ -14,7 +14,7 @@ struct CloneOptions;
 
 /// What a run is: written into the ledger when it begins, compared when it goes on.
 struct RunRecord {
-  /// Tells this run from all others.
+  /// Tells this run from all others; one that goes on with another has its own.
   std::string id;
   pg::SnapshotMark mark;
   /// What has to be the same for what is left to fit to what is done: option and value, for people.
@@ -43,10 +43,11 @@ class RunFolder {
   std::string run_id() const;
   void begin(const std::string& run_id) const;
 
-  /// Where a run into this target ends well: to be called, with what tells the target's database from all others,
-  /// before the ledger is dropped. A run that finds no ledger knows then that nothing was left to do.
-  void mark_finished(const std::string& target) const;
-  bool is_finished(const std::string& target) const;
+  /// Where a run ends well: to be called, with a text that tells both databases and what was copied from all others,
+  /// before the ledger is dropped. A run that finds no ledger knows then that nothing was left to do. An empty text
+  /// proves nothing.
+  void mark_finished(const std::string& what) const;
+  bool is_finished(const std::string& what) const;
 
  private:
   std::filesystem::path folder_;

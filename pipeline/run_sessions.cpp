@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstPause{100};  // before a try, doubled with each
 constexpr std::chrono::milliseconds kLongestPause{10000};
+constexpr int kTriesAtLeast = 5;  // of those behind which no task was done
 
 bool alive(std::optional<pg::Connection>& connection) {
   if (!connection) return false;
@@ -46,7 +47,8 @@ RunSessions::RunSessions(Preflight preflight, const Plan& plan, const CloneOptio
       options_(options),
       log_(log),
       cancel_(cancel),
-      continuation_(std::move(preflight.continuation)) {}
+      continuation_(std::move(preflight.continuation)),
+      pause_(kFirstPause) {}
 
 std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
   if (!options_.ledger) return {};
@@ -54,31 +56,72 @@ std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
   std::map<TaskId, copy::LoadedRows> done;
   if (continuation_) {
     if (continuation_->inconsistent) empty_broken_tables();
-    copy::update_ledger(target, record.to_text());
     done = tasks_done(plan_, continuation_->ledger);
+    // They show what the tables held then.
+    if (continuation_->inconsistent) {
+      std::erase_if(done,
+                    [&](const auto& task) { return plan_.graph[task.first].kind == TaskKind::kMaterializedView; });
+    }
+    refuse_loading_behind_triggers(done);
+    copy::update_ledger(target, record.to_text());
   } else {
+    if (options_.earlier_run == EarlierRun::kForget && copy::read_ledger(target)) {
+      pg::Transaction transaction(target);
+      copy::drop_ledger(target);
+      transaction.commit();
+      log_.info("the state of an earlier run was dropped");
+    }
     copy::create_ledger(target, record.to_text());
   }
-  copy::register_session(target);
+  of_target.add(copy::register_session(target));
   done_before_ = done.size();
   return done;
 }
 
+// A crash of the target empties its unlogged tables, whatever was built on them by then. Rows that come again would
+// fire the triggers, and TRUNCATE is refused to a table that a key refers to.
+void RunSessions::refuse_loading_behind_triggers(const std::map<TaskId, copy::LoadedRows>& done) const {
+  for (TaskId id = 0; id < plan_.graph.size(); ++id) {
+    if (plan_.graph[id].kind != TaskKind::kTableData || done.contains(id)) continue;
+    for (const TaskGraph::Edge& edge : plan_.graph.followers(id)) {
+      const schema::TocEntry* entry = plan_.graph[edge.to].entry;
+      const bool in_the_way =
+          entry != nullptr && (entry->kind == "TRIGGER" || entry->kind == "RULE" || entry->kind == "FK CONSTRAINT");
+      if (!in_the_way || !done.contains(edge.to)) continue;
+      throw Error(ErrorKind::kState, fmt::format("{} have to be copied again, and {} is there already",
+                                                 plan_.graph[id].name, plan_.graph[edge.to].name))
+          .on(Side::kTarget)
+          .hint("begin anew: drop and create the target's database, and clone without --resume");
+    }
+  }
+}
+
 // Those of which a part is there, and their rows may have moved to other parts since.
 void RunSessions::empty_broken_tables() {
-  const std::map<TaskId, copy::LoadedRows> done = tasks_done(plan_, continuation_->ledger);
+  std::map<TaskId, copy::LoadedRows> done = tasks_done(plan_, continuation_->ledger);
   std::set<schema::Oid> kept;
   for (const auto& [task, loaded] : done) {
     if (plan_.graph[task].range != nullptr && plan_.graph[task].range->loaded) {
       kept.insert(plan_.graph[task].relation->oid);
     }
   }
+  std::erase_if(done, [&](const auto& task) {
+    const Task& of = plan_.graph[task.first];
+    return of.kind == TaskKind::kTableData && !kept.contains(of.relation->oid);
+  });
+  refuse_loading_behind_triggers(done);
   pg::Transaction transaction(target);
   for (const copy::LedgerPart& part : continuation_->ledger.parts) {
     if (kept.contains(part.relation)) continue;
     copy::forget_parts(target, part.relation);
     for (const TablePlan& table : plan_.tables) {
       if (table.table->oid != part.relation) continue;
+      if (table.table->extension_condition) {
+        throw Error(ErrorKind::kState, fmt::format("the rows of {}, which an extension has made, cannot be taken back",
+                                                   table.table->display()))
+            .on(Side::kTarget)
+            .hint("begin anew: drop and create the target's database, and clone without --resume");
+      }
       const bool through_root = table.into != table.table;
       target.execute(fmt::format("TRUNCATE {}{}", through_root ? "" : "ONLY ", table.into->quoted()));
       log_.info(fmt::format("table {} is copied anew", table.table->display()));
@@ -93,49 +136,66 @@ void RunSessions::empty_broken_tables() {
 
 std::map<TaskId, copy::LoadedRows> RunSessions::recover(const Error& lost) {
   log_.warning(fmt::format("{}; going on when the servers can be reached", lost.describe()));
-  if (!give_up_at_) give_up_at_ = SteadyClock::now() + options_.retry_for;
-  std::chrono::milliseconds pause = kFirstPause;
+  const auto now = SteadyClock::now();
+  if (fruitless_ == 0) fruitless_since_ = now;
+  const bool hopeless = fruitless_ >= kTriesAtLeast && now > fruitless_since_ + options_.retry_for;
   Error last = lost;
-  while (SteadyClock::now() < *give_up_at_) {
-    wait(pause);
-    pause = std::min(2 * pause, kLongestPause);
+  while (!hopeless && SteadyClock::now() < now + options_.retry_for) {
+    pause();
     try {
       std::map<TaskId, copy::LoadedRows> done = try_to_recover();
-      if (done.size() > done_before_) give_up_at_.reset();
+      const bool something_done = done.size() > done_before_;
+      fruitless_ = something_done ? 0 : fruitless_ + 1;
+      if (something_done) pause_ = kFirstPause;
       done_before_ = done.size();
       return done;
     } catch (const Error& error) {
-      if (!error.is_retryable()) throw;
+      // A refusal in a language that we do not read may pass, too.
+      const bool unknown = error.kind() == ErrorKind::kServer && error.sqlstate().empty();
+      if (!error.is_retryable() && !unknown) throw;
       log_.notice(fmt::format("not yet: {}", error.describe()));
       last = error;
     }
   }
-  throw Error(last).hint(
-      fmt::format("nothing could be done for {} s (--retry-for); run again with --resume when the "
-                  "servers can be reached",
-                  options_.retry_for.count()));
+  throw Error(last).hint("given up (--retry-for); run again with --resume when the servers can be reached");
 }
 
-bool RunSessions::wait(std::chrono::milliseconds pause) const {
-  if (wait_for({}, cancel_, pause) == WaitResult::kCancelled) cancel_.throw_if_cancelled();
-  return true;
+void RunSessions::pause() {
+  if (wait_for({}, cancel_, pause_) == WaitResult::kCancelled) cancel_.throw_if_cancelled();
+  pause_ = std::min(2 * pause_, kLongestPause);
 }
 
 std::map<TaskId, copy::LoadedRows> RunSessions::try_to_recover() {
   target = open_session(target_info, "definitions", encoding, log_, cancel_);
-  const copy::LedgerContents ledger = take_target_again(target, record.id);
+  const std::optional<copy::LedgerContents> ledger = take_target_again(target, record.id, of_target.all());
+  if (!ledger) {
+    require_finished();
+    return {};
+  }
   if (copy::has_crashed(target)) log_.warning("the target has crashed: what it has lost is done again");
-  std::map<TaskId, copy::LoadedRows> done = tasks_done(plan_, ledger);
+  of_target.add(copy::register_session(target));
+  std::map<TaskId, copy::LoadedRows> done = tasks_done(plan_, *ledger);
+  refuse_loading_behind_triggers(done);
   restore_holder(done);
   copy::update_ledger(target, record.to_text());
   return done;
+}
+
+// The connection may be lost while the ledger is dropped: it is gone then, and nothing is missing.
+void RunSessions::require_finished() {
+  nothing_left_ = RunFolder(options_.work_folder).is_finished(finished_mark(record, target));
+  if (nothing_left_) return;
+  throw Error(ErrorKind::kState, "the ledger of this run is gone")
+      .on(Side::kTarget)
+      .object("schema pgsluice")
+      .hint("somebody has dropped it, or the database: begin anew");
 }
 
 // The snapshot as long as rows are missing: the same if its holder lives, else one that shows the same rows.
 void RunSessions::restore_holder(const std::map<TaskId, copy::LoadedRows>& done) {
   const auto is_missing = [&](TaskId id) {
     const TaskKind kind = plan_.graph[id].kind;
-    const bool reads = kind == TaskKind::kTableData || kind == TaskKind::kLargeObjects || kind == TaskKind::kSequences;
+    const bool reads = kind == TaskKind::kTableData || kind == TaskKind::kLargeObjects;
     return reads && !done.contains(id);
   };
   bool missing = false;

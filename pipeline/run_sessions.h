@@ -6,6 +6,7 @@
 
 #include "pgsluice/base/duration.h"
 #include "pgsluice/pipeline/preflight.h"
+#include "pgsluice/pipeline/run_context.h"
 #include "pgsluice/pipeline/task_steps.h"
 
 namespace pgsluice::pipeline {
@@ -26,9 +27,12 @@ class RunSessions {
 
   /// After a connection was lost: waits until both servers can be reached, sees to it that no session of before is
   /// left, and reads from the ledger what is done. Goes on trying for as long as the options say.
-  /// Throws Error when that has passed without a task done, or when the run cannot go on: the snapshot is gone, and the
-  /// source has changed.
+  /// Throws Error when that has passed, when connections are lost again and again without a task done, or when the run
+  /// cannot go on: the snapshot is gone, and the source has changed.
   std::map<TaskId, copy::LoadedRows> recover(const Error& lost);
+
+  /// Whether recover() has found that the run had come to its end.
+  bool nothing_left() const { return nothing_left_; }
 
   const pg::ConnInfo source_info;  ///< pinned
   const pg::ConnInfo target_info;  ///< pinned
@@ -40,21 +44,27 @@ class RunSessions {
   /// Keeps the snapshot and the locks on the tables; nothing once it was let go.
   std::optional<pg::Connection> holder;
   RunRecord record;
+  TargetSessions of_target;
 
  private:
   std::map<TaskId, copy::LoadedRows> try_to_recover();
+  void require_finished();
   void restore_holder(const std::map<TaskId, copy::LoadedRows>& done);
   void empty_broken_tables();
-  bool wait(std::chrono::milliseconds pause) const;
+  void refuse_loading_behind_triggers(const std::map<TaskId, copy::LoadedRows>& done) const;
+  void pause();
 
   const Plan& plan_;
   const CloneOptions& options_;
   const Log& log_;
   const CancelToken cancel_;
   std::optional<Continuation> continuation_;
-  /// Of a row of failures without a task done between.
-  std::optional<SteadyClock::time_point> give_up_at_;
+  /// Of recoveries behind which no task was done.
+  int fruitless_ = 0;
+  SteadyClock::time_point fruitless_since_;
+  std::chrono::milliseconds pause_;
   std::size_t done_before_ = 0;
+  bool nothing_left_ = false;
 };
 
 }  // namespace pgsluice::pipeline

@@ -9,7 +9,6 @@
 #include "pgsluice/base/digest.h"
 #include "pgsluice/base/error.h"
 #include "pgsluice/copy/table_copy.h"
-#include "pgsluice/pipeline/statement_queue.h"
 
 namespace pgsluice::pipeline {
 
@@ -22,14 +21,14 @@ using schema::Relation;
 bool is_repeated(TaskKind kind) {
   return kind == TaskKind::kStatistics || kind == TaskKind::kDatabaseProperty || kind == TaskKind::kReleaseSnapshot ||
          kind == TaskKind::kDurability || kind == TaskKind::kBarrier || kind == TaskKind::kTableData ||
-         kind == TaskKind::kVerification;
+         kind == TaskKind::kVerification || kind == TaskKind::kSequences;
 }
 
-std::string text_of(const Plan& plan, const Task& task) {
-  const auto statements = statements_of(plan, task);
-  const std::string sql = statements ? statements->front().sql : "";
+// Without the owner: a membership that was granted since changes nothing in what is made.
+std::string text_of(const Task& task) {
   const schema::CatalogId id = task.entry == nullptr ? schema::CatalogId{} : task.entry->catalog_id;
-  return fmt::format("{} {} {} {} {}", to_string(task.kind), id.table, id.oid, sql.empty() ? task.name : "", sql);
+  const std::string_view definition = task.entry == nullptr || !task.sql.empty() ? task.sql : task.entry->definition;
+  return fmt::format("{} {} {} {} {}", to_string(task.kind), id.table, id.oid, task.name, definition);
 }
 
 using PartKey = std::tuple<Oid, std::string, bool, std::optional<std::int64_t>, std::optional<std::int64_t>>;
@@ -65,7 +64,7 @@ std::vector<std::string> steps_of(const Plan& plan) {
       steps.emplace_back();
       continue;
     }
-    const std::string text = text_of(plan, task);
+    const std::string text = text_of(task);
     std::string step = digest_of(text).hex();
     // The same statement once more, as its second, third, …
     for (int count = 2; !seen.insert(step).second; ++count) step = digest_of(fmt::format("{} {}", text, count)).hex();

@@ -105,15 +105,19 @@ std::string Worker::name() const {
 
 pg::Connection& Worker::source() {
   session_failed_ = true;
+  open_source();
+  if (source_->idle()) import_snapshot();
+  session_failed_ = false;
+  return *source_;
+}
+
+void Worker::open_source() {
   if (!source_ || !source_->alive()) {
     relay_.reset();
     source_ = open_session(context_.source, name(), context_.encoding, context_.log, context_.cancel);
   }
   // A statement that failed has ended the transaction and with it the snapshot.
   if (PQtransactionStatus(source_->handle()) == PQTRANS_INERROR) source_->execute("ROLLBACK");
-  if (source_->idle()) import_snapshot();
-  session_failed_ = false;
-  return *source_;
 }
 
 void Worker::import_snapshot() {
@@ -135,7 +139,7 @@ pg::Connection& Worker::target() {
     statements_.reset();
     relay_.reset();
     target_ = open_session(context_.target, name(), context_.encoding, context_.log, context_.cancel);
-    if (context_.options.ledger) copy::register_session(*target_);
+    if (context_.options.ledger) context_.sessions.add(copy::register_session(*target_));
     if (lane_ == Lane::kCopy && !context_.plan.toast_compression.empty()) {
       target_->execute("SET default_toast_compression = " + context_.plan.toast_compression);
     }
@@ -161,7 +165,7 @@ void Worker::execute(TaskId id, Progress::Running& running) {
     case TaskKind::kLargeObjects:
       return copy_large_objects(step, running);
     case TaskKind::kSequences:
-      return copy_sequences(step);
+      return copy_sequences();
     case TaskKind::kReleaseSnapshot:
       return release_snapshot();
     case TaskKind::kDurability:
@@ -274,12 +278,13 @@ void Worker::copy_large_objects(const std::string& step, Progress::Running& runn
   note(step);
 }
 
-void Worker::copy_sequences(const std::string& step) {
+void Worker::copy_sequences() {
   try {
-    const std::vector<schema::SequenceValue> values = schema::read_sequences(source(), context_.plan.catalog.sequences);
+    // No snapshot holds them still, and it may be gone when they are set again.
+    open_source();
+    const std::vector<schema::SequenceValue> values = schema::read_sequences(*source_, context_.plan.catalog.sequences);
     schema::set_sequences(target(), values);
     context_.progress.set_sequences(static_cast<std::int64_t>(values.size()));
-    note(step);
   } catch (Error& error) {
     error.object("sequence values");
     throw;
@@ -313,7 +318,7 @@ void Worker::make_durable() {
   pg::Transaction transaction(target());
   flush_with_commit();
   if (context_.options.ledger && all_is_there) {
-    RunFolder(context_.options.work_folder).mark_finished(target_identity(target()));
+    RunFolder(context_.options.work_folder).mark_finished(finished_mark(context_.record, target()));
     copy::drop_ledger(target());
   }
   transaction.commit();

@@ -35,7 +35,7 @@ class Worker {
   void copy_tables(const std::vector<TaskId>& tasks);
   copy::CopyTablesResult try_to_copy(const std::vector<TaskId>& tasks);
   void copy_large_objects(const std::string& step, Progress::Running& running);
-  void copy_sequences(const std::string& step);
+  void copy_sequences();
   /// Puts a step that is done into the ledger.
   void note(const std::string& step);
   void release_snapshot();
@@ -45,6 +45,7 @@ class Worker {
   bool ends_the_run(const Error& error) const;
 
   pg::Connection& source();
+  void open_source();
   void import_snapshot();
   pg::Connection& target();
   StatementQueue& statements();

@@ -73,15 +73,20 @@ TargetInventory read_inventory(pg::Connection& target) {
 
 TargetObjects find_target_objects(const Archive& archive, pg::Connection& source, pg::Connection& target) {
   std::set<std::string, std::less<>> present;
-  for (const pg::Row row : target.execute(kObjectsSql)) present.insert(object_key(row));
-  if (present.empty()) return {};
+  for (const pg::Row row : target.execute(kObjectsSql)) {
+    if (row.text(3) != "pgsluice") present.insert(object_key(row));  // of an unfinished copy, looked at elsewhere
+  }
   std::set<CatalogId> wanted;
   for (const TocEntry& entry : archive.entries) wanted.insert(entry.catalog_id);
   TargetObjects result;
   for (const pg::Row row : source.execute(kObjectsSql)) {
     if (!wanted.contains({row.oid(0), row.oid(1)})) continue;
     std::string key = object_key(row);
-    if (present.erase(key) > 0) result.conflicts.push_back(std::move(key));
+    if (present.erase(key) > 0) {
+      result.conflicts.push_back(std::move(key));
+    } else {
+      ++result.missing;
+    }
   }
   result.others = present.size();
   return result;

@@ -34,6 +34,8 @@ TargetInventory read_inventory(pg::Connection& target);
 struct TargetObjects {
   /// What the archive would make and the target has already: "relation public.orders".
   std::vector<std::string> conflicts;
+  /// How many objects of the archive the target has not.
+  std::size_t missing = 0;
   /// How many other objects the target has.
   std::size_t others = 0;
 };

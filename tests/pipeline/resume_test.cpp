@@ -1,5 +1,9 @@
 // A clone that has not come to its end, and the next one into the same target.
+#include <future>
+#include <thread>
+
 #include "pgsluice/pg/snapshot.h"
+#include "pgsluice/pipeline/continuation.h"
 #include "pipeline/clone_fixture.h"
 
 namespace pgsluice::test {
@@ -167,7 +171,7 @@ TEST_F(Resume, BeginsAnewWhereThereIsNothing) {
 TEST_F(Resume, OfWhatIsDoneDoesNothing) {
   make("resume", kMayBreak);
   ASSERT_TRUE(run(next(EarlierRun::kRefuse)).complete());
-  EXPECT_TRUE(run(next(EarlierRun::kResume)).complete());
+  EXPECT_TRUE(run(next(EarlierRun::kResume)).steps.empty());
   // Another database of that name is another target.
   shared_target().create_database("resume");
   EXPECT_EQ(run(next(EarlierRun::kResume)).rows, 4000);
@@ -177,7 +181,7 @@ TEST_F(Resume, CanBeForgotten) {
   make_half_a_clone();
   const Error error = error_of(next(EarlierRun::kForget));
   EXPECT_NE(error.describe().find("not empty"), std::string::npos) << error.describe();
-  EXPECT_FALSE(has_ledger());
+  EXPECT_TRUE(has_ledger()) << "nothing was changed";
   shared_target().create_database("resume");
   EXPECT_TRUE(run(next(EarlierRun::kForget)).complete());
 }
@@ -243,6 +247,126 @@ TEST_F(Resume, ASnapshotThatSomebodyElseHoldsIsCloned) {
   shared_target().create_database("resume");
   wanted.snapshot = "00000000-00000000-1";
   EXPECT_EQ(error_of(wanted).kind(), ErrorKind::kServer);
+}
+
+TEST_F(Resume, ThatFindsNoLedgerBelievesTheEndOfARunOnlyWhileItsObjectsAreThere) {
+  make("resume", kMayBreak);
+  ASSERT_TRUE(run(next(EarlierRun::kRefuse)).complete());
+  shared_target().sql("resume", "DROP TABLE t CASCADE");
+  EXPECT_EQ(error_of(next(EarlierRun::kResume)).kind(), ErrorKind::kState);
+  shared_source().create_database("another");
+  CloneOptions wanted = next(EarlierRun::kResume);
+  wanted.source = shared_source().conninfo("another");
+  EXPECT_FALSE(run(wanted).steps.empty()) << "another source's end is not this one's";
+}
+
+TEST_F(Resume, OfAnotherSourceIsRefusedHoweverInconsistent) {
+  make_half_a_clone();
+  shared_source().create_database("twin", "TEMPLATE resume");
+  for (const bool not_consistent : {false, true}) {
+    CloneOptions wanted = next(EarlierRun::kResume);
+    wanted.source = shared_source().conninfo("twin");
+    wanted.not_consistent = not_consistent;
+    EXPECT_NE(error_of(wanted).describe().find("another source"), std::string::npos);
+  }
+  shared_source().sql("postgres", "DROP DATABASE twin");
+}
+
+TEST_F(Resume, SetsTheSequencesAgain) {
+  make_half_a_clone();
+  mend();
+  shared_source().sql("resume",
+                      "CREATE TABLE fresh (id serial, x int); INSERT INTO fresh (x) SELECT generate_series(1, 50)");
+  CloneOptions wanted = next(EarlierRun::kResume);
+  wanted.not_consistent = true;
+  EXPECT_TRUE(run(wanted).complete());
+  EXPECT_EQ(target("SELECT last_value FROM fresh_id_seq"), "50");
+}
+
+TEST_F(Resume, OfAPublicationOfAllTablesWorks) {
+  make("resume", std::string(kMayBreak) + "; CREATE PUBLICATION p FOR ALL TABLES");
+  shared_target().sql("resume", "ALTER DATABASE resume SET test.broken = 'yes'");
+  CloneOptions wanted = next(EarlierRun::kRefuse);
+  ASSERT_EQ(run(wanted).failed.size(), 1U);
+  mend();
+  EXPECT_TRUE(run(next(EarlierRun::kResume)).complete());
+  EXPECT_EQ(differences("resume"), std::vector<std::string>());
+}
+
+TEST_F(Resume, ARunThatWasTakenOverLeavesTheRestToTheOther) {
+  make_half_a_clone();
+  pg::Connection connection = shared_target().connect("resume", Side::kTarget);
+  try {
+    pipeline::take_target_again(connection, "the first", {});
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kState);
+    EXPECT_FALSE(error.is_retryable());
+  }
+}
+
+// With a target of the test's own, which it may crash.
+class ResumeAfterACrash : public CloneFixture {
+ protected:
+  void make_half_a_clone(const std::string& sql) {
+    shared_source().create_database("crash");
+    shared_source().sql("crash", kMayBreak + sql);
+    target_.create_database("crash");
+    target_.sql("crash", "ALTER DATABASE crash SET test.broken = 'yes'");
+    ASSERT_EQ(pipeline::Clone(next(EarlierRun::kRefuse), sink_).run().failed.size(), 1U);
+    target_.sql("crash", "ALTER DATABASE crash RESET test.broken");
+    target_.kill();
+    target_.start();
+  }
+
+  CloneOptions next(EarlierRun earlier) {
+    CloneOptions wanted = options("crash");
+    wanted.target = target_.conninfo("crash");
+    wanted.database_properties = false;
+    wanted.earlier_run = earlier;
+    return wanted;
+  }
+
+  Cluster target_;
+};
+
+TEST_F(ResumeAfterACrash, UnloggedTablesAndTheirSequencesComeAgain) {
+  make_half_a_clone(
+      "CREATE UNLOGGED TABLE u (id serial PRIMARY KEY, x int); INSERT INTO u (x) SELECT generate_series(1, 700)");
+  EXPECT_TRUE(pipeline::Clone(next(EarlierRun::kResume), sink_).run().complete());
+  EXPECT_EQ(target_.value("crash", "SELECT count(*) || ' ' || (SELECT last_value FROM u_id_seq) FROM u"), "700 700");
+  EXPECT_EQ(compare_databases(shared_source().conninfo("crash"), target_.conninfo("crash"), server_bindir()),
+            std::vector<std::string>());
+}
+
+TEST_F(ResumeAfterACrash, RowsThatWouldFireTriggersAreRefused) {
+  make_half_a_clone(
+      "CREATE UNLOGGED TABLE u (id int); INSERT INTO u VALUES (1);"
+      "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+      "CREATE TRIGGER g BEFORE INSERT ON u FOR EACH ROW EXECUTE FUNCTION f()");
+  const Error error = error_of(next(EarlierRun::kResume));
+  EXPECT_EQ(error.kind(), ErrorKind::kState);
+  EXPECT_NE(error.describe().find("rows of table public.u"), std::string::npos) << error.describe();
+}
+
+TEST_F(ResumeAfterACrash, ARunGoesOnByItselfWhenTheServerIsBack) {
+  shared_source().create_database("crash");
+  shared_source().sql("crash",
+                      "CREATE TABLE t AS SELECT i, repeat('x', 1000) AS v FROM generate_series(1, 100000) i;"
+                      "CREATE TABLE s AS SELECT 1 AS i; CREATE INDEX ON t (v, i)");
+  target_.create_database("crash");
+  CloneOptions wanted = next(EarlierRun::kRefuse);
+  wanted.retry_for = std::chrono::seconds(120);
+  pipeline::Clone clone(wanted, sink_);
+  std::future<CloneSummary> run = std::async(std::launch::async, [&] { return clone.run(); });
+  while (clone.progress().copied.count < 1000000) std::this_thread::yield();
+  target_.kill();
+  target_.start();
+  const CloneSummary summary = run.get();
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(summary.rows, 100001);
+  EXPECT_EQ(compare_databases(shared_source().conninfo("crash"), target_.conninfo("crash"), server_bindir()),
+            std::vector<std::string>());
 }
 
 }  // namespace

@@ -33,7 +33,8 @@ constexpr const char* kDataFooter =
     "  pgsluice compare data --table-jobs 8 --json > comparison.json\n"
     "\n"
     "Both databases are read, whatever has copied one to the other: every row of every table, sequences and large\n"
-    "objects. Write to neither meanwhile, or the difference is what was written.\n"
+    "objects; not materialized views, which are made of them. Write to neither meanwhile, or the difference is what "
+    "was written.\n"
     "\n"
     "Exit codes: 0 both are the same, 21 they differ, 1 arguments, 6 source, 7 target, 12 internal, 130/143 cancelled.";
 
