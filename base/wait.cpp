@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <limits>
 
 #include "pgsluice/base/error.h"
 
@@ -14,14 +13,14 @@ namespace pgsluice {
 namespace {
 constexpr std::size_t kMostDescriptors = 8;
 
-int milliseconds_left(std::optional<std::chrono::steady_clock::time_point> end) {
-  if (!end) return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*end - std::chrono::steady_clock::now()).count();
-  return static_cast<int>(std::clamp<long long>(left, 0, std::numeric_limits<int>::max()));
+timespec time_left(std::chrono::steady_clock::time_point end) {
+  const std::chrono::nanoseconds left = std::max(end - std::chrono::steady_clock::now(), std::chrono::nanoseconds(0));
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+  return {.tv_sec = seconds.count(), .tv_nsec = (left - seconds).count()};
 }
 }  // namespace
 
-WaitResult wait_for(std::span<WaitFor> set, const CancelToken& cancel, std::optional<std::chrono::milliseconds> limit) {
+WaitResult wait_for(std::span<WaitFor> set, const CancelToken& cancel, std::optional<std::chrono::microseconds> limit) {
   if (set.size() > kMostDescriptors) throw Error(ErrorKind::kInternal, "too many descriptors to wait for");
   std::array<pollfd, kMostDescriptors + 1> polled{};
   for (std::size_t i = 0; i < set.size(); ++i) {
@@ -34,7 +33,8 @@ WaitResult wait_for(std::span<WaitFor> set, const CancelToken& cancel, std::opti
   if (limit) end = std::chrono::steady_clock::now() + *limit;
   int ready = 0;
   do {
-    ready = ::poll(polled.data(), set.size() + 1, milliseconds_left(end));
+    const timespec left = end ? time_left(*end) : timespec{};
+    ready = ::ppoll(polled.data(), set.size() + 1, end ? &left : nullptr, nullptr);
   } while (ready < 0 && errno == EINTR);
   if (ready < 0) throw system_error("cannot wait for a descriptor", errno);
 

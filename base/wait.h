@@ -21,7 +21,7 @@ struct WaitFor {
 enum class WaitResult { kReady, kTimeout, kCancelled };
 
 /// Waits until one of the descriptors is ready, the token is cancelled, or the time is up (none: no limit).
-/// At most 8 descriptors. Throws Error(kSystem) when poll(2) fails.
-WaitResult wait_for(std::span<WaitFor> set, const CancelToken& cancel, std::optional<std::chrono::milliseconds> limit);
+/// At most 8 descriptors. Throws Error(kSystem) when ppoll(2) fails.
+WaitResult wait_for(std::span<WaitFor> set, const CancelToken& cancel, std::optional<std::chrono::microseconds> limit);
 
 }  // namespace pgsluice

@@ -77,9 +77,13 @@ struct UringIo::Ring {
     watches_cancel = true;
   }
 
-  void submit_and_wait() {
-    const int result = io_uring_submit_and_wait(&ring, 1);
-    if (result < 0 && result != -EINTR) throw system_error("cannot wait for the ring", -result);
+  // Nothing: without a limit.
+  void submit_and_wait(std::optional<std::chrono::microseconds> limit) {
+    __kernel_timespec time{.tv_sec = 0, .tv_nsec = limit ? std::chrono::nanoseconds(*limit).count() : 0};
+    io_uring_cqe* done = nullptr;
+    const int result =
+        limit ? io_uring_submit_and_wait_timeout(&ring, &done, 1, &time, nullptr) : io_uring_submit_and_wait(&ring, 1);
+    if (result < 0 && result != -EINTR && result != -ETIME) throw system_error("cannot wait for the ring", -result);
   }
 
   // Takes what has completed. A wire's error is kept until all is taken.
@@ -189,11 +193,15 @@ class UringIo::RingSession : public WireIo::Session {
   void wait(std::initializer_list<Wire*> wires) override {
     const CancelToken& cancel = (*wires.begin())->cancel_token();
     cancel.throw_if_cancelled();
-    for (const Wire* wire : wires) ring_.hand_in(ring_.port_of(wire));
     ring_.watch(cancel);
-    do {
-      ring_.submit_and_wait();
-    } while (!ring_.take_completions());
+    bool moved = false;
+    while (!moved) {
+      // Asked first: a rest that ends meanwhile must not become a wait without a limit.
+      const auto rest = Wire::shortest_rest({wires.begin(), wires.end()});
+      for (const Wire* wire : wires) ring_.hand_in(ring_.port_of(wire));
+      ring_.submit_and_wait(rest);
+      moved = ring_.take_completions();
+    }
     cancel.throw_if_cancelled();
   }
 

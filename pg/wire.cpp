@@ -15,7 +15,7 @@ namespace pgsluice::pg {
 
 namespace {
 
-constexpr std::size_t kCopyBuffer = 1024 * 1024;
+constexpr std::size_t kCopyBuffer = 384 * 1024;
 constexpr std::chrono::milliseconds kCopyFailLimit{500};
 constexpr std::chrono::seconds kWindUpLimit{2};
 constexpr std::chrono::milliseconds kCancelAgain{200};
@@ -138,10 +138,15 @@ void Wire::receive() {
   if (!connection_.alive()) throw connection_.connection_error();
   if (!may_receive()) return;
   try {
-    reader_.received(channel_.read(space()));
+    note_received(channel_.read(space()));
   } catch (const Error& error) {
     fail(error);
   }
+}
+
+void Wire::note_received(std::size_t count) {
+  reader_.received(count);
+  if (!queries_.empty() && queries_.front().phase == Phase::kCopyOut) pace_.received(count, SteadyClock::now());
 }
 
 std::span<char> Wire::begin_receiving() {
@@ -150,7 +155,7 @@ std::span<char> Wire::begin_receiving() {
 }
 
 void Wire::end_receiving(int result) {
-  if (result > 0) return reader_.received(static_cast<std::size_t>(result));
+  if (result > 0) return note_received(static_cast<std::size_t>(result));
   if (result == -EINTR || result == -EAGAIN || result == -ECANCELED) return;
   fail(channel_.lost(result == 0 ? "the server closed it" : std::generic_category().message(-result)));
 }
@@ -185,11 +190,22 @@ bool Wire::exchange() {
   return true;
 }
 
+std::optional<std::chrono::microseconds> Wire::shortest_rest(std::span<Wire* const> wires) {
+  std::optional<std::chrono::microseconds> shortest;
+  for (const Wire* wire : wires) {
+    const std::chrono::microseconds left = wire->rest_left();
+    if (left.count() > 0 && (!shortest || left < *shortest)) shortest = left;
+  }
+  return shortest;
+}
+
 void Wire::wait(std::span<Wire* const> wires) {
   std::array<WaitFor, 2> set;
   if (wires.empty() || wires.size() > set.size()) throw Error(ErrorKind::kInternal, "wait for one or two wires");
   const CancelToken& cancel = wires.front()->connection_.cancel_token();
   cancel.throw_if_cancelled();
+  // Before it is asked who rests: a rest that ends in between costs one look too many, and not a wait without a limit.
+  const std::optional<std::chrono::microseconds> rest = shortest_rest(wires);
   bool moved = false;
   std::size_t count = 0;
   for (Wire* wire : wires) {
@@ -197,12 +213,13 @@ void Wire::wait(std::span<Wire* const> wires) {
     set[count++] = wire->interest();
   }
   if (moved) return;
-  if (wait_for({set.data(), count}, cancel, std::nullopt) == WaitResult::kCancelled) cancel.throw_if_cancelled();
+  if (wait_for({set.data(), count}, cancel, rest) == WaitResult::kCancelled) cancel.throw_if_cancelled();
   count = 0;
   for (Wire* wire : wires) {
     const WaitFor& ready = set[count++];
     if (ready.writable) wire->flush();
-    if (ready.readable || ready.writable) wire->receive();
+    const bool rested = !ready.want_read && wire->pace_.rests();
+    if (ready.readable || ready.writable || rested) wire->receive();
   }
 }
 
@@ -248,6 +265,7 @@ void Wire::handle_message(char type, std::string_view body) {
     case 'c':
       if (oldest().phase != Phase::kCopyOut) violated("the end of a COPY outside of one");
       oldest().phase = Phase::kStatement;
+      pace_.reset();
       return;
     case 'T':
     case 'D':
@@ -267,6 +285,7 @@ void Wire::handle_error(std::string_view body) {
   if (!query.answer.error) query.answer.error = error;
   query.answered = true;
   query.phase = Phase::kStatement;
+  pace_.reset();
 }
 
 void Wire::handle_parameter(std::string_view body) {
@@ -375,9 +394,10 @@ bool Wire::drain(SteadyClock::time_point end) {
       connection_.cancel_statement();
       next_cancel = now + kCancelAgain;
     }
+    const std::chrono::microseconds rest = rest_left();
     std::array<WaitFor, 1> set{interest()};
-    wait_for(set, {}, kCancelAgain);
-    if (set[0].readable || set[0].writable) receive();
+    wait_for(set, {}, rest.count() > 0 ? rest : kCancelAgain);
+    receive();
   }
   return true;
 }

@@ -10,6 +10,7 @@
 
 #include "pgsluice/base/duration.h"
 #include "pgsluice/pg/connection.h"
+#include "pgsluice/pg/receive_pace.h"
 #include "pgsluice/pg/wire_channel.h"
 #include "pgsluice/pg/wire_reader.h"
 
@@ -91,6 +92,8 @@ class Wire {
   /// Waits until one of the wires has received something or sent a part of what was queued, and does both: so a server
   /// that writes before it reads cannot block. Throws Error(kCancelled) with the first one's connection's token.
   static void wait(std::span<Wire* const> wires);
+  /// The shortest time in which one of the wires ends its rest; nothing where none rests.
+  static std::optional<std::chrono::microseconds> shortest_rest(std::span<Wire* const> wires);
   static void wait(std::initializer_list<Wire*> wires) { wait(std::span(wires.begin(), wires.size())); }
 
   /// For what moves a wire's bytes in the place of wait() (wire_io.h). Between begin and end the memory stays where it
@@ -100,7 +103,9 @@ class Wire {
   bool in_the_clear() const { return channel_.in_the_clear(); }
   bool alive() const { return connection_.alive(); }
   const CancelToken& cancel_token() const { return connection_.cancel_token(); }
-  bool may_receive() { return !held_ || !reader_.space_behind().empty(); }
+  bool may_receive() { return rest_left().count() == 0 && (!held_ || !reader_.space_behind().empty()); }
+  /// How long nothing is to be received, so that more comes at once (receive_pace.h).
+  std::chrono::microseconds rest_left() const { return pace_.rest_left(SteadyClock::now()); }
   std::span<char> begin_receiving();
   void end_receiving(int result);
   bool may_send() const { return !flushed() && !channel_.broken(); }
@@ -120,6 +125,7 @@ class Wire {
   };
 
   void receive();
+  void note_received(std::size_t count);
   std::span<char> space() { return held_ ? reader_.space_behind() : reader_.space(); }
   WaitFor interest();
   bool exchange();
@@ -142,6 +148,7 @@ class Wire {
   Connection& connection_;
   WireChannel channel_;
   WireReader reader_;
+  ReceivePace pace_;
 
   std::string out_;
   std::size_t out_at_ = 0;
