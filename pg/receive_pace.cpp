@@ -1,6 +1,7 @@
 #include "pgsluice/pg/receive_pace.h"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace pgsluice::pg {
 
@@ -12,12 +13,11 @@ void ReceivePace::received(std::size_t bytes, SteadyClock::time_point now) {
     rest_ = {};
     return;
   }
-  if (bytes < kAim / 2) {
-    rest_ = std::clamp(2 * rest_, kShortestRest, kLongestRest);
-  } else if (bytes > 2 * kAim) {
-    rest_ /= 2;
-    if (rest_ < kShortestRest) rest_ = {};
-  }
+  // As long as it should have been for kAim; twice as long at most, since the next pieces may come faster.
+  const auto fitting = rest_ * static_cast<std::int64_t>(kAim) / static_cast<std::int64_t>(bytes);
+  rest_ = std::min(std::min(fitting, 2 * rest_), kLongestRest);
+  if (bytes < kAim) rest_ = std::max(rest_, kShortestRest);
+  if (rest_ < kShortestRest) rest_ = {};
   until_ = now + rest_;
 }
 

@@ -17,10 +17,10 @@ namespace pgsluice::pg {
 /// small table is received as it comes. One thread.
 class ReceivePace {
  public:
-  static constexpr std::size_t kAim = 128 * 1024;
+  static constexpr std::size_t kAim = 64 * 1024;
   static constexpr std::size_t kLongStream = 256 * 1024;
   static constexpr std::chrono::microseconds kShortestRest{50};
-  static constexpr std::chrono::microseconds kLongestRest{2000};
+  static constexpr std::chrono::microseconds kLongestRest{1000};
 
   /// A COPY … TO STDOUT begins, or the rows end: nothing rests.
   void reset();
