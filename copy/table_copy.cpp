@@ -8,6 +8,7 @@
 #include "pgsluice/base/digest.h"
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pg/transaction.h"
 
 namespace pgsluice::copy {
@@ -58,13 +59,14 @@ struct Objection {
 };
 
 std::optional<Objection> find_objection(pg::Connection& source, std::span<const TableCopy> tables,
-                                        const RelayResult& relayed) {
+                                        const RelayResult& relayed, const std::string& read_before) {
   if (relayed.error) return Objection{*relayed.error, relayed.failed};
   for (std::size_t i = 0; i < tables.size(); ++i) {
     const RelayOutcome& outcome = relayed.outcomes[i];
     if (outcome.source_rows != outcome.target_rows) return Objection{counts_differ(outcome), i};
   }
   if (const auto changed = find_changed_storage(source, tables)) return Objection{storage_changed(), *changed};
+  pg::require_read_in_time(source, read_before);
   return std::nullopt;
 }
 
@@ -135,7 +137,7 @@ LedgerPart ledger_part(const schema::Relation& table, const RangeBounds& bounds)
 }
 
 CopyTablesResult copy_tables(pg::Connection& source, pg::Connection& target, Relay& relay,
-                             std::span<const TableCopy> tables) {
+                             std::span<const TableCopy> tables, const std::string& read_before) {
   CopyTablesResult result;
   try {
     pg::Transaction transaction(target);
@@ -149,7 +151,7 @@ CopyTablesResult copy_tables(pg::Connection& source, pg::Connection& target, Rel
                           .digester = tables[i].digested ? &digesters[i] : nullptr});
     }
     const RelayResult relayed = relay.run(source, target, requests);
-    if (std::optional<Objection> objection = find_objection(source, tables, relayed)) {
+    if (std::optional<Objection> objection = find_objection(source, tables, relayed, read_before)) {
       result.failed = objection->table;
       result.error = std::move(objection->error);
       explain(*result.error);

@@ -52,8 +52,8 @@ struct CopyTablesResult {
 /// Copies tables in one transaction of the target, one behind the other: a few round trips for all of them. The source
 /// session is in the snapshot's transaction, the target session is idle. The transaction is committed only when both
 /// servers have counted the same rows, for each table, and the source's tables are still those of the snapshot.
-/// Throws Error(kCancelled).
+/// `read_before`: of the snapshot, see pg::SnapshotMark. Throws Error(kCancelled).
 CopyTablesResult copy_tables(pg::Connection& source, pg::Connection& target, Relay& relay,
-                             std::span<const TableCopy> tables);
+                             std::span<const TableCopy> tables, const std::string& read_before = {});
 
 }  // namespace pgsluice::copy

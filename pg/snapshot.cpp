@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <chrono>
 
 #include "pgsluice/base/error.h"
@@ -39,6 +40,16 @@ SnapshotIdentity export_snapshot(Connection& connection) {
   return read_identity(connection, std::string(exported[0].text(0)));
 }
 
+void require_read_in_time(Connection& connection, const std::string& read_before) {
+  if (read_before.empty()) return;
+  const std::array<std::string, 1> parameters = {read_before};
+  if (connection.execute("SELECT pg_catalog.clock_timestamp() < $1::timestamptz", parameters)[0].boolean(0)) return;
+  throw Error(ErrorKind::kState, "the snapshot is older than old_snapshot_threshold: rows that it shows may be gone")
+      .on(connection.side())
+      .sqlstate("72000")
+      .hint("set old_snapshot_threshold to -1 on the source (it takes a restart), and begin anew");
+}
+
 SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snapshot) {
   constexpr int kRenamed = 100000;  // xlog to wal, location to lsn
   const bool renamed = connection.server_version() >= kRenamed;
@@ -46,6 +57,10 @@ SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snaps
   mark.database =
       connection.execute("SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()")[0]
           .text(0);
+  const Result limit = connection.execute(
+      "SELECT (pg_catalog.now() + setting::integer * interval '1 minute')::text FROM pg_catalog.pg_settings"
+      " WHERE name = 'old_snapshot_threshold' AND setting <> '-1'");
+  if (!limit.empty()) mark.read_before = limit[0].text(0);
   if (renamed) {
     // Null for those who may not see it.
     const Result started = connection.execute(

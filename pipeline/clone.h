@@ -67,6 +67,8 @@ struct CloneOptions {
   bool ledger = true;
   /// How long to try again after a lost connection, as long as nothing succeeds.
   std::chrono::seconds retry_for{300};
+  /// When nothing has moved for so long, the servers are asked what the run waits for, and the log says it.
+  std::chrono::milliseconds stalled_after = std::chrono::minutes(1);
   /// A snapshot that another session of the source holds; empty: one of its own.
   std::string snapshot;
   /// Gets a trace of the run in Chrome's trace format, for https://ui.perfetto.dev.

@@ -118,7 +118,13 @@ pg::SnapshotMark hold_snapshot(pg::Connection& holder, const CloneOptions& optio
   if (!options.snapshot.empty()) {
     const pg::SnapshotIdentity given = pg::import_snapshot(holder, options.snapshot);
     log.info(fmt::format("snapshot {} taken over", given.name));
-    return pg::mark_snapshot(holder, pg::export_again(holder, given));
+    const pg::SnapshotMark mark = pg::mark_snapshot(holder, pg::export_again(holder, given));
+    if (!mark.read_before.empty()) {
+      throw Error(ErrorKind::kState, "how old the snapshot is cannot be told, and old_snapshot_threshold is set")
+          .on(Side::kSource)
+          .hint("set it to -1 (which takes a restart of the server), or leave --snapshot away");
+    }
+    return mark;
   }
   if (continuation) {
     if (const auto earlier = try_to_import(holder, continuation->record.mark.snapshot)) {

@@ -14,10 +14,9 @@
 #include "pgsluice/copy/large_objects.h"
 #include "pgsluice/copy/ledger.h"
 #include "pgsluice/pg/quote.h"
-#include "pgsluice/pg/session_settings.h"
 #include "pgsluice/pg/snapshot.h"
-#include "pgsluice/pipeline/preflight.h"
 #include "pgsluice/pipeline/row_difference.h"
+#include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/pipeline/table_plan.h"
 #include "pgsluice/schema/catalog.h"
 #include "pgsluice/schema/sequences.h"
@@ -59,14 +58,8 @@ struct Server {
 
 Server open_server(const std::string& conninfo, Side side, const std::string& encoding, const Log& log,
                    const CancelToken& cancel) {
-  if (conninfo.empty()) {
-    throw Error(ErrorKind::kUsage, fmt::format("no {} was given", to_string(side)))
-        .hint(fmt::format("give --{}", to_string(side)));
-  }
-  pg::Connection session = pg::Connection::open(pg::ConnInfo::parse(conninfo, side), "compare", log, cancel);
-  const char* own = PQparameterStatus(session.handle(), "server_encoding");
-  const std::string used = encoding.empty() ? (own == nullptr ? "UTF8" : own) : encoding;
-  pg::apply_session_settings(session, pg::SessionPurpose::kRead, used);
+  pg::Connection session = open_reader(parse_conninfo(conninfo, side), "compare", encoding, log, cancel);
+  const std::string used = encoding.empty() ? server_encoding(session) : encoding;
   const pg::SnapshotIdentity snapshot = pg::export_snapshot(session);
   Catalog catalog = schema::read_catalog(session);
   return {.session = std::move(session), .snapshot = snapshot, .encoding = used, .catalog = std::move(catalog)};
@@ -243,8 +236,7 @@ void DataComparison::Implementation::work(int number, const Server& source, cons
     for (std::size_t at = next_unit++; at < units.size() && !cancel.cancelled(); at = next_unit++) {
       for (const auto& [session, server] : {std::pair{&from, &source}, std::pair{&to, &target}}) {
         if (!*session || !(*session)->alive()) {
-          *session = pg::Connection::open(server->session.pinned_conninfo(), name, log, cancel.token());
-          pg::apply_session_settings(**session, pg::SessionPurpose::kRead, server->encoding);
+          *session = open_reader(server->session.pinned_conninfo(), name, server->encoding, log, cancel.token());
         }
         if (PQtransactionStatus((*session)->handle()) == PQTRANS_INERROR) (*session)->execute("ROLLBACK");
         if ((*session)->idle()) pg::import_snapshot(**session, server->snapshot);

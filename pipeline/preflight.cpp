@@ -9,8 +9,8 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/quote.h"
-#include "pgsluice/pg/session_settings.h"
 #include "pgsluice/pipeline/preflight_checks.h"
+#include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/pipeline/task_steps.h"
 #include "pgsluice/schema/collations.h"
 #include "pgsluice/schema/pg_dump.h"
@@ -18,24 +18,6 @@
 namespace pgsluice::pipeline {
 
 namespace {
-
-pg::ConnInfo parse_conninfo(const std::string& text, Side side) {
-  if (text.empty()) {
-    throw Error(ErrorKind::kUsage, fmt::format("no {} was given", to_string(side)))
-        .hint(fmt::format("give --{0} or set {1}", to_string(side),
-                          side == Side::kSource ? "PGCOPYDB_SOURCE_PGURI" : "PGCOPYDB_TARGET_PGURI"));
-  }
-  return pg::ConnInfo::parse(text, side);
-}
-
-pg::SessionPurpose purpose_of(Side side) {
-  return side == Side::kSource ? pg::SessionPurpose::kRead : pg::SessionPurpose::kWrite;
-}
-
-std::string server_encoding(const pg::Connection& connection) {
-  const char* encoding = PQparameterStatus(connection.handle(), "server_encoding");
-  return encoding == nullptr ? "UTF8" : encoding;
-}
 
 // pg_dump and the catalog queries at once: both read the same snapshot.
 struct Definitions {
@@ -50,15 +32,20 @@ Definitions read_definitions(pg::Connection& source, const schema::DumpRequest& 
   std::future<std::vector<std::string>> dump = std::async(
       std::launch::async, [&, token = dump_cancel.token()] { return schema::run_pg_dump(request, log, token); });
   Definitions result;
+  std::vector<std::string> obstacles;
   try {
     result.catalog = schema::read_catalog(source);
     // Before pg_dump's end: it would fail for the same reasons, and say less.
-    check_source(source, result.catalog);
+    obstacles = check_source(source, result.catalog);
   } catch (...) {
     dump_cancel.cancel();  // or the future would wait for a pg_dump that nobody needs
     throw;
   }
   result.warnings = dump.get();
+  for (std::string& obstacle : obstacles) {
+    log.warning(obstacle);
+    result.warnings.push_back(std::move(obstacle));
+  }
   result.archive = schema::read_archive(request.archive);
   // It may hold passwords of subscriptions and user mappings, and all of it is in memory now.
   std::filesystem::remove(request.archive);
@@ -134,16 +121,6 @@ std::map<schema::Oid, copy::KeySpan> read_key_spans(pg::Connection& source, cons
 
 }  // namespace
 
-pg::Connection open_session(const pg::ConnInfo& pinned, std::string_view purpose, std::string_view encoding,
-                            const Log& log, const CancelToken& cancel) {
-  pg::Connection connection = pg::Connection::open(pinned, purpose, log, cancel);
-  // Bytes of a SQL_ASCII source are in no known encoding. Under client_encoding SQL_ASCII the target would take them
-  // unchecked; under its own encoding it refuses those that are not valid there.
-  const bool unchecked = encoding == "SQL_ASCII" && pinned.side() == Side::kTarget;
-  pg::apply_session_settings(connection, purpose_of(pinned.side()), unchecked ? server_encoding(connection) : encoding);
-  return connection;
-}
-
 std::optional<Preflight> run_preflight(const CloneOptions& options, Intent intent,
                                        const std::filesystem::path& archive_folder, Progress& progress, const Log& log,
                                        const CancelToken& cancel) {
@@ -151,9 +128,8 @@ std::optional<Preflight> run_preflight(const CloneOptions& options, Intent inten
   const pg::ConnInfo target_info = parse_conninfo(options.target, Side::kTarget);
 
   progress.enter_phase("connecting");
-  pg::Connection source = pg::Connection::open(source_info, "catalog", log, cancel);
+  pg::Connection source = open_reader(source_info, "catalog", "", log, cancel);
   const std::string encoding = server_encoding(source);
-  pg::apply_session_settings(source, pg::SessionPurpose::kRead, encoding);
   pg::Connection target = open_session(target_info, "definitions", encoding, log, cancel);
   log.info(fmt::format("source: PostgreSQL {} at {}, database {}", source.server_version_text(), source.address(),
                        source.database()));
@@ -181,13 +157,11 @@ std::optional<Preflight> run_preflight(const CloneOptions& options, Intent inten
   schema::lock_tables(holder, tables_to_copy(definitions.catalog));
 
   progress.enter_phase("checking the target");
-  const std::vector<schema::Relation>& relations = definitions.catalog.relations;
-  const bool unlogged = std::any_of(relations.begin(), relations.end(), [](const auto& r) { return r.unlogged; });
   RunRecord record = new_record(options);
   record.mark = mark;
   record.inventory = schema::read_inventory(target);
   if (continuation) {
-    check_same_rows(*continuation, mark, unlogged, options, log);
+    check_same_rows(*continuation, mark, definitions.catalog.has_unlogged_tables(), options, log);
     record.inventory.see_as_before(continuation->record.inventory);
   }
   if (options.ledger && copy::read_ledger(target)) record.inventory.schemas.erase(std::string(copy::kLedgerSchema));

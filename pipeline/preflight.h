@@ -41,8 +41,4 @@ std::optional<Preflight> run_preflight(const CloneOptions& options, Intent inten
                                        const std::filesystem::path& archive_folder, Progress& progress, const Log& log,
                                        const CancelToken& cancel);
 
-/// A session of the given side, with its settings made. `pinned` leads to the server that preflight has reached.
-pg::Connection open_session(const pg::ConnInfo& pinned, std::string_view purpose, std::string_view encoding,
-                            const Log& log, const CancelToken& cancel);
-
 }  // namespace pgsluice::pipeline

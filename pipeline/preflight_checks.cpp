@@ -151,6 +151,18 @@ void check_right_to_create(pg::Connection& target, const PlanInput& input) {
   }
 }
 
+// A setting of 9.6 to 16. Rows that a snapshot needs may be removed when it is older, and no later try can have them.
+std::vector<std::string> limits_of_snapshots(pg::Connection& source) {
+  const pg::Result limit = source.execute(
+      "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'old_snapshot_threshold' AND setting <> '-1'");
+  if (limit.empty()) return {};
+  return {
+      fmt::format("old_snapshot_threshold of the source is {} min: a clone that reads rows for longer than that ends "
+                  "with an error; "
+                  "-1 and a restart of the server would prevent it",
+                  limit[0].text(0))};
+}
+
 }  // namespace
 
 void check_servers(pg::Connection& source, pg::Connection& target) {
@@ -169,7 +181,7 @@ void check_servers(pg::Connection& source, pg::Connection& target) {
   }
 }
 
-void check_source(pg::Connection& source, const schema::Catalog& catalog) {
+std::vector<std::string> check_source(pg::Connection& source, const schema::Catalog& catalog) {
   std::vector<std::string> unreadable;
   std::vector<std::string> hidden;
   const std::vector<const schema::Relation*> tables = tables_to_copy(catalog);
@@ -191,6 +203,7 @@ void check_source(pg::Connection& source, const schema::Catalog& catalog) {
                   "connect as a superuser or a role with BYPASSRLS");
   }
   check_lock_table(source, tables.size());
+  return limits_of_snapshots(source);
 }
 
 void check_conflicts(pg::Connection& source, pg::Connection& target, PlanInput& input, const CloneOptions& options) {

@@ -11,8 +11,8 @@ namespace pgsluice::pipeline {
 void check_servers(pg::Connection& source, pg::Connection& target);
 
 /// Every table can be read whole: SELECT is granted and no row-level security hides rows; the lock table has room.
-/// Throws Error(kServer, 42501) or Error(kConfig) on the source.
-void check_source(pg::Connection& source, const schema::Catalog& catalog);
+/// Returns what may become an obstacle. Throws Error(kServer, 42501) or Error(kConfig) on the source.
+std::vector<std::string> check_source(pg::Connection& source, const schema::Catalog& catalog);
 
 /// The target holds nothing that the archive would make. Adds a warning for what else it holds. Throws Error(kState).
 void check_conflicts(pg::Connection& source, pg::Connection& target, PlanInput& input, const CloneOptions& options);

@@ -13,6 +13,7 @@
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pg/wire_io.h"
 #include "pgsluice/pipeline/run_sessions.h"
+#include "pgsluice/pipeline/server_watch.h"
 #include "pgsluice/pipeline/worker.h"
 
 namespace pgsluice::pipeline {
@@ -76,6 +77,7 @@ void write_trace(const Trace& trace, const std::filesystem::path& file, const Lo
 void work(RunContext& context, RunSessions& sessions, CancelSource& cancel) {
   Scheduler& scheduler = context.scheduler;
   const std::vector<std::unique_ptr<Worker>> workers = make_workers(context, sessions, context.options);
+  const ServerWatch watch(context);
   std::vector<std::jthread> threads;
   try {
     for (const std::unique_ptr<Worker>& worker : workers) threads.emplace_back([&worker] { worker->run(); });
@@ -87,6 +89,10 @@ void work(RunContext& context, RunSessions& sessions, CancelSource& cancel) {
   // After a lost connection what the others have begun is worth its end.
   const std::optional<Error> fatal = scheduler.fatal();
   if (fatal && !may_go_on(*fatal, context.options)) cancel.cancel();
+  threads.clear();
+  for (const std::unique_ptr<Worker>& worker : workers) {
+    if (auto source = worker->give_up_source()) sessions.former_sources.push_back(std::move(*source));
+  }
 }
 
 void report_done(const Plan& plan, const std::map<TaskId, copy::LoadedRows>& done, Progress& progress,
@@ -111,6 +117,7 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
   }
   RunSessions sessions(std::move(preflight), *plan, options, log, cancel.token());
   index::BuildBudget builds(plan->index_memory, options.index_jobs, plan->most_parallel_workers);
+  SessionSlots target_slots(options.table_jobs + options.index_jobs + 1);
   std::optional<Trace> trace;
   if (options.trace_file) trace.emplace();
 
@@ -130,6 +137,7 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
                        .holder = sessions.holder,
                        .record = sessions.record,
                        .sessions = sessions.of_target,
+                       .target_slots = target_slots,
                        .scheduler = scheduler,
                        .builds = builds,
                        .progress = progress,

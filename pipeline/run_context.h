@@ -15,6 +15,7 @@
 #include "pgsluice/pipeline/progress.h"
 #include "pgsluice/pipeline/run_record.h"
 #include "pgsluice/pipeline/scheduler.h"
+#include "pgsluice/pipeline/session_slots.h"
 #include "pgsluice/pipeline/trace.h"
 #include "pgsluice/pipeline/verification.h"
 
@@ -48,6 +49,8 @@ struct RunContext {
   std::optional<pg::Connection>& holder;
   const RunRecord& record;
   TargetSessions& sessions;
+  /// As many as the target may have sessions of this run.
+  SessionSlots& target_slots;
   Scheduler& scheduler;
   index::BuildBudget& builds;
   Progress& progress;

@@ -32,7 +32,8 @@ Json to_json(const pg::SnapshotMark& mark) {
           {"timeline", mark.timeline},
           {"log_position", mark.log_position},
           {"log_is_on_disk", mark.log_is_on_disk},
-          {"checkpointer_started", mark.checkpointer_started}};
+          {"checkpointer_started", mark.checkpointer_started},
+          {"read_before", mark.read_before}};
 }
 
 pg::SnapshotMark mark_of(const Json& json) {
@@ -44,7 +45,8 @@ pg::SnapshotMark mark_of(const Json& json) {
           .timeline = json.at("timeline"),
           .log_position = json.at("log_position"),
           .log_is_on_disk = json.at("log_is_on_disk"),
-          .checkpointer_started = json.at("checkpointer_started")};
+          .checkpointer_started = json.at("checkpointer_started"),
+          .read_before = json.at("read_before")};
 }
 
 // Names may be in any encoding, and JSON is UTF-8: each of their bytes travels as the character of that number.

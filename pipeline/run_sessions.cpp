@@ -7,6 +7,7 @@
 
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pg/transaction.h"
+#include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/catalog.h"
 
 namespace pgsluice::pipeline {
@@ -191,7 +192,28 @@ void RunSessions::require_finished() {
       .hint("somebody has dropped it, or the database: begin anew");
 }
 
-// The snapshot as long as rows are missing: the same if its holder lives, else one that shows the same rows.
+// A worker's session that still sees the snapshot, which it has exported again. The others are closed: a lock that one
+// of them has may be what somebody waits for, who is waited for by the next lock in turn.
+std::optional<pg::Connection> RunSessions::heir_of_the_snapshot() {
+  std::optional<pg::Connection> heir;
+  const bool on_a_standby = record.mark.timeline.empty();
+  for (pg::Connection& session : former_sources) {
+    if (heir || on_a_standby || PQtransactionStatus(session.handle()) != PQTRANS_INTRANS) continue;
+    try {
+      record.mark.snapshot = pg::export_again(session, record.mark.snapshot);
+      session.execute("SET application_name = 'pgsluice: snapshot'");
+      heir = std::move(session);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::kCancelled) throw;
+      log_.debug(fmt::format("does not see the snapshot any more: {}", error.describe()));
+    }
+  }
+  former_sources.clear();
+  return heir;
+}
+
+// The snapshot as long as rows are missing: the same if its holder lives or somebody hands it on, else one that shows
+// the same rows.
 void RunSessions::restore_holder(const std::map<TaskId, copy::LoadedRows>& done) {
   const auto is_missing = [&](TaskId id) {
     const TaskKind kind = plan_.graph[id].kind;
@@ -200,13 +222,20 @@ void RunSessions::restore_holder(const std::map<TaskId, copy::LoadedRows>& done)
   };
   bool missing = false;
   for (TaskId id = 0; id < plan_.graph.size() && !missing; ++id) missing = is_missing(id);
-  if (!missing || alive(holder)) return;
+  if (!missing || alive(holder)) {
+    former_sources.clear();
+    return;
+  }
   holder.reset();
+  if (std::optional<pg::Connection> heir = heir_of_the_snapshot()) {
+    schema::lock_tables(*heir, tables_to_copy(plan_.catalog));
+    holder = std::move(heir);
+    log_.info("the session that kept the snapshot was lost: another one keeps it now");
+    return;
+  }
   pg::Connection session = open_session(source_info, "snapshot", encoding, log_, cancel_);
   const pg::SnapshotMark mark = pg::mark_snapshot(session, pg::export_snapshot(session));
-  const std::vector<schema::Relation>& relations = plan_.catalog.relations;
-  const bool unlogged = std::any_of(relations.begin(), relations.end(), [](const auto& r) { return r.unlogged; });
-  if (const auto difference = pg::why_not_the_same(record.mark, mark, unlogged)) {
+  if (const auto difference = pg::why_not_the_same(record.mark, mark, plan_.catalog.has_unlogged_tables())) {
     throw Error(ErrorKind::kState,
                 fmt::format("the snapshot is gone, and a new one may show other rows: {}", *difference))
         .on(Side::kSource)

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "pgsluice/base/duration.h"
 #include "pgsluice/pipeline/preflight.h"
@@ -43,6 +44,8 @@ class RunSessions {
   pg::Connection target;
   /// Keeps the snapshot and the locks on the tables; nothing once it was let go.
   std::optional<pg::Connection> holder;
+  /// Of workers that were stopped: the snapshot is handed on by one of them where the holder was lost.
+  std::vector<pg::Connection> former_sources;
   RunRecord record;
   TargetSessions of_target;
 
@@ -50,6 +53,7 @@ class RunSessions {
   std::map<TaskId, copy::LoadedRows> try_to_recover();
   void require_finished();
   void restore_holder(const std::map<TaskId, copy::LoadedRows>& done);
+  std::optional<pg::Connection> heir_of_the_snapshot();
   void empty_broken_tables();
   void refuse_loading_behind_triggers(const std::map<TaskId, copy::LoadedRows>& done) const;
   void pause();

@@ -8,8 +8,8 @@
 
 #include "pgsluice/base/file_descriptor.h"
 #include "pgsluice/copy/ledger.h"
-#include "pgsluice/pg/session_settings.h"
 #include "pgsluice/pg/snapshot.h"
+#include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/ddl_restore.h"
 #include "pgsluice/schema/entry_sql.h"
 #include "pgsluice/schema/pg_dump.h"
@@ -19,14 +19,7 @@ namespace pgsluice::pipeline {
 namespace {
 
 pg::Connection open(const std::string& conninfo, Side side, const Log& log, const CancelToken& cancel) {
-  if (conninfo.empty()) {
-    throw Error(ErrorKind::kUsage, fmt::format("no {} was given", to_string(side)))
-        .hint(fmt::format("give --{}", to_string(side)));
-  }
-  pg::Connection session = pg::Connection::open(pg::ConnInfo::parse(conninfo, side), "compare", log, cancel);
-  const char* encoding = PQparameterStatus(session.handle(), "server_encoding");
-  pg::apply_session_settings(session, pg::SessionPurpose::kRead, encoding == nullptr ? "UTF8" : encoding);
-  return session;
+  return open_reader(parse_conninfo(conninfo, side), "compare", "", log, cancel);
 }
 
 // In one encoding on both sides, or the same name would be two.

@@ -6,7 +6,9 @@
 
 #include "pgsluice/copy/large_objects.h"
 #include "pgsluice/pg/transaction.h"
-#include "pgsluice/pipeline/preflight.h"
+#include "pgsluice/pipeline/clone.h"
+#include "pgsluice/pipeline/continuation.h"
+#include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/ddl_restore.h"
 #include "pgsluice/schema/sequences.h"
 
@@ -42,10 +44,13 @@ void Worker::run() noexcept {
   } catch (const std::exception& error) {
     context_.scheduler.stop(Error(ErrorKind::kInternal, error.what()));
   }
-  // Not with the object: the source's snapshot is held as long as one session sees it.
-  source_.reset();
+  relay_.reset();
   statements_.reset();
   target_.reset();
+  slot_.reset();
+  // Not with the object: the source's snapshot is held as long as one session sees it. One that was stopped may have to
+  // hand it on.
+  if (!context_.scheduler.fatal()) source_.reset();
 }
 
 void Worker::work() {
@@ -93,9 +98,11 @@ void Worker::carry_out(TaskId id) {
 
 bool Worker::ends_the_run(const Error& error) const {
   // Without a session every task of this worker would fail. A recovery conflict of a standby source (40001) ends the
-  // snapshot for good: imported again, it would show a part of the rows.
-  const bool recovery_conflict = error.side() == Side::kSource && error.sqlstate() == "40001";
-  return error.poisons_connection() || session_failed_ || recovery_conflict;
+  // snapshot for good: imported again, it would show a part of the rows. So does its age (old_snapshot_threshold,
+  // 72000).
+  const bool snapshot_ended =
+      error.side() == Side::kSource && (error.sqlstate() == "40001" || error.sqlstate() == "72000");
+  return error.poisons_connection() || session_failed_ || snapshot_ended;
 }
 
 std::string Worker::name() const {
@@ -138,6 +145,7 @@ pg::Connection& Worker::target() {
   if (!target_ || !target_->alive()) {
     statements_.reset();
     relay_.reset();
+    if (!slot_) slot_ = context_.target_slots.take();
     target_ = open_session(context_.target, name(), context_.encoding, context_.log, context_.cancel);
     if (context_.options.ledger) context_.sessions.add(copy::register_session(*target_));
     if (lane_ == Lane::kCopy && !context_.plan.toast_compression.empty()) {
@@ -246,7 +254,7 @@ copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks) {
     pg::Connection& from = source();
     pg::Connection& to = target();
     if (!relay_) relay_ = copy::make_relay(from, to, context_.options.transport);  // which a new session takes away
-    result = copy::copy_tables(from, to, *relay_, copies);
+    result = copy::copy_tables(from, to, *relay_, copies, context_.record.mark.read_before);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;
     result.error = error;

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pgsluice/copy/table_copy.h"
@@ -21,10 +22,16 @@ class Worker {
 
   /// Sessions that are open already, and in the ledger.
   void adopt_source(pg::Connection connection) { source_ = std::move(connection); }
-  void adopt_target(pg::Connection connection) { target_ = std::move(connection); }
+  void adopt_target(pg::Connection connection) {
+    slot_ = context_.target_slots.take();
+    target_ = std::move(connection);
+  }
 
   /// Until the lane has no task left or the scheduler stops. Throws nothing: errors go to the scheduler.
   void run() noexcept;
+
+  /// The source's session of a worker that the scheduler has stopped; it may still be in the snapshot. After run().
+  std::optional<pg::Connection> give_up_source() { return std::exchange(source_, std::nullopt); }
 
  private:
   void work();
@@ -55,6 +62,8 @@ class Worker {
   const Lane lane_;
   const int number_;
   std::optional<pg::Connection> source_;
+  /// For target_, from the first time that it is open.
+  std::optional<SessionSlots::Slot> slot_;
   std::optional<pg::Connection> target_;
   /// Between source_ and target_.
   std::unique_ptr<copy::Relay> relay_;

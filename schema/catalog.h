@@ -167,6 +167,7 @@ struct Catalog {
   std::int64_t large_objects = 0;
 
   const Relation* relation(Oid oid) const;
+  bool has_unlogged_tables() const;
 };
 
 /// Reads it in a transaction that the caller has begun, in a fixed number of queries, and one more for each table with

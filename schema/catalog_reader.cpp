@@ -341,6 +341,10 @@ const Relation* Catalog::relation(Oid oid) const {
   return found != relations.end() && found->oid == oid ? &*found : nullptr;
 }
 
+bool Catalog::has_unlogged_tables() const {
+  return std::any_of(relations.begin(), relations.end(), [](const Relation& relation) { return relation.unlogged; });
+}
+
 DatabaseInfo read_database_info(pg::Connection& connection) {
   const pg::Result result = connection.execute(
       "SELECT oid, datname, pg_catalog.pg_encoding_to_char(encoding), coalesce(datcollate, ''), coalesce(datctype, ''),"

@@ -9,12 +9,12 @@
 #include <chrono>
 #include <functional>
 #include <future>
-#include <optional>
 #include <thread>
 
 #include "pgsluice/base/subprocess.h"
 #include "pgsluice/base/wait.h"
 #include "pipeline/clone_fixture.h"
+#include "pipeline/running_clone.h"
 
 namespace pgsluice::test {
 namespace {
@@ -42,83 +42,6 @@ INSERT INTO apart.later SELECT g, md5(g::text), 'good' FROM generate_series(1, 1
 CREATE SEQUENCE counter; SELECT nextval('counter');
 )";
 constexpr int kRowsGate = 1, kIndexGate = 2;
-
-/// Until the condition holds; false after a minute.
-bool wait_until(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    wait_for({}, {}, milliseconds(10));
-  }
-  return true;
-}
-
-// Asked elsewhere than in the database that is cloned, which may have settings and limits.
-bool is_true(const Cluster& server, const std::string& condition) {
-  return server.value("postgres", fmt::format("SELECT {}", condition)) == "t";
-}
-
-/// On the target, closed until open() or the end of the object.
-class Gate {
- public:
-  explicit Gate(int number) : session_(shared_target().connect(kDatabase)), number_(number) {
-    session_.execute(fmt::format("SELECT pg_advisory_lock({})", number));
-  }
-  void open() { session_.execute("SELECT pg_advisory_unlock_all()"); }
-  /// Whether the clone has come to it.
-  bool is_reached() const {
-    return is_true(shared_target(), fmt::format("EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT"
-                                                " granted AND objid = {})",
-                                                number_));
-  }
-
- private:
-  pg::Connection session_;
-  int number_;
-};
-
-/// A clone on a thread of its own; cancelled with the object if it has not ended.
-class RunningClone {
- public:
-  RunningClone(const CloneOptions& wanted, LogSink& sink) : clone_(wanted, sink), thread_([this] { run(); }) {}
-  ~RunningClone() { clone_.cancel(); }
-
-  /// Whether the condition is met while the clone runs.
-  bool meets(const std::function<bool()>& condition) {
-    bool met = false;
-    wait_until([&] { return ended_ || (met = condition()); });
-    return met;
-  }
-  void cancel() { clone_.cancel(); }
-  /// All that went wrong, when the clone has ended. One that hangs is cancelled after a minute.
-  std::string outcome() {
-    const bool hangs = !wait_until([&] { return ended_.load(); });
-    if (hangs) clone_.cancel();
-    ended_.wait(false);
-    return (hangs ? "hung, and was cancelled; " : "") + outcome_;
-  }
-  const std::optional<Error>& error() const { return error_; }
-
- private:
-  void run() {
-    try {
-      const pipeline::CloneSummary summary = clone_.run();
-      for (const auto& object : summary.failed) outcome_ += "failed: " + object.error.describe() + "\n";
-      for (const auto& object : summary.left_out) outcome_ += "left out: " + object.name + "\n";
-    } catch (const Error& error) {
-      error_ = error;
-      outcome_ = "ended: " + error.describe();
-    }
-    ended_ = true;
-    ended_.notify_all();
-  }
-
-  pipeline::Clone clone_;
-  std::string outcome_;
-  std::optional<Error> error_;
-  std::atomic<bool> ended_{false};
-  std::jthread thread_;
-};
 
 class Environment : public CloneFixture {
  protected:
@@ -256,8 +179,8 @@ TEST_P(ShortLimits, OfAnAdministratorAreNotTheClones) {
   create_role("hurried", "SUPERUSER");
   pg::Connection lock = shared_source().connect(kDatabase);
   lock.execute("BEGIN; LOCK TABLE gated IN ACCESS EXCLUSIVE MODE");
-  Gate rows(kRowsGate);
-  Gate index(kIndexGate);
+  Gate rows(kDatabase, kRowsGate);
+  Gate index(kDatabase, kIndexGate);
   for (const Cluster* server : {&shared_source(), &shared_target()}) {
     for (const char* limit :
          {"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout"}) {
@@ -294,7 +217,7 @@ class Disturbance : public Environment, public WithParamInterface<const char*> {
 
 TEST_P(Disturbance, OfATableWhileAnotherIsCopiedIsNoSilentLoss) {
   const std::string before = rows_of_later(shared_source());
-  Gate gate(kRowsGate);
+  Gate gate(kDatabase, kRowsGate);
   RunningClone running(wanted(), sink_);
   ASSERT_TRUE(running.meets([&] { return gate.is_reached(); })) << running.outcome();
   ASSERT_EQ(shared_target().value(kDatabase, "SELECT count(*) FROM apart.later"), "0");
@@ -328,7 +251,7 @@ TEST_P(Disturbance, OfATableBetweenTheSnapshotAndTheLocksIsNoSilentLoss) {
 INSTANTIATE_TEST_SUITE_P(By, Disturbance, ValuesIn(kDisturbances));
 
 TEST_F(Environment, ASequenceThatMovesWhileRowsAreCopiedIsNotBehind) {
-  Gate gate(kRowsGate);
+  Gate gate(kDatabase, kRowsGate);
   RunningClone running(wanted(), sink_);
   ASSERT_TRUE(running.meets([&] { return gate.is_reached(); })) << running.outcome();
   shared_source().sql(kDatabase, "SELECT nextval('counter') FROM generate_series(1, 1000)");
@@ -367,7 +290,7 @@ TEST_F(Environment, ARoleThatLosesBypassrlsInMidRunGetsAnErrorAndNotHalfOfTheRow
   shared_source().sql(kDatabase,
                       "GRANT pg_read_all_data TO reader; CREATE POLICY half ON apart.later USING (id <= 500);"
                       "ALTER TABLE apart.later ENABLE ROW LEVEL SECURITY");
-  Gate gate(kRowsGate);
+  Gate gate(kDatabase, kRowsGate);
   CloneOptions options = wanted();
   options.source = shared_source().conninfo(kDatabase, "reader");
   RunningClone running(options, sink_);
@@ -384,7 +307,7 @@ class AllSessions : public Environment, public WithParamInterface<std::tuple<Sid
 TEST_P(AllSessions, EndedAtOnceInMidCopyAreReplacedOrWithoutALedgerEndTheClone) {
   const auto [side, ledger] = GetParam();
   const Cluster& server = side == Side::kSource ? shared_source() : shared_target();
-  Gate gate(kRowsGate);
+  Gate gate(kDatabase, kRowsGate);
   CloneOptions options = wanted();
   options.retry_for = std::chrono::seconds(60);
   options.ledger = ledger;
@@ -420,7 +343,7 @@ TEST_P(Cancellation, LeavesNoSessionBehindAndIsResumed) {
     lock = shared_source().connect(kDatabase);
     lock->execute("BEGIN; LOCK TABLE gated IN ACCESS EXCLUSIVE MODE");
   } else {
-    gate.emplace(GetParam() == Moment::kRows ? kRowsGate : kIndexGate);
+    gate.emplace(kDatabase, GetParam() == Moment::kRows ? kRowsGate : kIndexGate);
   }
   {
     RunningClone running(wanted(), sink_);

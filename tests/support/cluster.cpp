@@ -169,8 +169,13 @@ void Cluster::kill() {
   server_->wait({});
   server_.reset();
   // They notice by themselves; a server does not start beside one of them.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
   for (const fs::path& backend : backends) {
-    while (fs::exists(backend)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    while (fs::exists(backend)) {
+      if (std::chrono::steady_clock::now() > end)
+        throw std::runtime_error("stays although killed: " + backend.string());
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
   }
 }
 

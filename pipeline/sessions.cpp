@@ -1,0 +1,44 @@
+#include "pgsluice/pipeline/sessions.h"
+
+#include <fmt/format.h>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/pg/session_settings.h"
+
+namespace pgsluice::pipeline {
+
+pg::ConnInfo parse_conninfo(const std::string& text, Side side) {
+  if (text.empty()) {
+    throw Error(ErrorKind::kUsage, fmt::format("no {} was given", to_string(side)))
+        .hint(fmt::format("give --{0} or set {1}", to_string(side),
+                          side == Side::kSource ? "PGCOPYDB_SOURCE_PGURI" : "PGCOPYDB_TARGET_PGURI"));
+  }
+  return pg::ConnInfo::parse(text, side);
+}
+
+std::string server_encoding(const pg::Connection& connection) {
+  const char* encoding = PQparameterStatus(connection.handle(), "server_encoding");
+  return encoding == nullptr ? "UTF8" : encoding;
+}
+
+pg::Connection open_reader(const pg::ConnInfo& conninfo, std::string_view purpose, std::string_view encoding,
+                           const Log& log, const CancelToken& cancel) {
+  pg::Connection connection = pg::Connection::open(conninfo, purpose, log, cancel);
+  pg::apply_session_settings(connection, pg::SessionPurpose::kRead,
+                             encoding.empty() ? server_encoding(connection) : encoding);
+  return connection;
+}
+
+pg::Connection open_session(const pg::ConnInfo& pinned, std::string_view purpose, std::string_view encoding,
+                            const Log& log, const CancelToken& cancel) {
+  if (pinned.side() == Side::kSource) return open_reader(pinned, purpose, encoding, log, cancel);
+  pg::Connection connection = pg::Connection::open(pinned, purpose, log, cancel);
+  // Bytes of a SQL_ASCII source are in no known encoding. Under client_encoding SQL_ASCII the target would take them
+  // unchecked; under its own encoding it refuses those that are not valid there.
+  const bool unchecked = encoding == "SQL_ASCII";
+  pg::apply_session_settings(connection, pg::SessionPurpose::kWrite,
+                             unchecked ? server_encoding(connection) : encoding);
+  return connection;
+}
+
+}  // namespace pgsluice::pipeline
