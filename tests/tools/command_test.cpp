@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <thread>
 
 #include "pgsluice/base/file_descriptor.h"
@@ -196,6 +199,72 @@ TEST_F(CommandTest, HelpIsThereWithAnExampleForEachCommand) {
     EXPECT_THAT(result.output, HasSubstr("pgsluice clone --source")) << arguments.front();
     EXPECT_EQ(result.errors, "");
   }
+}
+
+TEST_F(CommandTest, AMistypedCommandOrOptionIsAnsweredWithTheNearest) {
+  EXPECT_THAT(run({"cloen"}).errors, HasSubstr("unknown command; is clone meant?"));
+  EXPECT_THAT(run({"compare", "dta"}).errors, HasSubstr("is data meant?"));
+  EXPECT_THAT(run({"clone", "--targt", "x"}).errors, HasSubstr("unknown options: --targt; is --target meant?"));
+  EXPECT_THAT(run({"compare"}).errors, HasSubstr("there are: data, schema"));
+  const SubprocessResult far_off = run({"xyzzy"});
+  EXPECT_EQ(far_off.exit_code, 1);
+  EXPECT_THAT(far_off.errors, Not(HasSubstr("meant")));
+}
+
+TEST_F(CommandTest, OptionsMayBeShortenedUnlessTheyStandForSeveral) {
+  make("CREATE TABLE t AS SELECT 1 AS i");
+  const SubprocessResult result =
+      run({"clone", "--sou", shared_source().conninfo("command"), "--targ=" + shared_target().conninfo("command"),
+           "--table-j", "2", "--skip-vac", "--prog", "none"});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  const SubprocessResult several = run({"clone", "--skip"});
+  EXPECT_EQ(several.exit_code, 1);
+  EXPECT_THAT(several.errors, HasSubstr("--skip may stand for --skip-blobs, --skip-db-properties"));
+}
+
+TEST_F(CommandTest, TheLogIsWrittenAsJsonAndIntoAFileWhereThatIsAsked) {
+  make("CREATE TABLE t AS SELECT 1 AS i");
+  const std::string file = (folder_.path() / "log").string();
+  std::vector<std::string> arguments = clone_arguments();
+  const SubprocessResult result = run(
+      arguments, {{"PGCOPYDB_LOG_JSON", "on"}, {"PGCOPYDB_LOG_FILENAME", file}, {"PGCOPYDB_LOG_TIME_FORMAT", "<%Y>"}});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  std::istringstream lines(result.errors);
+  int read = 0;
+  for (std::string line; std::getline(lines, line); ++read) {
+    const nlohmann::json entry = nlohmann::json::parse(line);
+    for (const char* key : {"timestamp", "pid", "error_level", "error_severity", "file_name", "file_line_num"}) {
+      EXPECT_TRUE(entry.contains(key)) << key << line;
+    }
+    EXPECT_THAT(entry["file_name"].get<std::string>(), ::testing::EndsWith(".cpp"));
+  }
+  EXPECT_GT(read, 3);
+  std::ifstream log(file);
+  const std::string text{std::istreambuf_iterator<char>(log), {}};
+  EXPECT_THAT(text, ::testing::ContainsRegex("^<20[0-9]{2}> [0-9]+ INFO    source: PostgreSQL"));
+
+  const SubprocessResult refused = run(arguments, {{"PGSLUICE_LOG_FILENAME", file + "/no folder"}});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.errors, HasSubstr("PGSLUICE_LOG_FILENAME"));
+}
+
+TEST_F(CommandTest, PingTellsWhichServerDoesNotAnswer) {
+  make("");
+  const std::vector<std::string> servers = {"--source", shared_source().conninfo("command"), "--target",
+                                            shared_target().conninfo("command")};
+  const SubprocessResult both = run({"ping", servers[0], servers[1], servers[2], servers[3]});
+  EXPECT_EQ(both.exit_code, 0) << both.errors;
+  EXPECT_THAT(both.errors, HasSubstr("target: PostgreSQL 15"));
+  EXPECT_EQ(both.output, "");
+  const SubprocessResult none =
+      run({"ping", servers[0], servers[1], "--target", "host=127.0.0.1 port=1", "--retry-for", "1", "--notice"});
+  EXPECT_EQ(none.exit_code, 7);
+  EXPECT_THAT(none.errors, HasSubstr("not yet: target"));
+  EXPECT_THAT(none.errors, HasSubstr("source: PostgreSQL 15"));
+  const SubprocessResult refused =
+      run({"ping", "--source", shared_source().conninfo("not_there"), servers[2], servers[3]});
+  EXPECT_EQ(refused.exit_code, 6);
+  EXPECT_THAT(refused.errors, HasSubstr("3D000"));
 }
 
 TEST_F(CommandTest, VersionNamesOursAndLibpqs) {

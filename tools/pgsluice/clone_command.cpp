@@ -51,11 +51,7 @@ struct CloneArguments {
   bool fail_fast = false;
   bool dry_run = false;
   bool json = false;
-  bool quiet = false;
-  int verbosity = 0;
-  bool notice = false;
-  bool debug = false;
-  bool trace = false;
+  LogOptions log;
   std::string progress = "auto";
 };
 
@@ -72,7 +68,9 @@ constexpr const char* kFooter =
     "\n"
     "Variables: PGSLUICE_SOURCE_PGURI, _TARGET_PGURI, _DIR, _TABLE_JOBS, _INDEX_JOBS, _FAIL_FAST, _SKIP_VACUUM,\n"
     "_SKIP_TABLESPACES, _SKIP_DB_PROPERTIES, _USE_COPY_BINARY, _SPLIT_TABLES_LARGER_THAN, _SPLIT_MAX_PARTS,\n"
-    "_SKIP_CTID_SPLIT, _SNAPSHOT; each also as PGCOPYDB_…, where the first is not set.\n"
+    "_SKIP_CTID_SPLIT, _SNAPSHOT, _LOG_TIME_FORMAT, _LOG_JSON, _LOG_FILENAME, _LOG_JSON_FILE; each also as "
+    "PGCOPYDB_…,\n"
+    "where the first is not set.\n"
     "\n"
     "Exit codes: 0 all is there, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target, 12 internal,\n"
     "21 rows differ, 22 finished with something missing, 130/143 cancelled.";
@@ -178,19 +176,7 @@ void add_options(CLI::App& command, CloneArguments& args) {
   group(kOutput, command.add_option("--progress", args.progress, "auto, bar, lines, json or none")
                      ->check(CLI::IsMember({"auto", "bar", "lines", "json", "none"})));
   group(kOutput, command.add_flag("--json", args.json, "The summary or the plan as one JSON document"));
-  group(kOutput, command.add_flag("-q,--quiet", args.quiet, "Log only warnings and errors"));
-  group(kOutput, command.add_flag("-v,--verbose", args.verbosity, "More: notices; twice: SQL; three times: debug"));
-  group(kOutput, command.add_flag("--notice", args.notice, "Show notices"));
-  group(kOutput, command.add_flag("-d,--debug", args.debug, "Show debug messages"));
-  group(kOutput, command.add_flag("-z,--trace", args.trace, "Show everything"));
-}
-
-LogLevel log_level(const CloneArguments& args) {
-  if (args.trace || args.verbosity >= 4) return LogLevel::kTrace;
-  if (args.debug || args.verbosity == 3) return LogLevel::kDebug;
-  if (args.verbosity == 2) return LogLevel::kSql;
-  if (args.notice || args.verbosity == 1) return LogLevel::kNotice;
-  return args.quiet ? LogLevel::kWarning : LogLevel::kInfo;
+  add_log_options(command, args.log);
 }
 
 ProgressStyle progress_style(const CloneArguments& args) {
@@ -200,8 +186,8 @@ ProgressStyle progress_style(const CloneArguments& args) {
                                                                {"none", ProgressStyle::kNone}};
   const auto named = kStyles.find(args.progress);
   if (named != kStyles.end()) return named->second;
-  if (args.quiet) return ProgressStyle::kNone;
-  return Console::is_terminal() ? ProgressStyle::kBar : ProgressStyle::kLines;
+  if (args.log.quiet) return ProgressStyle::kNone;
+  return Console::is_terminal() && !args.log.json ? ProgressStyle::kBar : ProgressStyle::kLines;
 }
 
 std::filesystem::path work_folder(const CloneArguments& args) {
@@ -294,7 +280,7 @@ int report_summary(const pipeline::CloneSummary& summary, const CloneArguments& 
 }
 
 int run_clone(const CloneArguments& args) {
-  Console console(log_level(args));
+  Console console(args.log);
   Clone clone(clone_options(args), console);
   const SignalsCancel signals([&clone] { clone.cancel(); });
   try {

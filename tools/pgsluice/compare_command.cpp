@@ -23,8 +23,7 @@ struct CompareArguments {
   std::string split_larger_than = "auto";
   std::string pg_bindir;
   bool json = false;
-  bool quiet = false;
-  bool debug = false;
+  LogOptions log;
 };
 
 constexpr const char* kDataFooter =
@@ -53,8 +52,7 @@ void add_common_options(CLI::App& command, CompareArguments& args) {
   with_environment(command.add_option("-T,--target", args.options.target, "Target database, URI or keywords"),
                    args.options.target, "TARGET_PGURI");
   command.add_flag("--json", args.json, "One JSON document on standard output");
-  command.add_flag("-q,--quiet", args.quiet, "Log only warnings and errors");
-  command.add_flag("-d,--debug", args.debug, "Show debug messages");
+  add_log_options(command, args.log);
 }
 
 void add_data_options(CLI::App& command, CompareArguments& args) {
@@ -64,10 +62,6 @@ void add_data_options(CLI::App& command, CompareArguments& args) {
   with_environment(command.add_option("--split-tables-larger-than,--split-at", args.split_larger_than,
                                       "auto, a size such as \"10 GB\", or 0 for never"),
                    args.split_larger_than, "SPLIT_TABLES_LARGER_THAN");
-}
-
-LogLevel log_level(const CompareArguments& args) {
-  return args.debug ? LogLevel::kDebug : args.quiet ? LogLevel::kWarning : LogLevel::kInfo;
 }
 
 int finish(const std::string& document, bool equal, Console& console) {
@@ -88,7 +82,7 @@ int report_error(const Error& error, Console& console) {
 }
 
 int run_compare_schema(const CompareArguments& args) {
-  Console console(log_level(args));
+  Console console(args.log);
   CancelSource cancel;
   const SignalsCancel signals([&cancel] { cancel.cancel(); });
   try {
@@ -105,7 +99,7 @@ int run_compare_schema(const CompareArguments& args) {
 }
 
 int run_compare_data(const CompareArguments& args) {
-  Console console(log_level(args));
+  Console console(args.log);
   pipeline::CompareOptions options = args.options;
   if (args.split_larger_than != "auto") {
     using When = copy::SplitOptions::When;
@@ -117,7 +111,7 @@ int run_compare_data(const CompareArguments& args) {
   try {
     pipeline::ComparedData data;
     {
-      const ProgressStyle style = args.quiet               ? ProgressStyle::kNone
+      const ProgressStyle style = args.log.quiet           ? ProgressStyle::kNone
                                   : Console::is_terminal() ? ProgressStyle::kBar
                                                            : ProgressStyle::kLines;
       const ProgressDisplay display(console, style, [&comparison] { return comparison.progress(); });

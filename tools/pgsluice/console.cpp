@@ -1,11 +1,18 @@
 #include "pgsluice/console.h"
 
+#include <fmt/format.h>
+#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "pgsluice/base/error.h"
 
 namespace pgsluice::tools {
 
@@ -29,23 +36,61 @@ spdlog::level::level_enum spdlog_level(LogLevel level) {
   return spdlog::level::info;
 }
 
+std::string now_as(const std::string& format) {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  ::localtime_r(&now, &local);
+  char text[256];
+  return {text, std::strftime(text, sizeof text, format.c_str(), &local)};
+}
+
+std::string text_line(const std::string& time, LogLevel level, std::string_view message) {
+  return fmt::format("{} {} {:<7} {}", time, ::getpid(), to_string(level), message);
+}
+
+std::string json_line(LogLevel level, std::string_view message, const std::source_location& where) {
+  nlohmann::ordered_json line;
+  line["timestamp"] = now_as("%Y-%m-%d %H:%M:%S");
+  line["pid"] = ::getpid();
+  line["error_level"] = static_cast<int>(level);
+  line["error_severity"] = to_string(level);
+  line["file_name"] = std::filesystem::path(where.file_name()).filename().string();
+  line["file_line_num"] = where.line();
+  line["message"] = message;
+  // A server's message may be in any encoding.
+  return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
 bool wants_colour() { return Console::is_terminal() && std::getenv("NO_COLOR") == nullptr; }
 
 }  // namespace
 
-Console::Console(LogLevel least) : least_(least) {
-  const auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(wants_colour() ? spdlog::color_mode::always
-                                                                                         : spdlog::color_mode::never);
-  logger_ = std::make_shared<spdlog::logger>("pgsluice", sink);
-  logger_->set_level(spdlog::level::trace);
-  logger_->set_pattern("%H:%M:%S %P %^%v%$");
+Console::Console(const LogOptions& options) : least_(options.level()), time_format_(options.time_format) {
+  const auto terminal = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(
+      wants_colour() && !options.json ? spdlog::color_mode::always : spdlog::color_mode::never);
+  terminal->set_pattern("%^%v%$");
+  outputs_.push_back({std::make_shared<spdlog::logger>("pgsluice", terminal), options.json});
+  outputs_.back().logger->set_level(spdlog::level::trace);
+  if (options.file.empty()) return;
+  try {
+    const auto file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file);
+    file->set_pattern("%v");
+    outputs_.push_back({std::make_shared<spdlog::logger>("file", file), options.file_json});
+    outputs_.back().logger->set_level(spdlog::level::trace);
+  } catch (const spdlog::spdlog_ex& error) {
+    throw Error(ErrorKind::kConfig, fmt::format("cannot write the log file {}: {}", options.file, error.what()))
+        .hint("it is named by PGSLUICE_LOG_FILENAME or PGCOPYDB_LOG_FILENAME");
+  }
 }
 
-void Console::write(LogLevel level, std::string_view message, const std::source_location& /*where*/) {
+void Console::write(LogLevel level, std::string_view message, const std::source_location& where) {
   const std::lock_guard lock(mutex_);
   erase_status();
-  logger_->log(spdlog_level(level), "{:<7} {}", to_string(level), message);
-  logger_->flush();
+  for (const Output& output : outputs_) {
+    output.logger->log(spdlog_level(level), output.json ? json_line(level, message, where)
+                                                        : text_line(now_as(time_format_), level, message));
+    output.logger->flush();
+  }
   if (!status_.empty()) std::fputs(status_.c_str(), stderr);
 }
 

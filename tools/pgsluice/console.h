@@ -5,16 +5,20 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
-#include "pgsluice/base/log.h"
+#include "pgsluice/log_options.h"
 
 namespace pgsluice::tools {
 
-/// The terminal's standard error: log lines, and below them a status line that is drawn over again. Any thread.
+/// The terminal's standard error: log lines, and below them a status line that is drawn over again; and a log file
+/// where one is wanted. Any thread.
+///
+/// A line of JSON has timestamp, pid, error_level, error_severity, file_name, file_line_num and message.
 class Console : public LogSink {
  public:
-  /// Messages of this level and above are shown.
-  explicit Console(LogLevel least);
+  /// Throws Error(kConfig) for a file that cannot be written.
+  explicit Console(const LogOptions& options);
 
   bool wants(LogLevel level) const override { return level >= least_; }
   void write(LogLevel level, std::string_view message, const std::source_location& where) override;
@@ -28,11 +32,16 @@ class Console : public LogSink {
   static std::size_t width();
 
  private:
+  struct Output {
+    std::shared_ptr<spdlog::logger> logger;
+    bool json = false;
+  };
   void erase_status();
 
   const LogLevel least_;
+  const std::string time_format_;
   std::mutex mutex_;
-  std::shared_ptr<spdlog::logger> logger_;
+  std::vector<Output> outputs_;
   std::string status_;
 };
 

@@ -1,9 +1,15 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/command_line.h"
 #include "pgsluice/commands.h"
 #include "pgsluice/exit_code.h"
 
@@ -25,23 +31,30 @@ int usage_error(std::string_view message) {
   return kExitUsage;
 }
 
-// Only options are named: what else stands there may be a connection string with a password.
-std::string unexpected_arguments(const CLI::App& app) {
+std::string meant(const std::string& mistyped, const std::vector<std::string>& names) {
+  const std::optional<std::string> name = nearest(mistyped, names);
+  return name ? fmt::format("; is {} meant?", *name) : "";
+}
+
+// Only options and commands are named: what else stands there may be a connection string with a password.
+std::string unexpected_arguments(const CLI::App& app, const std::vector<std::string>& arguments) {
+  const CLI::App& command = command_of(app, arguments);
   std::string options;
-  std::size_t others = 0;
+  std::string first;
   for (const std::string& argument : app.remaining(true)) {
-    if (argument.rfind('-', 0) == 0) {
-      options += " " + argument.substr(0, argument.find('='));
-    } else {
-      ++others;
-    }
+    if (argument.rfind('-', 0) != 0) continue;
+    const std::string name = argument.substr(0, argument.find('='));
+    options += (options.empty() ? "" : " ") + name;
+    if (first.empty()) first = name;
   }
-  std::string message = options.empty() ? "" : "unknown options:" + options;
-  if (others > 0 && options.empty()) {
-    message = app.get_subcommands().empty() ? "unknown command" : "an argument that belongs to no option";
+  if (!options.empty()) {
+    return fmt::format("unknown options: {}{} (docs/pgcopydb.md lists what is there and what is not yet)", options,
+                       meant(first, option_names(command)));
   }
-  if (!options.empty()) message += " (docs/pgcopydb.md lists what is there and what is not yet)";
-  return message;
+  const std::vector<std::string> commands = command_names(command);
+  if (commands.empty()) return "an argument that belongs to no option";
+  const std::vector<std::string> left = app.remaining(true);
+  return "unknown command" + (left.empty() ? "" : meant(left.front(), commands));
 }
 
 int run(int argc, char** argv) {
@@ -52,16 +65,22 @@ int run(int argc, char** argv) {
   int exit_code = kExitWell;
   add_clone_command(app, exit_code);
   add_compare_command(app, exit_code);
+  add_ping_command(app, exit_code);
   add_version_command(app, exit_code);
   add_help_command(app);
+  const std::vector<std::string> given(argv + 1, argv + argc);
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> arguments = write_out_options(app, given);
+    std::reverse(arguments.begin(), arguments.end());  // as the parser takes them
+    app.parse(std::move(arguments));
   } catch (const CLI::Success& done) {
     return app.exit(done);
   } catch (const CLI::ExtrasError&) {
-    return usage_error(unexpected_arguments(app));
+    return usage_error(unexpected_arguments(app, given));
   } catch (const CLI::RequiredError&) {
-    return usage_error(app.remaining_size(true) > 0 ? "unknown command" : "no command was given");
+    if (app.remaining_size(true) > 0) return usage_error(unexpected_arguments(app, given));
+    const CLI::App& command = command_of(app, given);
+    return usage_error(fmt::format("no command was given; there are: {}", fmt::join(command_names(command), ", ")));
   } catch (const CLI::ParseError& error) {
     return usage_error(error.what());
   }

@@ -1,0 +1,135 @@
+#include "pgsluice/command_line.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "pgsluice/base/error.h"
+
+namespace pgsluice::tools {
+
+namespace {
+
+std::vector<const CLI::App*> commands_below(const CLI::App& command) {
+  return command.get_subcommands([](const CLI::App*) { return true; });
+}
+
+const CLI::App* find_command(const CLI::App& above, const std::string& name) {
+  for (const CLI::App* command : commands_below(above)) {
+    if (command->check_name(name)) return command;
+  }
+  return nullptr;
+}
+
+// Walks the arguments as the parser will: commands lead deeper, and the value of an option is neither.
+template <class OnOption>
+const CLI::App& walk(const CLI::App& app, const std::vector<std::string>& arguments, const OnOption& on_option) {
+  const CLI::App* command = &app;
+  bool is_value = false;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (argument == "--") break;
+    if (is_value) {
+      is_value = false;
+    } else if (argument.rfind('-', 0) == 0) {
+      const CLI::Option* option = on_option(*command, i);
+      is_value = option != nullptr && option->get_expected_max() > 0 && argument.find('=') == std::string::npos;
+    } else if (const CLI::App* deeper = find_command(*command, argument)) {
+      command = deeper;
+    }
+  }
+  return *command;
+}
+
+// Those that begin so; one that is spelled in several ways is one.
+std::set<const CLI::Option*> options_that_begin(const CLI::App& command, const std::string& with,
+                                                std::set<std::string>& spellings) {
+  std::set<const CLI::Option*> found;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      if (("--" + name).rfind(with, 0) != 0) continue;
+      found.insert(option);
+      spellings.insert("--" + name);
+    }
+  }
+  return found;
+}
+
+// Letters put in, left out or changed, and neighbours that have changed places.
+std::size_t edits_between(std::string_view a, std::string_view b) {
+  std::vector<std::vector<std::size_t>> edits(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i) {
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+      if (i == 0 || j == 0) {
+        edits[i][j] = i + j;
+        continue;
+      }
+      const std::size_t changed = edits[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      edits[i][j] = std::min({changed, edits[i - 1][j] + 1, edits[i][j - 1] + 1});
+      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) edits[i][j] = std::min(edits[i][j], edits[i - 2][j - 2] + 1);
+    }
+  }
+  return edits[a.size()][b.size()];
+}
+
+}  // namespace
+
+std::vector<std::string> write_out_options(const CLI::App& app, const std::vector<std::string>& arguments) {
+  std::vector<std::string> written = arguments;
+  walk(app, arguments, [&](const CLI::App& command, std::size_t i) -> const CLI::Option* {
+    const std::string name = arguments[i].substr(0, arguments[i].find('='));
+    if (const CLI::Option* exact = command.get_option_no_throw(name)) return exact;
+    if (name.rfind("--", 0) != 0) return nullptr;
+    std::set<std::string> spellings;
+    const std::set<const CLI::Option*> found = options_that_begin(command, name, spellings);
+    if (found.empty()) return nullptr;
+    if (found.size() > 1) {
+      throw Error(ErrorKind::kUsage, fmt::format("{} may stand for {}", name, fmt::join(spellings, ", ")))
+          .hint("write the option out");
+    }
+    written[i] = *spellings.begin() + arguments[i].substr(name.size());
+    return *found.begin();
+  });
+  return written;
+}
+
+std::optional<std::string> nearest(std::string_view mistyped, const std::vector<std::string>& names) {
+  const std::size_t most = std::max<std::size_t>(1, mistyped.size() / 3);
+  std::optional<std::string> best;
+  std::size_t fewest = most + 1;
+  for (const std::string& name : names) {
+    const std::size_t edits = edits_between(mistyped, name);
+    if (edits >= fewest) continue;
+    fewest = edits;
+    best = name;
+  }
+  return best;
+}
+
+const CLI::App& command_of(const CLI::App& app, const std::vector<std::string>& arguments) {
+  return walk(app, arguments, [&](const CLI::App& command, std::size_t i) -> const CLI::Option* {
+    return command.get_option_no_throw(arguments[i].substr(0, arguments[i].find('=')));
+  });
+}
+
+std::vector<std::string> option_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+std::vector<std::string> command_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::App* below : commands_below(command)) {
+    names.push_back(below->get_name());
+    for (const std::string& alias : below->get_aliases()) names.push_back(alias);
+  }
+  return names;
+}
+
+}  // namespace pgsluice::tools

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+
+#include "pgsluice/base/log.h"
+
+namespace pgsluice::tools {
+
+/// Which messages of a command are shown, where, and how.
+struct LogOptions {
+  bool quiet = false;
+  int verbosity = 0;
+  bool notice = false;
+  bool debug = false;
+  bool trace = false;
+  /// As strftime(3) takes it.
+  std::string time_format;
+  bool json = false;  ///< on standard error
+  /// Gets the messages too; what it holds stays.
+  std::string file;
+  bool file_json = false;
+
+  LogLevel level() const;
+};
+
+/// Adds the options, and takes what the environment says: PGSLUICE_LOG_TIME_FORMAT, _LOG_JSON, _LOG_FILENAME,
+/// _LOG_JSON_FILE, or their twins PGCOPYDB_….
+void add_log_options(CLI::App& command, LogOptions& options);
+
+}  // namespace pgsluice::tools

@@ -1,0 +1,70 @@
+#include <memory>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/commands.h"
+#include "pgsluice/console.h"
+#include "pgsluice/environment.h"
+#include "pgsluice/exit_code.h"
+#include "pgsluice/pipeline/ping.h"
+#include "pgsluice/signals.h"
+
+namespace pgsluice::tools {
+
+namespace {
+
+struct PingArguments {
+  pipeline::PingOptions options;
+  int retry_for = 60;
+  LogOptions log;
+};
+
+constexpr const char* kFooter =
+    "Example:\n"
+    "  pgsluice ping --source postgresql://me@old/shop --target postgresql://me@new/shop\n"
+    "\n"
+    "Both are tried at once, and again while they start or are full.\n"
+    "\n"
+    "Exit codes: 0 both answer, 4 a server refused, 6 source, 7 target, 1 arguments, 2 configuration, 130/143 "
+    "cancelled.";
+
+int run_ping(PingArguments& args) {
+  Console console(args.log);
+  const Log log(console);
+  CancelSource cancel;
+  const SignalsCancel signals([&cancel] { cancel.cancel(); });
+  args.options.limit = std::chrono::seconds(args.retry_for);
+  try {
+    const pipeline::PingResult result = pipeline::ping(args.options, log, cancel.token());
+    int exit_code = kExitWell;
+    for (const std::optional<Error>& error : {result.target, result.source}) {
+      if (!error) continue;
+      log.error(error->describe());
+      exit_code = exit_code_for(*error);
+    }
+    return exit_code;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) {
+      log.warning("cancelled");
+      return SignalsCancel::exit_code();
+    }
+    log.error(error.describe());
+    return exit_code_for(error);
+  }
+}
+
+}  // namespace
+
+void add_ping_command(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("ping", "Whether both servers answer, tried for up to a minute");
+  command->footer(kFooter);
+  auto args = std::make_shared<PingArguments>();
+  with_environment(command->add_option("-S,--source", args->options.source, "Source database, URI or keywords"),
+                   args->options.source, "SOURCE_PGURI");
+  with_environment(command->add_option("-T,--target", args->options.target, "Target database, URI or keywords"),
+                   args->options.target, "TARGET_PGURI");
+  command->add_option("--retry-for", args->retry_for, "Seconds to try again (60)")->check(CLI::NonNegativeNumber);
+  add_log_options(*command, args->log);
+  command->callback([args, &exit_code] { exit_code = run_ping(*args); });
+}
+
+}  // namespace pgsluice::tools
