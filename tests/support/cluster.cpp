@@ -179,6 +179,8 @@ void Cluster::kill() {
   }
 }
 
+std::string Cluster::socket_path() const { return fmt::format("{}/.s.PGSQL.{}", folder_.string(), port_); }
+
 std::string Cluster::conninfo(std::string_view database, std::string_view user) const {
   return fmt::format("host={} port={} user={} dbname='{}'", folder_.string(), port_, user, database);
 }

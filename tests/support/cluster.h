@@ -44,6 +44,7 @@ class Cluster {
 
   int port() const { return port_; }
   const std::filesystem::path& folder() const { return folder_; }
+  std::string socket_path() const;
 
   /// Keyword/value text over the socket.
   std::string conninfo(std::string_view database, std::string_view user = "postgres") const;

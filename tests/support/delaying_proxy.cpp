@@ -1,21 +1,15 @@
 #include "support/delaying_proxy.h"
 
-#include <fmt/format.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <deque>
 #include <functional>
 #include <optional>
 
 #include "pgsluice/base/wait.h"
-#include "support/sockets.h"
 
 namespace pgsluice::test {
 
@@ -137,46 +131,15 @@ class Direction {
 }  // namespace
 
 DelayingProxy::DelayingProxy(const Cluster& cluster, std::chrono::milliseconds each_way)
-    : DelayingProxy(fmt::format("{}/.s.PGSQL.{}", cluster.folder().string(), cluster.port()),
-                    {.each_way = each_way, .bytes_per_second = 0}) {}
+    : DelayingProxy(cluster.socket_path(), {.each_way = each_way, .bytes_per_second = 0}) {}
 
 DelayingProxy::DelayingProxy(std::string server_socket, const Line& line)
-    : server_socket_(std::move(server_socket)), line_(line), listener_(listen_on_loopback()), acceptor_([this] {
-        while (readable_before(listener_.get(), stop_.token())) {
-          FileDescriptor client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-          if (client.valid()) sessions_.emplace_back([this, c = std::move(client)]() mutable { carry(std::move(c)); });
-        }
+    : line_(line),
+      proxy_(std::move(server_socket), [this](FileDescriptor client, FileDescriptor server, const CancelToken& stop) {
+        carry(client, server, stop);
       }) {}
 
-DelayingProxy::~DelayingProxy() {
-  stop_.cancel();
-  acceptor_.join();
-  sessions_.clear();
-}
-
-int DelayingProxy::port() const { return port_of(listener_); }
-
-std::string DelayingProxy::conninfo(std::string_view database) const {
-  return fmt::format("host=127.0.0.1 port={} user=postgres dbname='{}' sslmode=disable gssencmode=disable",
-                     port_of(listener_), database);
-}
-
-FileDescriptor DelayingProxy::connect_to_server() const {
-  FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, server_socket_.c_str(), sizeof address.sun_path - 1);
-  if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-    return FileDescriptor();  // the client's connection is closed, as by a server that is away
-  }
-  return socket;
-}
-
-void DelayingProxy::carry(FileDescriptor client) {
-  const FileDescriptor server = connect_to_server();
-  if (!server.valid()) return;
-  const int at_once = 1;
-  ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
+void DelayingProxy::carry(const FileDescriptor& client, const FileDescriptor& server, const CancelToken& stop) {
   int unanswered = 0;
   Direction up(client.get(), server.get(), line_, Direction::Seen::kWhenSent, MessageTypes('?', [&](char type) {
                  if (type != 'Q') return;
@@ -196,7 +159,7 @@ void DelayingProxy::carry(FileDescriptor client) {
       }
     }
     std::array<WaitFor, 2> set = {up.interest_in_sender(), down.interest_in_sender()};
-    if (wait_for(set, stop_.token(), limit) == WaitResult::kCancelled) return;
+    if (wait_for(set, stop, limit) == WaitResult::kCancelled) return;
   }
 }
 

@@ -4,11 +4,9 @@
 #include <chrono>
 #include <string>
 #include <string_view>
-#include <thread>
-#include <vector>
 
-#include "pgsluice/base/cancel.h"
 #include "support/cluster.h"
+#include "support/proxy.h"
 
 namespace pgsluice::test {
 
@@ -26,12 +24,9 @@ class DelayingProxy {
   DelayingProxy(const Cluster& cluster, std::chrono::milliseconds each_way);
   /// In front of a server's Unix socket.
   DelayingProxy(std::string server_socket, const Line& line);
-  DelayingProxy(const DelayingProxy&) = delete;
-  DelayingProxy& operator=(const DelayingProxy&) = delete;
-  ~DelayingProxy();
 
-  std::string conninfo(std::string_view database) const;
-  int port() const;
+  std::string conninfo(std::string_view database) const { return proxy_.conninfo(database); }
+  int port() const { return proxy_.port(); }
 
   /// Query messages so far, and those of them that were sent while the session had none unanswered: each of these has
   /// cost a round trip of its own.
@@ -39,17 +34,12 @@ class DelayingProxy {
   int lonely_queries() const { return lonely_queries_; }
 
  private:
-  void carry(FileDescriptor client);
-  FileDescriptor connect_to_server() const;
+  void carry(const FileDescriptor& client, const FileDescriptor& server, const CancelToken& stop);
 
-  const std::string server_socket_;
   const Line line_;
-  FileDescriptor listener_;
   std::atomic<int> queries_{0};
   std::atomic<int> lonely_queries_{0};
-  CancelSource stop_;
-  std::vector<std::jthread> sessions_;
-  std::jthread acceptor_;
+  Proxy proxy_;
 };
 
 }  // namespace pgsluice::test

@@ -1,0 +1,64 @@
+#include "support/proxy.h"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstring>
+
+#include "support/sockets.h"
+
+namespace pgsluice::test {
+
+namespace {
+
+FileDescriptor connect_to(const std::string& unix_socket) {
+  FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, unix_socket.c_str(), sizeof address.sun_path - 1);
+  if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    return FileDescriptor();  // the client's connection is closed, as by a server that is away
+  }
+  return socket;
+}
+
+}  // namespace
+
+Proxy::Proxy(std::string server_socket, Carry carry)
+    : server_socket_(std::move(server_socket)),
+      carry_(std::move(carry)),
+      listener_(listen_on_loopback()),
+      acceptor_([this] {
+        while (readable_before(listener_.get(), stop_.token())) {
+          FileDescriptor client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+          if (client.valid()) begin_session(std::move(client));
+        }
+      }) {}
+
+Proxy::~Proxy() {
+  stop_.cancel();
+  acceptor_.join();
+  sessions_.clear();
+}
+
+void Proxy::begin_session(FileDescriptor client) {
+  sessions_.emplace_back([this, owned = std::move(client)]() mutable {
+    FileDescriptor server = connect_to(server_socket_);
+    if (!server.valid()) return;
+    const int at_once = 1;
+    ::setsockopt(owned.get(), IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
+    carry_(std::move(owned), std::move(server), stop_.token());
+  });
+}
+
+int Proxy::port() const { return port_of(listener_); }
+
+std::string Proxy::conninfo(std::string_view database) const {
+  return fmt::format("host=127.0.0.1 port={} user=postgres dbname='{}' sslmode=disable gssencmode=disable", port(),
+                     database);
+}
+
+}  // namespace pgsluice::test
