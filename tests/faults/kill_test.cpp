@@ -6,8 +6,6 @@
 #include <signal.h>
 
 #include <chrono>
-#include <cstdlib>
-#include <iostream>
 #include <memory>
 #include <random>
 #include <thread>
@@ -17,6 +15,7 @@
 #include "pgsluice/base/wait.h"
 #include "support/cluster.h"
 #include "support/database_comparison.h"
+#include "support/randomness.h"
 
 namespace pgsluice::test {
 namespace {
@@ -80,11 +79,6 @@ const char* to_string(Victim victim) {
       break;
   }
   return "the clone (SIGTERM)";
-}
-
-int from_environment(const char* name, int otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::atoi(text);
 }
 
 class KillTest : public ::testing::Test {
@@ -209,9 +203,8 @@ class KillTest : public ::testing::Test {
 };
 
 TEST_F(KillTest, WhateverIsKilledTheResumedCloneEndsEqual) {
-  const int kills = from_environment("PGSLUICE_TEST_KILLS", 24);
-  const int seed = from_environment("PGSLUICE_TEST_SEED", static_cast<int>(std::random_device{}() & 0xFFFFU));
-  std::cout << "PGSLUICE_TEST_SEED=" << seed << "\n";
+  const int kills = number_from_environment("PGSLUICE_TEST_KILLS", 24);
+  const int seed = test_seed();
   std::mt19937 random(static_cast<unsigned>(seed));
   source_.create_database("killed");
   source_.sql("killed", kDatabase);
