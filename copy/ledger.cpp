@@ -81,13 +81,16 @@ std::string living(const std::vector<Backend>& sessions) {
 
 }  // namespace
 
-void create_ledger(pg::Connection& target, std::string_view run) {
+Backend create_ledger(pg::Connection& target, std::string_view run) {
   try {
     pg::Transaction transaction(target, "BEGIN; SET LOCAL synchronous_commit = on");
     target.execute(kCreate);
     const std::array<std::string, 1> parameters = {std::string(run)};
     target.execute("INSERT INTO pgsluice.run (what) VALUES ($1)", parameters);
+    // With the rest: one that is lost in between would keep the target from the next run, which could not end it.
+    Backend own = register_session(target);
     transaction.commit();
+    return own;
   } catch (Error& error) {
     constexpr std::string_view kDuplicateSchema = "42P06";
     constexpr std::string_view kUniqueViolation = "23505";

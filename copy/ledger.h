@@ -44,9 +44,15 @@ struct LedgerContents {
   std::set<std::string, std::less<>> steps;
 };
 
-/// Makes the schema and what is in it, on disk when this returns. Throws Error(kState) when there is one already,
-/// Error(kServer, 42501) when the user may not.
-void create_ledger(pg::Connection& target, std::string_view run);
+/// A session of the target.
+struct Backend {
+  int pid = 0;
+  std::string started;
+};
+
+/// Makes the schema and what is in it, this session too, on disk when this returns. Throws Error(kState) when there is
+/// one already, Error(kServer, 42501) when the user may not.
+Backend create_ledger(pg::Connection& target, std::string_view run);
 /// Says anew what the run is.
 void update_ledger(pg::Connection& target, std::string_view run);
 /// Nothing where there is none.
@@ -58,12 +64,6 @@ void forget_parts(pg::Connection& target, schema::Oid relation);
 
 /// Whether the server has crashed since the ledger was made or update_ledger() was called.
 bool has_crashed(pg::Connection& target);
-
-/// A session of the target.
-struct Backend {
-  int pid = 0;
-  std::string started;
-};
 
 /// Puts a session into the ledger, before its first work.
 Backend register_session(pg::Connection& target);

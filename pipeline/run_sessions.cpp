@@ -65,6 +65,7 @@ std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
     }
     refuse_loading_behind_triggers(done);
     copy::update_ledger(target, record.to_text());
+    of_target.add(copy::register_session(target));
   } else {
     if (options_.earlier_run == EarlierRun::kForget && copy::read_ledger(target)) {
       pg::Transaction transaction(target);
@@ -72,9 +73,8 @@ std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
       transaction.commit();
       log_.info("the state of an earlier run was dropped");
     }
-    copy::create_ledger(target, record.to_text());
+    of_target.add(copy::create_ledger(target, record.to_text()));
   }
-  of_target.add(copy::register_session(target));
   done_before_ = done.size();
   return done;
 }
