@@ -16,10 +16,14 @@ std::vector<std::string> steps_of(const Plan& plan);
 /// The tasks that the ledger knows as done; of table data, what was loaded.
 std::map<TaskId, copy::LoadedRows> tasks_done(const Plan& plan, const copy::LedgerContents& ledger);
 
-/// The parts of the catalog's tables that a run need not load. `only_whole`: those of tables of which nothing is
-/// missing (through a root: of none that goes there). Throws Error(kState) for a ledger that is about other tables,
-/// unless `only_whole`.
-enum class Trust { kEveryPart, kWholeTables };
+/// Which loaded parts of tables a run takes as they are.
+enum class Trust {
+  kEveryPart,
+  kWholeTables,  ///< those of tables of which nothing is missing (through a root: of none that goes there)
+};
+
+/// The parts of the catalog's tables that a run need not load. Throws Error(kState) for a ledger that is about other
+/// tables, unless only whole ones are taken.
 std::map<schema::Oid, std::vector<copy::RowRange>> loaded_parts(const copy::LedgerContents& ledger,
                                                                 const schema::Catalog& catalog, Trust trust);
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <sstream>
 
@@ -147,6 +148,15 @@ SubprocessResult dump(const DumpRequest& request, std::string_view settings, con
       cancel);
 }
 
+// As libpq says it, unless in another language: then it is a failure like any other.
+bool lost_its_connection(std::string_view failure) {
+  constexpr std::array<std::string_view, 5> kWords = {
+      "server closed the connection unexpectedly", "could not receive data from server",
+      "could not send data to server", "could not connect to server", "terminating connection due to"};
+  return std::any_of(kWords.begin(), kWords.end(),
+                     [&](std::string_view words) { return failure.find(words) != std::string_view::npos; });
+}
+
 }  // namespace
 
 std::vector<std::string> run_pg_dump(const DumpRequest& request, const Log& log, const CancelToken& cancel) {
@@ -171,6 +181,12 @@ std::vector<std::string> run_pg_dump(const DumpRequest& request, const Log& log,
     } else if (!line.empty()) {
       failure += failure.empty() ? line : "; " + line;
     }
+  }
+  if (result.exit_code != 0 && lost_its_connection(failure)) {
+    throw Error(ErrorKind::kConnection, fmt::format("pg_dump has lost its connection: {}", failure))
+        .on(Side::kSource)
+        .step("reading the definitions")
+        .hint("run again when the server can be reached");
   }
   if (result.exit_code != 0) {
     throw Error(ErrorKind::kServer, fmt::format("pg_dump failed with exit code {}: {}", result.exit_code, failure))

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <thread>
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/pg/snapshot.h"
 #include "support/cluster.h"
 
 namespace pgsluice::schema {
@@ -73,6 +75,35 @@ TEST(RunPgDump, SaysWhatPgDumpSaid) {
   } catch (const Error& error) {
     EXPECT_EQ(error.side(), Side::kSource);
     EXPECT_NE(error.describe().find("00000000-00000000-1"), std::string::npos) << error.describe();
+  }
+}
+
+TEST(RunPgDump, ThatHasLostItsSessionIsToldFromOneThatMayNot) {
+  test::shared_source().create_database("lost");
+  test::shared_source().sql("lost", "CREATE TABLE t (i int)");
+  pg::Connection other = test::shared_source().connect("lost");
+  other.execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
+  pg::Connection holder = test::shared_source().connect("lost");
+  const TemporaryFolder folder;
+  const DumpRequest request{.program = find_pg_dump(std::nullopt, 100000, {}),
+                            .source = pg::ConnInfo::parse(test::shared_source().conninfo("lost"), Side::kSource),
+                            .snapshot = pg::export_snapshot(holder).name,
+                            .encoding = "UTF8",
+                            .archive = folder.path() / "x.dump"};
+  const std::jthread killer([](const std::stop_token& stop) {
+    const std::string terminated =
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE application_name = 'pgsluice: pg_dump' AND wait_event_type = 'Lock'";
+    while (!stop.stop_requested() && test::shared_source().value("lost", terminated) == "0") {
+    }
+  });
+  try {
+    run_pg_dump(request, Log(), {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kConnection) << error.describe();
+    EXPECT_EQ(error.side(), Side::kSource);
+    EXPECT_EQ(error.describe().find("grant USAGE"), std::string::npos);
   }
 }
 
