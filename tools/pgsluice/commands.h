@@ -7,6 +7,7 @@ namespace pgsluice::tools {
 /// Each adds a command to the line; parsing runs it and puts the exit code into `exit_code`.
 void add_clone_command(CLI::App& app, int& exit_code);
 void add_compare_command(CLI::App& app, int& exit_code);
+void add_list_command(CLI::App& app, int& exit_code);
 void add_ping_command(CLI::App& app, int& exit_code);
 void add_version_command(CLI::App& app, int& exit_code);
 void add_help_command(CLI::App& app);

@@ -17,6 +17,11 @@ void append_cell(std::string& line, const std::string& cell, std::size_t width, 
   line += align == TextTable::Align::kLeft ? cell + padding : padding + cell;
 }
 
+std::string centred(const std::string& head, std::size_t width) {
+  const std::size_t free = width - width_of(head);
+  return std::string(free / 2, ' ') + head + std::string(free - free / 2, ' ');
+}
+
 }  // namespace
 
 void TextTable::add(std::vector<std::string> cells) {
@@ -35,8 +40,9 @@ std::string TextTable::text() const {
     widths.push_back(width);
   }
   std::string result;
+  const bool psql = look_ == Look::kPsql;
   const auto add_line = [&](const auto& cell_of) {
-    std::string line;
+    std::string line = psql ? " " : "";
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       if (i > 0) line += " | ";
       append_cell(line, cell_of(i), widths[i], columns_[i].align);
@@ -44,8 +50,13 @@ std::string TextTable::text() const {
     while (!line.empty() && line.back() == ' ') line.pop_back();
     result += line + "\n";
   };
-  add_line([&](std::size_t i) { return columns_[i].head; });
-  add_line([&](std::size_t i) { return std::string(widths[i], '-'); });
+  add_line([&](std::size_t i) { return psql ? centred(columns_[i].head, widths[i]) : columns_[i].head; });
+  if (psql) {
+    for (std::size_t i = 0; i < columns_.size(); ++i) result += (i > 0 ? "+" : "") + std::string(widths[i] + 2, '-');
+    result += "\n";
+  } else {
+    add_line([&](std::size_t i) { return std::string(widths[i], '-'); });
+  }
   for (const std::vector<std::string>& row : rows_) {
     add_line([&](std::size_t i) { return row[i]; });
   }

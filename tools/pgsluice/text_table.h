@@ -14,7 +14,13 @@ class TextTable {
     Align align = Align::kLeft;
   };
 
-  explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  enum class Look {
+    kPlain,
+    kPsql,  ///< heads in the middle, a blank on both sides of each cell: what scripts made for pgcopydb read
+  };
+
+  explicit TextTable(std::vector<Column> columns, Look look = Look::kPlain)
+      : columns_(std::move(columns)), look_(look) {}
 
   /// As many cells as there are columns.
   /// Line breaks and other control characters, which a name may hold, are shown as blanks.
@@ -26,6 +32,7 @@ class TextTable {
 
  private:
   std::vector<Column> columns_;
+  Look look_;
   std::vector<std::vector<std::string>> rows_;
 };
 

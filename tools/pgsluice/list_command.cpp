@@ -1,0 +1,328 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/commands.h"
+#include "pgsluice/console.h"
+#include "pgsluice/environment.h"
+#include "pgsluice/exit_code.h"
+#include "pgsluice/pg/snapshot.h"
+#include "pgsluice/pipeline/sessions.h"
+#include "pgsluice/pipeline/table_plan.h"
+#include "pgsluice/schema/catalog.h"
+#include "pgsluice/schema/listing.h"
+#include "pgsluice/signals.h"
+#include "pgsluice/text_table.h"
+
+namespace pgsluice::tools {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Align = TextTable::Align;
+
+struct ListArguments {
+  std::string source;
+  std::string snapshot;
+  std::string schema_name;
+  std::string table_name;
+  std::string split_larger_than;
+  int split_max_parts = 0;
+  bool skip_split_by_ctid = false;
+  bool without_pkey = false;
+  bool available_versions = false;
+  bool requirements = false;
+  bool json = false;
+  LogOptions log;
+
+  /// Of commands of pgcopydb in a row; a list is the same with and without.
+  std::string work_folder;
+  int table_jobs = 4;
+  bool resume = false;
+  bool restart = false;
+  bool not_consistent = false;
+  bool force = false;
+};
+
+/// What a list shows: rows for a person, objects for a program.
+struct Listing {
+  TextTable table;
+  Json document = Json::array();
+
+  std::string text(bool json) const {
+    return json ? document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n" : table.text();
+  }
+};
+
+TextTable psql_table(const std::vector<std::string>& heads) {
+  std::vector<TextTable::Column> columns;
+  for (const std::string& head : heads) columns.push_back({head, Align::kRight});
+  return TextTable(std::move(columns), TextTable::Look::kPsql);
+}
+
+/// Whether --schema-name and --table-name, where they are given, are these.
+bool is_asked_for(const ListArguments& args, const std::string& schema, const std::string& table) {
+  return (args.schema_name.empty() || args.schema_name == schema) &&
+         (args.table_name.empty() || args.table_name == table);
+}
+
+Listing list_databases(pg::Connection& source, const ListArguments& /*args*/) {
+  Listing listing{.table = psql_table({"OID", "Database Name", "On-disk Size"})};
+  for (const schema::ListedDatabase& database : schema::list_databases(source)) {
+    listing.table.add({std::to_string(database.oid), database.name, to_string(database.size)});
+    listing.document.push_back({{"oid", database.oid}, {"name", database.name}, {"bytes", database.size.count}});
+  }
+  return listing;
+}
+
+Listing list_available(pg::Connection& source, schema::Versions versions) {
+  Listing listing{.table = psql_table({"Name", "Version"})};
+  for (const schema::AvailableExtension& extension : schema::list_available_extensions(source, versions)) {
+    listing.table.add({extension.name, extension.version});
+    listing.document.push_back({{"name", extension.name}, {"version", extension.version}});
+  }
+  return listing;
+}
+
+Listing list_extensions(pg::Connection& source, const ListArguments& args) {
+  if (args.requirements) return list_available(source, schema::Versions::kDefault);
+  if (args.available_versions) return list_available(source, schema::Versions::kAll);
+  Listing listing{.table = psql_table({"OID", "Name", "Schema", "Version"})};
+  for (const schema::ListedExtension& extension : schema::list_extensions(source)) {
+    listing.table.add({std::to_string(extension.oid), extension.name, extension.schema, extension.version});
+    listing.document.push_back({{"oid", extension.oid},
+                                {"name", extension.name},
+                                {"schema", extension.schema},
+                                {"version", extension.version}});
+  }
+  return listing;
+}
+
+Listing list_collations(pg::Connection& source, const ListArguments& /*args*/) {
+  Listing listing{.table = psql_table({"OID", "Name", "Object name"})};
+  for (const schema::ListedCollation& collation : schema::list_collations(source)) {
+    listing.table.add({std::to_string(collation.oid), collation.name, collation.object});
+    listing.document.push_back({{"oid", collation.oid}, {"name", collation.name}, {"object", collation.object}});
+  }
+  return listing;
+}
+
+std::set<schema::Oid> tables_with_primary_key(const schema::Catalog& catalog) {
+  std::set<schema::Oid> tables;
+  for (const schema::Index& index : catalog.indexes) {
+    if (index.constraint_type == 'p') tables.insert(index.table);
+  }
+  return tables;
+}
+
+Listing list_tables(pg::Connection& source, const ListArguments& args) {
+  const schema::Catalog catalog = schema::read_catalog(source);
+  const std::set<schema::Oid> with_key = tables_with_primary_key(catalog);
+  std::vector<const schema::Relation*> tables = pipeline::tables_to_copy(catalog);
+  std::stable_sort(tables.begin(), tables.end(), [](const auto* a, const auto* b) { return a->size() > b->size(); });
+  Listing listing{.table = psql_table({"OID", "Schema Name", "Table Name", "Est. Row Count", "On-disk size"})};
+  for (const schema::Relation* table : tables) {
+    if (args.without_pkey && with_key.contains(table->oid)) continue;
+    const auto rows = static_cast<std::int64_t>(table->estimated_rows);
+    listing.table.add(
+        {std::to_string(table->oid), table->schema, table->name, std::to_string(rows), to_string(table->size())});
+    listing.document.push_back({{"oid", table->oid},
+                                {"schema", table->schema},
+                                {"name", table->name},
+                                {"reltuples", rows},
+                                {"bytes", table->size().count},
+                                {"bytes-pretty", to_string(table->size())}});
+  }
+  return listing;
+}
+
+Listing list_sequences(pg::Connection& source, const ListArguments& /*args*/) {
+  Listing listing{.table = psql_table({"OID", "Schema Name", "Sequence Name"})};
+  for (const schema::Sequence& sequence : schema::read_catalog(source).sequences) {
+    listing.table.add({std::to_string(sequence.oid), sequence.schema, sequence.name});
+    listing.document.push_back({{"oid", sequence.oid}, {"schema", sequence.schema}, {"name", sequence.name}});
+  }
+  return listing;
+}
+
+Listing list_indexes(pg::Connection& source, const ListArguments& args) {
+  const schema::Catalog catalog = schema::read_catalog(source);
+  Listing listing{.table = psql_table({"OID", "Schema", "Index Name", "Constraint", "DDL"})};
+  for (const schema::Index& index : catalog.indexes) {
+    const schema::Relation* table = catalog.relation(index.table);
+    if (table == nullptr || !is_asked_for(args, table->schema, table->name)) continue;
+    listing.table.add({std::to_string(index.oid), index.schema, index.name, index.constraint_name, index.definition});
+    listing.document.push_back({{"oid", index.oid},
+                                {"schema", index.schema},
+                                {"name", index.name},
+                                {"isPrimary", index.constraint_type == 'p'},
+                                {"isValid", index.valid},
+                                {"sql", index.definition},
+                                {"constraint", index.constraint_name},
+                                {"table", {{"oid", table->oid}, {"schema", table->schema}, {"name", table->name}}}});
+  }
+  return listing;
+}
+
+/// The table that --schema-name and --table-name name; "public" where no schema is.
+const schema::Relation& wanted_table(const schema::Catalog& catalog, const ListArguments& args) {
+  if (args.table_name.empty()) {
+    throw Error(ErrorKind::kUsage, "no table was named").hint("give --table-name, and --schema-name if not public");
+  }
+  const std::string schema = args.schema_name.empty() ? "public" : args.schema_name;
+  for (const schema::Relation* table : pipeline::tables_to_copy(catalog)) {
+    if (table->schema == schema && table->name == args.table_name) return *table;
+  }
+  throw Error(ErrorKind::kUsage, fmt::format("there is no table {}.{} with rows of its own", schema, args.table_name))
+      .hint("'pgsluice list tables' shows what there is");
+}
+
+// As pgcopydb writes them: -1 for what is open, and for the rows without a key.
+void add_part(Listing& listing, const copy::RowRange& range, std::size_t number, std::size_t parts,
+              const std::optional<copy::KeySpan>& span) {
+  const copy::RangeBounds& bounds = range.bounds;
+  const std::int64_t first = span ? span->least : 0;
+  std::int64_t from = -1;
+  std::int64_t last = -1;
+  std::int64_t count = -1;
+  if (!bounds.nulls) {
+    from = bounds.from.value_or(first);
+    if (bounds.to) {
+      last = *bounds.to - 1;
+      count = *bounds.to - from;
+    }
+  }
+  const auto shown = [&](std::int64_t at) {
+    return bounds.by == "ctid" ? fmt::format("({},0)", at) : std::to_string(at);
+  };
+  listing.table.add({fmt::format("{}/{}", number, parts), shown(from), shown(last), std::to_string(count)});
+  listing.document.push_back({{"number", number}, {"total", parts}, {"min", from}, {"max", last}, {"count", count}});
+}
+
+Listing list_table_parts(pg::Connection& source, const ListArguments& args) {
+  const schema::Catalog catalog = schema::read_catalog(source);
+  const schema::Relation& table = wanted_table(catalog, args);
+  if (args.split_larger_than.empty()) {
+    throw Error(ErrorKind::kUsage, "no size was given")
+        .hint("give --split-tables-larger-than, such as '10 GB', or auto");
+  }
+  pipeline::TablePlanInput input{.source = catalog, .table_jobs = args.table_jobs};
+  input.split = {.most_parts = args.split_max_parts, .by_ctid = !args.skip_split_by_ctid};
+  if (args.split_larger_than != "auto") {
+    input.split.size = parse_bytes(args.split_larger_than);
+    input.split.when =
+        input.split.size.count == 0 ? copy::SplitOptions::When::kNever : copy::SplitOptions::When::kLarger;
+  }
+  std::optional<copy::KeySpan> span;
+  for (const schema::Relation* by_key : pipeline::tables_split_by_key(input)) {
+    if (by_key == &table && (span = copy::read_key_span(source, table))) input.key_spans[table.oid] = *span;
+  }
+  Listing listing{.table = psql_table({"Part", "Min", "Max", "Count"})};
+  for (const pipeline::TablePlan& plan : pipeline::plan_tables(input)) {
+    if (plan.table != &table) continue;
+    if (plan.ranges.size() == 1) {
+      source.log().info(fmt::format("table {} ({}) is not split: {}", table.display(), to_string(table.size()),
+                                    plan.reason.empty() ? "it is not larger" : plan.reason));
+      continue;
+    }
+    for (std::size_t i = 0; i < plan.ranges.size(); ++i) {
+      add_part(listing, plan.ranges[i], i + 1, plan.ranges.size(), span);
+    }
+  }
+  return listing;
+}
+
+using List = Listing (*)(pg::Connection&, const ListArguments&);
+
+int run_list(const ListArguments& args, List list) {
+  Console console(args.log);
+  CancelSource cancel;
+  const SignalsCancel signals([&cancel] { cancel.cancel(); });
+  try {
+    pg::Connection source = pipeline::open_reader(pipeline::parse_conninfo(args.source, Side::kSource), "list", "",
+                                                  Log(console), cancel.token());
+    if (args.snapshot.empty()) {
+      source.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+    } else {
+      pg::import_snapshot(source, args.snapshot);
+    }
+    std::fputs(list(source, args).text(args.json).c_str(), stdout);
+    return kExitWell;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) return SignalsCancel::exit_code();
+    Log(console).error(error.describe());
+    return exit_code_for(error);
+  }
+}
+
+void add_common_options(CLI::App& command, ListArguments& args) {
+  with_environment(command.add_option("-S,--source", args.source, "Source database, URI or keywords"), args.source,
+                   "SOURCE_PGURI");
+  with_environment(command.add_option("--snapshot", args.snapshot, "A snapshot that another session holds"),
+                   args.snapshot, "SNAPSHOT");
+  command.add_flag("--json", args.json, "One JSON document");
+  constexpr const char* kNoEffect = "Taken as pgcopydb does; a list is the same with and without";
+  command.add_option("-D,--dir", args.work_folder, "Work directory")->group(kNoEffect);
+  command.add_option("-J,--table-jobs,--jobs", args.table_jobs, "Tables copied at a time")->group(kNoEffect);
+  command.add_flag("--resume", args.resume)->group(kNoEffect);
+  command.add_flag("--restart", args.restart)->group(kNoEffect);
+  command.add_flag("--not-consistent", args.not_consistent)->group(kNoEffect);
+  command.add_flag("--force", args.force)->group(kNoEffect);
+  add_log_options(command, args.log);
+}
+
+void add_table_names(CLI::App& command, ListArguments& args) {
+  command.add_option("--schema-name", args.schema_name, "Of tables in this schema");
+  command.add_option("--table-name", args.table_name, "Of tables of this name");
+}
+
+void add_split_options(CLI::App& command, ListArguments& args) {
+  with_environment(
+      command.add_option("--split-tables-larger-than,--split-at", args.split_larger_than, "A size such as \"10 GB\""),
+      args.split_larger_than, "SPLIT_TABLES_LARGER_THAN");
+  with_environment(command.add_option("--split-max-parts", args.split_max_parts, "Parts at most (0: no limit)")
+                       ->check(CLI::NonNegativeNumber),
+                   args.split_max_parts, "SPLIT_MAX_PARTS");
+  with_environment(command.add_flag("--skip-split-by-ctid", args.skip_split_by_ctid, "Split only by integer keys"),
+                   args.skip_split_by_ctid, "SKIP_CTID_SPLIT");
+}
+
+}  // namespace
+
+void add_list_command(CLI::App& app, int& exit_code) {
+  CLI::App* group = app.add_subcommand("list", "List what the source has, and what would be done with it");
+  group->require_subcommand(1);
+  const auto add = [&](const char* name, const char* description, List list) {
+    CLI::App* command = group->add_subcommand(name, description);
+    command->footer(fmt::format(
+        "Example:\n  pgsluice list {} --source postgresql://me@old/shop{}\n\n"
+        "Exit codes: 0 well, 1 arguments, 2 configuration, 6 source, 130/143 cancelled.",
+        name,
+        std::string_view(name) == "table-parts" ? " --table-name orders --split-tables-larger-than '10 GB'" : ""));
+    auto args = std::make_shared<ListArguments>();
+    add_common_options(*command, *args);
+    command->callback([args, list, &exit_code] { exit_code = run_list(*args, list); });
+    return std::pair(command, args);
+  };
+  add("databases", "Databases of the server, the largest first", list_databases);
+  const auto [extensions, of_extensions] = add("extensions", "Extensions of the database", list_extensions);
+  extensions->add_flag("--available-versions", of_extensions->available_versions, "Each version that the server has");
+  extensions->add_flag("--requirements", of_extensions->requirements,
+                       "Each extension that the server has, with its default version");
+  add("collations", "Collations that the database, its columns and indexes are ordered by", list_collations);
+  const auto [tables, of_tables] = add("tables", "Tables whose rows are copied, the largest first", list_tables);
+  tables->add_flag("--without-pkey", of_tables->without_pkey, "Only those without a primary key");
+  const auto [parts, of_parts] = add("table-parts", "The parts in which a table is copied", list_table_parts);
+  add_table_names(*parts, *of_parts);
+  add_split_options(*parts, *of_parts);
+  add("sequences", "Sequences whose values are copied", list_sequences);
+  const auto [indexes, of_indexes] = add("indexes", "Indexes that are built, with their constraints", list_indexes);
+  add_table_names(*indexes, *of_indexes);
+}
+
+}  // namespace pgsluice::tools
