@@ -56,6 +56,7 @@ std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
   RunFolder(options_.work_folder).begin(record.id);
   std::map<TaskId, copy::LoadedRows> done;
   if (continuation_) {
+    refuse_half_emptied_trees(continuation_->ledger);
     if (continuation_->inconsistent) empty_broken_tables();
     done = tasks_done(plan_, continuation_->ledger);
     // They show what the tables held then.
@@ -77,6 +78,38 @@ std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
   }
   done_before_ = done.size();
   return done;
+}
+
+// Rows that go through a root may be in any of its partitions, and their parts say only where they came from: when a
+// crash has emptied the unlogged ones among them, nobody can tell which rows are missing.
+void RunSessions::refuse_half_emptied_trees(const copy::LedgerContents& ledger) {
+  if (!copy::has_crashed(target)) return;
+  struct Tree {
+    const schema::Relation* root = nullptr;
+    bool unlogged = false;
+    bool logged = false;
+    bool loaded = false;
+  };
+  std::map<schema::Oid, Tree> trees;
+  for (const TablePlan& table : plan_.tables) {
+    if (table.into == table.table) continue;
+    Tree& tree = trees[table.into->oid];
+    tree.root = table.into;
+    (table.table->unlogged ? tree.unlogged : tree.logged) = true;
+    for (const copy::LedgerPart& part : ledger.parts) {
+      if (part.relation == table.table->oid && part.loaded.rows > 0) tree.loaded = true;
+    }
+  }
+  for (const auto& [oid, tree] : trees) {
+    if (!tree.unlogged || !tree.logged) continue;
+    const std::string has_rows = fmt::format("SELECT EXISTS (SELECT FROM {})", tree.root->quoted());
+    if (!tree.loaded && !target.execute(has_rows)[0].boolean(0)) continue;
+    throw Error(ErrorKind::kState, fmt::format("the target has crashed, and the unlogged partitions of {} are empty: "
+                                               "which of its rows are missing cannot be told",
+                                               tree.root->display()))
+        .on(Side::kTarget)
+        .hint("begin anew: drop and create the target's database, and clone without --resume");
+  }
 }
 
 // A crash of the target empties its unlogged tables, whatever was built on them by then. Rows that come again would
@@ -174,6 +207,7 @@ std::map<TaskId, copy::LoadedRows> RunSessions::try_to_recover() {
     return {};
   }
   if (copy::has_crashed(target)) log_.warning("the target has crashed: what it has lost is done again");
+  refuse_half_emptied_trees(*ledger);
   of_target.add(copy::register_session(target));
   std::map<TaskId, copy::LoadedRows> done = tasks_done(plan_, *ledger);
   refuse_loading_behind_triggers(done);

@@ -55,6 +55,7 @@ class RunSessions {
   void restore_holder(const std::map<TaskId, copy::LoadedRows>& done);
   std::optional<pg::Connection> heir_of_the_snapshot();
   void empty_broken_tables();
+  void refuse_half_emptied_trees(const copy::LedgerContents& ledger);
   void refuse_loading_behind_triggers(const std::map<TaskId, copy::LoadedRows>& done) const;
   void pause();
 

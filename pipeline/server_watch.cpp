@@ -48,11 +48,13 @@ StalledSession::Blocker read_blocker(const pg::Row& row) {
 
 bool StalledSession::waits_for_others() const { return !blockers.empty() || wait == "IPC: SyncRep"; }
 
+// Of a statement only its first words, which tell what it is: the rest may hold a password.
 std::vector<StalledSession> find_stalled_sessions(pg::Connection& connection) {
   if (connection.server_version() < kBlockingPids) return {};
   const pg::Result found = connection.execute(
       "SELECT a.pid, a.application_name, coalesce(a.wait_event_type || ': ' || a.wait_event, ''),"
-      " pg_catalog.left(pg_catalog.regexp_replace(a.query, '\\s+', ' ', 'g'), 60),"
+      " coalesce(pg_catalog.btrim(substring("
+      "pg_catalog.regexp_replace(a.query, '^(INSERT INTO pgsluice|LOCK TABLE)[^;]*;\\s*', '') FROM '^[A-Z ]+')), ''),"
       " coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - a.query_start), 0)::bigint,"
       " b.pid, c.usename, c.application_name, c.state,"
       " coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - c.xact_start), 0)::bigint"
@@ -80,7 +82,8 @@ std::vector<StalledSession> find_stalled_sessions(pg::Connection& connection) {
 std::string describe(const StalledSession& session, Side side) {
   std::string text = fmt::format("on the {}, \"{}\" (pid {})", to_string(side), session.application, session.pid);
   if (session.blockers.empty()) {
-    text += fmt::format(" has run {} for {}", session.command, format_duration(session.since));
+    text += fmt::format(" has run {} for {}", session.command.empty() ? "its statement" : session.command,
+                        format_duration(session.since));
     return session.wait.empty() ? text : text + fmt::format(" ({})", session.wait);
   }
   std::vector<std::string> blockers;

@@ -24,8 +24,8 @@ struct StalledSession {
   };
   int pid = 0;
   std::string application;
-  std::string wait;  ///< "Lock: relation"; empty where it waits for nothing
-  std::string command;
+  std::string wait;     ///< "Lock: relation"; empty where it waits for nothing
+  std::string command;  ///< "CREATE INDEX"
   std::chrono::seconds since{};
   std::vector<Blocker> blockers;
 

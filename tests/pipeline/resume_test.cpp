@@ -349,6 +349,20 @@ TEST_F(ResumeAfterACrash, RowsThatWouldFireTriggersAreRefused) {
   EXPECT_NE(error.describe().find("rows of table public.u"), std::string::npos) << error.describe();
 }
 
+// Which partition a row is in is decided by a hash that is another one on the target.
+TEST_F(ResumeAfterACrash, ATreeThatIsLoadedThroughItsRootAndHasUnloggedPartitionsIsRefused) {
+  make_half_a_clone(
+      "CREATE TYPE mood AS ENUM ('a', 'b', 'c', 'd', 'e', 'f');"
+      "CREATE TABLE tree (m mood, i int) PARTITION BY HASH (m);"
+      "CREATE TABLE leaf0 PARTITION OF tree FOR VALUES WITH (MODULUS 2, REMAINDER 0);"
+      "CREATE UNLOGGED TABLE leaf1 PARTITION OF tree FOR VALUES WITH (MODULUS 2, REMAINDER 1);"
+      "INSERT INTO tree SELECT m, g FROM unnest(enum_range(NULL::mood)) m, generate_series(1, 50) g");
+  const Error error = error_of(next(EarlierRun::kResume));
+  EXPECT_EQ(error.kind(), ErrorKind::kState);
+  EXPECT_NE(error.describe().find("unlogged partitions of public.tree are empty"), std::string::npos)
+      << error.describe();
+}
+
 TEST_F(ResumeAfterACrash, ARunGoesOnByItselfWhenTheServerIsBack) {
   shared_source().create_database("crash");
   shared_source().sql("crash",

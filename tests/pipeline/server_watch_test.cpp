@@ -45,7 +45,28 @@ TEST_F(ServerWatchTest, AStepThatTakesItsTimeIsNoWarning) {
   test::RunningClone running(wanted, sink_);
   EXPECT_EQ(running.outcome(), "");
   EXPECT_TRUE(logged("NOTICE on the target, \"pgsluice: build ")) << sink_.text();
+  EXPECT_TRUE(logged(" has run CREATE INDEX for ") || logged(" has run ANALYZE for ")) << sink_.text();
   EXPECT_FALSE(logged("WARNING on the")) << sink_.text();
+}
+
+TEST_F(ServerWatchTest, OfAStatementOnlyTheFirstWordsAreShown) {
+  pg::Connection busy = test::shared_target().connect("watched", Side::kTarget);
+  pg::Connection other = test::shared_target().connect("watched", Side::kTarget);
+  busy.execute("CREATE TABLE x (i int)");
+  const std::string pid(busy.execute("SELECT pg_backend_pid()")[0].text(0));
+  const std::jthread running([&] {
+    try {
+      busy.execute("INSERT INTO x SELECT WHERE pg_sleep(30)::text = 's3cret'");
+    } catch (const Error&) {
+      // It is cancelled when it has been looked at.
+    }
+  });
+  std::vector<StalledSession> found;
+  EXPECT_TRUE(test::wait_until([&] { return !(found = find_stalled_sessions(other)).empty(); }));
+  other.execute("SELECT pg_cancel_backend(" + pid + ")");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].command, "INSERT INTO");
+  EXPECT_EQ(describe(found[0], Side::kTarget).find("s3cret"), std::string::npos);
 }
 
 TEST_F(ServerWatchTest, AServerIsAskedHowOldOurOldestSnapshotIs) {
