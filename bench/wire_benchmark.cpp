@@ -9,7 +9,7 @@
 namespace pgsluice {
 namespace {
 
-// 1 MB at a time, as the relay receives it, of rows of the given size.
+// 1 MB at a time of rows of the given size.
 void BM_WalkCopyData(benchmark::State& state) {
   std::string stream;
   while (stream.size() < 1024 * 1024) {

@@ -15,7 +15,7 @@
 namespace pgsluice::copy {
 
 /// Two statements whose streams fit: COPY … TO STDOUT and COPY … FROM STDIN, of the same format. Other statements may
-/// stand before the latter in its text.
+/// stand before either in its text.
 struct RelayRequest {
   std::string copy_out;
   std::string copy_in;

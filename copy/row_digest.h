@@ -60,8 +60,8 @@ struct DigestRequest {
   std::atomic<std::int64_t>& bytes;
 };
 
-/// Reads the streams of several sessions at the same time. Throws Error, also for a stream of which the server counted
-/// other rows than it sent.
+/// Reads the streams of one or two sessions, of two at the same time where both sockets can be had. Throws Error, also
+/// for a stream of which the server counted other rows than it sent.
 std::vector<RowsDigest> digest_rows(std::span<const DigestRequest> requests);
 
 }  // namespace pgsluice::copy

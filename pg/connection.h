@@ -66,7 +66,7 @@ class Connection {
   /// Blocks until the server has taken the request (PQcancel), 2 s at most; no cancellation ends this.
   void cancel_statement();
 
-  /// Waits for this socket and, where given, another one. Throws Error(kCancelled) without touching the session.
+  /// Waits for these, or for the limit alone. Throws Error(kCancelled) without touching the session.
   WaitResult wait(std::span<WaitFor> set, std::optional<std::chrono::milliseconds> limit = std::nullopt) const;
 
   /// An Error for libpq's last complaint about the connection itself.

@@ -43,7 +43,8 @@ struct Answer {
 ///
 /// Errors: a server's error is a value in the Answer. Error(kConnection) is thrown when the connection was lost, the
 /// server ended the session, or its bytes are not the protocol; the connection is then closed, and the object only good
-/// for being destroyed. The destructor may take 5 s in all, for the statement that it has cancelled to end.
+/// for being destroyed. The destructor waits for the statement that it has cancelled: 2.5 s, and up to 2 s besides for
+/// each request to cancel that the server does not take.
 class Wire {
  public:
   /// Whether the connection's socket can be had (wire_channel.h); libpq's calls have to do where not.
@@ -89,8 +90,9 @@ class Wire {
   void hold_received() { held_ = true; }
   void release_received() { held_ = false; }
 
-  /// Waits until one of the wires has received something or sent a part of what was queued, and does both: so a server
-  /// that writes before it reads cannot block. Throws Error(kCancelled) with the first one's connection's token.
+  /// Waits until one of one or two wires has received something or sent a part of what was queued, and does both: so a
+  /// server that writes before it reads cannot block. A rest that ends brings nothing. Throws Error(kCancelled) with
+  /// the first one's connection's token.
   static void wait(std::span<Wire* const> wires);
   /// The shortest time in which one of the wires ends its rest; nothing where none rests.
   static std::optional<std::chrono::microseconds> shortest_rest(std::span<Wire* const> wires);
