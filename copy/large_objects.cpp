@@ -312,6 +312,16 @@ std::string large_objects_statement() {
       kChunk);
 }
 
+void drop_large_objects(pg::Connection& source, pg::Connection& target) {
+  std::vector<Oid> objects;
+  for (const pg::Row row : source.execute("SELECT oid FROM pg_catalog.pg_largeobject_metadata")) {
+    objects.push_back(row.oid(0));
+  }
+  const std::array<std::string, 1> parameters = {fmt::format("{{{}}}", fmt::join(objects, ","))};
+  target.execute("SELECT pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata WHERE oid = ANY ($1::oid[])",
+                 parameters);
+}
+
 std::vector<std::string> find_large_object_conflicts(pg::Connection& source, pg::Connection& target, int limit) {
   std::vector<Oid> present;
   for (const pg::Row row : target.execute("SELECT oid FROM pg_catalog.pg_largeobject_metadata")) {

@@ -31,7 +31,7 @@ CREATE TABLE pgsluice.session (pid integer, started timestamptz, PRIMARY KEY (pi
 CREATE TABLE pgsluice.step (step uuid PRIMARY KEY);
 CREATE TABLE pgsluice.part (
   relation oid, cut_by text, nulls boolean, low bigint, high bigint,
-  file_node oid NOT NULL, way uuid NOT NULL, rows bigint, bytes bigint, digest uuid,
+  file_node oid NOT NULL, statement uuid NOT NULL, rows bigint, bytes bigint, digest uuid,
   PRIMARY KEY (relation, cut_by, nulls, low));
 CREATE UNLOGGED TABLE pgsluice.unlogged_part (LIKE pgsluice.part INCLUDING INDEXES);
 CREATE UNLOGGED TABLE pgsluice.uncrashed (is_so boolean);
@@ -51,7 +51,7 @@ std::string key_of(const LedgerPart& part) {
 }
 
 LedgerPart part_of(const pg::Row& row, bool unlogged) {
-  LedgerPart part{.relation = row.oid(0), .file_node = row.oid(5), .way = std::string(row.text(6))};
+  LedgerPart part{.relation = row.oid(0), .file_node = row.oid(5), .statement = std::string(row.text(6))};
   part.unlogged = unlogged;
   part.bounds.by = row.text(1);
   part.bounds.nulls = row.boolean(2);
@@ -128,7 +128,7 @@ std::optional<LedgerContents> read_ledger(pg::Connection& target) {
   }
   for (const bool unlogged : {false, true}) {
     const pg::Result rows = target.execute(fmt::format(
-        "SELECT relation, cut_by, nulls, low, high, file_node, pg_catalog.replace(way::text, '-', ''), rows,"
+        "SELECT relation, cut_by, nulls, low, high, file_node, pg_catalog.replace(statement::text, '-', ''), rows,"
         " bytes, pg_catalog.replace(digest::text, '-', '') FROM pgsluice.{} ORDER BY 1, 2, 3, 4",
         unlogged ? "unlogged_part" : "part"));
     for (const pg::Row row : rows) contents.parts.push_back(part_of(row, unlogged));
@@ -199,7 +199,7 @@ std::string step_sql(std::string_view step) { return fmt::format("INSERT INTO pg
 
 std::string part_sql(const LedgerPart& part) {
   return fmt::format("INSERT INTO pgsluice.{} VALUES ({}, {}, {}, '{}');\n", table_of(part), key_of(part),
-                     number_or_null(part.bounds.to), part.file_node, part.way);
+                     number_or_null(part.bounds.to), part.file_node, part.statement);
 }
 
 std::string loaded_sql(const std::vector<LedgerPart>& parts) {

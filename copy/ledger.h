@@ -32,8 +32,8 @@ struct LedgerPart {
   schema::Oid relation = 0;  ///< on the source
   schema::Oid file_node = 0;
   RangeBounds bounds;
-  /// Of the rows' columns and conditions.
-  std::string way;
+  /// The digest of what reads all of the table's rows: it says which columns, and under which condition.
+  std::string statement;
   bool unlogged = false;
   LoadedRows loaded = {};
 };

@@ -30,9 +30,9 @@ std::vector<double> beginnings(const std::vector<Bytes>& sizes) {
 
 // The limits between parts, in order and each once; sizes of parts that have become empty go to the part before.
 template <class Limit>
-std::vector<RowRange> cut(const std::vector<Bytes>& sizes, const std::string& by, Limit limit) {
+std::vector<RowRange> cut(const std::vector<Bytes>& sizes, std::string_view by, Limit limit) {
   std::vector<RowRange> ranges;
-  RangeBounds bounds{.by = by};
+  RangeBounds bounds{.by = std::string(by)};
   const std::vector<double> shares = beginnings(sizes);
   Bytes size;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
@@ -42,7 +42,7 @@ std::vector<RowRange> cut(const std::vector<Bytes>& sizes, const std::string& by
       bounds.to = limit(shares[i + 1]);
       if (bounds.to == bounds.from || bounds.to == limit(0.0)) continue;
     }
-    ranges.push_back({condition_of(bounds), size, bounds});
+    ranges.push_back({bounds, size});
     bounds.from = bounds.to;
     size = {};
   }
@@ -53,8 +53,8 @@ std::vector<RowRange> cut(const std::vector<Bytes>& sizes, const std::string& by
 
 std::string condition_of(const RangeBounds& bounds) {
   if (bounds.by.empty()) return "";
-  const bool blocks = bounds.by == "ctid";
-  const std::string column = blocks ? "ctid" : pg::quote_identifier(bounds.by);
+  const bool blocks = bounds.by == kByBlocks;
+  const std::string column = blocks ? std::string(kByBlocks) : pg::quote_identifier(bounds.by);
   if (bounds.nulls) return column + " IS NULL";
   if (!bounds.from && !bounds.to) return blocks ? "" : column + " IS NOT NULL";
   const auto limit = [&](std::int64_t at) {
@@ -94,7 +94,7 @@ std::vector<Bytes> equal_sizes(Bytes whole, Bytes part, int most_parts) {
 std::vector<RowRange> ranges_of_blocks(const std::vector<Bytes>& sizes, Bytes heap, Bytes block) {
   const auto blocks = static_cast<double>(heap.count / std::max<std::int64_t>(block.count, 1));
   std::vector<RowRange> ranges =
-      cut(sizes, "ctid", [&](double share) { return static_cast<std::int64_t>(std::floor(blocks * share)); });
+      cut(sizes, kByBlocks, [&](double share) { return static_cast<std::int64_t>(std::floor(blocks * share)); });
   if (ranges.size() == 1) ranges.front().bounds = {};
   return ranges;
 }
@@ -108,7 +108,7 @@ std::vector<RowRange> ranges_of_keys(const std::vector<Bytes>& sizes, const std:
     return static_cast<std::int64_t>(least + from);
   });
   const RangeBounds nulls{.by = key, .nulls = true};
-  ranges.insert(ranges.begin(), {condition_of(nulls), {}, nulls});
+  ranges.insert(ranges.begin(), {.bounds = nulls});
   return ranges;
 }
 
@@ -130,18 +130,18 @@ std::vector<RowRange> around_loaded(const std::vector<RowRange>& planned, std::v
     for (const std::int64_t limit : limits) {
       if ((gap.from && limit <= *gap.from) || (end && limit >= *end)) continue;
       gap.to = limit;
-      missing.push_back({condition_of(gap), size, gap});
+      missing.push_back({gap, size});
       gap.from = limit;
     }
     gap.to = end;
-    missing.push_back({condition_of(gap), size, gap});
+    missing.push_back({gap, size});
   };
   std::sort(loaded.begin(), loaded.end(),
             [](const RowRange& a, const RowRange& b) { return a.bounds.from < b.bounds.from; });
   // Nothing comes before every number, so the first part sorts first.
   std::optional<std::int64_t> covered;
   bool nothing_covered = true;
-  bool nulls_are_there = by == "ctid";
+  bool nulls_are_there = by == kByBlocks;
   bool end_is_there = false;
   for (const RowRange& range : loaded) {
     if (range.bounds.nulls) {
@@ -157,7 +157,7 @@ std::vector<RowRange> around_loaded(const std::vector<RowRange>& planned, std::v
   if (!end_is_there) add_gap({.by = by, .from = covered, .to = std::nullopt});
   if (!nulls_are_there) {
     const RangeBounds nulls{.by = by, .nulls = true};
-    missing.push_back({condition_of(nulls), {}, nulls});
+    missing.push_back({.bounds = nulls});
   }
   loaded.insert(loaded.end(), missing.begin(), missing.end());
   return loaded;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pgsluice/base/bytes.h"
@@ -12,9 +13,12 @@
 
 namespace pgsluice::copy {
 
+/// RangeBounds::by of ranges of blocks; no column of a user's can have this name.
+inline constexpr std::string_view kByBlocks = "ctid";
+
 /// Which of a table's rows: all, those of some blocks, or those with some values of an integer key.
 struct RangeBounds {
-  /// Empty: all rows; "ctid": by the number of a block; else the key's name.
+  /// Empty: all rows; kByBlocks: by the number of a block; else the key's name.
   std::string by;
   std::optional<std::int64_t> from;  ///< nothing: from the first one on
   std::optional<std::int64_t> to;    ///< the first one behind the range; nothing: to the last
@@ -37,13 +41,13 @@ struct LoadedRows {
 
 /// A part of a table's rows.
 struct RowRange {
-  /// In SQL, for WHERE; empty: all rows.
-  std::string condition;
-  /// Estimated.
-  Bytes size;
   RangeBounds bounds = {};
+  /// Estimated.
+  Bytes size = {};
   /// Of a part that an earlier run has loaded.
   std::optional<LoadedRows> loaded = std::nullopt;
+
+  std::string condition() const { return condition_of(bounds); }
 };
 
 /// When a table is cut into parts that cross at the same time.

@@ -80,7 +80,7 @@ std::string lock_statement(const schema::Relation& table) {
 std::string copy_out(const TableCopy& copy) {
   schema::Relation in_order = copy.table;
   if (&copy.table != &copy.into) in_order.columns = copy.into.columns;
-  return lock_statement(copy.table) + copy_out_statement(in_order, copy.format, copy.range.condition);
+  return lock_statement(copy.table) + copy_out_statement(in_order, copy.format, copy.range.condition());
 }
 
 // What to do, where the server's message does not say it.
@@ -132,7 +132,7 @@ LedgerPart ledger_part(const schema::Relation& table, const RangeBounds& bounds)
   return {.relation = table.oid,
           .file_node = table.file_node,
           .bounds = bounds,
-          .way = digest_of(copy_out_statement(table, CopyFormat::kText, "")).hex(),
+          .statement = digest_of(copy_out_statement(table, CopyFormat::kText, "")).hex(),
           .unlogged = table.unlogged};
 }
 

@@ -12,12 +12,12 @@ namespace {
 constexpr std::size_t kManyInFlight = 64;  // so that what was sent and is not needed any more stays little
 }
 
-Transport best_transport(const Connection& connection) {
-  return Wire::available(connection) ? Transport::kWire : Transport::kLibpq;
+PipelineTransport best_pipeline_transport(const Connection& connection) {
+  return Wire::available(connection) ? PipelineTransport::kWire : PipelineTransport::kLibpq;
 }
 
 void QueryPipeline::send(Statement statement) {
-  if (transport_ == Transport::kLibpq) {
+  if (transport_ == PipelineTransport::kLibpq) {
     waiting_.push_back(std::move(statement));
     return;
   }

@@ -9,13 +9,13 @@
 namespace pgsluice::pg {
 
 /// How statements and rows cross a connection.
-enum class Transport {
+enum class PipelineTransport {
   kWire,   ///< the protocol on its socket (wire.h)
   kLibpq,  ///< libpq's calls, one round trip for each statement
 };
 
 /// kWire wherever the connection's socket can be had.
-Transport best_transport(const Connection& connection);
+PipelineTransport best_pipeline_transport(const Connection& connection);
 
 /// One Query message: one or more statements that the server carries out as one transaction, unless they say otherwise.
 struct Statement {
@@ -32,8 +32,8 @@ struct Statement {
 /// where a message holds one statement.)
 class QueryPipeline {
  public:
-  explicit QueryPipeline(Connection& connection) : QueryPipeline(connection, best_transport(connection)) {}
-  QueryPipeline(Connection& connection, Transport transport) : connection_(connection), transport_(transport) {}
+  explicit QueryPipeline(Connection& connection) : QueryPipeline(connection, best_pipeline_transport(connection)) {}
+  QueryPipeline(Connection& connection, PipelineTransport transport) : connection_(connection), transport_(transport) {}
 
   /// Queues a statement, not a COPY; it goes out with the next take().
   void send(Statement statement);
@@ -52,7 +52,7 @@ class QueryPipeline {
   Answer execute(const Statement& statement);
 
   Connection& connection_;
-  const Transport transport_;
+  const PipelineTransport transport_;
   std::optional<Wire> wire_;
   std::deque<Statement> waiting_;  // by libpq
 };

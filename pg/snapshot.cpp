@@ -83,7 +83,7 @@ SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snaps
   for (int look = 0; look < kLooks; ++look) {
     mark.log_is_on_disk = connection.execute(on_disk)[0].boolean(0);
     if (mark.log_is_on_disk) break;
-    if (connection.wait({}, kPause) == WaitResult::kCancelled) break;
+    connection.wait({}, kPause);
   }
   return mark;
 }
@@ -136,7 +136,11 @@ SnapshotIdentity import_snapshot(Connection& connection, const std::string& name
 }
 
 void import_snapshot(Connection& connection, const SnapshotIdentity& snapshot) {
-  if (import_snapshot(connection, snapshot.name) != snapshot) {
+  const SnapshotIdentity seen = import_snapshot(connection, snapshot.name);
+  // Another user may not see which system it is.
+  const bool same_system = seen.system_identifier == snapshot.system_identifier || seen.system_identifier.empty() ||
+                           snapshot.system_identifier.empty();
+  if (seen.text != snapshot.text || seen.server_started != snapshot.server_started || !same_system) {
     connection.execute("ROLLBACK");
     throw Error(ErrorKind::kState,
                 fmt::format("the snapshot {} on the server is not the one of this run", snapshot.name))

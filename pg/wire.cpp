@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kCopyBuffer = 384 * 1024;
 constexpr std::chrono::milliseconds kCopyFailLimit{500};
-constexpr std::chrono::seconds kWindUpLimit{2};
+constexpr std::chrono::milliseconds kWindUpLimit{2500};  // a cancellation that finds no server comes on top
 constexpr std::chrono::milliseconds kCancelAgain{200};
 
 char status_letter(const Connection& connection) {
@@ -359,10 +359,11 @@ void Wire::wind_up() {
   }
   // A server that waits for our rows does not look for cancellations; one that does not passes over the message.
   if (!queries_.empty()) queue('f', std::string("the copy was given up") + '\0');
+  const auto end = SteadyClock::now() + kWindUpLimit;
   if (drain(SteadyClock::now() + kCopyFailLimit)) return;
   // It is busy with a row, and reads nothing before that is done.
   connection_.cancel_statement();
-  if (!drain(SteadyClock::now() + kWindUpLimit)) connection_.close_and_cancel();
+  if (!drain(end)) connection_.close_and_cancel();
 }
 
 // The server reads on in the middle of a message until it has all of it, also of a COPY that has failed: what is

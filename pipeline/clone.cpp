@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <system_error>
 
 #include "pgsluice/base/file_descriptor.h"
 #include "pgsluice/pipeline/preflight.h"
 #include "pgsluice/pipeline/run.h"
+#include "pgsluice/pipeline/run_record.h"
 
 namespace pgsluice::pipeline {
 
@@ -17,19 +17,6 @@ void check_jobs(std::string_view option, int jobs) {
   constexpr int kMostJobs = 256;
   if (jobs >= 1 && jobs <= kMostJobs) return;
   throw Error(ErrorKind::kUsage, fmt::format("{} must be from 1 to {}, not {}", option, kMostJobs, jobs));
-}
-
-void make_work_folder(const std::filesystem::path& folder) {
-  std::error_code error;
-  // The mode of a folder that is there already is its owner's business.
-  if (std::filesystem::create_directories(folder, error)) {
-    std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
-  }
-  if (error) {
-    throw Error(ErrorKind::kState,
-                fmt::format("cannot make the work directory {}: {}", folder.string(), error.message()))
-        .hint("choose another one with --dir");
-  }
 }
 
 }  // namespace

@@ -12,8 +12,10 @@
 #include "pgsluice/pipeline/plan.h"
 #include "pgsluice/pipeline/progress.h"
 #include "pgsluice/pipeline/scheduler.h"
+#include "pgsluice/pipeline/step.h"
 #include "pgsluice/pipeline/summary.h"
 #include "pgsluice/schema/entry_sql.h"
+#include "pgsluice/schema/filter_rules.h"
 
 namespace pgsluice::pipeline {
 
@@ -69,11 +71,22 @@ struct CloneOptions {
   std::chrono::seconds retry_for{300};
   /// When nothing has moved for so long, the servers are asked what the run waits for, and the log says it.
   std::chrono::milliseconds stalled_after = std::chrono::minutes(1);
-  /// A snapshot that another session of the source holds; empty: one of its own.
+  /// A snapshot that another session of the source holds; empty: the one that `pgsluice snapshot` holds for the work
+  /// folder, or one of its own.
   std::string snapshot;
+  /// What is done of the whole; the rest is done by others, before or after.
+  Steps steps = all_steps();
+  /// The definitions are those that dump_schema() has written into the work folder, and the source is not asked.
+  bool definitions_from_work_folder = false;
+  /// What the target has of that which will be made is dropped before; what tables hold, is truncated.
+  bool drop_if_exists = false;
   /// Gets a trace of the run in Chrome's trace format, for https://ui.perfetto.dev.
   std::optional<std::filesystem::path> trace_file;
 
+  /// What is left out by its name, with what depends on it (schema/selection.h).
+  schema::FilterRules filters;
+  /// Whether extensions are made; else those that are needed have to be on the target.
+  bool extensions = true;
   /// Owners, ACLs, comments, tablespaces: true unless they should be left out.
   schema::RestoreOptions restore;
   bool large_objects = true;

@@ -39,7 +39,19 @@ std::optional<Continuation> read_continuation(pg::Connection& target, const Clon
   std::optional<copy::LedgerContents> ledger = copy::read_ledger(target);
   if (!ledger) return std::nullopt;
   if (options.earlier_run == EarlierRun::kForget) return std::nullopt;
-  if (options.earlier_run == EarlierRun::kRefuse || !options.ledger) {
+  Continuation continuation{.record = RunRecord::parse(ledger->run)};
+  const RunRecord& record = continuation.record;
+  const bool next_in_a_row = record.stepwise && record.in_progress.empty() && is_stepwise(options);
+  if (record.stepwise && !next_in_a_row && options.earlier_run == EarlierRun::kRefuse) {
+    throw Error(ErrorKind::kState,
+                record.in_progress.empty()
+                    ? fmt::format("a copy into {} was begun step by step", pg::display_name("", target.database()))
+                    : fmt::format("an earlier command has not come to its end in {}: {}",
+                                  pg::display_name("", target.database()), record.in_progress))
+        .on(Side::kTarget)
+        .hint("go on with it by --resume, or forget what it has done by --restart");
+  }
+  if ((options.earlier_run == EarlierRun::kRefuse && !next_in_a_row) || !options.ledger) {
     throw Error(ErrorKind::kState, fmt::format("an earlier clone into {} has not come to its end",
                                                pg::display_name("", target.database())))
         .on(Side::kTarget)
@@ -48,7 +60,6 @@ std::optional<Continuation> read_continuation(pg::Connection& target, const Clon
                     "the clone by --restart"
                   : "--no-ledger can't go on with it: leave it away, or drop and create the database again");
   }
-  Continuation continuation{.record = RunRecord::parse(ledger->run)};
   continuation.ledger = std::move(*ledger);
   require_same_options(continuation.record, options);
   return continuation;
@@ -63,6 +74,39 @@ std::optional<pg::SnapshotIdentity> try_to_import(pg::Connection& holder, const 
     if (!holder.idle()) holder.execute("ROLLBACK");
   }
   return std::nullopt;
+}
+
+// That of `pgsluice snapshot`. Nothing where the file is of another database, or may be passed over.
+std::optional<pg::SnapshotMark> take_shared_snapshot(pg::Connection& holder, const pg::SnapshotMark& shared,
+                                                     const CloneOptions& options, const Log& log) {
+  const std::string file = RunFolder(options.work_folder).shared_snapshot_file().string();
+  if (try_to_import(holder, shared.snapshot)) {
+    log.info(fmt::format("snapshot {} taken over from {}", shared.snapshot.name, file));
+    pg::SnapshotMark mark = shared;
+    mark.snapshot = pg::export_again(holder, shared.snapshot);
+    return mark;
+  }
+  const pg::SnapshotMark now = pg::mark_snapshot(holder, pg::export_snapshot(holder));
+  holder.execute("ROLLBACK");
+  if (!pg::of_one_database(shared, now)) {
+    log.notice(fmt::format("{} names a snapshot of another database", file));
+    return std::nullopt;
+  }
+  if (!pg::why_not_the_same(shared, now, true)) {
+    log.info(fmt::format("snapshot {} is not held any more, and nothing has changed on the source since",
+                         shared.snapshot.name));
+    return std::nullopt;
+  }
+  if (options.not_consistent) {
+    log.warning(fmt::format("snapshot {} is not held any more: a new one is taken, as --not-consistent says",
+                            shared.snapshot.name));
+    return std::nullopt;
+  }
+  throw Error(ErrorKind::kState, fmt::format("the snapshot {} is not held any more", shared.snapshot.name))
+      .on(Side::kSource)
+      .hint(fmt::format("'pgsluice snapshot' was killed: run it again, or remove {}, or take a new one by "
+                        "--resume --not-consistent",
+                        file));
 }
 
 }  // namespace
@@ -126,7 +170,10 @@ pg::SnapshotMark hold_snapshot(pg::Connection& holder, const CloneOptions& optio
     }
     return mark;
   }
-  if (continuation) {
+  if (const auto shared = RunFolder(options.work_folder).shared_snapshot()) {
+    if (auto mark = take_shared_snapshot(holder, *shared, options, log)) return *mark;
+  }
+  if (continuation && !continuation->record.mark.snapshot.name.empty()) {
     if (const auto earlier = try_to_import(holder, continuation->record.mark.snapshot)) {
       log.info(fmt::format("snapshot {} of the earlier run is still held", earlier->name));
       pg::SnapshotMark mark = continuation->record.mark;

@@ -207,7 +207,7 @@ void DataComparison::Implementation::add_units(TableComparison& table, Server& s
               ? copy::equal_sizes(size, options.split.size, options.split.most_parts)
               : copy::shrinking_sizes(size, options.jobs, kSmallestPart, options.split.most_parts);
       for (const copy::RowRange& range : copy::ranges_of_keys(sizes, table.table().integer_key, *span)) {
-        units.push_back({&table, range.condition, range.size});
+        units.push_back({&table, range.condition(), range.size});
       }
       return;
     }

@@ -17,12 +17,19 @@ using schema::Relation;
 using schema::RelationKind;
 using schema::TocEntry;
 
+void report_selection(Plan& plan, const schema::Selection& selection) {
+  for (const std::string& named : selection.named) plan.skipped.push_back(fmt::format("by the filter {}", named));
+  for (const schema::Dependent& dependent : selection.dependents) {
+    plan.skipped.push_back(fmt::format("{}: it needs {}", dependent.object, dependent.because));
+  }
+}
+
 void report_skipped(Plan& plan, const CloneOptions& options) {
   for (const schema::Index& index : plan.catalog.indexes) {
     if (!index.valid) plan.skipped.push_back(fmt::format("index {}: invalid on the source", index.display()));
   }
   for (const Relation& relation : plan.catalog.relations) {
-    if (relation.kind == RelationKind::kForeignTable) {
+    if (relation.kind == RelationKind::kForeignTable && relation.rows_wanted) {
       plan.skipped.push_back(fmt::format("rows of foreign table {}: they are on another server", relation.display()));
     }
   }
@@ -47,6 +54,17 @@ Bytes index_memory(const TargetResources& target, const CloneOptions& options) {
   return {std::max(target.shared_buffers.count / 2, target.maintenance_work_mem.count * options.index_jobs)};
 }
 
+// Behind the rows come the definitions that belong there, unless the target had all of them before.
+bool ends_the_copy(const Plan& plan, const Steps& steps, const std::set<std::string, std::less<>>& steps_done) {
+  if (steps.contains(Step::kPostData)) return true;
+  if (!steps.contains(Step::kTableData) || !steps.contains(Step::kSequences)) return false;
+  const std::vector<std::string> names = steps_of(plan);
+  for (TaskId id = 0; id < plan.graph.size(); ++id) {
+    if (plan.graph[id].kind == TaskKind::kPreData && steps_done.contains(names[id])) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& options) {
@@ -61,23 +79,35 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& optio
   }
   plan->warnings = std::move(input.warnings);
   plan->properties = std::move(input.properties);
-  plan->tables = plan_tables({.source = plan->catalog,
-                              .target_version = input.target_version,
-                              .table_jobs = options.table_jobs,
-                              .format = options.format,
-                              .use = options.verify ? copy::FormatUse::kCompare : copy::FormatUse::kCopy,
-                              .split = options.split,
-                              .key_spans = std::move(input.key_spans),
-                              .loaded = std::move(input.loaded)});
+  plan->drops = std::move(input.drops);
+  for (const schema::Oid table : input.tables_to_empty) plan->tables_to_empty.push_back(plan->catalog.relation(table));
+  if (options.steps.contains(Step::kTableData)) {
+    const ExistingTarget existing = input.existing.value_or(ExistingTarget{});
+    plan->keys_on_target = existing.foreign_keys;
+    plan->tables = plan_tables({.source = plan->catalog,
+                                .target_version = input.target_version,
+                                .table_jobs = options.table_jobs,
+                                .format = options.format,
+                                .use = options.verify ? copy::FormatUse::kCompare : copy::FormatUse::kCopy,
+                                .split = options.split,
+                                .key_spans = std::move(input.key_spans),
+                                .loaded = std::move(input.loaded),
+                                .other_types = existing.other_types,
+                                .referenced = existing.referenced});
+  }
   const std::vector<std::string>& known = input.target_resources.toast_compressions;
   const std::string compression =
       options.toast_compression == ToastCompression::kAuto ? "lz4" : input.source_toast_compression;
   if (std::find(known.begin(), known.end(), compression) != known.end()) plan->toast_compression = compression;
   plan->index_memory = index_memory(input.target_resources, options);
   plan->most_parallel_workers = input.target_resources.max_parallel_maintenance_workers;
+  report_selection(*plan, input.selection);
   report_skipped(*plan, options);
   build_graph(*plan, options, input.inventory);
+  plan->ends_the_copy = ends_the_copy(*plan, options.steps, input.steps_done);
+  leave_to_others(plan->graph, options.steps, plan->ends_the_copy);
   plan->steps = steps_of(*plan);
+  if (input.existing) leave_what_is_there(*plan, *input.existing, input.steps_done);
   return plan;
 }
 

@@ -1,13 +1,17 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "pgsluice/pipeline/existing_target.h"
 #include "pgsluice/pipeline/table_plan.h"
 #include "pgsluice/pipeline/task_graph.h"
 #include "pgsluice/schema/database_properties.h"
 #include "pgsluice/schema/inventory.h"
+#include "pgsluice/schema/selection.h"
 
 namespace pgsluice::pipeline {
 
@@ -24,6 +28,12 @@ struct Plan {
   schema::RestoreOptions restore;
   std::vector<schema::DatabaseProperty> properties;
 
+  /// To be carried out first, in one transaction: what drops what is there.
+  std::vector<std::string> drops;
+  /// Tables that hold rows which are not this run's.
+  std::vector<const schema::Relation*> tables_to_empty;
+  /// Foreign keys that were on the target before: child and parent.
+  std::set<std::pair<schema::Oid, schema::Oid>> keys_on_target;
   std::vector<TablePlan> tables;
   /// What the loading sessions compress large values by; empty: the target's own setting.
   std::string toast_compression;
@@ -32,6 +42,8 @@ struct Plan {
   /// What the target's configuration gives one build.
   int most_parallel_workers = 0;
   TaskGraph graph;
+  /// Whether nothing is left to do for commands behind this one.
+  bool ends_the_copy = true;
   /// What tells each task's statement from all others, for the ledger; empty for what is simply done again.
   std::vector<std::string> steps;
   /// What will not be done, and why: invalid indexes, what is on the target already, owners one may not act for.
@@ -51,6 +63,8 @@ struct TargetResources {
 struct PlanInput {
   schema::Archive archive;
   schema::Catalog catalog;
+  /// What is not in these any more.
+  schema::Selection selection;
   schema::TargetInventory inventory;
   std::vector<schema::DatabaseProperty> properties;
   std::string target_database;
@@ -60,6 +74,11 @@ struct PlanInput {
   std::map<schema::Oid, copy::KeySpan> key_spans;
   /// Parts of tables that an earlier run has loaded.
   std::map<schema::Oid, std::vector<copy::RowRange>> loaded;
+  /// Of a command that makes no tables: what is there.
+  std::optional<ExistingTarget> existing = std::nullopt;
+  std::set<std::string, std::less<>> steps_done = {};
+  std::set<schema::Oid> tables_to_empty = {};
+  std::vector<std::string> drops = {};
   /// Owners to whom this user may not give objects on the target.
   std::vector<std::string> owners_out_of_reach;
   std::vector<std::string> warnings;

@@ -4,53 +4,21 @@
 
 #include <algorithm>
 #include <array>
-#include <future>
 #include <set>
+#include <utility>
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pipeline/definitions.h"
 #include "pgsluice/pipeline/preflight_checks.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/pipeline/task_steps.h"
 #include "pgsluice/schema/collations.h"
-#include "pgsluice/schema/pg_dump.h"
+#include "pgsluice/schema/drops.h"
 
 namespace pgsluice::pipeline {
 
 namespace {
-
-// pg_dump and the catalog queries at once: both read the same snapshot.
-struct Definitions {
-  schema::Archive archive;
-  schema::Catalog catalog;
-  std::vector<std::string> warnings;
-};
-
-Definitions read_definitions(pg::Connection& source, const schema::DumpRequest& request, const Log& log,
-                             const CancelToken& cancel) {
-  CancelSource dump_cancel(cancel);
-  std::future<std::vector<std::string>> dump = std::async(
-      std::launch::async, [&, token = dump_cancel.token()] { return schema::run_pg_dump(request, log, token); });
-  Definitions result;
-  std::vector<std::string> obstacles;
-  try {
-    result.catalog = schema::read_catalog(source);
-    // Before pg_dump's end: it would fail for the same reasons, and say less.
-    obstacles = check_source(source, result.catalog);
-  } catch (...) {
-    dump_cancel.cancel();  // or the future would wait for a pg_dump that nobody needs
-    throw;
-  }
-  result.warnings = dump.get();
-  for (std::string& obstacle : obstacles) {
-    log.warning(obstacle);
-    result.warnings.push_back(std::move(obstacle));
-  }
-  result.archive = schema::read_archive(request.archive);
-  // It may hold passwords of subscriptions and user mappings, and all of it is in memory now.
-  std::filesystem::remove(request.archive);
-  return result;
-}
 
 // A row that sorts behind another partition's bound on the target goes in where it belongs there.
 void load_through_roots_where_rows_move(pg::Connection& source, pg::Connection& target, schema::Catalog& catalog) {
@@ -119,108 +87,233 @@ std::map<schema::Oid, copy::KeySpan> read_key_spans(pg::Connection& source, cons
   return spans;
 }
 
+class PreflightRun {
+ public:
+  PreflightRun(const CloneOptions& options, Intent intent, std::filesystem::path archive_folder, Progress& progress,
+               const Log& log, const CancelToken& cancel)
+      : options_(options),
+        intent_(intent),
+        archive_folder_(std::move(archive_folder)),
+        progress_(progress),
+        log_(log),
+        cancel_(cancel) {}
+
+  std::optional<Preflight> run() {
+    progress_.enter_phase("connecting");
+    connect();
+    continuation_ =
+        intent_ == Intent::kRun ? take_target(*target_, options_, log_) : look_at_target(*target_, options_);
+    take_over_filters();
+    record_ = new_record(options_);
+    record_.inventory = schema::read_inventory(*target_);
+    if (continuation_) record_.inventory.see_as_before(continuation_->record.inventory);
+    if (source_) hold_the_snapshot();
+    progress_.enter_phase("reading the definitions");
+    read_input();
+    if (holder_) {
+      progress_.enter_phase("locking the tables");
+      if (reads_rows(options_.steps)) schema::lock_tables(*holder_, tables_to_copy(input_.catalog));
+    }
+    progress_.enter_phase("checking the target");
+    if (nothing_is_left()) return std::nullopt;
+    check();
+    choose_parts();
+    read_properties();
+    std::unique_ptr<const Plan> plan = make_plan(std::move(input_), options_);
+    return Preflight{.holder = std::move(holder_),
+                     .source = std::move(source_),
+                     .target = std::move(*target_),
+                     .encoding = encoding_,
+                     .plan = std::move(plan),
+                     .record = std::move(record_),
+                     .continuation = std::move(continuation_)};
+  }
+
+ private:
+  void connect() {
+    const pg::ConnInfo target_info = parse_conninfo(options_.target, Side::kTarget);
+    if (options_.definitions_from_work_folder) {
+      dumped_ = read_dumped_schema(options_);
+      encoding_ = dumped_.catalog.database.encoding;
+    } else {
+      source_ = open_reader(parse_conninfo(options_.source, Side::kSource), "catalog", "", log_, cancel_);
+      encoding_ = server_encoding(*source_);
+      log_.info(fmt::format("source: PostgreSQL {} at {}, database {}", source_->server_version_text(),
+                            source_->address(), source_->database()));
+    }
+    target_ = open_session(target_info, "definitions", encoding_, log_, cancel_);
+    log_.info(fmt::format("target: PostgreSQL {} at {}, database {}", target_->server_version_text(),
+                          target_->address(), target_->database()));
+    if (source_) check_servers(*source_, *target_);
+  }
+
+  // A command of a row leaves out what the commands before it have.
+  void take_over_filters() {
+    const bool of_a_row = continuation_ && is_stepwise(options_) && options_.filters.empty();
+    if (of_a_row && !continuation_->record.filters.empty() && source_) {
+      options_.filters = schema::parse_filter_rules(continuation_->record.filters, "the filter of the commands before");
+    }
+  }
+
+  void hold_the_snapshot() {
+    holder_ = open_session(source_->pinned_conninfo(), "snapshot", encoding_, log_, cancel_);
+    const pg::SnapshotMark mark = hold_snapshot(*holder_, options_, continuation_, log_);
+    pg::import_snapshot(*source_, mark.snapshot);
+    record_.mark = mark;
+  }
+
+  // The archive and the catalog: of the source, or of the work folder.
+  void read_input() {
+    Definitions definitions;
+    if (source_) {
+      DefinitionsRequest request{.snapshot = record_.mark.snapshot.name,
+                                 .encoding = encoding_,
+                                 .archive = archive_folder_ / "schema.dump",
+                                 .extensions_on_target = {}};
+      for (const auto& [name, schema] : record_.inventory.extensions) request.extensions_on_target.insert(name);
+      definitions = read_definitions(*source_, request, options_, log_, cancel_);
+      // It may hold passwords of subscriptions and user mappings, and all of it is in memory now.
+      std::filesystem::remove(request.archive);
+    } else {
+      definitions = std::move(dumped_);
+      log_.info(fmt::format("definitions of the database {} from {}", definitions.archive.database,
+                            RunFolder(options_.work_folder).schema_folder().string()));
+    }
+    input_.archive = std::move(definitions.archive);
+    input_.catalog = std::move(definitions.catalog);
+    input_.selection = std::move(definitions.selection);
+    input_.warnings = std::move(definitions.warnings);
+    check_continuation();
+    if (options_.ledger && copy::read_ledger(*target_)) {
+      record_.inventory.schemas.erase(std::string(copy::kLedgerSchema));
+    }
+    input_.inventory = record_.inventory;
+    input_.target_database = target_->database();
+    input_.target_version = target_->server_version();
+    input_.target_resources = read_resources(*target_);
+    if (!source_) return;
+    load_through_roots_where_rows_move(*source_, *target_, input_.catalog);
+    load_whole_trees_through_their_roots(input_.catalog);
+  }
+
+  // Rows of two snapshots belong together only where both show the same.
+  void check_continuation() {
+    if (!is_stepwise(options_)) {
+      if (continuation_) {
+        check_same_rows(*continuation_, record_.mark, input_.catalog.has_unlogged_tables(), options_, log_);
+      }
+      return;
+    }
+    const bool rows_were_read = continuation_ && !continuation_->record.mark.snapshot.name.empty();
+    if (!reads_rows(options_.steps)) {
+      record_.mark = rows_were_read ? continuation_->record.mark : pg::SnapshotMark{};
+    } else if (rows_were_read) {
+      check_same_rows(*continuation_, record_.mark, input_.catalog.has_unlogged_tables(), options_, log_);
+    }
+  }
+
+  bool nothing_is_left() {
+    if (continuation_ || options_.earlier_run != EarlierRun::kResume || is_stepwise(options_)) return false;
+    if (is_finished(record_, input_.archive, *source_, *target_, options_)) {
+      log_.info("the earlier run has done everything: nothing is left to do");
+      return true;
+    }
+    log_.info("there is no earlier run into this database: the clone begins anew");
+    return false;
+  }
+
+  void check() {
+    const Steps& steps = options_.steps;
+    const bool makes = steps.contains(Step::kPreData);
+    if (!continuation_ && makes && !options_.drop_if_exists) {
+      check_conflicts(source_, *target_, input_, options_);
+    }
+    if (makes && options_.drop_if_exists && !continuation_) {
+      input_.drops = schema::drop_statements(input_.archive, options_.restore);
+    }
+    if (makes) check_target(*target_, input_, options_);
+    if (!continuation_) check_ledger_schema(*target_, input_, options_);
+    if (!makes) read_existing();
+    for (std::string& difference : compare_databases(input_.catalog.database, schema::read_database_info(*target_))) {
+      log_.warning(difference);
+      input_.warnings.push_back(std::move(difference));
+    }
+    if (options_.restore.owners) input_.owners_out_of_reach = owners_out_of_reach(*target_, input_);
+  }
+
+  // What the commands before, or others, have made.
+  void read_existing() {
+    const bool rows = options_.steps.contains(Step::kTableData);
+    std::vector<const schema::Relation*> tables;
+    if (rows) tables = tables_to_copy(input_.catalog);
+    input_.existing = read_existing_target(*target_, input_.catalog, tables);
+    if (continuation_) input_.steps_done = continuation_->ledger.steps;
+    if (options_.steps.contains(Step::kLargeObjects) && options_.large_objects && source_ && !options_.drop_if_exists &&
+        !continuation_) {
+      refuse_large_objects_that_are_there(*source_, *target_);
+    }
+    if (!rows) return;
+    std::set<schema::Oid> loaded;
+    if (continuation_) {
+      for (const copy::LedgerPart& part : continuation_->ledger.parts) loaded.insert(part.relation);
+    }
+    input_.tables_to_empty = tables_to_empty(input_.catalog, *input_.existing, loaded);
+    const bool may_empty = options_.drop_if_exists || options_.steps == Steps{Step::kTableData} ||
+                           options_.earlier_run == EarlierRun::kResume;
+    if (!may_empty) refuse_rows_that_are_there(input_);
+  }
+
+  void choose_parts() {
+    if (!options_.steps.contains(Step::kTableData)) return;
+    const pg::Result compression =
+        source_->execute("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'default_toast_compression'");
+    if (!compression.empty()) input_.source_toast_compression = compression[0].text(0);
+    if (continuation_) {
+      input_.loaded = loaded_parts(continuation_->ledger, input_.catalog,
+                                   continuation_->inconsistent ? Trust::kWholeTables : Trust::kEveryPart);
+    }
+    input_.key_spans = read_key_spans(*source_,
+                                      {.source = input_.catalog,
+                                       .target_version = input_.target_version,
+                                       .table_jobs = options_.table_jobs,
+                                       .format = options_.format,
+                                       .split = options_.split,
+                                       .key_spans = {}},
+                                      log_);
+  }
+
+  // Of whole clones: a command of a row may be about to run as another user.
+  void read_properties() {
+    if (!options_.database_properties || is_stepwise(options_)) return;
+    schema::RestoreOptions restore = options_.restore;
+    restore.owners_left_out.insert(input_.owners_out_of_reach.begin(), input_.owners_out_of_reach.end());
+    input_.properties = schema::read_database_properties(*source_, input_.target_database, restore);
+    if (const auto drop = schema::drop_of_public_schema(*source_, *target_)) input_.properties.push_back(*drop);
+  }
+
+  CloneOptions options_;
+  const Intent intent_;
+  const std::filesystem::path archive_folder_;
+  Progress& progress_;
+  const Log& log_;
+  const CancelToken& cancel_;
+
+  Definitions dumped_;
+  std::optional<pg::Connection> source_;
+  std::optional<pg::Connection> target_;
+  std::optional<pg::Connection> holder_;
+  std::string encoding_;
+  std::optional<Continuation> continuation_;
+  RunRecord record_;
+  PlanInput input_;
+};
+
 }  // namespace
 
 std::optional<Preflight> run_preflight(const CloneOptions& options, Intent intent,
                                        const std::filesystem::path& archive_folder, Progress& progress, const Log& log,
                                        const CancelToken& cancel) {
-  const pg::ConnInfo source_info = parse_conninfo(options.source, Side::kSource);
-  const pg::ConnInfo target_info = parse_conninfo(options.target, Side::kTarget);
-
-  progress.enter_phase("connecting");
-  pg::Connection source = open_reader(source_info, "catalog", "", log, cancel);
-  const std::string encoding = server_encoding(source);
-  pg::Connection target = open_session(target_info, "definitions", encoding, log, cancel);
-  log.info(fmt::format("source: PostgreSQL {} at {}, database {}", source.server_version_text(), source.address(),
-                       source.database()));
-  log.info(fmt::format("target: PostgreSQL {} at {}, database {}", target.server_version_text(), target.address(),
-                       target.database()));
-  check_servers(source, target);
-  const schema::ClientProgram pg_dump = schema::find_pg_dump(options.pg_bindir, source.server_version(), cancel);
-  log.debug(fmt::format("definitions by {} {}", pg_dump.path.string(), pg_dump.version_text));
-
-  std::optional<Continuation> continuation =
-      intent == Intent::kRun ? take_target(target, options, log) : look_at_target(target, options);
-  pg::Connection holder = open_session(source.pinned_conninfo(), "snapshot", encoding, log, cancel);
-  const pg::SnapshotMark mark = hold_snapshot(holder, options, continuation, log);
-  pg::import_snapshot(source, mark.snapshot);
-
-  progress.enter_phase("reading the definitions");
-  Definitions definitions = read_definitions(source,
-                                             {.program = pg_dump,
-                                              .source = source.pinned_conninfo(),
-                                              .snapshot = mark.snapshot.name,
-                                              .encoding = encoding,
-                                              .archive = archive_folder / "schema.dump"},
-                                             log, cancel);
-  progress.enter_phase("locking the tables");
-  schema::lock_tables(holder, tables_to_copy(definitions.catalog));
-
-  progress.enter_phase("checking the target");
-  RunRecord record = new_record(options);
-  record.mark = mark;
-  record.inventory = schema::read_inventory(target);
-  if (continuation) {
-    check_same_rows(*continuation, mark, definitions.catalog.has_unlogged_tables(), options, log);
-    record.inventory.see_as_before(continuation->record.inventory);
-  }
-  if (options.ledger && copy::read_ledger(target)) record.inventory.schemas.erase(std::string(copy::kLedgerSchema));
-  PlanInput input{.archive = std::move(definitions.archive),
-                  .catalog = std::move(definitions.catalog),
-                  .inventory = record.inventory,
-                  .properties = {},
-                  .target_database = target.database(),
-                  .target_version = target.server_version(),
-                  .target_resources = read_resources(target),
-                  .warnings = std::move(definitions.warnings)};
-  load_through_roots_where_rows_move(source, target, input.catalog);
-  load_whole_trees_through_their_roots(input.catalog);
-  if (!continuation && options.earlier_run == EarlierRun::kResume) {
-    if (is_finished(record, input.archive, source, target, options)) {
-      log.info("the earlier run has done everything: nothing is left to do");
-      return std::nullopt;
-    }
-    log.info("there is no earlier run into this database: the clone begins anew");
-  }
-  if (!continuation) {
-    check_conflicts(source, target, input, options);
-  }
-  check_target(target, input, options);
-  if (!continuation) check_ledger_schema(target, input, options);
-  for (std::string& difference : compare_databases(input.catalog.database, schema::read_database_info(target))) {
-    log.warning(difference);
-    input.warnings.push_back(std::move(difference));
-  }
-  const pg::Result compression =
-      source.execute("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'default_toast_compression'");
-  if (!compression.empty()) input.source_toast_compression = compression[0].text(0);
-  if (continuation) {
-    input.loaded = loaded_parts(continuation->ledger, input.catalog,
-                                continuation->inconsistent ? Trust::kWholeTables : Trust::kEveryPart);
-  }
-  input.key_spans = read_key_spans(source,
-                                   {.source = input.catalog,
-                                    .target_version = input.target_version,
-                                    .table_jobs = options.table_jobs,
-                                    .format = options.format,
-                                    .split = options.split,
-                                    .key_spans = {}},
-                                   log);
-  if (options.restore.owners) input.owners_out_of_reach = owners_out_of_reach(target, input);
-  if (options.database_properties) {
-    schema::RestoreOptions restore = options.restore;
-    restore.owners_left_out.insert(input.owners_out_of_reach.begin(), input.owners_out_of_reach.end());
-    input.properties = schema::read_database_properties(source, input.target_database, restore);
-    if (const auto drop = schema::drop_of_public_schema(source, target)) input.properties.push_back(*drop);
-  }
-  std::unique_ptr<const Plan> plan = make_plan(std::move(input), options);
-  return Preflight{.holder = std::move(holder),
-                   .source = std::move(source),
-                   .target = std::move(target),
-                   .encoding = encoding,
-                   .plan = std::move(plan),
-                   .record = std::move(record),
-                   .continuation = std::move(continuation)};
+  return PreflightRun(options, intent, archive_folder, progress, log, cancel).run();
 }
 
 }  // namespace pgsluice::pipeline

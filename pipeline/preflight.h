@@ -13,10 +13,10 @@ namespace pgsluice::pipeline {
 
 /// The sessions with which a clone begins, and what they have found out.
 struct Preflight {
-  /// Holds the snapshot and the locks on the tables; does nothing else.
-  pg::Connection holder;
-  /// In the snapshot's transaction.
-  pg::Connection source;
+  /// Holds the snapshot and the locks on the tables; does nothing else. Nothing where no rows are read.
+  std::optional<pg::Connection> holder;
+  /// In the snapshot's transaction. Nothing where the definitions come from the work folder.
+  std::optional<pg::Connection> source;
   pg::Connection target;
   /// The source's server encoding: client_encoding of every session.
   std::string encoding;

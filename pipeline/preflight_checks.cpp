@@ -100,6 +100,14 @@ void check_extensions(pg::Connection& target, const PlanInput& input) {
     }
     if (!available.contains(entry.tag)) missing.push_back(entry.tag);
   }
+  std::vector<std::string> needed;
+  for (const std::string& name : input.selection.needed_extensions) {
+    if (!input.inventory.extensions.contains(name)) needed.push_back(pg::display_name("", name));
+  }
+  if (!needed.empty()) {
+    throw refused(Side::kTarget, "42704", fmt::format("extensions that are left out are needed: {}", list_of(needed)),
+                  "make them first ('pgsluice copy extensions', as a superuser if need be); nothing was changed");
+  }
   if (missing.empty()) return;
   throw refused(Side::kTarget, "0A000", fmt::format("extensions are not available: {}", list_of(missing)),
                 "install their packages on the target's server; nothing was changed");
@@ -206,11 +214,47 @@ std::vector<std::string> check_source(pg::Connection& source, const schema::Cata
   return limits_of_snapshots(source);
 }
 
-void check_conflicts(pg::Connection& source, pg::Connection& target, PlanInput& input, const CloneOptions& options) {
-  schema::TargetObjects objects = schema::find_target_objects(input.archive, source, target);
+void refuse_large_objects_that_are_there(pg::Connection& source, pg::Connection& target) {
+  const std::vector<std::string> conflicts = copy::find_large_object_conflicts(source, target, 10);
+  if (conflicts.empty()) return;
+  throw Error(ErrorKind::kState, fmt::format("the database {} is not empty: it has {}",
+                                             pg::display_name("", target.database()), list_of(conflicts)))
+      .on(Side::kTarget)
+      .hint("--drop-if-exists replaces them; nothing was changed");
+}
+
+std::set<schema::Oid> tables_to_empty(const schema::Catalog& catalog, const ExistingTarget& existing,
+                                      const std::set<schema::Oid>& loaded) {
+  std::set<schema::Oid> roots_loaded;
+  for (const schema::Relation* table : tables_to_copy(catalog)) {
+    if (loaded.contains(table->oid)) roots_loaded.insert(table->load_through);
+  }
+  std::set<schema::Oid> result;
+  for (const schema::Relation* table : tables_to_copy(catalog)) {
+    const schema::Oid into = table->load_through == 0 ? table->oid : table->load_through;
+    const bool ours = loaded.contains(into) || (table->load_through != 0 && roots_loaded.contains(into));
+    if (existing.filled.contains(into) && !ours && !table->extension_condition) result.insert(into);
+  }
+  return result;
+}
+
+void refuse_rows_that_are_there(const PlanInput& input) {
+  if (input.tables_to_empty.empty()) return;
+  std::vector<std::string> names;
+  for (const schema::Oid table : input.tables_to_empty) names.push_back(input.catalog.relation(table)->display());
+  throw Error(ErrorKind::kState, fmt::format("tables hold rows already: {}", list_of(names)))
+      .on(Side::kTarget)
+      .hint("--drop-if-exists truncates them first; --resume goes on with an earlier run; nothing was changed");
+}
+
+void check_conflicts(std::optional<pg::Connection>& source, pg::Connection& target, PlanInput& input,
+                     const CloneOptions& options) {
+  schema::TargetObjects objects = source ? schema::find_target_objects(input.archive, *source, target)
+                                         : schema::find_target_objects(input.archive, target);
   std::vector<std::string>& conflicts = objects.conflicts;
-  if (options.large_objects && input.catalog.large_objects > 0) {
-    for (std::string& object : copy::find_large_object_conflicts(source, target, 10)) {
+  if (source && options.steps.contains(Step::kLargeObjects) && options.large_objects &&
+      input.catalog.large_objects > 0) {
+    for (std::string& object : copy::find_large_object_conflicts(*source, target, 10)) {
       conflicts.push_back(std::move(object));
     }
   }
@@ -227,7 +271,9 @@ void check_conflicts(pg::Connection& source, pg::Connection& target, PlanInput& 
   throw Error(ErrorKind::kState, fmt::format("the database {} is not empty: it has {}",
                                              pg::display_name("", target.database()), list_of(conflicts)))
       .on(Side::kTarget)
-      .hint("drop and create the database again, or name another one; nothing was changed");
+      .hint(
+          "drop and create the database again, name another one, or let --drop-if-exists drop these; nothing was "
+          "changed");
 }
 
 void check_ledger_schema(pg::Connection& target, const PlanInput& input, const CloneOptions& options) {

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+#include <set>
+
 #include "pgsluice/pg/connection.h"
 #include "pgsluice/pipeline/clone.h"
 #include "pgsluice/schema/catalog.h"
@@ -15,7 +18,17 @@ void check_servers(pg::Connection& source, pg::Connection& target);
 std::vector<std::string> check_source(pg::Connection& source, const schema::Catalog& catalog);
 
 /// The target holds nothing that the archive would make. Adds a warning for what else it holds. Throws Error(kState).
-void check_conflicts(pg::Connection& source, pg::Connection& target, PlanInput& input, const CloneOptions& options);
+void check_conflicts(std::optional<pg::Connection>& source, pg::Connection& target, PlanInput& input,
+                     const CloneOptions& options);
+
+/// Throws Error(kState) when large objects of the source have OIDs that are in use on the target.
+void refuse_large_objects_that_are_there(pg::Connection& source, pg::Connection& target);
+
+/// Of the tables that rows go into, those that hold some which are none of this run's (`loaded`).
+std::set<schema::Oid> tables_to_empty(const schema::Catalog& catalog, const ExistingTarget& existing,
+                                      const std::set<schema::Oid>& loaded);
+/// Throws Error(kState) naming them.
+void refuse_rows_that_are_there(const PlanInput& input);
 
 /// The ledger of a run that begins can be made. Throws Error(kState) where a schema of its name is in the way,
 /// Error(kServer, 42501) where the user may not.

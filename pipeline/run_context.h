@@ -42,8 +42,8 @@ class TargetSessions {
 struct RunContext {
   const Plan& plan;
   const CloneOptions& options;
-  pg::ConnInfo source;  ///< pinned
-  pg::ConnInfo target;  ///< pinned
+  std::optional<pg::ConnInfo> source;  ///< pinned; nothing where no task reads
+  pg::ConnInfo target;                 ///< pinned
   std::string encoding;
   /// The snapshot's, with the locks on the tables; the main worker's thread lets it go.
   std::optional<pg::Connection>& holder;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 #include <sstream>
+#include <system_error>
 #include <vector>
 
 #include "pgsluice/base/digest.h"
@@ -20,6 +21,7 @@ namespace {
 constexpr int kFormat = 1;
 constexpr const char* kRunFile = "run";
 constexpr const char* kFinishedFile = "finished";
+constexpr const char* kSnapshotFile = "snapshot";
 
 using Json = nlohmann::json;
 
@@ -111,6 +113,11 @@ schema::TargetInventory inventory_of(const Json& json) {
   return inventory;
 }
 
+std::string filters_of(const CloneOptions& options) {
+  return options.filters.empty() ? "none" : digest_of(options.filters.to_text()).hex();
+}
+
+// Each command of a row has the options of its own steps.
 std::map<std::string, std::string> decisive_options(const CloneOptions& options) {
   const auto given = [](bool is_given) { return is_given ? "given" : "not given"; };
   using When = copy::SplitOptions::When;
@@ -119,19 +126,29 @@ std::map<std::string, std::string> decisive_options(const CloneOptions& options)
   const std::string format = !options.verify                             ? "any"
                              : options.format == copy::FormatWish::kText ? "text"
                                                                          : "auto or binary";
-  return {
-      {"--copy-format", format},
+  const std::string larger_than =
+      split.when == When::kAuto ? "auto" : fmt::format("{} bytes", split.when == When::kNever ? 0 : split.size.count);
+  std::map<std::string, std::string> decisive;
+  decisive["--filters"] = filters_of(options);
+  if (options.steps.contains(Step::kTableData)) {
+    decisive["--copy-format"] = format;
+    decisive["--verify"] = given(options.verify);
+    decisive["--split-tables-larger-than"] = larger_than;
+    decisive["--split-max-parts"] = fmt::format("{}", split.most_parts);
+    decisive["--skip-split-by-ctid"] = given(!split.by_ctid);
+  }
+  if (is_stepwise(options)) return decisive;
+  decisive.insert({
       {"--no-owner", given(!options.restore.owners)},
       {"--no-acl", given(!options.restore.acls)},
       {"--no-comments", given(!options.restore.comments)},
       {"--no-tablespaces", given(!options.restore.tablespaces)},
       {"--skip-ext-comments", given(!options.restore.extension_comments)},
-      {"--verify", given(options.verify)},
       {"--skip-large-objects", given(!options.large_objects)},
-      {"--split-tables-larger-than",
-       split.when == When::kAuto ? "auto" : fmt::format("{} bytes", split.when == When::kNever ? 0 : split.size.count)},
-      {"--split-max-parts", fmt::format("{}", split.most_parts)},
-      {"--skip-split-by-ctid", given(!split.by_ctid)}};
+      {"--skip-extensions", given(!options.extensions)},
+      {"--skip-collations", given(!options.restore.collations)},
+  });
+  return decisive;
 }
 
 std::string read_file(const std::filesystem::path& file) {
@@ -159,11 +176,10 @@ void write_file(const std::filesystem::path& file, const std::string& text) {
 }  // namespace
 
 std::string RunRecord::to_text() const {
-  Json json = {{"format", kFormat},
-               {"id", id},
-               {"snapshot", to_json(mark)},
-               {"options", options},
-               {"inventory", to_json(inventory)}};
+  Json json = {{"format", kFormat},           {"id", id},
+               {"snapshot", to_json(mark)},   {"options", options},
+               {"stepwise", stepwise},        {"in_progress", in_progress},
+               {"filters", escaped(filters)}, {"inventory", to_json(inventory)}};
   // In ASCII, whatever the ledger's database is encoded in.
   return json.dump(-1, ' ', true);
 }
@@ -175,7 +191,10 @@ RunRecord RunRecord::parse(const std::string& text) {
       return {.id = json.at("id"),
               .mark = mark_of(json.at("snapshot")),
               .options = json.at("options").get<std::map<std::string, std::string>>(),
-              .inventory = inventory_of(json.at("inventory"))};
+              .inventory = inventory_of(json.at("inventory")),
+              .stepwise = json.value("stepwise", false),
+              .in_progress = json.value("in_progress", ""),
+              .filters = unescaped(json.value("filters", ""))};
     }
   } catch (const Json::exception&) {
     // Another version's, or changed by hand: the same to us.
@@ -186,6 +205,8 @@ RunRecord RunRecord::parse(const std::string& text) {
       .hint("go on with that version, or drop and create the database again and begin anew");
 }
 
+bool is_stepwise(const CloneOptions& options) { return options.steps != all_steps(); }
+
 RunRecord new_record(const CloneOptions& options) {
   std::random_device random;
   Digest id;
@@ -193,20 +214,63 @@ RunRecord new_record(const CloneOptions& options) {
     constexpr unsigned kHalf = 32;
     *half = (static_cast<std::uint64_t>(random()) << kHalf) | random();
   }
-  return {.id = id.hex(), .mark = {}, .options = decisive_options(options), .inventory = {}};
+  return {.id = id.hex(),
+          .mark = {},
+          .options = decisive_options(options),
+          .inventory = {},
+          .stepwise = is_stepwise(options),
+          .in_progress = is_stepwise(options) ? to_string(options.steps) : "",
+          .filters = options.filters.to_text()};
 }
 
 void require_same_options(const RunRecord& record, const CloneOptions& options) {
   std::vector<std::string> differences;
   for (const auto& [name, value] : decisive_options(options)) {
     const auto before = record.options.find(name);
+    if (before == record.options.end() && record.stepwise) continue;
+    if (name == "--filters" && options.filters.empty() && is_stepwise(options)) continue;  // the run's are taken
     if (before != record.options.end() && before->second == value) continue;
     differences.push_back(
         fmt::format("{} (was {}, is {})", name, before == record.options.end() ? "unknown" : before->second, value));
   }
   if (differences.empty()) return;
   throw Error(ErrorKind::kState, fmt::format("the run began with other options: {}", fmt::join(differences, ", ")))
-      .hint("--resume wants the options that the run began with");
+      .hint("what goes on wants the options that the run began with");
+}
+
+void make_work_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  // The mode of a folder that is there already is its owner's business.
+  if (std::filesystem::create_directories(folder, error)) {
+    std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+  }
+  if (error) {
+    throw Error(ErrorKind::kState,
+                fmt::format("cannot make the work directory {}: {}", folder.string(), error.message()))
+        .hint("choose another one with --dir");
+  }
+}
+
+std::filesystem::path RunFolder::shared_snapshot_file() const { return folder_ / kSnapshotFile; }
+
+std::optional<pg::SnapshotMark> RunFolder::shared_snapshot() const {
+  const std::string text = read_file(shared_snapshot_file());
+  if (text.empty()) return std::nullopt;
+  try {
+    return mark_of(Json::parse(text));
+  } catch (const Json::exception&) {
+    throw Error(ErrorKind::kState, fmt::format("{} is damaged", shared_snapshot_file().string()))
+        .hint("end 'pgsluice snapshot', remove the file, and begin again");
+  }
+}
+
+void RunFolder::share_snapshot(const pg::SnapshotMark& mark) const {
+  write_file(shared_snapshot_file(), to_json(mark).dump());
+}
+
+void RunFolder::unshare_snapshot() const {
+  std::error_code ignored;  // a file that is not there is what was wanted
+  std::filesystem::remove(shared_snapshot_file(), ignored);
 }
 
 std::string RunFolder::run_id() const { return read_file(folder_ / kRunFile); }

@@ -21,17 +21,29 @@ struct RunRecord {
   std::map<std::string, std::string> options;
   /// What the target had before anything was changed.
   schema::TargetInventory inventory;
+  /// Whether the run is one of commands in a row, each of which does some steps of a clone.
+  bool stepwise = false;
+  /// The steps that were begun and have not come to their end; empty between commands of a row.
+  std::string in_progress = {};
+  /// The filter's rules; a command of a row that names none takes these.
+  std::string filters = {};
 
   std::string to_text() const;
   /// Throws Error(kState) for a text that this version does not understand.
   static RunRecord parse(const std::string& text);
 };
 
+/// Whether these options are of a command that does only some steps.
+bool is_stepwise(const CloneOptions& options);
+
 /// A new one, for these options.
 RunRecord new_record(const CloneOptions& options);
 
 /// Throws Error(kState) that names each option that is another one than when the run began.
 void require_same_options(const RunRecord& record, const CloneOptions& options);
+
+/// Makes a folder, and those above it, with mode 0700. Throws Error(kState).
+void make_work_folder(const std::filesystem::path& folder);
 
 /// What the work directory knows of the run that used it last. Files, since they have to be there when everything else
 /// is gone; the folder's lock keeps others away.
@@ -48,6 +60,18 @@ class RunFolder {
   /// proves nothing.
   void mark_finished(const std::string& what) const;
   bool is_finished(const std::string& what) const;
+
+  /// The snapshot that `pgsluice snapshot` holds for the other commands; nothing where it holds none.
+  std::optional<pg::SnapshotMark> shared_snapshot() const;
+  void share_snapshot(const pg::SnapshotMark& mark) const;
+  void unshare_snapshot() const;
+  std::filesystem::path shared_snapshot_file() const;
+
+  /// What `pgsluice dump schema` has written.
+  std::filesystem::path archive_file() const { return schema_folder() / "schema.dump"; }
+  std::filesystem::path catalog_file() const { return schema_folder() / "catalog.msgpack"; }
+  std::filesystem::path roles_file() const { return schema_folder() / "roles.sql"; }
+  std::filesystem::path schema_folder() const { return folder_ / "schema"; }
 
  private:
   std::filesystem::path folder_;

@@ -1,11 +1,13 @@
 #include "pgsluice/pipeline/run_sessions.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "pgsluice/base/wait.h"
+#include "pgsluice/copy/large_objects.h"
 #include "pgsluice/pg/transaction.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/catalog.h"
@@ -37,7 +39,7 @@ bool may_go_on(const Error& error, const CloneOptions& options) {
 
 RunSessions::RunSessions(Preflight preflight, const Plan& plan, const CloneOptions& options, const Log& log,
                          const CancelToken& cancel)
-    : source_info(preflight.source.pinned_conninfo()),
+    : source_info(preflight.source ? std::optional(preflight.source->pinned_conninfo()) : std::nullopt),
       target_info(preflight.target.pinned_conninfo()),
       encoding(std::move(preflight.encoding)),
       source(std::move(preflight.source)),
@@ -51,11 +53,54 @@ RunSessions::RunSessions(Preflight preflight, const Plan& plan, const CloneOptio
       continuation_(std::move(preflight.continuation)),
       pause_(kFirstPause) {}
 
+// What was asked to be replaced.
+void RunSessions::clear_target() {
+  constexpr std::size_t kStatementsInAMessage = 500;
+  const bool objects =
+      options_.drop_if_exists && options_.large_objects && options_.steps.contains(Step::kLargeObjects) && source;
+  if (plan_.drops.empty() && plan_.tables_to_empty.empty() && !objects) return;
+  pg::Transaction transaction(target);
+  for (std::size_t begin = 0; begin < plan_.drops.size(); begin += kStatementsInAMessage) {
+    const auto first = plan_.drops.begin() + static_cast<std::ptrdiff_t>(begin);
+    const std::size_t count = std::min(kStatementsInAMessage, plan_.drops.size() - begin);
+    target.execute(fmt::format("{}", fmt::join(first, first + static_cast<std::ptrdiff_t>(count), "\n")));
+  }
+  std::vector<std::string> tables;
+  for (const schema::Relation* table : plan_.tables_to_empty) {
+    const bool has_own_rows = table->kind == schema::RelationKind::kTable;
+    tables.push_back((has_own_rows ? "ONLY " : "") + table->quoted());
+  }
+  if (!tables.empty()) {
+    log_.info(fmt::format("{} tables are emptied first", tables.size()));
+    target.execute(fmt::format("TRUNCATE {}", fmt::join(tables, ", ")));
+  }
+  if (objects) copy::drop_large_objects(*source, target);
+  transaction.commit();
+}
+
+void RunSessions::begin_ledger() {
+  if (options_.earlier_run == EarlierRun::kForget && copy::read_ledger(target)) {
+    pg::Transaction transaction(target);
+    copy::drop_ledger(target);
+    transaction.commit();
+    log_.info("the state of an earlier run was dropped");
+  }
+  of_target.add(copy::create_ledger(target, record.to_text()));
+}
+
 std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
+  clear_target();
   if (!options_.ledger) return {};
   RunFolder(options_.work_folder).begin(record.id);
   std::map<TaskId, copy::LoadedRows> done;
   if (continuation_) {
+    // What was begun as a whole, or step by step, stays so.
+    const RunRecord& before = continuation_->record;
+    if (is_stepwise(options_)) {
+      record.stepwise = before.stepwise;
+      record.options.insert(before.options.begin(), before.options.end());
+      if (record.filters.empty()) record.filters = before.filters;
+    }
     refuse_half_emptied_trees(continuation_->ledger);
     if (continuation_->inconsistent) empty_broken_tables();
     done = tasks_done(plan_, continuation_->ledger);
@@ -68,13 +113,7 @@ std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
     copy::update_ledger(target, record.to_text());
     of_target.add(copy::register_session(target));
   } else {
-    if (options_.earlier_run == EarlierRun::kForget && copy::read_ledger(target)) {
-      pg::Transaction transaction(target);
-      copy::drop_ledger(target);
-      transaction.commit();
-      log_.info("the state of an earlier run was dropped");
-    }
-    of_target.add(copy::create_ledger(target, record.to_text()));
+    begin_ledger();
   }
   done_before_ = done.size();
   return done;
@@ -267,7 +306,7 @@ void RunSessions::restore_holder(const std::map<TaskId, copy::LoadedRows>& done)
     log_.info("the session that kept the snapshot was lost: another one keeps it now");
     return;
   }
-  pg::Connection session = open_session(source_info, "snapshot", encoding, log_, cancel_);
+  pg::Connection session = open_session(*source_info, "snapshot", encoding, log_, cancel_);
   const pg::SnapshotMark mark = pg::mark_snapshot(session, pg::export_snapshot(session));
   if (const auto difference = pg::why_not_the_same(record.mark, mark, plan_.catalog.has_unlogged_tables())) {
     throw Error(ErrorKind::kState,

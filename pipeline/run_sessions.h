@@ -35,8 +35,8 @@ class RunSessions {
   /// Whether recover() has found that the run had come to its end.
   bool nothing_left() const { return nothing_left_; }
 
-  const pg::ConnInfo source_info;  ///< pinned
-  const pg::ConnInfo target_info;  ///< pinned
+  const std::optional<pg::ConnInfo> source_info;  ///< pinned; nothing where only definitions are restored
+  const pg::ConnInfo target_info;                 ///< pinned
   const std::string encoding;
   /// In the snapshot's transaction, for the first worker that reads; nothing after that.
   std::optional<pg::Connection> source;
@@ -54,6 +54,8 @@ class RunSessions {
   void require_finished();
   void restore_holder(const std::map<TaskId, copy::LoadedRows>& done);
   std::optional<pg::Connection> heir_of_the_snapshot();
+  void clear_target();
+  void begin_ledger();
   void empty_broken_tables();
   void refuse_half_emptied_trees(const copy::LedgerContents& ledger);
   void refuse_loading_behind_triggers(const std::map<TaskId, copy::LoadedRows>& done) const;

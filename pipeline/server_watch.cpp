@@ -207,7 +207,8 @@ std::optional<pg::Connection> ServerWatch::open(Side side) {
     slot_ = context_.target_slots.try_take();
     if (!slot_) return std::nullopt;
   }
-  const pg::ConnInfo& where = side == Side::kSource ? context_.source : context_.target;
+  if (side == Side::kSource && !context_.source) return std::nullopt;
+  const pg::ConnInfo& where = side == Side::kSource ? *context_.source : context_.target;
   return open_session(where, "watch", context_.encoding, context_.log, stop_.token());
 }
 

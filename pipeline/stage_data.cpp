@@ -1,5 +1,9 @@
 #include <fmt/format.h>
 
+#include <map>
+#include <set>
+#include <utility>
+
 #include "pgsluice/pipeline/graph_stages.h"
 
 namespace pgsluice::pipeline {
@@ -59,6 +63,43 @@ void order_extension_tables(GraphState& state) {
   }
 }
 
+// Ranks tables so that parents come before their children wherever the keys make no circle.
+class ParentsFirst {
+ public:
+  explicit ParentsFirst(const std::set<std::pair<Oid, Oid>>& keys) : keys_(keys) {
+    for (const auto& [child, parent] : keys) visit(child);
+  }
+
+  bool is_before(Oid parent, Oid child) const { return ranks_.at(parent) < ranks_.at(child); }
+
+ private:
+  void visit(Oid table) {
+    if (!visited_.insert(table).second) return;
+    for (auto key = keys_.lower_bound({table, 0}); key != keys_.end() && key->first == table; ++key) {
+      visit(key->second);
+    }
+    ranks_[table] = ranks_.size();
+  }
+
+  const std::set<std::pair<Oid, Oid>>& keys_;
+  std::set<Oid> visited_;
+  std::map<Oid, std::size_t> ranks_;
+};
+
+// Into tables that others have made, with their foreign keys.
+void order_by_keys_on_target(GraphState& state) {
+  const std::set<std::pair<Oid, Oid>>& keys = state.plan.keys_on_target;
+  const ParentsFirst order(keys);
+  for (const auto& [child, parent] : keys) {
+    if (child == parent || !order.is_before(parent, child)) continue;
+    for (const TaskId rows : state.rows_below(child)) {
+      for (const TaskId before : state.rows_below(parent)) {
+        if (rows != before) state.graph().after(rows, before);
+      }
+    }
+  }
+}
+
 void add_large_objects(GraphState& state) {
   const std::int64_t objects = state.plan.catalog.large_objects;
   if (!state.options.large_objects || objects == 0) return;
@@ -78,6 +119,7 @@ void add_data(GraphState& state) {
     for (std::size_t part = 0; part < table.ranges.size(); ++part) add_rows(state, table, part);
   }
   order_extension_tables(state);
+  order_by_keys_on_target(state);
   add_large_objects(state);
   const TaskId release =
       state.graph().add({.kind = TaskKind::kReleaseSnapshot, .lane = Lane::kMain, .name = "release of the snapshot"});

@@ -51,8 +51,11 @@ class TablePlanner {
                                ? "the target sorts the partitions' key in another way"
                                : "the hash of an enum value is another one on the target");
     }
-    const copy::FormatChoice format =
+    copy::FormatChoice format =
         copy::choose_format(input_.source, table, input_.target_version, input_.format, input_.use);
+    if (input_.other_types.contains(table.oid)) {
+      format = {copy::CopyFormat::kText, "text: the target's columns have other types"};
+    }
     plan.format = format.format;
     choose_ranges(plan, reasons);
     choose_loading(plan, reasons);
@@ -97,7 +100,7 @@ class TablePlanner {
                split.by == SplitBy::kKey && span != input_.key_spans.end()) {
       plan.ranges = copy::ranges_of_keys(part_sizes(table), table.integer_key, span->second);
     }
-    if (plan.ranges.empty()) plan.ranges = {{"", table.size()}};
+    if (plan.ranges.empty()) plan.ranges = {{.bounds = {}, .size = table.size()}};
     if (const auto loaded = input_.loaded.find(table.oid); loaded != input_.loaded.end()) {
       plan.ranges = copy::around_loaded(plan.ranges, loaded->second);
       reasons.push_back(fmt::format("{} of {} parts are there already", loaded->second.size(), plan.ranges.size()));
@@ -128,6 +131,10 @@ class TablePlanner {
     }
     const bool one_stream = plan.into == plan.table && plan.ranges.size() == 1;
     if (!one_stream || table.access_method != "heap") return;
+    if (input_.referenced.contains(table.oid)) {
+      reasons.emplace_back("foreign keys of the target refer to it: no FREEZE");
+      return;
+    }
     plan.loading = copy::Loading::kFreeze;
     plan.method = "COPY FREEZE";
     if (input_.target_version < kFreezesVisibility) {
@@ -149,7 +156,7 @@ class TablePlanner {
 std::vector<const Relation*> tables_to_copy(const schema::Catalog& catalog) {
   std::vector<const Relation*> result;
   for (const Relation& relation : catalog.relations) {
-    if (relation.kind == RelationKind::kTable) result.push_back(&relation);
+    if (relation.kind == RelationKind::kTable && relation.rows_wanted) result.push_back(&relation);
   }
   return result;
 }

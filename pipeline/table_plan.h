@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,9 +46,14 @@ struct TablePlanInput {
   std::map<schema::Oid, copy::KeySpan> key_spans;
   /// Parts of tables that an earlier run has loaded.
   std::map<schema::Oid, std::vector<copy::RowRange>> loaded;
+  /// Tables that have other types on a target that was made by others: their rows cross as text.
+  std::set<schema::Oid> other_types = {};
+  /// Tables that foreign keys refer to there: they may not be truncated.
+  std::set<schema::Oid> referenced = {};
 };
 
-/// The tables that are copied: those with rows of their own, extensions' configuration included.
+/// The tables that are copied: those with rows of their own, extensions' configuration included, unless a filter leaves
+/// them out.
 std::vector<const schema::Relation*> tables_to_copy(const schema::Catalog& catalog);
 
 /// Tables of which the span of their integer key has to be known before they can be planned.

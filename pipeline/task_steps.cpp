@@ -38,19 +38,16 @@ PartKey key_of(Oid relation, const copy::RangeBounds& bounds) {
 }
 
 copy::RowRange range_of(const copy::LedgerPart& part) {
-  return {.condition = copy::condition_of(part.bounds),
-          .size = part.loaded.bytes,
-          .bounds = part.bounds,
-          .loaded = part.loaded};
+  return {.bounds = part.bounds, .size = part.loaded.bytes, .loaded = part.loaded};
 }
 
 bool fits(const copy::LedgerPart& part, const Relation& table) {
   const copy::LedgerPart now = copy::ledger_part(table, part.bounds);
-  return part.file_node == now.file_node && part.way == now.way && part.unlogged == now.unlogged;
+  return part.file_node == now.file_node && part.statement == now.statement && part.unlogged == now.unlogged;
 }
 
 bool is_whole(const std::vector<copy::RowRange>& loaded) {
-  const std::vector<copy::RowRange> all = copy::around_loaded({{"", {}}}, loaded);
+  const std::vector<copy::RowRange> all = copy::around_loaded({copy::RowRange{}}, loaded);
   return std::all_of(all.begin(), all.end(), [](const copy::RowRange& range) { return range.loaded.has_value(); });
 }
 

@@ -121,7 +121,7 @@ pg::Connection& Worker::source() {
 void Worker::open_source() {
   if (!source_ || !source_->alive()) {
     relay_.reset();
-    source_ = open_session(context_.source, name(), context_.encoding, context_.log, context_.cancel);
+    source_ = open_session(*context_.source, name(), context_.encoding, context_.log, context_.cancel);
   }
   // A statement that failed has ended the transaction and with it the snapshot.
   if (PQtransactionStatus(source_->handle()) == PQTRANS_INERROR) source_->execute("ROLLBACK");
@@ -325,14 +325,24 @@ void Worker::make_durable() {
   const bool all_is_there = context_.scheduler.nothing_failed();
   pg::Transaction transaction(target());
   flush_with_commit();
-  if (context_.options.ledger && all_is_there) {
-    RunFolder(context_.options.work_folder).mark_finished(finished_mark(context_.record, target()));
-    copy::drop_ledger(target());
-  }
+  if (context_.options.ledger && all_is_there) end_ledger();
   transaction.commit();
   if (context_.options.ledger && !all_is_there) {
     context_.log.info("the ledger (schema pgsluice) stays on the target: --resume tries again what has failed");
   }
+}
+
+// The ledger of commands in a row stays until the last one.
+void Worker::end_ledger() {
+  if (!context_.plan.ends_the_copy) {
+    RunRecord record = context_.record;
+    record.in_progress.clear();
+    copy::update_ledger(target(), record.to_text());
+    return;
+  }
+  if (!is_stepwise(context_.options))
+    RunFolder(context_.options.work_folder).mark_finished(finished_mark(context_.record, target()));
+  copy::drop_ledger(target());
 }
 
 // Commits are asynchronous during the run. The log is flushed in its order, so one synchronous commit that has written

@@ -56,6 +56,8 @@ struct Relation {
   bool rows_call_functions = false;
   /// Values in it name indexes (regclass_values.h).
   bool names_indexes = false;
+  /// Whether its rows are copied, or the view filled; not where a filter leaves them out (selection.h).
+  bool rows_wanted = true;
   /// A column of integers that tells each row from all others, for cutting the table into ranges; empty: none.
   std::string integer_key;
 
@@ -134,9 +136,10 @@ struct Sequence {
   std::string display() const;
 };
 
-/// A role that this database needs, and for what.
+/// A role that an object of this database needs, and for what.
 struct RoleUse {
   std::string name;
+  CatalogId object;  ///< 0/0: none in particular
   bool owns = false;
   bool is_granted = false;
   /// Named by a policy, a user mapping or a setting of the role in this database.

@@ -243,8 +243,9 @@ constexpr std::string_view kExtensionsSql =
 // Predefined roles are on every server that knows them; the ones below 16384 are made by initdb, and of those only the
 // superuser owns anything: no dependency is recorded for it, but the archive's entries name it.
 constexpr std::string_view kRolesSql = R"(
-SELECT r.rolname, pg_catalog.bool_or(r.owns), pg_catalog.bool_or(r.granted), pg_catalog.bool_or(r.named) FROM (
-SELECT r.rolname, d.deptype = 'o' AND NOT m.named AS owns, d.deptype IN ('a', 'i') AS granted,
+SELECT r.rolname, pg_catalog.bool_or(r.owns), pg_catalog.bool_or(r.granted), pg_catalog.bool_or(r.named),
+       r.classid, r.objid FROM (
+SELECT r.rolname, d.classid, d.objid, d.deptype = 'o' AND NOT m.named AS owns, d.deptype IN ('a', 'i') AS granted,
        d.deptype = 'r' OR m.named AS named
   FROM pg_catalog.pg_shdepend d
        JOIN pg_catalog.pg_database b ON b.datname = pg_catalog.current_database()
@@ -255,11 +256,11 @@ SELECT r.rolname, d.deptype = 'o' AND NOT m.named AS owns, d.deptype IN ('a', 'i
                            AND d.objid = b.oid))
    AND r.oid >= 16384
 UNION ALL
-SELECT r.rolname, false, false, true
+SELECT r.rolname, 0::oid, 0::oid, false, false, true
   FROM pg_catalog.pg_db_role_setting s
        JOIN pg_catalog.pg_database b ON b.oid = s.setdatabase AND b.datname = pg_catalog.current_database()
        JOIN pg_catalog.pg_roles r ON r.oid = s.setrole) r
- GROUP BY 1 ORDER BY 1)";
+ GROUP BY 1, 5, 6 ORDER BY 1, 5, 6)";
 
 constexpr std::string_view kLargeObjectsSql = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata";
 
@@ -443,6 +444,7 @@ Catalog read_catalog(pg::Connection& source) {
   catalog.extensions = read_extensions(source);
   for (const pg::Row row : source.execute(kRolesSql)) {
     catalog.roles.push_back({.name = std::string(row.text(0)),
+                             .object = {row.oid(4), row.oid(5)},
                              .owns = row.boolean(1),
                              .is_granted = row.boolean(2),
                              .is_named = row.boolean(3)});

@@ -75,6 +75,8 @@ bool is_restored(const TocEntry& entry, const RestoreOptions& options) {
   const bool acl = entry.pass() == RestorePass::kAcl;
   const bool comment = entry.kind == "COMMENT";
   if ((acl || comment || entry.kind == "SECURITY LABEL") && is_about(entry, "DATABASE ")) return false;
+  if (entry.kind == "COLLATION" && !options.collations) return false;
+  if (!options.collations && !acl && is_about(entry, "COLLATION ")) return false;
   if (acl && !options.acls) return false;
   if (comment && !options.comments) return false;
   return !(comment && !options.extension_comments && is_about(entry, "EXTENSION "));

@@ -15,6 +15,7 @@ struct RestoreOptions {
   bool comments = true;
   bool tablespaces = true;
   bool extension_comments = true;
+  bool collations = true;  ///< else they are taken to be on the target
   /// Objects of these owners keep the user that makes them.
   std::set<std::string> owners_left_out;
 };

@@ -71,11 +71,50 @@ TargetInventory read_inventory(pg::Connection& target) {
           .tablespaces = names(target, "SELECT spcname FROM pg_catalog.pg_tablespace")};
 }
 
-TargetObjects find_target_objects(const Archive& archive, pg::Connection& source, pg::Connection& target) {
+namespace {
+
+std::set<std::string, std::less<>> objects_of(pg::Connection& target) {
   std::set<std::string, std::less<>> present;
   for (const pg::Row row : target.execute(kObjectsSql)) {
     if (row.text(3) != "pgsluice") present.insert(object_key(row));  // of an unfinished copy, looked at elsewhere
   }
+  return present;
+}
+
+// As object_key() writes it; empty for what is not looked at.
+std::string object_key(const TocEntry& entry) {
+  const std::string schema = entry.schema.value_or("");
+  if (entry.catalog_id.table == kPgClass && entry.section == Section::kPreData) {
+    return fmt::format("relation {}", pg::display_name(schema, entry.tag));
+  }
+  if (entry.kind == "TYPE" || entry.kind == "DOMAIN")
+    return fmt::format("type {}", pg::display_name(schema, entry.tag));
+  if (entry.kind == "FUNCTION" || entry.kind == "PROCEDURE" || entry.kind == "AGGREGATE") {
+    return fmt::format("function {}.{}", pg::display_name("", schema), entry.tag);
+  }
+  return "";
+}
+
+}  // namespace
+
+TargetObjects find_target_objects(const Archive& archive, pg::Connection& target) {
+  std::set<std::string, std::less<>> present = objects_of(target);
+  TargetObjects result;
+  for (const TocEntry& entry : archive.entries) {
+    std::string key = object_key(entry);
+    if (key.empty()) continue;
+    if (present.erase(key) > 0) {
+      result.conflicts.push_back(std::move(key));
+    } else {
+      ++result.missing;
+    }
+  }
+  result.others = present.size();
+  return result;
+}
+
+TargetObjects find_target_objects(const Archive& archive, pg::Connection& source, pg::Connection& target) {
+  std::set<std::string, std::less<>> present = objects_of(target);
   std::set<CatalogId> wanted;
   for (const TocEntry& entry : archive.entries) wanted.insert(entry.catalog_id);
   TargetObjects result;

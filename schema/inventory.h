@@ -42,5 +42,7 @@ struct TargetObjects {
 
 /// Looks at the target's relations, types and functions outside extensions. Both connections have an empty search path.
 TargetObjects find_target_objects(const Archive& archive, pg::Connection& source, pg::Connection& target);
+/// The same without a source, by the names in the archive.
+TargetObjects find_target_objects(const Archive& archive, pg::Connection& target);
 
 }  // namespace pgsluice::schema

@@ -54,13 +54,13 @@ std::vector<fs::path> usual_folders() {
   return result;
 }
 
-std::vector<fs::path> candidates(const std::optional<fs::path>& bindir) {
-  if (bindir) return {*bindir / "pg_dump"};
+std::vector<fs::path> candidates(const std::optional<fs::path>& bindir, std::string_view name) {
+  if (bindir) return {*bindir / name};
   std::vector<fs::path> result;
   std::vector<fs::path> wrappers;
   const auto add = [&](const std::vector<fs::path>& folders) {
     for (const fs::path& folder : folders) {
-      const fs::path program = folder / "pg_dump";
+      const fs::path program = folder / name;
       std::error_code ignored;  // what cannot be resolved cannot be run either
       // Debian's /usr/bin/pg_dump is a script that picks a version by the clusters of this machine.
       const bool wrapper = fs::canonical(program, ignored).filename() == "pg_wrapper";
@@ -108,9 +108,10 @@ int comparable_major(int server_version) {
   return server_version / 10000 * 100 + server_version / 100 % 100;
 }
 
-ClientProgram find_pg_dump(const std::optional<fs::path>& bindir, int source_version, const CancelToken& cancel) {
+ClientProgram find_pg_dump(const std::optional<fs::path>& bindir, int source_version, const CancelToken& cancel,
+                           std::string_view name) {
   std::optional<ClientProgram> older;
-  for (const fs::path& path : candidates(bindir)) {
+  for (const fs::path& path : candidates(bindir, name)) {
     const std::optional<ClientProgram> program = identify(path, cancel);
     if (!program) continue;
     if (not_older(program->major, comparable_major(source_version))) return *program;
@@ -127,8 +128,10 @@ ClientProgram find_pg_dump(const std::optional<fs::path>& bindir, int source_ver
                                                 older->path.string(), older->version_text, wanted))
         .hint(hint);
   }
-  throw Error(ErrorKind::kConfig, bindir ? fmt::format("there is no pg_dump in {}", bindir->string())
-                                         : "pg_dump was not found in PATH or where PostgreSQL is usually installed")
+  throw Error(ErrorKind::kConfig, bindir ? fmt::format("there is no {} in {}", name, bindir->string())
+                                         : fmt::format("{} was not found in PATH or where PostgreSQL is usually "
+                                                       "installed",
+                                                       name))
       .hint(hint);
 }
 
@@ -140,12 +143,19 @@ SubprocessResult dump(const DumpRequest& request, std::string_view settings, con
   pg::ConnInfo source = request.source.with("application_name", "pgsluice: pg_dump");
   if (!options.empty()) source = source.with("options", options);
   pg::ConnInfo::ForProgram connection = source.for_program();
-  return run_command(
-      {.command = {request.program.path.string(), "--format=custom", "-B", "--section=pre-data", "--section=post-data",
-                   "--no-password", "--snapshot=" + request.snapshot, "--encoding=" + request.encoding,
-                   "--file=" + request.archive.string(), "--dbname=" + connection.conninfo},
-       .environment = std::move(connection.environment)},
-      cancel);
+  std::vector<std::string> command = {request.program.path.string(),
+                                      "--format=custom",
+                                      "-B",
+                                      "--section=pre-data",
+                                      "--section=post-data",
+                                      "--no-password",
+                                      "--snapshot=" + request.snapshot,
+                                      "--encoding=" + request.encoding,
+                                      "--file=" + request.archive.string(),
+                                      "--dbname=" + connection.conninfo};
+  for (const std::string& schema : request.schemas_left_out) command.push_back("--exclude-schema=" + schema);
+  for (const std::string& table : request.tables_left_out) command.push_back("--exclude-table=" + table);
+  return run_command({.command = std::move(command), .environment = std::move(connection.environment)}, cancel);
 }
 
 // As libpq says it, unless in another language: then it is a failure like any other.

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pgsluice/base/cancel.h"
@@ -21,10 +22,11 @@ struct ClientProgram {
 /// The part of a server version number that pg_dump must not be older than: 15 for 150018, 906 for 90624.
 int comparable_major(int server_version);
 
-/// Finds pg_dump in `bindir` if one is given, else in PATH, else where PostgreSQL is usually installed; the first that
-/// is not older than the source. Throws Error(kConfig) that names both versions, or says that there is none.
+/// Finds pg_dump, or another client program, in `bindir` if one is given, else in PATH, else where PostgreSQL is
+/// usually installed; the first that is not older than the source. Throws Error(kConfig) that names both versions, or
+/// says that there is none.
 ClientProgram find_pg_dump(const std::optional<std::filesystem::path>& bindir, int source_version,
-                           const CancelToken& cancel);
+                           const CancelToken& cancel, std::string_view name = "pg_dump");
 
 struct DumpRequest {
   ClientProgram program;
@@ -32,6 +34,9 @@ struct DumpRequest {
   std::string snapshot;
   std::string encoding;           ///< the source's server encoding: nothing is converted
   std::filesystem::path archive;  ///< written over
+  /// Patterns of pg_dump for what it need not look at (Selection).
+  std::vector<std::string> schemas_left_out = {};
+  std::vector<std::string> tables_left_out = {};
 };
 
 /// Dumps the definitions, without data and large objects, as the snapshot sees them. Returns pg_dump's warnings.

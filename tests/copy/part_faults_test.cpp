@@ -188,7 +188,7 @@ class PartFaults : public ::testing::TestWithParam<Transport> {
       return;
     }
     EXPECT_TRUE(may_be_there) << "the part is there in spite of the error";
-    const std::string expected = rows(*source_, range_of(way.split).condition);
+    const std::string expected = rows(*source_, range_of(way.split).condition());
     EXPECT_EQ(there, expected);
     EXPECT_EQ(ledger(), expected.substr(0, expected.find(' ')));
   }

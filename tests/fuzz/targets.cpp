@@ -12,6 +12,7 @@
 #include "pgsluice/pg/result.h"
 #include "pgsluice/pg/wire_reader.h"
 #include "pgsluice/schema/archive.h"
+#include "pgsluice/schema/filter_rules.h"
 #include "schema/archive_builder.h"
 
 namespace pgsluice::test {
@@ -166,6 +167,25 @@ void run_array(std::string_view input) {
 
 std::vector<std::string> array_seeds() { return {"{a,\"b c\",NULL}", "{}", R"({"a\"b","c\\d"})"}; }
 
+void run_filter(std::string_view input) {
+  reads([&] {
+    const schema::FilterRules rules = schema::parse_filter_rules(input, "fuzz");
+    for (const auto& [section, entries] : rules.sections) {
+      require(!entries.empty(), "a section that is there has entries");
+      for (const schema::FilterEntry& entry : entries) entry.name.matches("orders");
+    }
+    // Read once more, what it says is the same.
+    const std::string text = rules.to_text();
+    require(schema::parse_filter_rules(text, "fuzz").to_text() == text, "rules can be written and read");
+  });
+}
+
+std::vector<std::string> filter_seeds() {
+  return {"[exclude-table]\npublic.orders ; x\n\"A b\".\"c\"\"d\"\npublic.~/^tmp_/\n",
+          "[include-only-schema]\napp\n[exclude-index]\n~/a|b/.~/c\\/d/ # e\n[exclude-table-data]\na.b = 1\n",
+          "[exclude-extension]\nhstore\n", "x\n"};
+}
+
 }  // namespace
 
 const std::vector<FuzzTarget>& fuzz_targets() {
@@ -174,7 +194,8 @@ const std::vector<FuzzTarget>& fuzz_targets() {
                                                   {"digest", &run_digest, &digest_seeds},
                                                   {"bytes", &run_bytes, &bytes_seeds},
                                                   {"conninfo", &run_conninfo, &conninfo_seeds},
-                                                  {"array", &run_array, &array_seeds}};
+                                                  {"array", &run_array, &array_seeds},
+                                                  {"filter", &run_filter, &filter_seeds}};
   return targets;
 }
 

@@ -134,7 +134,7 @@ TEST(WireScripted, AnErrorInTheMiddleEndsItsOwnQueryOnly) {
     }
   });
   Connection connection = connect(server);
-  QueryPipeline pipeline(connection, Transport::kWire);
+  QueryPipeline pipeline(connection, PipelineTransport::kWire);
   for (int i = 0; i < 3; ++i) pipeline.send({"SELECT"});
   EXPECT_FALSE(pipeline.take().error);
   const Answer failed = pipeline.take();

@@ -230,7 +230,7 @@ TEST_P(WireTest, ATerminatedBackendIsALostConnectionWithItsReason) {
 }
 
 TEST_P(WireTest, APipelineSaysTheSameByWireAndByLibpq) {
-  for (const Transport transport : {Transport::kWire, Transport::kLibpq}) {
+  for (const PipelineTransport transport : {PipelineTransport::kWire, PipelineTransport::kLibpq}) {
     Connection connection = connect();
     {
       QueryPipeline pipeline(connection, transport);

@@ -87,9 +87,9 @@ TEST_F(TablePlanTest, ASizeThatWasAskedForSplitsByKeysFirst) {
   spans_[1] = {1, 1000};
   split_ = {.when = copy::SplitOptions::When::kLarger, .size = {3 * kGiga}};
   EXPECT_EQ(first().ranges.size(), 5U) << "four, and the rows without a key";
-  EXPECT_NE(first().ranges[1].condition.find("\"i\""), std::string::npos);
+  EXPECT_NE(first().ranges[1].condition().find("\"i\""), std::string::npos);
   split_.when = copy::SplitOptions::When::kAuto;
-  EXPECT_NE(first().ranges[1].condition.find("ctid"), std::string::npos);
+  EXPECT_NE(first().ranges[1].condition().find("ctid"), std::string::npos);
 }
 
 TEST_F(TablePlanTest, AnOldSourceIsSplitByKeysOrNot) {

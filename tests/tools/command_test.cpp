@@ -192,7 +192,7 @@ TEST_F(CommandTest, OptionsMayBeShortenedUnlessTheyStandForSeveral) {
   EXPECT_EQ(result.exit_code, 0) << result.errors;
   const SubprocessResult several = run({"clone", "--skip"});
   EXPECT_EQ(several.exit_code, 1);
-  EXPECT_THAT(several.errors, HasSubstr("--skip may stand for --skip-blobs, --skip-db-properties"));
+  EXPECT_THAT(several.errors, HasSubstr("--skip may stand for --skip-blobs, --skip-collations"));
 }
 
 TEST_F(CommandTest, TheLogIsWrittenAsJsonAndIntoAFileWhereThatIsAsked) {

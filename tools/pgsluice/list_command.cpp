@@ -15,7 +15,9 @@
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/pipeline/table_plan.h"
 #include "pgsluice/schema/catalog.h"
+#include "pgsluice/schema/filter_rules.h"
 #include "pgsluice/schema/listing.h"
+#include "pgsluice/schema/selection.h"
 #include "pgsluice/signals.h"
 #include "pgsluice/text_table.h"
 
@@ -29,6 +31,8 @@ using Align = TextTable::Align;
 struct ListArguments {
   std::string source;
   std::string snapshot;
+  std::string filters;
+  bool list_skipped = false;
   std::string schema_name;
   std::string table_name;
   std::string split_larger_than;
@@ -112,6 +116,27 @@ Listing list_collations(pg::Connection& source, const ListArguments& /*args*/) {
   return listing;
 }
 
+/// What is listed: what is copied, or, with --list-skipped, what a filter leaves out.
+class Listed {
+ public:
+  Listed(pg::Connection& source, const ListArguments& args) : skipped_(args.list_skipped) {
+    if (args.filters.empty()) return;
+    const schema::FilterRules rules = schema::read_filter_rules(args.filters);
+    selection_ = schema::select_objects(source, {.rules = rules});
+    for (const std::string& warning : selection_.warnings) source.log().warning(warning);
+  }
+
+  bool has(schema::Oid relation) const { return selection_.keeps(relation) != skipped_; }
+  bool has_rows_of(schema::Oid table) const {
+    return (selection_.keeps(table) && !selection_.without_rows.contains(table)) != skipped_;
+  }
+  const schema::Selection& selection() const { return selection_; }
+
+ private:
+  schema::Selection selection_;
+  const bool skipped_;
+};
+
 std::set<schema::Oid> tables_with_primary_key(const schema::Catalog& catalog) {
   std::set<schema::Oid> tables;
   for (const schema::Index& index : catalog.indexes) {
@@ -124,6 +149,8 @@ Listing list_tables(pg::Connection& source, const ListArguments& args) {
   const schema::Catalog catalog = schema::read_catalog(source);
   const std::set<schema::Oid> with_key = tables_with_primary_key(catalog);
   std::vector<const schema::Relation*> tables = pipeline::tables_to_copy(catalog);
+  const Listed listed(source, args);
+  std::erase_if(tables, [&](const schema::Relation* table) { return !listed.has_rows_of(table->oid); });
   std::stable_sort(tables.begin(), tables.end(), [](const auto* a, const auto* b) { return a->size() > b->size(); });
   Listing listing{.table = psql_table({"OID", "Schema Name", "Table Name", "Est. Row Count", "On-disk size"})};
   for (const schema::Relation* table : tables) {
@@ -141,9 +168,12 @@ Listing list_tables(pg::Connection& source, const ListArguments& args) {
   return listing;
 }
 
-Listing list_sequences(pg::Connection& source, const ListArguments& /*args*/) {
+Listing list_sequences(pg::Connection& source, const ListArguments& args) {
+  const Listed listed(source, args);
   Listing listing{.table = psql_table({"OID", "Schema Name", "Sequence Name"})};
-  for (const schema::Sequence& sequence : schema::read_catalog(source).sequences) {
+  const schema::Catalog catalog = schema::read_catalog(source);
+  for (const schema::Sequence& sequence : catalog.sequences) {
+    if (!listed.has(sequence.oid)) continue;
     listing.table.add({std::to_string(sequence.oid), sequence.schema, sequence.name});
     listing.document.push_back({{"oid", sequence.oid}, {"schema", sequence.schema}, {"name", sequence.name}});
   }
@@ -152,10 +182,11 @@ Listing list_sequences(pg::Connection& source, const ListArguments& /*args*/) {
 
 Listing list_indexes(pg::Connection& source, const ListArguments& args) {
   const schema::Catalog catalog = schema::read_catalog(source);
+  const Listed listed(source, args);
   Listing listing{.table = psql_table({"OID", "Schema", "Index Name", "Constraint", "DDL"})};
   for (const schema::Index& index : catalog.indexes) {
     const schema::Relation* table = catalog.relation(index.table);
-    if (table == nullptr || !is_asked_for(args, table->schema, table->name)) continue;
+    if (table == nullptr || !listed.has(index.oid) || !is_asked_for(args, table->schema, table->name)) continue;
     listing.table.add({std::to_string(index.oid), index.schema, index.name, index.constraint_name, index.definition});
     listing.document.push_back({{"oid", index.oid},
                                 {"schema", index.schema},
@@ -165,6 +196,23 @@ Listing list_indexes(pg::Connection& source, const ListArguments& args) {
                                 {"sql", index.definition},
                                 {"constraint", index.constraint_name},
                                 {"table", {{"oid", table->oid}, {"schema", table->schema}, {"name", table->name}}}});
+  }
+  return listing;
+}
+
+Listing list_depends(pg::Connection& source, const ListArguments& args) {
+  if (args.filters.empty()) {
+    throw Error(ErrorKind::kUsage, "no filter was given").hint("give --filters, the file that says what is left out");
+  }
+  const Listed listed(source, args);
+  Listing listing{.table = psql_table({"Catalog OID", "OID", "Object", "Depends on"})};
+  for (const schema::Dependent& dependent : listed.selection().dependents) {
+    listing.table.add(
+        {std::to_string(dependent.id.table), std::to_string(dependent.id.oid), dependent.object, dependent.because});
+    listing.document.push_back({{"classid", dependent.id.table},
+                                {"objid", dependent.id.oid},
+                                {"object", dependent.object},
+                                {"because", dependent.because}});
   }
   return listing;
 }
@@ -198,7 +246,7 @@ void add_part(Listing& listing, const copy::RowRange& range, std::size_t number,
     }
   }
   const auto shown = [&](std::int64_t at) {
-    return bounds.by == "ctid" ? fmt::format("({},0)", at) : std::to_string(at);
+    return bounds.by == copy::kByBlocks ? fmt::format("({},0)", at) : std::to_string(at);
   };
   listing.table.add({fmt::format("{}/{}", number, parts), shown(from), shown(last), std::to_string(count)});
   listing.document.push_back({{"number", number}, {"total", parts}, {"min", from}, {"max", last}, {"count", count}});
@@ -281,6 +329,11 @@ void add_table_names(CLI::App& command, ListArguments& args) {
   command.add_option("--table-name", args.table_name, "Of tables of this name");
 }
 
+void add_filter_options(CLI::App& command, ListArguments& args) {
+  command.add_option("--filters,--filter", args.filters, "Filter file (docs/filters.md)");
+  command.add_flag("--list-skipped", args.list_skipped, "What the filter leaves out, in place of what stays");
+}
+
 void add_split_options(CLI::App& command, ListArguments& args) {
   with_environment(
       command.add_option("--split-tables-larger-than,--split-at", args.split_larger_than, "A size such as \"10 GB\""),
@@ -317,12 +370,19 @@ void add_list_command(CLI::App& app, int& exit_code) {
   add("collations", "Collations that the database, its columns and indexes are ordered by", list_collations);
   const auto [tables, of_tables] = add("tables", "Tables whose rows are copied, the largest first", list_tables);
   tables->add_flag("--without-pkey", of_tables->without_pkey, "Only those without a primary key");
+  add_filter_options(*tables, *of_tables);
   const auto [parts, of_parts] = add("table-parts", "The parts in which a table is copied", list_table_parts);
   add_table_names(*parts, *of_parts);
   add_split_options(*parts, *of_parts);
-  add("sequences", "Sequences whose values are copied", list_sequences);
+  const auto [sequences, of_sequences] = add("sequences", "Sequences whose values are copied", list_sequences);
+  add_filter_options(*sequences, *of_sequences);
   const auto [indexes, of_indexes] = add("indexes", "Indexes that are built, with their constraints", list_indexes);
   add_table_names(*indexes, *of_indexes);
+  add_filter_options(*indexes, *of_indexes);
+  const auto [depends, of_depends] =
+      add("depends", "What is left out since it depends on what a filter leaves out", list_depends);
+  add_table_names(*depends, *of_depends);
+  add_filter_options(*depends, *of_depends);
 }
 
 }  // namespace pgsluice::tools

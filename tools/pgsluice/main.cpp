@@ -64,6 +64,8 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string("pgsluice ") + PGSLUICE_VERSION);
   int exit_code = kExitWell;
   add_clone_command(app, exit_code);
+  add_step_commands(app, exit_code);
+  add_snapshot_command(app, exit_code);
   add_compare_command(app, exit_code);
   add_list_command(app, exit_code);
   add_ping_command(app, exit_code);

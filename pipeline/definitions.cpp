@@ -1,0 +1,150 @@
+#include "pgsluice/pipeline/definitions.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <functional>
+#include <future>
+#include <system_error>
+#include <utility>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/base/wait.h"
+#include "pgsluice/pg/snapshot.h"
+#include "pgsluice/pipeline/continuation.h"
+#include "pgsluice/pipeline/preflight_checks.h"
+#include "pgsluice/pipeline/run_record.h"
+#include "pgsluice/pipeline/sessions.h"
+#include "pgsluice/schema/definitions_file.h"
+#include "pgsluice/schema/pg_dump.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+schema::Selection select(pg::Connection& source, const DefinitionsRequest& request, const CloneOptions& options,
+                         const Log& log) {
+  schema::Selection selection = schema::select_objects(source, {.rules = options.filters,
+                                                                .skip_extensions = !options.extensions,
+                                                                .extensions_on_target = request.extensions_on_target});
+  for (const std::string& warning : selection.warnings) log.warning(warning);
+  return selection;
+}
+
+std::vector<std::string> dump(pg::Connection& source, const DefinitionsRequest& request,
+                              const schema::Selection& selection, const schema::ClientProgram& pg_dump, const Log& log,
+                              const CancelToken& cancel) {
+  return schema::run_pg_dump({.program = pg_dump,
+                              .source = source.pinned_conninfo(),
+                              .snapshot = request.snapshot,
+                              .encoding = request.encoding,
+                              .archive = request.archive,
+                              .schemas_left_out = selection.schema_patterns,
+                              .tables_left_out = selection.table_patterns},
+                             log, cancel);
+}
+
+}  // namespace
+
+Definitions read_definitions(pg::Connection& source, const DefinitionsRequest& request, const CloneOptions& options,
+                             const Log& log, const CancelToken& cancel) {
+  const schema::ClientProgram pg_dump = schema::find_pg_dump(options.pg_bindir, source.server_version(), cancel);
+  log.debug(fmt::format("definitions by {} {}", pg_dump.path.string(), pg_dump.version_text));
+  Definitions result;
+  result.selection = select(source, request, options, log);
+  CancelSource dump_cancel(cancel);
+  std::future<std::vector<std::string>> dumped =
+      std::async(std::launch::async, [&, conninfo = source.pinned_conninfo(), token = dump_cancel.token()] {
+        return dump(source, request, result.selection, pg_dump, log, token);
+      });
+  std::vector<std::string> obstacles;
+  try {
+    result.catalog = schema::read_catalog(source);
+    schema::apply(result.selection, result.catalog);
+    // Before pg_dump's end: it would fail for the same reasons, and say less.
+    obstacles = check_source(source, result.catalog);
+  } catch (...) {
+    dump_cancel.cancel();  // or the future would wait for a pg_dump that nobody needs
+    throw;
+  }
+  result.warnings = dumped.get();
+  for (std::string& obstacle : obstacles) {
+    log.warning(obstacle);
+    result.warnings.push_back(std::move(obstacle));
+  }
+  result.warnings.insert(result.warnings.end(), result.selection.warnings.begin(), result.selection.warnings.end());
+  result.archive = schema::read_archive(request.archive);
+  schema::apply(result.selection, result.archive);
+  return result;
+}
+
+void dump_schema(const CloneOptions& options, const Log& log, const CancelToken& cancel) {
+  make_work_folder(options.work_folder);
+  const FileLock lock(options.work_folder / "lock");
+  const RunFolder folder(options.work_folder);
+  make_work_folder(folder.schema_folder());
+  pg::Connection source = open_reader(parse_conninfo(options.source, Side::kSource), "catalog", "", log, cancel);
+  log.info(fmt::format("source: PostgreSQL {} at {}, database {}", source.server_version_text(), source.address(),
+                       source.database()));
+  pg::Connection holder = open_session(source.pinned_conninfo(), "snapshot", server_encoding(source), log, cancel);
+  const pg::SnapshotMark mark = hold_snapshot(holder, options, std::nullopt, log);
+  pg::import_snapshot(source, mark.snapshot);
+  // Under another name until it is whole.
+  const std::filesystem::path archive = folder.archive_file();
+  std::filesystem::path temporary = archive;
+  temporary += ".new";
+  const Definitions definitions = read_definitions(source,
+                                                   {.snapshot = mark.snapshot.name,
+                                                    .encoding = server_encoding(source),
+                                                    .archive = temporary,
+                                                    .extensions_on_target = {}},
+                                                   options, log, cancel);
+  schema::write_definitions(
+      {.catalog = definitions.catalog, .selection = definitions.selection, .filters = options.filters.to_text()},
+      folder.catalog_file());
+  std::filesystem::rename(temporary, archive);
+  log.info(fmt::format("{} definitions in {}", definitions.archive.entries.size(), folder.schema_folder().string()));
+}
+
+Definitions read_dumped_schema(const CloneOptions& options) {
+  const RunFolder folder(options.work_folder);
+  schema::SavedDefinitions saved = schema::read_definitions_file(folder.catalog_file());
+  if (!options.filters.empty() && options.filters.to_text() != saved.filters) {
+    throw Error(ErrorKind::kState, "the definitions in the work directory were dumped with another filter")
+        .hint("run 'pgsluice dump schema' again with this one, or leave --filters away");
+  }
+  Definitions result{.archive = schema::read_archive(folder.archive_file()),
+                     .catalog = std::move(saved.catalog),
+                     .selection = std::move(saved.selection),
+                     .warnings = {}};
+  schema::apply(result.selection, result.archive);
+  return result;
+}
+
+void keep_snapshot(const CloneOptions& options, const std::function<void(const std::string& name)>& on_export,
+                   const Log& log, const CancelToken& cancel) {
+  make_work_folder(options.work_folder);
+  const FileLock lock(options.work_folder / "snapshot.lock");
+  const RunFolder folder(options.work_folder);
+  pg::Connection holder = open_reader(parse_conninfo(options.source, Side::kSource), "snapshot", "", log, cancel);
+  const pg::SnapshotMark mark = pg::mark_snapshot(holder, pg::export_snapshot(holder));
+  folder.share_snapshot(mark);
+  log.info(fmt::format("snapshot {} exported, held until this command ends", mark.snapshot.name));
+  on_export(mark.snapshot.name);
+  // The server says nothing on its own but when the session ends.
+  std::array<WaitFor, 1> ended{WaitFor{.fd = PQsocket(holder.handle()), .want_read = true}};
+  while (wait_for(ended, cancel, std::nullopt) != WaitResult::kCancelled) {
+    PQconsumeInput(holder.handle());
+    if (PQstatus(holder.handle()) == CONNECTION_OK) continue;  // a notice
+    throw Error(ErrorKind::kConnection, "the session that held the snapshot was lost")
+        .on(Side::kSource)
+        .hint(
+            "run again; commands that go on with what was begun need --resume --not-consistent then, unless nothing "
+            "has changed on the source");
+  }
+  folder.unshare_snapshot();
+  log.info(fmt::format("snapshot {} released", mark.snapshot.name));
+}
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "pgsluice/base/cancel.h"
+#include "pgsluice/base/log.h"
+#include "pgsluice/pg/connection.h"
+#include "pgsluice/pipeline/clone.h"
+#include "pgsluice/schema/archive.h"
+#include "pgsluice/schema/catalog.h"
+#include "pgsluice/schema/inventory.h"
+#include "pgsluice/schema/selection.h"
+
+namespace pgsluice::pipeline {
+
+/// What the source has and is to be copied.
+struct Definitions {
+  schema::Archive archive;
+  schema::Catalog catalog;
+  schema::Selection selection;
+  std::vector<std::string> warnings;
+};
+
+/// Where the definitions come from.
+struct DefinitionsRequest {
+  std::string snapshot;  ///< that the source's transaction sees, by its name
+  std::string encoding;  ///< of the source's server
+  /// Gets pg_dump's archive.
+  std::filesystem::path archive;
+  /// Extensions that need not be made, since they are on the target.
+  std::set<std::string, std::less<>> extensions_on_target;
+};
+
+/// Reads them in the connection's transaction, pg_dump beside the catalog queries, and checks that all of it can be
+/// read. Leaves out what the options do. Throws Error.
+Definitions read_definitions(pg::Connection& source, const DefinitionsRequest& request, const CloneOptions& options,
+                             const Log& log, const CancelToken& cancel);
+
+/// Writes the source's definitions into the work folder, for commands that then need no source to restore them:
+/// CloneOptions::definitions_from_work_folder. Of the options only the source, the work folder, the snapshot, and what
+/// is left out count. Throws Error.
+void dump_schema(const CloneOptions& options, const Log& log, const CancelToken& cancel);
+
+/// Reads what dump_schema() has written. Throws Error(kState) when there is none, or when the options leave out other
+/// things than it did.
+Definitions read_dumped_schema(const CloneOptions& options);
+
+/// The snapshot of a holder: `pgsluice snapshot`. Exports one, tells its name, and keeps it until the cancellation; the
+/// work folder's other commands find it. Throws Error when the session is lost before that, or when another one is held
+/// for the folder.
+void keep_snapshot(const CloneOptions& options, const std::function<void(const std::string& name)>& on_export,
+                   const Log& log, const CancelToken& cancel);
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,167 @@
+#include "pgsluice/pipeline/existing_target.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/transaction.h"
+#include "pgsluice/pipeline/plan.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+using schema::Oid;
+using schema::Relation;
+
+constexpr std::size_t kNamesShown = 10;
+
+// Where source and target name a column's type alike, binary values mean the same.
+std::string type_of(const schema::Catalog& catalog, const Relation& table, std::size_t column) {
+  const auto found = catalog.types.find(table.column_types[column]);
+  return found == catalog.types.end() ? std::string() : found->second.name;
+}
+
+class Matcher {
+ public:
+  Matcher(const schema::Catalog& source, const schema::Catalog& target) : source_(source), target_(target) {
+    for (const Relation& relation : target.relations) by_name_[{relation.schema, relation.name}] = &relation;
+    for (const schema::ForeignKey& key : target.foreign_keys) parents_.insert(key.parent);
+  }
+
+  // By the source's tables of the same names.
+  void match_foreign_keys(ExistingTarget& existing) const {
+    std::map<std::pair<std::string, std::string>, Oid> at_source;
+    for (const Relation& relation : source_.relations) at_source[{relation.schema, relation.name}] = relation.oid;
+    const auto oid_at_source = [&](Oid there) -> Oid {
+      const Relation* relation = target_.relation(there);
+      const auto found = relation == nullptr ? at_source.end() : at_source.find({relation->schema, relation->name});
+      return found == at_source.end() ? 0 : found->second;
+    };
+    for (const schema::ForeignKey& key : target_.foreign_keys) {
+      const std::pair<Oid, Oid> ends = {oid_at_source(key.child), oid_at_source(key.parent)};
+      if (ends.first != 0 && ends.second != 0) existing.foreign_keys.insert(ends);
+    }
+  }
+
+  void match(const Relation& table, ExistingTarget& existing) {
+    const auto found = by_name_.find({table.schema, table.name});
+    if (found == by_name_.end()) {
+      missing_.push_back(table.display());
+      return;
+    }
+    const Relation& there = *found->second;
+    for (std::size_t i = 0; i < table.columns.size(); ++i) {
+      const auto column = std::find(there.columns.begin(), there.columns.end(), table.columns[i]);
+      if (column == there.columns.end()) {
+        missing_.push_back(fmt::format("column {} of {}", pg::display_name("", table.columns[i]), table.display()));
+        continue;
+      }
+      const auto at = static_cast<std::size_t>(column - there.columns.begin());
+      if (type_of(source_, table, i) != type_of(target_, there, at)) existing.other_types.insert(table.oid);
+    }
+    if (parents_.contains(there.oid)) existing.referenced.insert(table.oid);
+  }
+
+  void require_all() const {
+    if (missing_.empty()) return;
+    const std::size_t shown = std::min(missing_.size(), kNamesShown);
+    throw Error(ErrorKind::kState,
+                fmt::format("what rows would go into is not there: {}{}",
+                            fmt::join(missing_.begin(), missing_.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
+                            shown < missing_.size() ? fmt::format(" and {} more", missing_.size() - shown) : ""))
+        .on(Side::kTarget)
+        .hint(
+            "make it first: 'pgsluice dump schema' and 'pgsluice restore pre-data', or 'pgsluice clone' for all at "
+            "once; nothing was changed");
+  }
+
+ private:
+  const schema::Catalog& source_;
+  const schema::Catalog& target_;
+  std::map<std::pair<std::string, std::string>, const Relation*> by_name_;
+  std::set<Oid> parents_;
+  std::vector<std::string> missing_;
+};
+
+void read_filled(pg::Connection& target, const std::vector<const Relation*>& tables, ExistingTarget& existing) {
+  constexpr std::size_t kTablesInAQuery = 200;
+  for (std::size_t begin = 0; begin < tables.size(); begin += kTablesInAQuery) {
+    std::vector<std::string> looks;
+    const std::size_t end = std::min(tables.size(), begin + kTablesInAQuery);
+    for (std::size_t i = begin; i < end; ++i) {
+      const bool has_own_rows = tables[i]->kind == schema::RelationKind::kTable;
+      looks.push_back(fmt::format("SELECT {}::oid WHERE EXISTS (SELECT FROM {}{})", tables[i]->oid,
+                                  has_own_rows ? "ONLY " : "", tables[i]->quoted()));
+    }
+    for (const pg::Row row : target.execute(fmt::format("{}", fmt::join(looks, " UNION ALL ")))) {
+      existing.filled.insert(row.oid(0));
+    }
+  }
+}
+
+std::string constraint_key(const Relation& table, const std::string& constraint) {
+  return table.display() + "." + pg::display_name("", constraint);
+}
+
+}  // namespace
+
+ExistingTarget read_existing_target(pg::Connection& target, const schema::Catalog& source,
+                                    const std::vector<const Relation*>& tables) {
+  ExistingTarget existing;
+  target.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+  const schema::Catalog there = schema::read_catalog(target);
+  Matcher matcher(source, there);
+  for (const Relation* table : tables) matcher.match(*table, existing);
+  matcher.require_all();
+  matcher.match_foreign_keys(existing);
+  std::vector<const Relation*> to_look_at = tables;
+  for (const Relation* table : tables) {
+    const Relation* root = table->load_through == 0 ? nullptr : source.relation(table->load_through);
+    if (root != nullptr) to_look_at.push_back(root);
+  }
+  read_filled(target, to_look_at, existing);
+  target.execute("COMMIT");
+  for (const schema::Index& index : there.indexes) {
+    existing.indexes.insert(index.display());
+    const Relation* table = index.constraint == 0 ? nullptr : there.relation(index.table);
+    if (table != nullptr) existing.constraints.insert(constraint_key(*table, index.constraint_name));
+  }
+  return existing;
+}
+
+void leave_what_is_there(Plan& plan, const ExistingTarget& existing,
+                         const std::set<std::string, std::less<>>& steps_done) {
+  std::map<Oid, const schema::Index*> by_oid;
+  std::map<Oid, const schema::Index*> by_constraint;
+  for (const schema::Index& index : plan.catalog.indexes) {
+    by_oid[index.oid] = &index;
+    if (index.constraint != 0) by_constraint[index.constraint] = &index;
+  }
+  for (TaskId id = 0; id < plan.graph.size(); ++id) {
+    Task& task = plan.graph[id];
+    if (task.kind != TaskKind::kIndexBuild && task.kind != TaskKind::kPostData) continue;
+    const bool is_index = task.entry->kind == "INDEX";
+    if (!is_index && task.entry->kind != "CONSTRAINT") continue;
+    const auto& indexes = is_index ? by_oid : by_constraint;
+    const auto index = indexes.find(task.entry->catalog_id.oid);
+    if (index == indexes.end() || steps_done.contains(plan.steps[id])) continue;
+    const Relation* table = plan.catalog.relation(index->second->table);
+    const bool there =
+        task.kind == TaskKind::kIndexBuild
+            ? existing.indexes.contains(index->second->display())
+            : table != nullptr && existing.constraints.contains(constraint_key(*table, index->second->constraint_name));
+    if (!there) continue;
+    plan.skipped.push_back(fmt::format("{}: is on the target already", task.name));
+    task = {.kind = TaskKind::kBarrier, .name = task.name + ", there already"};
+    plan.steps[id].clear();
+  }
+}
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,98 @@
+#include "pgsluice/pipeline/step.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <optional>
+#include <vector>
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+std::string_view name_of(Step step) {
+  switch (step) {
+    case Step::kPreData:
+      return "pre-data";
+    case Step::kTableData:
+      return "table data";
+    case Step::kLargeObjects:
+      return "large objects";
+    case Step::kSequences:
+      return "sequences";
+    case Step::kIndexes:
+      return "indexes";
+    case Step::kConstraints:
+      return "constraints";
+    case Step::kStatistics:
+      return "statistics";
+    case Step::kPostData:
+      return "post-data";
+  }
+  return "";
+}
+
+Step step_of_post_data(const Task& task) {
+  if (task.entry->kind == "INDEX ATTACH") return Step::kIndexes;
+  return task.entry->kind == "CONSTRAINT" ? Step::kConstraints : Step::kPostData;
+}
+
+// Nothing for what belongs to each run.
+std::optional<Step> step_of(const Task& task) {
+  switch (task.kind) {
+    case TaskKind::kBarrier:
+    case TaskKind::kReleaseSnapshot:
+    case TaskKind::kDurability:
+      return std::nullopt;
+    case TaskKind::kPreData:
+      return Step::kPreData;
+    case TaskKind::kTableData:
+    case TaskKind::kVerification:
+      return Step::kTableData;
+    case TaskKind::kLargeObjects:
+      return Step::kLargeObjects;
+    case TaskKind::kSequences:
+      return Step::kSequences;
+    case TaskKind::kIndexBuild:
+      return Step::kIndexes;
+    case TaskKind::kPostData:
+      return step_of_post_data(task);
+    case TaskKind::kStatistics:
+      return Step::kStatistics;
+    case TaskKind::kValidation:
+    case TaskKind::kAcl:
+    case TaskKind::kMaterializedView:
+    case TaskKind::kEventTrigger:
+    case TaskKind::kDatabaseProperty:
+      return Step::kPostData;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Steps all_steps() {
+  return {Step::kPreData, Step::kTableData,   Step::kLargeObjects, Step::kSequences,
+          Step::kIndexes, Step::kConstraints, Step::kStatistics,   Step::kPostData};
+}
+
+std::string to_string(const Steps& steps) {
+  std::vector<std::string_view> names;
+  for (const Step step : steps) names.push_back(name_of(step));
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+bool reads_rows(const Steps& steps) { return steps.contains(Step::kTableData) || steps.contains(Step::kLargeObjects); }
+
+bool reads_source(const Steps& steps) { return reads_rows(steps) || steps.contains(Step::kSequences); }
+
+void leave_to_others(TaskGraph& graph, const Steps& steps, bool ends_the_copy) {
+  for (TaskId id = 0; id < graph.size(); ++id) {
+    const std::optional<Step> step = step_of(graph[id]);
+    if (!step || steps.contains(*step)) continue;
+    if (graph[id].kind == TaskKind::kMaterializedView && ends_the_copy) continue;
+    graph[id] = {.kind = TaskKind::kBarrier, .name = graph[id].name + ", by another command"};
+  }
+}
+
+}  // namespace pgsluice::pipeline

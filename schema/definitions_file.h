@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "pgsluice/schema/catalog.h"
+#include "pgsluice/schema/selection.h"
+
+namespace pgsluice::schema {
+
+/// What a program needs beside the archive that later has no source to read it from.
+struct SavedDefinitions {
+  Catalog catalog;
+  Selection selection;
+  std::string filters;  ///< FilterRules::to_text()
+};
+
+/// Whole or not at all. Throws Error(kState) when the file cannot be written.
+void write_definitions(const SavedDefinitions& definitions, const std::filesystem::path& file);
+
+/// Throws Error(kState) for a file that is not there, damaged, or of another version.
+SavedDefinitions read_definitions_file(const std::filesystem::path& file);
+
+}  // namespace pgsluice::schema

@@ -1,0 +1,512 @@
+#include "pgsluice/schema/selection.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "pgsluice/pg/quote.h"
+
+namespace pgsluice::schema {
+
+namespace {
+
+constexpr Oid kPgAttrdef = 2604;
+constexpr Oid kPgNamespace = 2615;
+constexpr Oid kPgExtension = 3079;
+constexpr int kHasPartitions = 100000;
+
+constexpr std::string_view kUserSchema = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+
+struct Named {
+  Oid oid = 0;
+  Oid schema_oid = 0;
+  std::string schema;
+  std::string name;
+  char kind = 0;
+};
+
+// A row of pg_depend: `dependent` is what cannot be without `on`.
+struct Edge {
+  CatalogId dependent;
+  CatalogId on;
+  char type = 0;
+};
+
+// A part of what it depends on, which says nothing by itself: an index of its table, a column's default.
+bool is_part(const Edge& edge) { return edge.type != 'n' || edge.on.table == kPgNamespace; }
+
+class Selector {
+ public:
+  Selector(pg::Connection& source, const SelectionRequest& request) : source_(source), rules_(request.rules) {
+    read_names();
+    read_dependencies();
+    leave_out_extensions(request);
+    leave_out_schemas();
+    leave_out_tables();
+    leave_out_indexes();
+    leave_out_rows();
+    follow();
+    keep_what_defaults_need();
+    find_needed_extensions();
+    describe_dependents();
+    write_patterns();
+  }
+
+  Selection take() { return std::move(result_); }
+
+ private:
+  void read_names() {
+    for (const pg::Row row : source_.execute(
+             fmt::format("SELECT n.oid, n.nspname FROM pg_catalog.pg_namespace n WHERE {} ORDER BY 2", kUserSchema))) {
+      schemas_.push_back({.oid = row.oid(0), .name = std::string(row.text(1))});
+    }
+    for (const pg::Row row : source_.execute(
+             fmt::format("SELECT c.oid, n.oid, n.nspname, c.relname, c.relkind"
+                         "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                         " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'i', 'I') AND {}"
+                         "   AND c.relpersistence <> 't' ORDER BY 3, 4",
+                         kUserSchema))) {
+      relations_.push_back({.oid = row.oid(0),
+                            .schema_oid = row.oid(1),
+                            .schema = std::string(row.text(2)),
+                            .name = std::string(row.text(3)),
+                            .kind = row.text(4).front()});
+    }
+    for (const pg::Row row :
+         source_.execute("SELECT oid, extnamespace, extname FROM pg_catalog.pg_extension WHERE oid >= 16384")) {
+      extensions_.push_back({.oid = row.oid(0), .schema_oid = row.oid(1), .name = std::string(row.text(2))});
+    }
+    if (source_.server_version() < kHasPartitions) return;
+    for (const pg::Row row :
+         source_.execute("SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits i"
+                         " JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid WHERE c.relispartition")) {
+      partitions_.emplace(row.oid(1), row.oid(0));
+      parent_of_partition_.emplace(row.oid(0), row.oid(1));
+    }
+  }
+
+  void read_dependencies() {
+    for (const pg::Row row :
+         source_.execute("SELECT DISTINCT classid, objid, refclassid, refobjid, deptype FROM pg_catalog.pg_depend"
+                         " WHERE deptype <> 'p' AND objid >= 16384 AND (classid <> refclassid OR objid <> refobjid)")) {
+      edges_.push_back({{row.oid(0), row.oid(1)}, {row.oid(2), row.oid(3)}, row.text(4).front()});
+      if (edges_.back().type == 'e') member_of_[edges_.back().dependent] = edges_.back().on;
+    }
+    by_dependent_ = edges_;
+    std::sort(edges_.begin(), edges_.end(), [](const Edge& a, const Edge& b) { return a.on < b.on; });
+    std::sort(by_dependent_.begin(), by_dependent_.end(),
+              [](const Edge& a, const Edge& b) { return a.dependent < b.dependent; });
+    // What CREATE TABLE and CREATE DOMAIN write themselves.
+    for (const pg::Row row : source_.execute("SELECT oid FROM pg_catalog.pg_constraint WHERE contype IN ('c', 'n') AND "
+                                             "convalidated AND oid >= 16384")) {
+      inline_constraints_.insert(row.oid(0));
+    }
+  }
+
+  template <class Visit>
+  void for_each_dependent(CatalogId on, const Visit& visit) const {
+    auto edge = std::lower_bound(edges_.begin(), edges_.end(), on, [](const Edge& a, CatalogId b) { return a.on < b; });
+    for (; edge != edges_.end() && edge->on == on; ++edge) visit(*edge);
+  }
+
+  template <class Visit>
+  void for_each_need(CatalogId of, const Visit& visit) const {
+    auto edge = std::lower_bound(by_dependent_.begin(), by_dependent_.end(), of,
+                                 [](const Edge& a, CatalogId b) { return a.dependent < b; });
+    for (; edge != by_dependent_.end() && edge->dependent == of; ++edge) visit(*edge);
+  }
+
+  // Puts it on the list of what others are looked for that depend on it.
+  void leave_out(CatalogId id, CatalogId because) {
+    if (!result_.left_out.insert(id).second) return;
+    because_.emplace(id, because);
+    to_follow_.push_back(id);
+  }
+  void leave_out_by_name(CatalogId id) {
+    named_.insert(id);
+    leave_out(id, id);
+  }
+
+  // Whether entries of a section name this; remembers which have named anything.
+  bool is_named(FilterSection section, const std::string& schema, const std::string& name) {
+    bool found = false;
+    for (const FilterEntry& entry : rules_.of(section)) {
+      if ((entry.schema && !entry.schema->matches(schema)) || !entry.name.matches(name)) continue;
+      found = true;
+      entries_used_.insert(&entry);
+    }
+    return found;
+  }
+
+  void note_named(FilterSection section, std::vector<std::string> names) {
+    if (!names.empty()) result_.named.push_back(fmt::format("[{}]: {}", to_string(section), fmt::join(names, ", ")));
+  }
+
+  // An entry that has named nothing is a mistake, unless it is a regular expression.
+  void warn_of_unused(FilterSection section, const std::vector<Named>& candidates) {
+    for (const FilterEntry& entry : rules_.of(section)) {
+      if (entry.is_regex() || entries_used_.contains(&entry)) continue;
+      const bool quoted = std::any_of(candidates.begin(), candidates.end(), [&](const Named& candidate) {
+        return entry.name.would_match_quoted(candidate.name) &&
+               (!entry.schema || entry.schema->would_match_quoted(candidate.schema));
+      });
+      result_.warnings.push_back(fmt::format("the filter's line {}, {} in [{}], names nothing{}", entry.line,
+                                             entry.text, to_string(section),
+                                             quoted ? ": names with capitals have to be quoted" : ""));
+    }
+  }
+
+  void leave_out_extensions(const SelectionRequest& request) {
+    const bool include = rules_.has(FilterSection::kIncludeOnlyExtension);
+    const FilterSection section = include ? FilterSection::kIncludeOnlyExtension : FilterSection::kExcludeExtension;
+    std::vector<std::string> names;
+    for (const Named& extension : extensions_) {
+      const bool named = is_named(section, "", extension.name);
+      if (!request.skip_extensions && (rules_.of(section).empty() || named == include)) continue;
+      const CatalogId id{kPgExtension, extension.oid};
+      if (!request.skip_extensions) names.push_back(pg::display_name("", extension.name));
+      if (!request.skip_extensions && !request.extensions_on_target.contains(extension.name)) {
+        leave_out_by_name(id);
+        continue;
+      }
+      // It is there, so what needs it stays.
+      result_.left_out.insert(id);
+      assumed_extensions_[id] = extension.name;
+      for_each_dependent(id, [&](const Edge& edge) {
+        if (edge.type == 'e') result_.left_out.insert(edge.dependent);
+      });
+    }
+    note_named(section, std::move(names));
+    warn_of_unused(section, extensions_);
+  }
+
+  void leave_out_schemas() {
+    const bool include = rules_.has(FilterSection::kIncludeOnlySchema);
+    const FilterSection section = include ? FilterSection::kIncludeOnlySchema : FilterSection::kExcludeSchema;
+    if (rules_.of(section).empty()) return;
+    // Where tables are listed too, these decide.
+    std::set<Oid> of_listed_tables;
+    if (include) {
+      for (const Named& relation : relations_) {
+        if (is_named(FilterSection::kIncludeOnlyTable, relation.schema, relation.name)) {
+          of_listed_tables.insert(relation.schema_oid);
+        }
+      }
+    }
+    std::vector<std::string> names;
+    for (const Named& schema : schemas_) {
+      if (is_named(section, "", schema.name) == include || of_listed_tables.contains(schema.oid)) continue;
+      names.push_back(pg::display_name("", schema.name));
+      const bool has_extension = std::any_of(extensions_.begin(), extensions_.end(), [&](const Named& extension) {
+        return extension.schema_oid == schema.oid && result_.keeps(CatalogId{kPgExtension, extension.oid});
+      });
+      // Its extension has to be put somewhere.
+      if (has_extension) hollow_schemas_.insert(schema.oid);
+      leave_out_by_name({kPgNamespace, schema.oid});
+    }
+    note_named(section, std::move(names));
+    warn_of_unused(section, schemas_);
+  }
+
+  static bool has_rows(const Named& relation) {
+    return std::string_view("rpmf").find(relation.kind) != std::string_view::npos;
+  }
+
+  void leave_out_tables() {
+    if (!rules_.of(FilterSection::kIncludeOnlyTable).empty()) return leave_out_tables_not_listed();
+    std::vector<std::string> names;
+    for (const Named& relation : relations_) {
+      if (relation.kind == 'i' || relation.kind == 'I') continue;
+      if (!is_named(FilterSection::kExcludeTable, relation.schema, relation.name)) continue;
+      names.push_back(pg::display_name(relation.schema, relation.name));
+      leave_out_by_name({kPgClass, relation.oid});
+    }
+    note_named(FilterSection::kExcludeTable, std::move(names));
+    warn_of_unused(FilterSection::kExcludeTable, relations_);
+  }
+
+  // A partitioned table comes with its partitions, and a partition with what it is one of.
+  void leave_out_tables_not_listed() {
+    std::set<Oid> listed;
+    for (const Named& relation : relations_) {
+      if (!is_named(FilterSection::kIncludeOnlyTable, relation.schema, relation.name)) continue;
+      for (Oid above = relation.oid; above != 0;) {
+        listed.insert(above);
+        const auto parent = parent_of_partition_.find(above);
+        above = parent == parent_of_partition_.end() ? 0 : parent->second;
+      }
+      add_partitions(relation.oid, listed);
+    }
+    std::vector<std::string> names;
+    for (const Named& relation : relations_) {
+      if (!has_rows(relation) || listed.contains(relation.oid)) continue;
+      if (member_of_.contains({kPgClass, relation.oid})) continue;
+      names.push_back(pg::display_name(relation.schema, relation.name));
+      leave_out_by_name({kPgClass, relation.oid});
+    }
+    if (!names.empty()) result_.named.push_back(fmt::format("not in [include-only-table]: {}", fmt::join(names, ", ")));
+    warn_of_unused(FilterSection::kIncludeOnlyTable, relations_);
+  }
+
+  void add_partitions(Oid parent, std::set<Oid>& to) const {
+    to.insert(parent);
+    const auto [begin, end] = partitions_.equal_range(parent);
+    for (auto partition = begin; partition != end; ++partition) add_partitions(partition->second, to);
+  }
+
+  void leave_out_indexes() {
+    std::vector<std::string> names;
+    for (const Named& relation : relations_) {
+      if (relation.kind != 'i' && relation.kind != 'I') continue;
+      if (!is_named(FilterSection::kExcludeIndex, relation.schema, relation.name)) continue;
+      names.push_back(pg::display_name(relation.schema, relation.name));
+      leave_out_by_name({kPgClass, relation.oid});
+    }
+    note_named(FilterSection::kExcludeIndex, std::move(names));
+    warn_of_unused(FilterSection::kExcludeIndex, relations_);
+  }
+
+  void leave_out_rows() {
+    std::vector<std::string> names;
+    for (const Named& relation : relations_) {
+      if (!has_rows(relation)) continue;
+      if (!is_named(FilterSection::kExcludeTableData, relation.schema, relation.name)) continue;
+      names.push_back(pg::display_name(relation.schema, relation.name));
+      add_partitions(relation.oid, result_.without_rows);
+    }
+    note_named(FilterSection::kExcludeTableData, std::move(names));
+    warn_of_unused(FilterSection::kExcludeTableData, relations_);
+  }
+
+  void follow() {
+    while (!to_follow_.empty()) {
+      const CatalogId id = to_follow_.front();
+      to_follow_.pop_front();
+      for_each_dependent(id, [&](const Edge& edge) { leave_out_dependent(edge); });
+      // A part of a definition cannot go without it.
+      for_each_need(id, [&](const Edge& edge) {
+        const bool written_in_it = edge.type == 'a' && (id.table == kPgAttrdef || is_inline_constraint(id));
+        if (edge.type == 'i' || written_in_it) leave_out(edge.on, because_.at(id) == id ? id : because_.at(id));
+      });
+    }
+  }
+
+  void leave_out_dependent(const Edge& edge) {
+    if (edge.on.table == kPgNamespace) {
+      const bool of_extension = edge.dependent.table == kPgExtension || member_of_.contains(edge.dependent);
+      if (of_extension) return;
+    }
+    if (edge.type == 'a' && is_sequence(edge.dependent)) {
+      owned_sequences_.push_back(edge);
+      return;
+    }
+    leave_out(edge.dependent, edge.on);
+  }
+
+  bool is_inline_constraint(CatalogId id) const {
+    return id.table == kPgConstraint && inline_constraints_.contains(id.oid);
+  }
+
+  bool is_sequence(CatalogId id) const {
+    if (id.table != kPgClass) return false;
+    if (sequences_.empty()) {
+      for (const Named& relation : relations_) {
+        if (relation.kind == 'S') sequences_.insert(relation.oid);
+      }
+      sequences_.insert(0);
+    }
+    return sequences_.contains(id.oid);
+  }
+
+  // A sequence goes with the table that owns it, unless a default of one that stays calls it.
+  void keep_what_defaults_need() {
+    for (std::size_t before = result_.left_out.size() + 1; before != result_.left_out.size();) {
+      before = result_.left_out.size();
+      for (const Edge& edge : std::vector<Edge>(owned_sequences_)) {
+        if (!result_.keeps(edge.dependent)) continue;
+        bool called = false;
+        for_each_dependent(edge.dependent, [&](const Edge& call) {
+          called = called || (call.dependent.table == kPgAttrdef && result_.keeps(call.dependent));
+        });
+        if (!called) leave_out(edge.dependent, edge.on);
+      }
+      follow();
+    }
+    for (const Edge& edge : owned_sequences_) {
+      if (result_.keeps(edge.dependent)) result_.sequences_without_owner.insert(edge.dependent.oid);
+    }
+  }
+
+  void find_needed_extensions() {
+    for (const Edge& edge : edges_) {
+      if (is_part(edge)) continue;
+      const auto member = member_of_.find(edge.on);
+      if (member == member_of_.end() || is_of_extension(edge.dependent) || !result_.keeps(edge.dependent)) continue;
+      const auto extension = assumed_extensions_.find(member->second);
+      if (extension != assumed_extensions_.end()) result_.needed_extensions.insert(extension->second);
+    }
+  }
+
+  // A member, or a part of one, such as an operator in its family.
+  bool is_of_extension(CatalogId id) const {
+    bool result = member_of_.contains(id);
+    for_each_need(id, [&](const Edge& edge) { result = result || (is_part(edge) && member_of_.contains(edge.on)); });
+    return result;
+  }
+
+  // Without what is a part of something that goes too.
+  void describe_dependents() {
+    std::vector<CatalogId> ids;
+    for (const auto& [id, because] : because_) {
+      if (named_.contains(id)) continue;
+      bool part = false;
+      for_each_need(id, [&](const Edge& edge) { part = part || (is_part(edge) && !result_.keeps(edge.on)); });
+      if (part) continue;
+      ids.push_back(id);
+      ids.push_back(because);
+    }
+    const std::vector<std::string> texts = describe(ids);
+    for (std::size_t i = 0; i < ids.size(); i += 2) {
+      result_.dependents.push_back({.id = ids[i], .object = texts[i], .because = texts[i + 1]});
+    }
+    for (const Oid schema : hollow_schemas_) result_.left_out.erase({kPgNamespace, schema});
+  }
+
+  std::vector<std::string> describe(const std::vector<CatalogId>& ids) {
+    std::vector<Oid> catalogs;
+    std::vector<Oid> oids;
+    for (const CatalogId& id : ids) {
+      catalogs.push_back(id.table);
+      oids.push_back(id.oid);
+    }
+    const std::array<std::string, 2> parameters = {fmt::format("{{{}}}", fmt::join(catalogs, ",")),
+                                                   fmt::format("{{{}}}", fmt::join(oids, ","))};
+    std::vector<std::string> texts;
+    for (const pg::Row row : source_.execute(
+             "SELECT coalesce(pg_catalog.pg_describe_object(catalog, oid, 0), '?')"
+             "  FROM (SELECT pg_catalog.unnest($1::oid[]) AS catalog, pg_catalog.unnest($2::oid[]) AS oid) o",
+             parameters)) {
+      texts.emplace_back(row.text(0));
+    }
+    return texts;
+  }
+
+  // The kernel takes 2 MB of arguments. What does not fit is left out of the archive all the same; pg_dump only looks
+  // at it in vain.
+  void write_patterns() {
+    constexpr std::size_t kMost = 1024 * 1024;
+    std::size_t size = 0;
+    for (const Named& schema : schemas_) {
+      if (!result_.keeps(CatalogId{kPgNamespace, schema.oid})) {
+        result_.schema_patterns.push_back(quoted(schema.name));
+        size += result_.schema_patterns.back().size();
+      }
+    }
+    for (const Named& relation : relations_) {
+      if (result_.keeps(relation.oid) || !result_.keeps(CatalogId{kPgNamespace, relation.schema_oid})) continue;
+      if (relation.kind == 'i' || relation.kind == 'I' || member_of_.contains({kPgClass, relation.oid})) continue;
+      result_.table_patterns.push_back(quoted(relation.schema) + "." + quoted(relation.name));
+      size += result_.table_patterns.back().size();
+    }
+    if (size > kMost) result_.table_patterns.clear();
+  }
+
+  // In quotes whatever the name is: without, pg_dump would see a pattern.
+  static std::string quoted(const std::string& name) {
+    std::string text = "\"";
+    for (const char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
+    return text + "\"";
+  }
+
+  pg::Connection& source_;
+  const FilterRules& rules_;
+  Selection result_;
+
+  std::vector<Named> schemas_;
+  std::vector<Named> relations_;
+  std::vector<Named> extensions_;
+  std::multimap<Oid, Oid> partitions_;
+  std::map<Oid, Oid> parent_of_partition_;
+  std::vector<Edge> edges_;  ///< in the order of what is depended on
+  std::vector<Edge> by_dependent_;
+  std::map<CatalogId, CatalogId> member_of_;
+  std::set<Oid> inline_constraints_;
+  mutable std::set<Oid> sequences_;
+
+  std::set<const FilterEntry*> entries_used_;
+  std::set<CatalogId> named_;
+  std::map<CatalogId, CatalogId> because_;
+  std::deque<CatalogId> to_follow_;
+  std::vector<Edge> owned_sequences_;
+  std::set<Oid> hollow_schemas_;
+  std::map<CatalogId, std::string> assumed_extensions_;
+};
+
+template <class Items, class Keep>
+void keep_only(Items& items, const Keep& keep) {
+  std::erase_if(items, [&](const auto& item) { return !keep(item); });
+}
+
+}  // namespace
+
+Selection select_objects(pg::Connection& source, const SelectionRequest& request) {
+  if (request.rules.empty() && !request.skip_extensions) return {};
+  return Selector(source, request).take();
+}
+
+void apply(const Selection& selection, Catalog& catalog) {
+  if (selection.empty()) return;
+  keep_only(catalog.relations, [&](const Relation& relation) { return selection.keeps(relation.oid); });
+  for (Relation& relation : catalog.relations) {
+    if (selection.without_rows.contains(relation.oid)) relation.rows_wanted = false;
+  }
+  keep_only(catalog.indexes, [&](const Index& index) {
+    return selection.keeps(index.oid) && selection.keeps(index.table) &&
+           selection.keeps(CatalogId{kPgConstraint, index.constraint});
+  });
+  keep_only(catalog.foreign_keys, [&](const ForeignKey& key) {
+    return selection.keeps(CatalogId{kPgConstraint, key.oid}) && selection.keeps(key.child) &&
+           selection.keeps(key.parent);
+  });
+  for (ForeignKey& key : catalog.foreign_keys) {
+    keep_only(key.leaves, [&](const LeafForeignKey& leaf) { return selection.keeps(leaf.child); });
+  }
+  keep_only(catalog.inheritance,
+            [&](const Inheritance& link) { return selection.keeps(link.child) && selection.keeps(link.parent); });
+  keep_only(catalog.triggers, [&](const Trigger& trigger) {
+    return selection.keeps(CatalogId{kPgTrigger, trigger.oid}) && selection.keeps(trigger.table);
+  });
+  keep_only(catalog.sequences, [&](const Sequence& sequence) { return selection.keeps(sequence.oid); });
+  keep_only(catalog.roles, [&](const RoleUse& role) { return selection.keeps(role.object); });
+}
+
+void apply(const Selection& selection, Archive& archive) {
+  if (selection.empty()) return;
+  std::map<int, const TocEntry*> by_id;
+  for (const TocEntry& entry : archive.entries) by_id[entry.dump_id] = &entry;
+  std::set<int> left_out;
+  for (const TocEntry& entry : archive.entries) {
+    const bool filled = entry.kind == "MATERIALIZED VIEW DATA" && selection.without_rows.contains(entry.catalog_id.oid);
+    if (filled || !selection.keeps(entry.catalog_id)) left_out.insert(entry.dump_id);
+  }
+  // Comments, privileges and the like are of what they name first.
+  for (const TocEntry& entry : archive.entries) {
+    if (entry.catalog_id != CatalogId{}) continue;
+    const bool of_none_kept = std::any_of(entry.dependencies.begin(), entry.dependencies.end(), [&](int on) {
+      if (left_out.contains(on)) return true;
+      const auto found = by_id.find(on);
+      return entry.kind == "SEQUENCE OWNED BY" && found != by_id.end() &&
+             selection.sequences_without_owner.contains(found->second->catalog_id.oid);
+    });
+    if (of_none_kept) left_out.insert(entry.dump_id);
+  }
+  std::erase_if(archive.entries, [&](const TocEntry& entry) { return left_out.contains(entry.dump_id); });
+}
+
+}  // namespace pgsluice::schema

@@ -1,0 +1,224 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/clone_arguments.h"
+#include "pgsluice/commands.h"
+#include "pgsluice/console.h"
+#include "pgsluice/exit_code.h"
+#include "pgsluice/pipeline/definitions.h"
+#include "pgsluice/pipeline/run_record.h"
+#include "pgsluice/signals.h"
+
+namespace pgsluice::tools {
+
+namespace {
+
+using pipeline::Step;
+using pipeline::Steps;
+
+/// A command that carries out some steps of a clone.
+struct StepCommand {
+  const char* name;
+  const char* description;
+  Steps steps;
+  const char* example;  ///< options of its example
+};
+
+// Of `copy`: the source's definitions are read as they are now.
+const std::vector<StepCommand>& copy_commands() {
+  static const std::vector<StepCommand> kCommands = {
+      {"schema",
+       "Copy all definitions, without rows",
+       {Step::kPreData, Step::kIndexes, Step::kConstraints, Step::kPostData},
+       ""},
+      {"data",
+       "Copy rows, large objects and sequence values, and build indexes and keys, into tables that are there",
+       {Step::kTableData, Step::kLargeObjects, Step::kSequences, Step::kIndexes, Step::kConstraints, Step::kStatistics},
+       " --table-jobs 8"},
+      {"table-data",
+       "Copy the rows of all tables into tables that are there, which are truncated",
+       {Step::kTableData},
+       " --table-jobs 8"},
+      {"blobs", "Copy large objects", {Step::kLargeObjects}, ""},
+      {"sequences", "Copy the values of sequences", {Step::kSequences}, ""},
+      {"indexes", "Build indexes, those of keys too", {Step::kIndexes}, " --index-jobs 8"},
+      {"constraints",
+       "Make primary keys, unique and exclusion constraints of indexes that are there",
+       {Step::kConstraints},
+       ""}};
+  return kCommands;
+}
+
+// Of `restore`: from what `dump schema` has written. What is to be built and is not yet, is built.
+const std::vector<StepCommand>& restore_commands() {
+  static const std::vector<StepCommand> kCommands = {
+      {"schema",
+       "Restore all definitions from the work directory",
+       {Step::kPreData, Step::kIndexes, Step::kConstraints, Step::kPostData},
+       ""},
+      {"pre-data", "Restore what has to be there before the rows, from the work directory", {Step::kPreData}, ""},
+      {"post-data",
+       "Restore what comes behind the rows, from the work directory; ends a copy in steps",
+       {Step::kIndexes, Step::kConstraints, Step::kPostData},
+       " --index-jobs 8"}};
+  return kCommands;
+}
+
+std::string footer(std::string_view group, const StepCommand& command) {
+  const bool copies = group == "copy";
+  return fmt::format(
+      "Example:\n"
+      "  pgsluice {} {} {}--target postgresql://me@new/shop{}\n\n"
+      "Commands in a row, each with the same --dir, make one copy:\n"
+      "  pgsluice snapshot &\n"
+      "  pgsluice dump schema; pgsluice restore pre-data; pgsluice copy table-data; pgsluice copy blobs;\n"
+      "  pgsluice copy sequences; pgsluice copy indexes; pgsluice copy constraints; pgsluice restore post-data\n\n"
+      "Exit codes: 0 all is there, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target, 12 internal,\n"
+      "22 finished with something missing, 130/143 cancelled.",
+      group, command.name, copies ? "--source postgresql://me@old/shop " : "", command.example);
+}
+
+void add_step_command(CLI::App& group, const StepCommand& step, bool from_work_folder, int& exit_code) {
+  CLI::App* command = group.add_subcommand(step.name, step.description);
+  command->footer(footer(group.get_name(), step));
+  auto args = std::make_shared<CloneArguments>();
+  args->options.steps = step.steps;
+  args->options.definitions_from_work_folder = from_work_folder;
+  add_connection_options(*command, *args);
+  add_row_options(*command, *args);
+  add_build_options(*command, *args);
+  add_run_options(*command, *args);
+  add_leaving_out_options(*command, *args);
+  add_output_options(*command, *args);
+  command->callback([args, &exit_code] { exit_code = run_clone(*args); });
+}
+
+// Runs what ends by itself or by a signal, and says why it failed.
+int run_cancellable(const LogOptions& log_options, const std::function<int(const Log&, const CancelToken&)>& run) {
+  Console console(log_options);
+  const Log log(console);
+  CancelSource cancel;
+  const SignalsCancel signals([&cancel] { cancel.cancel(); });
+  try {
+    return run(log, cancel.token());
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) return SignalsCancel::exit_code();
+    log.error(error.describe());
+    return exit_code_for(error);
+  }
+}
+
+void add_dump_schema(CLI::App& group, int& exit_code) {
+  CLI::App* command = group.add_subcommand("schema", "Write the source's definitions into the work directory");
+  command->footer(
+      "Example:\n"
+      "  pgsluice dump schema --source postgresql://me@old/shop --dir /var/tmp/shop\n\n"
+      "The archive, schema/schema.dump in the work directory, can be read by pg_restore too.\n"
+      "Exit codes: 0 well, 1 arguments, 2 configuration, 3 work directory, 6 source, 130/143 cancelled.");
+  auto args = std::make_shared<CloneArguments>();
+  add_connection_options(*command, *args);
+  add_run_options(*command, *args);
+  add_leaving_out_options(*command, *args);
+  add_log_options(*command, args->log);
+  command->callback([args, &exit_code] {
+    exit_code = run_cancellable(args->log, [&](const Log& log, const CancelToken& cancel) {
+      pipeline::dump_schema(clone_options(*args), log, cancel);
+      return kExitWell;
+    });
+  });
+}
+
+// As pg_restore --list writes them, with a semicolon before what is left out.
+std::string archive_list(const schema::Archive& archive, const schema::Archive& kept) {
+  std::set<int> left;
+  for (const schema::TocEntry& entry : kept.entries) left.insert(entry.dump_id);
+  std::string text = fmt::format(";\n; Archive of the database {}\n;     server {}, pg_dump {}\n;\n", archive.database,
+                                 archive.server_version, archive.dump_version);
+  for (const schema::TocEntry& entry : archive.entries) {
+    const std::string schema = entry.schema.value_or("");
+    text += fmt::format("{}{}; {} {} {} {} {} {}\n", left.contains(entry.dump_id) ? "" : ";", entry.dump_id,
+                        entry.catalog_id.table, entry.catalog_id.oid, entry.kind, schema.empty() ? "-" : schema,
+                        entry.tag, entry.owner);
+  }
+  return text;
+}
+
+void add_parse_list(CLI::App& group, int& exit_code) {
+  CLI::App* command = group.add_subcommand("parse-list", "Print what an archive holds; what is left out behind ';'");
+  command->footer(
+      "Examples:\n"
+      "  pgsluice restore parse-list --dir /var/tmp/shop\n"
+      "  pgsluice restore parse-list shop.dump      an archive of pg_dump -Fc\n\n"
+      "Exit codes: 0 well, 1 arguments, 2 configuration, 3 work directory.");
+  auto args = std::make_shared<CloneArguments>();
+  auto file = std::make_shared<std::string>();
+  command->add_option("file", *file, "An archive; by default that of the work directory");
+  add_connection_options(*command, *args);
+  add_run_options(*command, *args);
+  add_leaving_out_options(*command, *args);
+  add_log_options(*command, args->log);
+  command->callback([args, file, &exit_code] {
+    exit_code = run_cancellable(args->log, [&](const Log&, const CancelToken&) {
+      const pipeline::CloneOptions options = clone_options(*args);
+      schema::Archive archive;
+      schema::Archive kept;
+      if (file->empty()) {
+        archive = schema::read_archive(pipeline::RunFolder(options.work_folder).archive_file());
+        kept = pipeline::read_dumped_schema(options).archive;
+      } else {
+        kept = archive = schema::read_archive(*file);
+      }
+      std::erase_if(kept.entries, [&](const schema::TocEntry& entry) {
+        const bool extension = !options.extensions && entry.kind == "EXTENSION";
+        return extension || !schema::is_restored(entry, options.restore);
+      });
+      std::fputs(archive_list(archive, kept).c_str(), stdout);
+      return kExitWell;
+    });
+  });
+}
+
+}  // namespace
+
+void add_step_commands(CLI::App& app, int& exit_code) {
+  CLI::App* copy = app.get_subcommand("copy");
+  for (const StepCommand& command : copy_commands()) add_step_command(*copy, command, false, exit_code);
+  CLI::App* dump = app.add_subcommand("dump", "Write definitions into the work directory");
+  dump->require_subcommand(1);
+  add_dump_schema(*dump, exit_code);
+  CLI::App* restore = app.add_subcommand("restore", "Restore definitions from the work directory");
+  restore->require_subcommand(1);
+  for (const StepCommand& command : restore_commands()) add_step_command(*restore, command, true, exit_code);
+  add_parse_list(*restore, exit_code);
+}
+
+void add_snapshot_command(CLI::App& app, int& exit_code) {
+  CLI::App* command =
+      app.add_subcommand("snapshot", "Export a snapshot of the source and hold it until a signal ends this");
+  command->footer(
+      "Example:\n"
+      "  pgsluice snapshot --source postgresql://me@old/shop --dir /var/tmp/shop &\n\n"
+      "Prints the snapshot's name. Commands with the same --dir use it by themselves, others by --snapshot.\n"
+      "Exit codes: 0 ended by SIGTERM or SIGINT, 1 arguments, 3 work directory, 6 source.");
+  auto args = std::make_shared<CloneArguments>();
+  add_connection_options(*command, *args);
+  add_log_options(*command, args->log);
+  command->callback([args, &exit_code] {
+    exit_code = run_cancellable(args->log, [&](const Log& log, const CancelToken& cancel) {
+      const auto print = [](const std::string& name) {
+        std::puts(name.c_str());
+        std::fflush(stdout);
+      };
+      pipeline::keep_snapshot(clone_options(*args), print, log, cancel);
+      return kExitWell;
+    });
+  });
+}
+
+}  // namespace pgsluice::tools
