@@ -15,6 +15,7 @@
 #include "pgsluice/pipeline/step.h"
 #include "pgsluice/pipeline/summary.h"
 #include "pgsluice/schema/entry_sql.h"
+#include "pgsluice/schema/extensions.h"
 #include "pgsluice/schema/filter_rules.h"
 
 namespace pgsluice::pipeline {
@@ -85,6 +86,13 @@ struct CloneOptions {
 
   /// What is left out by its name, with what depends on it (schema/selection.h).
   schema::FilterRules filters;
+  /// Whether the source's roles are made on the target first, with their passwords (pipeline/roles.h).
+  bool roles = false;
+  bool role_passwords = true;
+  /// Versions of extensions, where others than the target's own are wanted.
+  schema::ExtensionVersions extension_versions;
+  /// Whether the source runs ANALYZE first, for the sizes that a plan is made by.
+  bool analyze_source = false;
   /// Whether extensions are made; else those that are needed have to be on the target.
   bool extensions = true;
   /// Owners, ACLs, comments, tablespaces: true unless they should be left out.

@@ -11,6 +11,7 @@
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/definitions.h"
 #include "pgsluice/pipeline/preflight_checks.h"
+#include "pgsluice/pipeline/roles.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/pipeline/task_steps.h"
 #include "pgsluice/schema/collations.h"
@@ -144,7 +145,27 @@ class PreflightRun {
     target_ = open_session(target_info, "definitions", encoding_, log_, cancel_);
     log_.info(fmt::format("target: PostgreSQL {} at {}, database {}", target_->server_version_text(),
                           target_->address(), target_->database()));
-    if (source_) check_servers(*source_, *target_);
+    if (!source_) return;
+    check_servers(*source_, *target_);
+    if (intent_ != Intent::kRun) return;
+    if (options_.analyze_source) analyze_source();
+    if (options_.roles) require_all(copy_roles(options_, log_, cancel_));
+  }
+
+  void analyze_source() {
+    progress_.enter_phase("analyzing the source");
+    try {
+      pg::Connection session = open_reader(source_->pinned_conninfo(), "analyze", "", log_, cancel_);
+      session.execute("SET default_transaction_read_only = off");
+      session.execute("ANALYZE");
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kServer) throw;
+      log_.warning(fmt::format("the source was not analyzed: {}", error.what()));
+    }
+  }
+
+  static void require_all(const schema::RolesOutcome& roles) {
+    if (!roles.failed.empty()) throw Error(roles.failed.front());
   }
 
   // A command of a row leaves out what the commands before it have.
@@ -180,6 +201,7 @@ class PreflightRun {
                             RunFolder(options_.work_folder).schema_folder().string()));
     }
     input_.archive = std::move(definitions.archive);
+    schema::apply(options_.extension_versions, input_.archive);
     input_.catalog = std::move(definitions.catalog);
     input_.selection = std::move(definitions.selection);
     input_.warnings = std::move(definitions.warnings);

@@ -80,7 +80,7 @@ void check_roles(const PlanInput& input, const CloneOptions& options) {
       "changed");
 }
 
-void check_extensions(pg::Connection& target, const PlanInput& input) {
+void check_extensions(pg::Connection& target, const PlanInput& input, const schema::ExtensionVersions& versions) {
   std::set<std::string, std::less<>> available;
   for (const pg::Row row : target.execute("SELECT name FROM pg_catalog.pg_available_extensions")) {
     available.emplace(row.text(0));
@@ -99,6 +99,15 @@ void check_extensions(pg::Connection& target, const PlanInput& input) {
                             pg::quote_identifier(entry.tag), pg::quote_identifier(here->second)));
     }
     if (!available.contains(entry.tag)) missing.push_back(entry.tag);
+    const auto version = versions.find(entry.tag);
+    if (version == versions.end()) continue;
+    const std::array<std::string, 2> parameters = {entry.tag, version->second};
+    if (target
+            .execute("SELECT FROM pg_catalog.pg_available_extension_versions WHERE name = $1 AND version = $2",
+                     parameters)
+            .empty()) {
+      missing.push_back(fmt::format("{} {}", entry.tag, version->second));
+    }
   }
   std::vector<std::string> needed;
   for (const std::string& name : input.selection.needed_extensions) {
@@ -309,7 +318,7 @@ void check_ledger_schema(pg::Connection& target, const PlanInput& input, const C
 void check_target(pg::Connection& target, const PlanInput& input, const CloneOptions& options) {
   check_right_to_create(target, input);
   check_roles(input, options);
-  check_extensions(target, input);
+  check_extensions(target, input, options.extension_versions);
   check_tablespaces(input, options);
 }
 

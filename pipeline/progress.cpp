@@ -14,6 +14,9 @@ void Progress::enter_phase(std::string_view phase) {
 
 void Progress::set_work(const TaskGraph& graph) {
   const std::lock_guard lock(mutex_);
+  if (tasks_total_ > 0) {
+    for (const Task& task : graph.tasks()) note(Event::Kind::kBeginsAnew, task);
+  }
   tables_.clear();
   parts_left_.clear();
   results_.rows = 0;
@@ -37,7 +40,23 @@ void Progress::add_done(const Task& task, const copy::LoadedRows& loaded) {
   bytes_of_ended_ += loaded.bytes.count;
 }
 
+void Progress::record_events(bool wanted) {
+  const std::lock_guard lock(mutex_);
+  events_wanted_ = wanted;
+  if (!wanted) events_.clear();
+}
+
+std::vector<Progress::Event> Progress::take_events() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(events_, {});
+}
+
+void Progress::note(Event::Kind kind, const Task& task) {
+  if (events_wanted_) events_.push_back({kind, &task, SteadyClock::now()});
+}
+
 void Progress::count_done(const Task& task) {
+  note(Event::Kind::kEnded, task);
   ++tasks_done_;
   cost_done_ += task.cost;
   if (task.kind != TaskKind::kTableData) return;
@@ -60,6 +79,7 @@ double Progress::Running::Entry::cost() const {
 Progress::Running::Running(Progress& progress, std::vector<const Task*> tasks) : progress_(progress) {
   const std::lock_guard lock(progress_.mutex_);
   entry_ = progress_.running_.emplace(progress_.running_.end(), std::move(tasks));
+  for (const Task* task : entry_->tasks) progress_.note(Event::Kind::kBegan, *task);
 }
 
 Progress::Running::~Running() {
@@ -75,7 +95,10 @@ void Progress::end(const Running::Entry& entry) {
   step->second.first_begin = std::min(step->second.first_begin, entry.begin);
   step->second.last_end = now;
   step->second.total += now - entry.begin;
-  if (entry.begins_anew) return;
+  if (entry.begins_anew) {
+    for (const Task* task : entry.tasks) note(Event::Kind::kBeginsAnew, *task);
+    return;
+  }
   step->second.tasks += static_cast<std::int64_t>(entry.tasks.size());
   bytes_of_ended_ += entry.copied().count;
   for (const Task* task : entry.tasks) count_done(*task);

@@ -86,6 +86,17 @@ class Progress {
   void set_large_objects(std::int64_t count);
   void set_sequences(std::int64_t count);
 
+  /// What happens to tasks is remembered for take_events() from now on, or not any more.
+  void record_events(bool wanted);
+  struct Event {
+    enum class Kind { kBegan, kEnded, kBeginsAnew };
+    Kind kind = Kind::kBegan;
+    const Task* task = nullptr;
+    SteadyClock::time_point at;
+  };
+  /// Those since the last call, in their order.
+  std::vector<Event> take_events();
+
   ProgressSnapshot snapshot() const;
   /// Tables by name, steps in their order, totals; without failures.
   CloneSummary summary() const;
@@ -100,6 +111,7 @@ class Progress {
 
   void end(const Running::Entry& entry);
   void count_done(const Task& task);
+  void note(Event::Kind kind, const Task& task);
 
   const SteadyClock::time_point started_;
   mutable std::mutex mutex_;
@@ -116,6 +128,8 @@ class Progress {
   double cost_done_ = 0;
   double cost_total_ = 0;
   std::int64_t bytes_of_ended_ = 0;
+  bool events_wanted_ = false;
+  std::vector<Event> events_;
 };
 
 }  // namespace pgsluice::pipeline

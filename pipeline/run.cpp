@@ -13,6 +13,7 @@
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pg/wire_io.h"
 #include "pgsluice/pipeline/run_sessions.h"
+#include "pgsluice/pipeline/run_state.h"
 #include "pgsluice/pipeline/server_watch.h"
 #include "pgsluice/pipeline/worker.h"
 
@@ -121,6 +122,14 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
   std::optional<Trace> trace;
   if (options.trace_file) trace.emplace();
 
+  std::optional<RunStateWriter> state;
+  state.emplace(RunFolder(options.work_folder).state_file(), *plan, options, progress, log);
+  const auto finish = [&](CloneSummary summary) {
+    progress.enter_phase("done");
+    state->finish(summary);
+    return summary;
+  };
+
   std::map<TaskId, copy::LoadedRows> done = sessions.begin();
   if (options.ledger) target_changed = true;
   while (true) {
@@ -150,20 +159,16 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
     const std::optional<Error> fatal = scheduler.fatal();
     if (!fatal && (scheduler.finished() || !cancel.cancelled())) {
       if (trace) write_trace(*trace, *options.trace_file, log);
-      progress.enter_phase("done");
       CloneSummary summary = progress.summary();
       add_outcome(scheduler, plan->graph, summary);
-      return summary;
+      return finish(std::move(summary));
     }
     if (trace && (!fatal || !may_go_on(*fatal, options))) write_trace(*trace, *options.trace_file, log);
     if (!fatal) cancel.token().throw_if_cancelled();
     if (!may_go_on(*fatal, options)) throw Error(*fatal);
     progress.enter_phase("waiting for the servers");
     done = sessions.recover(*fatal);
-    if (sessions.nothing_left()) {
-      progress.enter_phase("done");
-      return progress.summary();
-    }
+    if (sessions.nothing_left()) return finish(progress.summary());
   }
 }
 

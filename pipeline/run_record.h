@@ -67,6 +67,9 @@ class RunFolder {
   void unshare_snapshot() const;
   std::filesystem::path shared_snapshot_file() const;
 
+  /// How far the run is (run_state.h).
+  std::filesystem::path state_file() const { return folder_ / "state.sqlite"; }
+
   /// What `pgsluice dump schema` has written.
   std::filesystem::path archive_file() const { return schema_folder() / "schema.dump"; }
   std::filesystem::path catalog_file() const { return schema_folder() / "catalog.msgpack"; }

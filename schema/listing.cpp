@@ -1,5 +1,7 @@
 #include "pgsluice/schema/listing.h"
 
+#include <fmt/format.h>
+
 namespace pgsluice::schema {
 
 namespace {
@@ -41,6 +43,51 @@ std::vector<AvailableExtension> list_available_extensions(pg::Connection& connec
 }
 
 // 100 is the collation of whatever says nothing else; 0 of what has none.
+std::vector<ListedColumn> list_columns(pg::Connection& connection) {
+  constexpr int kHasGenerated = 120000;
+  const pg::Result found = connection.execute(fmt::format(
+      "SELECT a.attrelid, a.attnum, a.atttypid, a.attname, coalesce(a.attnum = ANY (i.indkey), false), {}"
+      "  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'"
+      "  LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary"
+      " WHERE a.attnum > 0 AND NOT a.attisdropped AND c.oid >= 16384 ORDER BY a.attrelid, a.attnum",
+      connection.server_version() >= kHasGenerated ? "a.attgenerated <> ''" : "false"));
+  std::vector<ListedColumn> columns;
+  for (const pg::Row row : found) {
+    columns.push_back({.table = row.oid(0),
+                       .number = static_cast<int>(row.integer(1)),
+                       .type = row.oid(2),
+                       .name = std::string(row.text(3)),
+                       .primary = row.boolean(4),
+                       .generated = row.boolean(5)});
+  }
+  return columns;
+}
+
+std::vector<ListedOwner> list_owners(pg::Connection& connection) {
+  std::vector<ListedOwner> owners;
+  for (const pg::Row row : connection.execute(
+           "SELECT oid, pg_catalog.pg_get_userbyid(relowner) FROM pg_catalog.pg_class WHERE oid >= 16384")) {
+    owners.push_back({row.oid(0), std::string(row.text(1))});
+  }
+  return owners;
+}
+
+std::map<Oid, ListedIndexDetails> list_index_details(pg::Connection& connection) {
+  std::map<Oid, ListedIndexDetails> details;
+  for (const pg::Row row : connection.execute(
+           "SELECT i.indexrelid, i.indisunique, coalesce((SELECT pg_catalog.string_agg(a.attname, ',' ORDER BY k.n)"
+           "    FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n)"
+           "    JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum), ''),"
+           "  coalesce(pg_catalog.pg_get_constraintdef(c.oid), '')"
+           "  FROM pg_catalog.pg_index i LEFT JOIN pg_catalog.pg_constraint c"
+           "    ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid AND c.contype IN ('p', 'u', 'x')"
+           " WHERE i.indexrelid >= 16384")) {
+    details[row.oid(0)] = {
+        .unique = row.boolean(1), .columns = std::string(row.text(2)), .constraint = std::string(row.text(3))};
+  }
+  return details;
+}
+
 std::vector<ListedCollation> list_collations(pg::Connection& connection) {
   const pg::Result found = connection.execute(R"(
 SELECT 0::bigint, d.datcollate, 'database ' || pg_catalog.quote_ident(d.datname), 0 AS place

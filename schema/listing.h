@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,30 @@ struct AvailableExtension {
 /// All that the server could make, by name: the versions that it has by default, or each version.
 enum class Versions { kDefault, kAll };
 std::vector<AvailableExtension> list_available_extensions(pg::Connection& connection, Versions versions);
+
+struct ListedColumn {
+  Oid table = 0;
+  int number = 0;
+  Oid type = 0;
+  std::string name;
+  bool primary = false;    ///< of the primary key
+  bool generated = false;  ///< stored, or computed when it is read
+};
+/// Of all tables of the user's, in their order.
+std::vector<ListedColumn> list_columns(pg::Connection& connection);
+
+struct ListedOwner {
+  Oid relation = 0;
+  std::string name;
+};
+std::vector<ListedOwner> list_owners(pg::Connection& connection);
+
+struct ListedIndexDetails {
+  bool unique = false;
+  std::string columns;     ///< "a,b", without expressions
+  std::string constraint;  ///< "PRIMARY KEY (a)"; empty for a plain index
+};
+std::map<Oid, ListedIndexDetails> list_index_details(pg::Connection& connection);
 
 struct ListedCollation {
   Oid oid = 0;  ///< 0: the database's own

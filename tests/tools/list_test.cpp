@@ -1,7 +1,10 @@
 // pgsluice list, as a user runs it.
 #include <gmock/gmock.h>
 
+#include <chrono>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "tools/command_fixture.h"
 
@@ -102,6 +105,83 @@ TEST_F(ListTest, RefusesWhatIsNotThereWithWhatToDo) {
   EXPECT_EQ(run({"list", "tables"}).exit_code, 1);
   EXPECT_THAT(run({"list", "tabels"}).errors, HasSubstr("is tables meant?"));
   EXPECT_THAT(run({"list", "tables", "--help"}).output, HasSubstr("pgsluice list tables --source"));
+}
+
+TEST_F(ListTest, SchemaHasPgcopydbsKeys) {
+  const nlohmann::json schema = nlohmann::json::parse(list("schema", {"--split-tables-larger-than", "500 kB"}).output);
+  EXPECT_EQ(schema["setup"]["split-tables-larger-than"], 512000);
+  EXPECT_EQ(schema["setup"]["table-jobs"], 4);
+  ASSERT_EQ(schema["tables"].size(), 2U);
+  const nlohmann::json& orders = schema["tables"][0];
+  EXPECT_EQ(orders["qname"], "\"public\".\"orders\"");
+  EXPECT_EQ(orders["restore-list-name"], "public orders postgres");
+  EXPECT_EQ(orders["exclude-data"], false);
+  EXPECT_EQ(orders["part-key"], "id");
+  EXPECT_EQ(orders["cols"][0]["attname"], "id");
+  EXPECT_EQ(orders["cols"][0]["attisprimary"], true);
+  EXPECT_EQ(orders["parts"][1]["min"], 1);
+  const nlohmann::json& index = schema["indexes"][0];
+  EXPECT_EQ(index["isPrimary"], true);
+  EXPECT_EQ(index["columns"], "id");
+  EXPECT_EQ(index["constraint"]["sql"], "PRIMARY KEY (id)");
+  EXPECT_EQ(schema["sequences"][0]["last-value"], 1);
+  EXPECT_EQ(schema["sequences"][0]["is-called"], false);
+}
+
+TEST_F(ListTest, AFilterSaysWhatIsListed) {
+  std::ofstream(folder_.path() / "filter") << "[exclude-table]\npublic.orders\n[exclude-index]\npublic.by_text\n";
+  shared_source().sql("command", "CREATE VIEW v AS TABLE orders");
+  const std::vector<std::string> filter = {"--filters", (folder_.path() / "filter").string()};
+  std::vector<std::string> skipped = filter;
+  skipped.emplace_back("--list-skipped");
+  EXPECT_EQ(json("tables", filter)[0]["name"], "no key");
+  EXPECT_EQ(json("tables", skipped)[0]["name"], "orders");
+  EXPECT_EQ(json("indexes", filter).size(), 0U);
+  EXPECT_EQ(json("indexes", skipped).size(), 2U);
+  EXPECT_EQ(json("schema", filter)["tables"].size(), 1U);
+  const nlohmann::json depends = json("depends", filter);
+  ASSERT_EQ(depends.size(), 1U);
+  EXPECT_EQ(depends[0]["object"], "view public.v");
+  EXPECT_THAT(std::string(depends[0]["because"]), HasSubstr("table public.orders"));
+  EXPECT_THAT(list("depends", filter).output, HasSubstr("view public.v"));
+}
+
+TEST_F(ListTest, ProgressIsThereWhileARunGoesOnAndAfterwards) {
+  EXPECT_EQ(run({"list", "progress"}).exit_code, 3);
+  ASSERT_EQ(clone().exit_code, 0);
+  const std::string text = run({"list", "progress"}).output;
+  EXPECT_THAT(text, HasSubstr("| Total Count | In Progress | Done"));
+  EXPECT_THAT(text, ContainsRegex("Tables \\|           2 \\|           0 \\|    2"));
+  const nlohmann::json progress = nlohmann::json::parse(run({"list", "progress", "--json"}).output);
+  EXPECT_EQ(progress["table-jobs"], 4);
+  EXPECT_EQ(progress["tables"]["done"], 2);
+  EXPECT_EQ(progress["indexes"]["total"], 2);
+  EXPECT_EQ(progress["indexes"]["in-progress"].size(), 0U);
+  const nlohmann::json summary = nlohmann::json::parse(run({"list", "progress", "--json", "--summary"}).output);
+  EXPECT_EQ(summary["rows"], 7000);
+  EXPECT_EQ(run({"list", "progress", "--summary"}).exit_code, 1);
+
+  // A run that waits for somebody's lock, looked at meanwhile.
+  shared_target().create_database("command");
+  shared_source().sql("command",
+                      "CREATE FUNCTION slow(t text) RETURNS text LANGUAGE sql IMMUTABLE AS"
+                      " 'SELECT t FROM pg_catalog.pg_sleep(3)';"
+                      "CREATE TABLE one (t text); INSERT INTO one VALUES ('x');"
+                      "CREATE INDEX slowly ON one (slow(t))");
+  std::vector<std::string> arguments = clone_arguments();
+  arguments.insert(arguments.begin(), PGSLUICE_PROGRAM);
+  Subprocess running({.command = arguments, .environment = {{"TMPDIR", folder_.path().string()}}});
+  nlohmann::json seen;
+  for (int i = 0; i < 200; ++i) {
+    const SubprocessResult now = run({"list", "progress", "--json"});
+    if (now.exit_code == 0) seen = nlohmann::json::parse(now.output);
+    if (!seen.is_null() && seen["indexes"]["total"] == 3 && !seen["indexes"]["in-progress"].empty()) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_EQ(seen["indexes"]["in-progress"][0]["name"], "slowly");
+  EXPECT_EQ(seen["indexes"]["in-progress"][0]["process"]["pid"], running.pid());
+  EXPECT_EQ(running.wait({}).exit_code, 0);
+  EXPECT_EQ(nlohmann::json::parse(run({"list", "progress", "--json"}).output)["indexes"]["done"], 3);
 }
 
 }  // namespace

@@ -236,6 +236,70 @@ TEST_F(StepsTest, FiltersOfTheFirstCommandHoldForAll) {
   EXPECT_THAT(other.errors, HasSubstr("another filter"));
 }
 
+// As with a superuser for what only he may, and the owner for the rest.
+TEST_F(StepsTest, APrivilegedUserPreparesWhatTheOwnerThenCopies) {
+  for (const Cluster* server : {&shared_source(), &shared_target()}) {
+    server->sql("postgres", "DROP DATABASE IF EXISTS command");
+    server->sql("postgres", "DROP ROLE IF EXISTS steps_owner; DROP ROLE IF EXISTS steps_reader");
+  }
+  shared_source().sql("postgres",
+                      "CREATE ROLE steps_reader; CREATE ROLE steps_owner LOGIN PASSWORD 'x' IN ROLE steps_reader");
+  make(
+      "CREATE EXTENSION hstore; CREATE SCHEMA app AUTHORIZATION steps_owner; SET ROLE steps_owner;"
+      "CREATE TABLE app.t (i int PRIMARY KEY, h hstore); GRANT SELECT ON app.t TO steps_reader;"
+      "INSERT INTO app.t SELECT g, 'a=>1' FROM generate_series(1, 10) g");
+  expect_steps({"copy roles", "copy extensions"});
+  EXPECT_EQ(at_target("SELECT rolpassword LIKE 'SCRAM%' FROM pg_authid WHERE rolname = 'steps_owner'"), "t");
+  EXPECT_EQ(at_target("SELECT count(*) FROM pg_extension WHERE extname = 'hstore'"), "1");
+  shared_target().sql("command", "GRANT CREATE ON DATABASE command TO steps_owner");
+  const std::vector<std::string> as_owner = {"--source", shared_source().conninfo("command") + " user=steps_owner",
+                                             "--target", shared_target().conninfo("command") + " user=steps_owner",
+                                             "--skip-extensions"};
+  for (const char* command : {"dump schema", "restore pre-data", "copy table-data", "copy indexes", "copy constraints",
+                              "restore post-data"}) {
+    const SubprocessResult result = step(command, as_owner);
+    EXPECT_EQ(result.exit_code, 0) << command << "\n" << result.errors;
+  }
+  shared_target().sql("command", "REVOKE CREATE ON DATABASE command FROM steps_owner");
+  EXPECT_EQ(differences(), std::vector<std::string>{});
+  for (const Cluster* server : {&shared_source(), &shared_target()}) {
+    server->sql("postgres", "DROP DATABASE command");
+    server->sql("postgres", "DROP ROLE steps_owner; DROP ROLE steps_reader");
+  }
+}
+
+TEST_F(StepsTest, RolesMayCrossByAFile) {
+  make("SELECT 1");
+  shared_source().sql("postgres", "DROP ROLE IF EXISTS steps_filed; CREATE ROLE steps_filed LOGIN PASSWORD 'x'");
+  shared_target().sql("postgres", "DROP ROLE IF EXISTS steps_filed");
+  EXPECT_THAT(step("restore roles").errors, HasSubstr("pgsluice dump roles"));
+  expect_steps({"dump roles --no-role-passwords", "restore roles"});
+  EXPECT_EQ(shared_target().value(
+                "postgres", "SELECT rolcanlogin AND rolpassword IS NULL FROM pg_authid WHERE rolname = 'steps_filed'"),
+            "t");
+  const auto file = folder_.path() / "pgsluice/schema/roles.sql";
+  EXPECT_EQ(std::filesystem::status(file).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  shared_source().sql("postgres", "DROP ROLE steps_filed");
+  shared_target().sql("postgres", "DROP ROLE steps_filed");
+}
+
+TEST_F(StepsTest, VersionsOfExtensionsAreThoseThatAreRequired) {
+  make("CREATE EXTENSION hstore; CREATE EXTENSION citext");
+  std::ofstream(folder_.path() / "versions") << R"([{"name": "hstore", "version": "1.4"}])";
+  const std::string requirements = (folder_.path() / "versions").string();
+  expect_steps({"copy extensions --requirements " + requirements});
+  EXPECT_EQ(at_target("SELECT extversion FROM pg_extension WHERE extname = 'hstore'"), "1.4");
+  shared_target().create_database("command");
+  EXPECT_EQ(clone({"--requirements", requirements}).exit_code, 0);
+  EXPECT_EQ(at_target("SELECT extversion FROM pg_extension WHERE extname = 'hstore'"), "1.4");
+  shared_target().create_database("command");
+  std::ofstream(folder_.path() / "versions") << R"([{"name": "hstore", "version": "99"}])";
+  EXPECT_THAT(clone({"--requirements", requirements}).errors, HasSubstr("hstore 99"));
+  std::ofstream(folder_.path() / "versions") << "hstore";
+  EXPECT_EQ(clone({"--requirements", requirements}).exit_code, 2);
+}
+
 TEST_F(StepsTest, ParseListShowsTheArchiveAsPgRestoreDoes) {
   make(kTables);
   expect_steps({"dump schema"});

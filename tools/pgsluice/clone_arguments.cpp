@@ -87,6 +87,10 @@ void add_row_options(CLI::App& command, CloneArguments& args) {
       .option("--toast-compression", args.toast_compression,
               "auto (lz4 where the target has it) or source (as the source's default)")
       ->check(CLI::IsMember({"auto", "source"}));
+  with_environment(
+      group.flag("--estimate-table-sizes", options.analyze_source, "Run ANALYZE on the source first, for its sizes"),
+      options.analyze_source, "ESTIMATE_TABLE_SIZES");
+  with_environment(group.flag("--skip-analyze", args.skip_analyze, "Not that"), args.skip_analyze, "SKIP_ANALYZE");
   group.flag("--verify", options.verify, "Read the target's rows back and compare them with what the source sent");
 }
 
@@ -131,6 +135,11 @@ void add_run_options(CLI::App& command, CloneArguments& args) {
   group.option("--trace-file", args.trace_file, "Write what each worker did and waited for (https://ui.perfetto.dev)");
 }
 
+void add_role_options(CLI::App& command, CloneArguments& args) {
+  command.add_flag("--no-role-passwords", args.no_role_passwords,
+                   "Roles get no passwords, which only a superuser may read");
+}
+
 void add_leaving_out_options(CLI::App& command, CloneArguments& args) {
   OptionGroup group(command, "Leaving out");
   group.option("--filters,--filter", args.filters,
@@ -145,6 +154,8 @@ void add_leaving_out_options(CLI::App& command, CloneArguments& args) {
                    args.no_tablespaces, "SKIP_TABLESPACES");
   group.flag("--skip-extensions", args.skip_extensions,
              "No extensions: those that are needed have to be on the target");
+  group.option("--requirements", args.requirements,
+               "File that names versions of extensions (list extensions --requirements --json)");
   group.flag("--skip-ext-comments,--skip-ext-comment", args.skip_ext_comments, "No comments on extensions");
   group.flag("--skip-collations", args.skip_collations,
              "No collations: those that are needed have to be on the target");
@@ -173,6 +184,9 @@ pipeline::CloneOptions clone_options(const CloneArguments& args) {
   if (!args.memory.empty()) options.index_memory = parse_bytes(args.memory);
   if (!args.trace_file.empty()) options.trace_file = args.trace_file;
   if (!args.filters.empty()) options.filters = schema::read_filter_rules(args.filters);
+  if (!args.requirements.empty()) options.extension_versions = schema::read_requirements(args.requirements);
+  options.role_passwords = !args.no_role_passwords;
+  options.analyze_source = options.analyze_source && !args.skip_analyze;
   if (args.skip_extensions && (options.filters.has(schema::FilterSection::kIncludeOnlyExtension))) {
     throw Error(ErrorKind::kUsage, "--skip-extensions and a filter's [include-only-extension] exclude one another");
   }

@@ -25,6 +25,9 @@ struct CloneArguments {
   std::string memory;
   std::string trace_file;
   std::string filters;
+  std::string requirements;
+  bool no_role_passwords = false;
+  bool skip_analyze = false;
   int restore_jobs = 0;
   int large_objects_jobs = 0;
   bool resume = false;
@@ -56,6 +59,8 @@ void add_row_options(CLI::App& command, CloneArguments& args);
 void add_build_options(CLI::App& command, CloneArguments& args);
 /// What becomes of an earlier run, of lost connections, of failed objects.
 void add_run_options(CLI::App& command, CloneArguments& args);
+/// Roles that are copied too.
+void add_role_options(CLI::App& command, CloneArguments& args);
 /// Filters, and what goes with definitions.
 void add_leaving_out_options(CLI::App& command, CloneArguments& args);
 void add_output_options(CLI::App& command, CloneArguments& args);

@@ -106,6 +106,8 @@ void add_clone_options(CLI::App& command, CloneArguments& args) {
   add_run_options(command, args);
   command.add_flag("--dry-run", args.dry_run, "Print the plan and change nothing")->group("Work");
   add_leaving_out_options(command, args);
+  command.add_flag("--roles", args.options.roles, "Copy the server's roles first")->group("Work");
+  add_role_options(command, args);
   constexpr const char* kLeavingOut = "Leaving out";
   command.add_flag("--skip-large-objects,--skip-blobs", args.skip_large_objects, "No large objects")
       ->group(kLeavingOut);

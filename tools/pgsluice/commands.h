@@ -8,6 +8,8 @@ namespace pgsluice::tools {
 void add_clone_command(CLI::App& app, int& exit_code);
 void add_compare_command(CLI::App& app, int& exit_code);
 void add_list_command(CLI::App& app, int& exit_code);
+/// Adds to `list`: after add_list_command().
+void add_list_progress_command(CLI::App& app, int& exit_code);
 void add_ping_command(CLI::App& app, int& exit_code);
 /// Adds to `copy`, which add_clone_command() has made: after that.
 void add_step_commands(CLI::App& app, int& exit_code);

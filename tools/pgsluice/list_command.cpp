@@ -18,6 +18,7 @@
 #include "pgsluice/schema/filter_rules.h"
 #include "pgsluice/schema/listing.h"
 #include "pgsluice/schema/selection.h"
+#include "pgsluice/schema_document.h"
 #include "pgsluice/signals.h"
 #include "pgsluice/text_table.h"
 
@@ -230,26 +231,43 @@ const schema::Relation& wanted_table(const schema::Catalog& catalog, const ListA
       .hint("'pgsluice list tables' shows what there is");
 }
 
-// As pgcopydb writes them: -1 for what is open, and for the rows without a key.
 void add_part(Listing& listing, const copy::RowRange& range, std::size_t number, std::size_t parts,
               const std::optional<copy::KeySpan>& span) {
-  const copy::RangeBounds& bounds = range.bounds;
-  const std::int64_t first = span ? span->least : 0;
-  std::int64_t from = -1;
-  std::int64_t last = -1;
-  std::int64_t count = -1;
-  if (!bounds.nulls) {
-    from = bounds.from.value_or(first);
-    if (bounds.to) {
-      last = *bounds.to - 1;
-      count = *bounds.to - from;
-    }
-  }
+  const PartBounds bounds = part_bounds(range, span);
   const auto shown = [&](std::int64_t at) {
-    return bounds.by == copy::kByBlocks ? fmt::format("({},0)", at) : std::to_string(at);
+    return range.bounds.by == copy::kByBlocks ? fmt::format("({},0)", at) : std::to_string(at);
   };
-  listing.table.add({fmt::format("{}/{}", number, parts), shown(from), shown(last), std::to_string(count)});
-  listing.document.push_back({{"number", number}, {"total", parts}, {"min", from}, {"max", last}, {"count", count}});
+  listing.table.add(
+      {fmt::format("{}/{}", number, parts), shown(bounds.first), shown(bounds.last), std::to_string(bounds.count)});
+  listing.document.push_back(
+      {{"number", number}, {"total", parts}, {"min", bounds.first}, {"max", bounds.last}, {"count", bounds.count}});
+}
+
+// Never splits where no size was given.
+copy::SplitOptions split_options(const ListArguments& args) {
+  using When = copy::SplitOptions::When;
+  copy::SplitOptions split{.most_parts = args.split_max_parts, .by_ctid = !args.skip_split_by_ctid};
+  if (args.split_larger_than == "auto") return split;
+  if (!args.split_larger_than.empty()) split.size = parse_bytes(args.split_larger_than);
+  split.when = split.size.count == 0 ? When::kNever : When::kLarger;
+  return split;
+}
+
+Listing list_schema(pg::Connection& source, const ListArguments& args) {
+  schema::Catalog catalog = schema::read_catalog(source);
+  schema::apply(Listed(source, args).selection(), catalog);
+  pipeline::TablePlanInput input{.source = catalog, .table_jobs = args.table_jobs, .split = split_options(args)};
+  for (const schema::Relation* by_key : pipeline::tables_split_by_key(input)) {
+    if (const auto span = copy::read_key_span(source, *by_key)) input.key_spans[by_key->oid] = *span;
+  }
+  const SchemaDocumentSetup setup{.snapshot = args.snapshot,
+                                  .source = source.pinned_conninfo().redacted(),
+                                  .table_jobs = args.table_jobs,
+                                  .split_larger_than = input.split.size};
+  Listing listing{.table = psql_table({})};
+  listing.document =
+      Json::parse(schema_document(source, catalog, pipeline::plan_tables(input), input.key_spans, setup));
+  return listing;
 }
 
 Listing list_table_parts(pg::Connection& source, const ListArguments& args) {
@@ -259,13 +277,7 @@ Listing list_table_parts(pg::Connection& source, const ListArguments& args) {
     throw Error(ErrorKind::kUsage, "no size was given")
         .hint("give --split-tables-larger-than, such as '10 GB', or auto");
   }
-  pipeline::TablePlanInput input{.source = catalog, .table_jobs = args.table_jobs};
-  input.split = {.most_parts = args.split_max_parts, .by_ctid = !args.skip_split_by_ctid};
-  if (args.split_larger_than != "auto") {
-    input.split.size = parse_bytes(args.split_larger_than);
-    input.split.when =
-        input.split.size.count == 0 ? copy::SplitOptions::When::kNever : copy::SplitOptions::When::kLarger;
-  }
+  pipeline::TablePlanInput input{.source = catalog, .table_jobs = args.table_jobs, .split = split_options(args)};
   std::optional<copy::KeySpan> span;
   for (const schema::Relation* by_key : pipeline::tables_split_by_key(input)) {
     if (by_key == &table && (span = copy::read_key_span(source, table))) input.key_spans[table.oid] = *span;
@@ -379,6 +391,10 @@ void add_list_command(CLI::App& app, int& exit_code) {
   const auto [indexes, of_indexes] = add("indexes", "Indexes that are built, with their constraints", list_indexes);
   add_table_names(*indexes, *of_indexes);
   add_filter_options(*indexes, *of_indexes);
+  const auto [schema, of_schema] = add("schema", "Tables, indexes and sequences in one JSON document", list_schema);
+  of_schema->json = true;
+  add_filter_options(*schema, *of_schema);
+  add_split_options(*schema, *of_schema);
   const auto [depends, of_depends] =
       add("depends", "What is left out since it depends on what a filter leaves out", list_depends);
   add_table_names(*depends, *of_depends);

@@ -68,6 +68,7 @@ int run(int argc, char** argv) {
   add_snapshot_command(app, exit_code);
   add_compare_command(app, exit_code);
   add_list_command(app, exit_code);
+  add_list_progress_command(app, exit_code);
   add_ping_command(app, exit_code);
   add_version_command(app, exit_code);
   add_help_command(app);

@@ -12,6 +12,8 @@
 #include "pgsluice/console.h"
 #include "pgsluice/exit_code.h"
 #include "pgsluice/pipeline/definitions.h"
+#include "pgsluice/pipeline/extensions.h"
+#include "pgsluice/pipeline/roles.h"
 #include "pgsluice/pipeline/run_record.h"
 #include "pgsluice/signals.h"
 
@@ -134,6 +136,70 @@ void add_dump_schema(CLI::App& group, int& exit_code) {
   });
 }
 
+int report_roles(const schema::RolesOutcome& roles) { return roles.failed.empty() ? kExitWell : kExitIncomplete; }
+
+/// A command that is no part of the graph of a clone.
+struct OtherCommand {
+  const char* name;
+  const char* description;
+  const char* options;  ///< of its example
+  int (*run)(const pipeline::CloneOptions&, const Log&, const CancelToken&);
+};
+
+constexpr const char* kBothServers = "--source postgresql://postgres@old/shop --target postgresql://postgres@new/shop";
+
+void add_other_command(CLI::App& group, const OtherCommand& other, int& exit_code) {
+  CLI::App* command = group.add_subcommand(other.name, other.description);
+  command->footer(
+      fmt::format("Example:\n  pgsluice {} {} {}\n\n"
+                  "Exit codes: 0 all is there, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target,\n"
+                  "22 finished with something missing, 130/143 cancelled.",
+                  group.get_name(), other.name, other.options));
+  auto args = std::make_shared<CloneArguments>();
+  add_connection_options(*command, *args);
+  add_run_options(*command, *args);
+  add_build_options(*command, *args);
+  add_leaving_out_options(*command, *args);
+  add_role_options(*command, *args);
+  add_log_options(*command, args->log);
+  command->callback([args, run = other.run, &exit_code] {
+    exit_code = run_cancellable(
+        args->log, [&](const Log& log, const CancelToken& cancel) { return run(clone_options(*args), log, cancel); });
+  });
+}
+
+void add_role_and_extension_commands(CLI::App& copy, CLI::App& dump, CLI::App& restore, int& exit_code) {
+  add_other_command(copy,
+                    {"roles", "Copy the server's roles: those that the target has not", kBothServers,
+                     [](const pipeline::CloneOptions& options, const Log& log, const CancelToken& cancel) {
+                       return report_roles(pipeline::copy_roles(options, log, cancel));
+                     }},
+                    exit_code);
+  add_other_command(
+      copy,
+      {"extensions", "Make the database's extensions, with their configuration tables' rows", kBothServers,
+       [](const pipeline::CloneOptions& options, const Log& log, const CancelToken& cancel) {
+         pipeline::copy_extensions(options, log, cancel);
+         return static_cast<int>(kExitWell);
+       }},
+      exit_code);
+  add_other_command(dump,
+                    {"roles", "Write the server's roles into the work directory",
+                     "--source postgresql://postgres@old/shop --no-role-passwords",
+                     [](const pipeline::CloneOptions& options, const Log& log, const CancelToken& cancel) {
+                       pipeline::dump_roles(options, log, cancel);
+                       return static_cast<int>(kExitWell);
+                     }},
+                    exit_code);
+  add_other_command(restore,
+                    {"roles", "Make the roles of the work directory that the target has not",
+                     "--target postgresql://postgres@new/shop",
+                     [](const pipeline::CloneOptions& options, const Log& log, const CancelToken& cancel) {
+                       return report_roles(pipeline::restore_roles(options, log, cancel));
+                     }},
+                    exit_code);
+}
+
 // As pg_restore --list writes them, with a semicolon before what is left out.
 std::string archive_list(const schema::Archive& archive, const schema::Archive& kept) {
   std::set<int> left;
@@ -196,6 +262,7 @@ void add_step_commands(CLI::App& app, int& exit_code) {
   restore->require_subcommand(1);
   for (const StepCommand& command : restore_commands()) add_step_command(*restore, command, true, exit_code);
   add_parse_list(*restore, exit_code);
+  add_role_and_extension_commands(*copy, *dump, *restore, exit_code);
 }
 
 void add_snapshot_command(CLI::App& app, int& exit_code) {

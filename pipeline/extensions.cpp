@@ -1,0 +1,105 @@
+#include "pgsluice/pipeline/extensions.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <atomic>
+#include <set>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/copy/table_copy.h"
+#include "pgsluice/pg/snapshot.h"
+#include "pgsluice/pipeline/continuation.h"
+#include "pgsluice/pipeline/preflight_checks.h"
+#include "pgsluice/pipeline/sessions.h"
+#include "pgsluice/schema/selection.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+struct SourceExtension {
+  schema::WantedExtension wanted;
+  std::set<schema::Oid> configuration;  ///< tables
+};
+
+// plpgsql is on every server.
+std::vector<SourceExtension> read_wanted(pg::Connection& source, const CloneOptions& options) {
+  const schema::Selection selection = schema::select_objects(source, {.rules = options.filters});
+  constexpr schema::Oid kPgExtension = 3079;
+  std::vector<SourceExtension> extensions;
+  for (const pg::Row row : source.execute(
+           "SELECT e.oid, e.extname, n.nspname, coalesce(e.extconfig, '{}'::oid[]) FROM pg_catalog.pg_extension e"
+           " JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.oid >= 16384 ORDER BY e.oid")) {
+    if (!selection.keeps({kPgExtension, row.oid(0)})) continue;
+    SourceExtension extension{.wanted = {.name = std::string(row.text(1)), .schema = std::string(row.text(2))},
+                              .configuration = {}};
+    const auto version = options.extension_versions.find(extension.wanted.name);
+    if (version != options.extension_versions.end()) extension.wanted.version = version->second;
+    for (const std::string& table : row.text_array(3)) {
+      extension.configuration.insert(static_cast<schema::Oid>(std::stoul(table)));
+    }
+    extensions.push_back(std::move(extension));
+  }
+  return extensions;
+}
+
+// Parents before their children, since their keys are there.
+void copy_configuration(pg::Connection& source, pg::Connection& target, const std::set<schema::Oid>& tables,
+                        const CloneOptions& options, const Log& log) {
+  if (tables.empty()) return;
+  const schema::Catalog catalog = schema::read_catalog(source);
+  std::vector<const schema::Relation*> left;
+  for (const schema::Relation* table : tables_to_copy(catalog)) {
+    if (tables.contains(table->oid)) left.push_back(table);
+  }
+  const std::unique_ptr<copy::Relay> relay = copy::make_relay(source, target, options.transport);
+  while (!left.empty()) {
+    const auto waits = [&](const schema::Relation* table) {
+      return std::any_of(catalog.foreign_keys.begin(), catalog.foreign_keys.end(), [&](const schema::ForeignKey& key) {
+        const auto is_parent = [&](const schema::Relation* other) {
+          return other != table && other->oid == key.parent;
+        };
+        return key.child == table->oid && std::any_of(left.begin(), left.end(), is_parent);
+      });
+    };
+    auto next = std::find_if_not(left.begin(), left.end(), waits);
+    if (next == left.end()) next = left.begin();  // a circle: the server says what is wrong with it
+    const schema::Relation& table = **next;
+    std::atomic<std::int64_t> bytes{0};
+    const copy::TableCopy copy{.table = table, .into = table, .bytes = bytes};
+    const copy::CopyTablesResult result = copy::copy_tables(source, target, *relay, {&copy, 1});
+    if (result.error) throw Error(*result.error);
+    log.info(fmt::format("{} rows of {} copied", result.copied.front().loaded.rows, table.display()));
+    left.erase(next);
+  }
+}
+
+}  // namespace
+
+schema::ExtensionsOutcome copy_extensions(const CloneOptions& options, const Log& log, const CancelToken& cancel) {
+  pg::Connection source = open_reader(parse_conninfo(options.source, Side::kSource), "extensions", "", log, cancel);
+  const std::string encoding = server_encoding(source);
+  pg::Connection target =
+      open_session(parse_conninfo(options.target, Side::kTarget), "extensions", encoding, log, cancel);
+  check_servers(source, target);
+  pg::Connection holder = open_session(source.pinned_conninfo(), "snapshot", encoding, log, cancel);
+  pg::import_snapshot(source, hold_snapshot(holder, options, std::nullopt, log).snapshot);
+  const std::vector<SourceExtension> extensions = read_wanted(source, options);
+  std::vector<schema::WantedExtension> wanted;
+  for (const SourceExtension& extension : extensions) wanted.push_back(extension.wanted);
+  schema::ExtensionsOutcome outcome = schema::create_extensions(target, wanted);
+  std::set<schema::Oid> tables;
+  for (const SourceExtension& extension : extensions) {
+    const auto created = std::find(outcome.created.begin(), outcome.created.end(), extension.wanted.name);
+    if (created != outcome.created.end()) tables.insert(extension.configuration.begin(), extension.configuration.end());
+  }
+  copy_configuration(source, target, tables, options, log);
+  log.info(
+      fmt::format("{} extensions made, {} were there already", outcome.created.size(), outcome.there_already.size()));
+  if (!outcome.created.empty()) log.notice(fmt::format("made: {}", fmt::join(outcome.created, ", ")));
+  return outcome;
+}
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,67 @@
+#include "pgsluice/pipeline/roles.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/pipeline/run_record.h"
+#include "pgsluice/pipeline/sessions.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+void dump_into(const std::filesystem::path& file, const CloneOptions& options, const Log& log,
+               const CancelToken& cancel) {
+  const pg::Connection source = open_reader(parse_conninfo(options.source, Side::kSource), "roles", "", log, cancel);
+  schema::dump_roles({.program = schema::find_pg_dump(options.pg_bindir, source.server_version(), cancel, "pg_dumpall"),
+                      .source = source.pinned_conninfo(),
+                      .passwords = options.role_passwords,
+                      .file = file},
+                     cancel);
+}
+
+schema::RolesOutcome restore_from(const std::filesystem::path& file, const CloneOptions& options, const Log& log,
+                                  const CancelToken& cancel) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in.is_open()) {
+    throw Error(ErrorKind::kState, fmt::format("there are no roles in {}", file.string()))
+        .hint("run 'pgsluice dump roles' into this work directory (--dir)");
+  }
+  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  // pg_dumpall writes UTF-8 unless it is told otherwise.
+  pg::Connection target = open_session(parse_conninfo(options.target, Side::kTarget), "roles", "UTF8", log, cancel);
+  const schema::RolesOutcome outcome = schema::restore_roles(target, schema::parse_roles(text));
+  log.info(fmt::format("{} roles made, {} were there already", outcome.created.size(), outcome.there_already.size()));
+  if (!outcome.created.empty()) log.notice(fmt::format("made: {}", fmt::join(outcome.created, ", ")));
+  for (const std::string& attribute : outcome.not_given) {
+    log.warning(fmt::format("{}: left away, since the target's user is no superuser", attribute));
+  }
+  for (const Error& error : outcome.failed) log.error(error.describe());
+  return outcome;
+}
+
+}  // namespace
+
+void dump_roles(const CloneOptions& options, const Log& log, const CancelToken& cancel) {
+  const RunFolder folder(options.work_folder);
+  make_work_folder(folder.schema_folder());
+  dump_into(folder.roles_file(), options, log, cancel);
+  log.info(fmt::format("roles in {}", folder.roles_file().string()));
+}
+
+schema::RolesOutcome restore_roles(const CloneOptions& options, const Log& log, const CancelToken& cancel) {
+  return restore_from(RunFolder(options.work_folder).roles_file(), options, log, cancel);
+}
+
+schema::RolesOutcome copy_roles(const CloneOptions& options, const Log& log, const CancelToken& cancel) {
+  const TemporaryFolder folder;
+  dump_into(folder.path() / "roles.sql", options, log, cancel);
+  return restore_from(folder.path() / "roles.sql", options, log, cancel);
+}
+
+}  // namespace pgsluice::pipeline

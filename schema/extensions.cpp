@@ -1,0 +1,75 @@
+#include "pgsluice/schema/extensions.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/transaction.h"
+
+namespace pgsluice::schema {
+
+ExtensionVersions read_requirements(const std::filesystem::path& file) {
+  using Json = nlohmann::json;
+  ExtensionVersions versions;
+  std::string reason = "it cannot be read";
+  try {
+    std::ifstream in(file);
+    if (in.is_open() && !std::filesystem::is_directory(file)) {
+      for (const Json& extension : Json::parse(in)) {
+        versions[extension.at("name").get<std::string>()] = extension.at("version").get<std::string>();
+      }
+      return versions;
+    }
+  } catch (const Json::exception& error) {
+    reason = error.what();
+  }
+  throw Error(ErrorKind::kConfig, fmt::format("the requirements file {}: {}", file.string(), reason))
+      .hint(
+          "it is a JSON array of {\"name\": …, \"version\": …}: 'pgsluice list extensions --requirements --json' "
+          "writes one");
+}
+
+void apply(const ExtensionVersions& versions, Archive& archive) {
+  for (TocEntry& entry : archive.entries) {
+    const auto version = versions.find(entry.tag);
+    if (entry.kind != "EXTENSION" || version == versions.end()) continue;
+    const std::size_t end = entry.definition.rfind(';');
+    if (end != std::string::npos) {
+      entry.definition.insert(end, fmt::format(" VERSION {}", pg::quote_literal(version->second)));
+    }
+  }
+}
+
+ExtensionsOutcome create_extensions(pg::Connection& target, const std::vector<WantedExtension>& extensions) {
+  ExtensionsOutcome outcome;
+  std::set<std::string, std::less<>> present;
+  for (const pg::Row row : target.execute("SELECT extname FROM pg_catalog.pg_extension")) present.emplace(row.text(0));
+  pg::Transaction transaction(target);
+  for (const WantedExtension& extension : extensions) {
+    if (present.contains(extension.name)) {
+      outcome.there_already.push_back(extension.name);
+      continue;
+    }
+    const std::string schema = pg::quote_identifier(extension.schema);
+    std::string sql;
+    if (extension.schema != "pg_catalog") sql = fmt::format("CREATE SCHEMA IF NOT EXISTS {}; ", schema);
+    sql +=
+        fmt::format("CREATE EXTENSION IF NOT EXISTS {} WITH SCHEMA {}", pg::quote_identifier(extension.name), schema);
+    if (extension.version) sql += fmt::format(" VERSION {}", pg::quote_literal(*extension.version));
+    try {
+      target.execute(sql + " CASCADE");
+    } catch (Error& error) {
+      error.object("extension " + pg::display_name("", extension.name)).step("copying extensions");
+      throw;
+    }
+    outcome.created.push_back(extension.name);
+  }
+  transaction.commit();
+  return outcome;
+}
+
+}  // namespace pgsluice::schema

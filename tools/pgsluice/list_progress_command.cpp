@@ -1,0 +1,149 @@
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/clone_arguments.h"
+#include "pgsluice/commands.h"
+#include "pgsluice/console.h"
+#include "pgsluice/environment.h"
+#include "pgsluice/exit_code.h"
+#include "pgsluice/pipeline/run_record.h"
+#include "pgsluice/pipeline/run_state.h"
+#include "pgsluice/report.h"
+#include "pgsluice/text_table.h"
+
+namespace pgsluice::tools {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using pipeline::RunState;
+
+struct ProgressArguments {
+  std::string source;
+  std::string work_folder;
+  bool json = false;
+  bool summary = false;
+  LogOptions log;
+};
+
+/// Tables, or indexes: each counts once, however many parts it has.
+struct Counts {
+  std::set<schema::Oid> all;
+  std::set<schema::Oid> unfinished;
+  std::map<schema::Oid, const RunState::Task*> running;
+
+  std::size_t done() const { return all.size() - unfinished.size(); }
+};
+
+Counts counts_of(const RunState& state, std::string_view kind) {
+  Counts counts;
+  for (const RunState::Task& task : state.tasks) {
+    if (task.kind != kind) continue;
+    counts.all.insert(task.oid);
+    if (!task.done) counts.unfinished.insert(task.oid);
+    if (task.running) counts.running.emplace(task.oid, &task);
+  }
+  return counts;
+}
+
+Json process_of(const RunState& state, const RunState::Task& task) {
+  const std::time_t began = std::chrono::system_clock::to_time_t(task.began);
+  return {{"pid", state.pid},
+          {"start-time-epoch", began},
+          {"start-time-string", fmt::format("{:%Y-%m-%d %H:%M:%S %Z}", fmt::localtime(began))},
+          {"command", task.sql}};
+}
+
+Json in_progress(const RunState& state, const Counts& counts) {
+  Json list = Json::array();
+  for (const auto& [oid, task] : counts.running) {
+    Json object = {{"oid", oid},
+                   {"schema", task->schema},
+                   {"name", task->relation},
+                   {"bytes", task->size.count},
+                   {"bytes-pretty", to_string(task->size)}};
+    if (task->table != 0) object["table"] = {{"oid", task->table}};
+    object["process"] = process_of(state, *task);
+    list.push_back(std::move(object));
+  }
+  return list;
+}
+
+std::string progress_json(const RunState& state, const Counts& tables, const Counts& indexes) {
+  const Json json = {
+      {"table-jobs", state.table_jobs},
+      {"index-jobs", state.index_jobs},
+      {"phase", state.phase},
+      {"tables", {{"total", tables.all.size()}, {"done", tables.done()}, {"in-progress", in_progress(state, tables)}}},
+      {"indexes",
+       {{"total", indexes.all.size()}, {"done", indexes.done()}, {"in-progress", in_progress(state, indexes)}}}};
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string progress_text(const Counts& tables, const Counts& indexes) {
+  using Align = TextTable::Align;
+  TextTable table(
+      {{"", Align::kRight}, {"Total Count", Align::kRight}, {"In Progress", Align::kRight}, {"Done", Align::kRight}},
+      TextTable::Look::kPsql);
+  const auto add = [&](const char* name, const Counts& counts) {
+    table.add({name, std::to_string(counts.all.size()), std::to_string(counts.running.size()),
+               std::to_string(counts.done())});
+  };
+  add("Tables", tables);
+  add("Indexes", indexes);
+  return table.text();
+}
+
+std::string shown(const ProgressArguments& args) {
+  if (args.summary && !args.json) throw Error(ErrorKind::kUsage, "--summary is for --json");
+  const std::filesystem::path folder = work_folder(args.work_folder);
+  const std::optional<RunState> state = pipeline::read_run_state(pipeline::RunFolder(folder).state_file());
+  if (!state) {
+    throw Error(ErrorKind::kState, fmt::format("no run has used the work directory {}", folder.string()))
+        .hint("give the --dir that the run has");
+  }
+  if (args.summary) {
+    if (state->summary) return summary_json(*state->summary);
+    throw Error(ErrorKind::kState, "the run has not come to its end")
+        .hint("'pgsluice list progress' shows how far it is");
+  }
+  const Counts tables = counts_of(*state, to_string(pipeline::TaskKind::kTableData));
+  const Counts indexes = counts_of(*state, to_string(pipeline::TaskKind::kIndexBuild));
+  return args.json ? progress_json(*state, tables, indexes) : progress_text(tables, indexes);
+}
+
+}  // namespace
+
+void add_list_progress_command(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.get_subcommand("list")->add_subcommand("progress", "How far the run of a work directory is");
+  command->footer(
+      "Examples:\n"
+      "  pgsluice list progress --dir /var/tmp/shop\n"
+      "  pgsluice list progress --json --summary      what a run that has ended has done\n\n"
+      "Exit codes: 0 well, 1 arguments, 3 work directory.");
+  auto args = std::make_shared<ProgressArguments>();
+  with_environment(command->add_option("-D,--dir", args->work_folder, "Work directory (default $TMPDIR/pgsluice)"),
+                   args->work_folder, "DIR");
+  command->add_option("-S,--source", args->source, "Taken as pgcopydb does; the work directory tells all");
+  command->add_flag("--json", args->json, "One JSON document");
+  command->add_flag("--summary", args->summary, "What was done, when the run has ended");
+  add_log_options(*command, args->log);
+  command->callback([args, &exit_code] {
+    Console console(args->log);
+    try {
+      std::fputs(shown(*args).c_str(), stdout);
+    } catch (const Error& error) {
+      Log(console).error(error.describe());
+      exit_code = exit_code_for(error);
+    }
+  });
+}
+
+}  // namespace pgsluice::tools
