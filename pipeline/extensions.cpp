@@ -13,6 +13,7 @@
 #include "pgsluice/pipeline/continuation.h"
 #include "pgsluice/pipeline/preflight_checks.h"
 #include "pgsluice/pipeline/sessions.h"
+#include "pgsluice/schema/dependencies.h"
 #include "pgsluice/schema/selection.h"
 
 namespace pgsluice::pipeline {
@@ -27,12 +28,11 @@ struct SourceExtension {
 // plpgsql is on every server.
 std::vector<SourceExtension> read_wanted(pg::Connection& source, const CloneOptions& options) {
   const schema::Selection selection = schema::select_objects(source, {.rules = options.filters});
-  constexpr schema::Oid kPgExtension = 3079;
   std::vector<SourceExtension> extensions;
   for (const pg::Row row : source.execute(
            "SELECT e.oid, e.extname, n.nspname, coalesce(e.extconfig, '{}'::oid[]) FROM pg_catalog.pg_extension e"
            " JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.oid >= 16384 ORDER BY e.oid")) {
-    if (!selection.keeps({kPgExtension, row.oid(0)})) continue;
+    if (!selection.keeps({schema::kPgExtension, row.oid(0)})) continue;
     SourceExtension extension{.wanted = {.name = std::string(row.text(1)), .schema = std::string(row.text(2))},
                               .configuration = {}};
     const auto version = options.extension_versions.find(extension.wanted.name);

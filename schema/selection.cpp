@@ -8,17 +8,16 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/schema/dependencies.h"
 
 namespace pgsluice::schema {
 
 namespace {
 
-constexpr Oid kPgAttrdef = 2604;
-constexpr Oid kPgNamespace = 2615;
-constexpr Oid kPgExtension = 3079;
 constexpr int kHasPartitions = 100000;
 
 constexpr std::string_view kUserSchema = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
@@ -31,21 +30,12 @@ struct Named {
   char kind = 0;
 };
 
-// A row of pg_depend: `dependent` is what cannot be without `on`.
-struct Edge {
-  CatalogId dependent;
-  CatalogId on;
-  char type = 0;
-};
-
-// A part of what it depends on, which says nothing by itself: an index of its table, a column's default.
-bool is_part(const Edge& edge) { return edge.type != 'n' || edge.on.table == kPgNamespace; }
-
 class Selector {
  public:
-  Selector(pg::Connection& source, const SelectionRequest& request) : source_(source), rules_(request.rules) {
+  Selector(pg::Connection& source, const SelectionRequest& request)
+      : source_(source), rules_(request.rules), dependencies_(source) {
     read_names();
-    read_dependencies();
+    read_inline_constraints();
     leave_out_extensions(request);
     leave_out_schemas();
     leave_out_tables();
@@ -91,35 +81,12 @@ class Selector {
     }
   }
 
-  void read_dependencies() {
-    for (const pg::Row row :
-         source_.execute("SELECT DISTINCT classid, objid, refclassid, refobjid, deptype FROM pg_catalog.pg_depend"
-                         " WHERE deptype <> 'p' AND objid >= 16384 AND (classid <> refclassid OR objid <> refobjid)")) {
-      edges_.push_back({{row.oid(0), row.oid(1)}, {row.oid(2), row.oid(3)}, row.text(4).front()});
-      if (edges_.back().type == 'e') member_of_[edges_.back().dependent] = edges_.back().on;
-    }
-    by_dependent_ = edges_;
-    std::sort(edges_.begin(), edges_.end(), [](const Edge& a, const Edge& b) { return a.on < b.on; });
-    std::sort(by_dependent_.begin(), by_dependent_.end(),
-              [](const Edge& a, const Edge& b) { return a.dependent < b.dependent; });
-    // What CREATE TABLE and CREATE DOMAIN write themselves.
+  // What CREATE TABLE and CREATE DOMAIN write themselves.
+  void read_inline_constraints() {
     for (const pg::Row row : source_.execute("SELECT oid FROM pg_catalog.pg_constraint WHERE contype IN ('c', 'n') AND "
                                              "convalidated AND oid >= 16384")) {
       inline_constraints_.insert(row.oid(0));
     }
-  }
-
-  template <class Visit>
-  void for_each_dependent(CatalogId on, const Visit& visit) const {
-    auto edge = std::lower_bound(edges_.begin(), edges_.end(), on, [](const Edge& a, CatalogId b) { return a.on < b; });
-    for (; edge != edges_.end() && edge->on == on; ++edge) visit(*edge);
-  }
-
-  template <class Visit>
-  void for_each_need(CatalogId of, const Visit& visit) const {
-    auto edge = std::lower_bound(by_dependent_.begin(), by_dependent_.end(), of,
-                                 [](const Edge& a, CatalogId b) { return a.dependent < b; });
-    for (; edge != by_dependent_.end() && edge->dependent == of; ++edge) visit(*edge);
   }
 
   // Puts it on the list of what others are looked for that depend on it.
@@ -178,9 +145,9 @@ class Selector {
       // It is there, so what needs it stays.
       result_.left_out.insert(id);
       assumed_extensions_[id] = extension.name;
-      for_each_dependent(id, [&](const Edge& edge) {
-        if (edge.type == 'e') result_.left_out.insert(edge.dependent);
-      });
+      for (const Dependency& dependency : dependencies_.dependents_of(id)) {
+        if (dependency.type == 'e') result_.left_out.insert(dependency.dependent);
+      }
     }
     note_named(section, std::move(names));
     warn_of_unused(section, extensions_);
@@ -246,7 +213,7 @@ class Selector {
     std::vector<std::string> names;
     for (const Named& relation : relations_) {
       if (!has_rows(relation) || listed.contains(relation.oid)) continue;
-      if (member_of_.contains({kPgClass, relation.oid})) continue;
+      if (dependencies_.extension_of({kPgClass, relation.oid})) continue;
       names.push_back(pg::display_name(relation.schema, relation.name));
       leave_out_by_name({kPgClass, relation.oid});
     }
@@ -288,25 +255,25 @@ class Selector {
     while (!to_follow_.empty()) {
       const CatalogId id = to_follow_.front();
       to_follow_.pop_front();
-      for_each_dependent(id, [&](const Edge& edge) { leave_out_dependent(edge); });
+      for (const Dependency& edge : dependencies_.dependents_of(id)) leave_out_dependent(edge);
       // A part of a definition cannot go without it.
-      for_each_need(id, [&](const Edge& edge) {
-        const bool written_in_it = edge.type == 'a' && (id.table == kPgAttrdef || is_inline_constraint(id));
-        if (edge.type == 'i' || written_in_it) leave_out(edge.on, because_.at(id) == id ? id : because_.at(id));
-      });
+      for (const Dependency& dependency : dependencies_.needs_of(id)) {
+        const bool written_in_it = dependency.type == 'a' && (id.table == kPgAttrdef || is_inline_constraint(id));
+        if (dependency.type == 'i' || written_in_it) leave_out(dependency.on, because_.at(id));
+      }
     }
   }
 
-  void leave_out_dependent(const Edge& edge) {
-    if (edge.on.table == kPgNamespace) {
-      const bool of_extension = edge.dependent.table == kPgExtension || member_of_.contains(edge.dependent);
-      if (of_extension) return;
+  void leave_out_dependent(const Dependency& dependency) {
+    if (dependency.on.table == kPgNamespace) {
+      const CatalogId id = dependency.dependent;
+      if (id.table == kPgExtension || dependencies_.extension_of(id)) return;
     }
-    if (edge.type == 'a' && is_sequence(edge.dependent)) {
-      owned_sequences_.push_back(edge);
+    if (dependency.type == 'a' && is_sequence(dependency.dependent)) {
+      owned_sequences_.push_back(dependency);
       return;
     }
-    leave_out(edge.dependent, edge.on);
+    leave_out(dependency.dependent, dependency.on);
   }
 
   bool is_inline_constraint(CatalogId id) const {
@@ -328,36 +295,29 @@ class Selector {
   void keep_what_defaults_need() {
     for (std::size_t before = result_.left_out.size() + 1; before != result_.left_out.size();) {
       before = result_.left_out.size();
-      for (const Edge& edge : std::vector<Edge>(owned_sequences_)) {
-        if (!result_.keeps(edge.dependent)) continue;
-        bool called = false;
-        for_each_dependent(edge.dependent, [&](const Edge& call) {
-          called = called || (call.dependent.table == kPgAttrdef && result_.keeps(call.dependent));
+      for (const Dependency& owned : std::vector<Dependency>(owned_sequences_)) {
+        if (!result_.keeps(owned.dependent)) continue;
+        const std::span<const Dependency> calls = dependencies_.dependents_of(owned.dependent);
+        const bool called = std::any_of(calls.begin(), calls.end(), [&](const Dependency& call) {
+          return call.dependent.table == kPgAttrdef && result_.keeps(call.dependent);
         });
-        if (!called) leave_out(edge.dependent, edge.on);
+        if (!called) leave_out(owned.dependent, owned.on);
       }
       follow();
     }
-    for (const Edge& edge : owned_sequences_) {
-      if (result_.keeps(edge.dependent)) result_.sequences_without_owner.insert(edge.dependent.oid);
+    for (const Dependency& owned : owned_sequences_) {
+      if (result_.keeps(owned.dependent)) result_.sequences_without_owner.insert(owned.dependent.oid);
     }
   }
 
   void find_needed_extensions() {
-    for (const Edge& edge : edges_) {
-      if (is_part(edge)) continue;
-      const auto member = member_of_.find(edge.on);
-      if (member == member_of_.end() || is_of_extension(edge.dependent) || !result_.keeps(edge.dependent)) continue;
-      const auto extension = assumed_extensions_.find(member->second);
-      if (extension != assumed_extensions_.end()) result_.needed_extensions.insert(extension->second);
+    for (const Dependency& dependency : dependencies_.all()) {
+      const std::optional<CatalogId> extension = dependencies_.extension_of(dependency.on);
+      if (!extension || dependency.is_part() || !result_.keeps(dependency.dependent)) continue;
+      if (dependencies_.is_of_extension(dependency.dependent)) continue;
+      const auto assumed = assumed_extensions_.find(*extension);
+      if (assumed != assumed_extensions_.end()) result_.needed_extensions.insert(assumed->second);
     }
-  }
-
-  // A member, or a part of one, such as an operator in its family.
-  bool is_of_extension(CatalogId id) const {
-    bool result = member_of_.contains(id);
-    for_each_need(id, [&](const Edge& edge) { result = result || (is_part(edge) && member_of_.contains(edge.on)); });
-    return result;
   }
 
   // Without what is a part of something that goes too.
@@ -365,8 +325,10 @@ class Selector {
     std::vector<CatalogId> ids;
     for (const auto& [id, because] : because_) {
       if (named_.contains(id)) continue;
-      bool part = false;
-      for_each_need(id, [&](const Edge& edge) { part = part || (is_part(edge) && !result_.keeps(edge.on)); });
+      const std::span<const Dependency> needs = dependencies_.needs_of(id);
+      const bool part = std::any_of(needs.begin(), needs.end(), [&](const Dependency& dependency) {
+        return dependency.is_part() && !result_.keeps(dependency.on);
+      });
       if (part) continue;
       ids.push_back(id);
       ids.push_back(because);
@@ -410,7 +372,8 @@ class Selector {
     }
     for (const Named& relation : relations_) {
       if (result_.keeps(relation.oid) || !result_.keeps(CatalogId{kPgNamespace, relation.schema_oid})) continue;
-      if (relation.kind == 'i' || relation.kind == 'I' || member_of_.contains({kPgClass, relation.oid})) continue;
+      if (relation.kind == 'i' || relation.kind == 'I' || dependencies_.extension_of({kPgClass, relation.oid}))
+        continue;
       result_.table_patterns.push_back(quoted(relation.schema) + "." + quoted(relation.name));
       size += result_.table_patterns.back().size();
     }
@@ -426,6 +389,7 @@ class Selector {
 
   pg::Connection& source_;
   const FilterRules& rules_;
+  const Dependencies dependencies_;
   Selection result_;
 
   std::vector<Named> schemas_;
@@ -433,9 +397,6 @@ class Selector {
   std::vector<Named> extensions_;
   std::multimap<Oid, Oid> partitions_;
   std::map<Oid, Oid> parent_of_partition_;
-  std::vector<Edge> edges_;  ///< in the order of what is depended on
-  std::vector<Edge> by_dependent_;
-  std::map<CatalogId, CatalogId> member_of_;
   std::set<Oid> inline_constraints_;
   mutable std::set<Oid> sequences_;
 
@@ -443,7 +404,7 @@ class Selector {
   std::set<CatalogId> named_;
   std::map<CatalogId, CatalogId> because_;
   std::deque<CatalogId> to_follow_;
-  std::vector<Edge> owned_sequences_;
+  std::vector<Dependency> owned_sequences_;
   std::set<Oid> hollow_schemas_;
   std::map<CatalogId, std::string> assumed_extensions_;
 };
