@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
@@ -17,6 +18,21 @@ std::string name_of_rows(const TablePlan& table, std::size_t part) {
   std::string name = "rows of table " + table.table->display();
   if (table.ranges.size() > 1) name += fmt::format(", part {} of {}", part + 1, table.ranges.size());
   return name;
+}
+
+// Values of regclass, regtype, … are names, which the target looks up when they arrive. What a type of the user's is
+// made of is not looked at: it may hold them.
+bool may_name_objects(const schema::Catalog& catalog, const Relation& table) {
+  const auto may_hold_names = [&](Oid type) {
+    for (auto found = catalog.types.find(type); found != catalog.types.end();) {
+      const schema::ColumnType& of = found->second;
+      if (of.form == schema::ColumnType::Form::kComposite) return true;
+      if (of.built_in && of.base == 0) return of.name.rfind("reg", 0) == 0;
+      found = of.base == 0 ? catalog.types.end() : catalog.types.find(of.base);
+    }
+    return false;
+  };
+  return std::any_of(table.column_types.begin(), table.column_types.end(), may_hold_names);
 }
 
 void add_rows(GraphState& state, const TablePlan& table, std::size_t part) {
@@ -37,7 +53,8 @@ void add_rows(GraphState& state, const TablePlan& table, std::size_t part) {
   for (const Oid ancestor : state.relations.ancestors(table.table->oid)) touched.insert(ancestor);
   state.wait_for_definitions(task, touched);
   // An extension's table has no entry of its own; the body of a function may name anything.
-  if (table.table->extension_condition || table.table->rows_call_functions) {
+  if (table.table->extension_condition || table.table->rows_call_functions ||
+      may_name_objects(state.plan.catalog, *table.table)) {
     state.graph().after(task, state.pre_data_done);
   }
   state.data_of_relation[table.table->oid].push_back(task);

@@ -27,6 +27,19 @@ TEST_F(CloneOrderTest, AnIndexOnAFunctionThatReadsAnotherTableComesAfterTheRowsO
   EXPECT_EQ(target.execute(by_index)[0].integer(0), 1);
 }
 
+TEST_F(CloneOrderTest, RowsThatNameObjectsComeBehindTheDefinitionsOfThese) {
+  make("names", R"sql(
+    CREATE DOMAIN a_name AS regclass;
+    CREATE TABLE a_names (r regclass, t regtype[], n a_name);
+    DO $$ BEGIN FOR i IN 1..300 LOOP EXECUTE format('CREATE TABLE later_%s (i int, t text)', i); END LOOP; END $$;
+    INSERT INTO a_names VALUES ('later_300', '{later_299}', 'later_298');
+  )sql");
+  const pipeline::CloneSummary summary = clone("names");
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(shared_target().value("names", "SELECT r || ' ' || t::text || ' ' || n FROM a_names"),
+            "later_300 {later_299} later_298");
+}
+
 TEST_F(CloneOrderTest, StatisticsAreNotGatheredFromForeignChildren) {
   make("foreign", R"sql(
     CREATE EXTENSION postgres_fdw;

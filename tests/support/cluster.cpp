@@ -80,13 +80,16 @@ void run_sql_file(const std::string& conninfo, const fs::path& file, const std::
   run_or_throw(command);
 }
 
-Cluster::Cluster(Options options) : port_(port_of(listen_on_loopback())), environment_(options.environment) {
+Cluster::Cluster(Options options)
+    : bindir_(options.bindir.empty() ? server_bindir() : options.bindir),
+      port_(port_of(listen_on_loopback())),
+      environment_(options.environment) {
   std::string pattern = (fs::temp_directory_path() / "pgsluice-test.XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
   folder_ = pattern;
   if (::geteuid() == 0) run_or_throw({"chown", "postgres", folder_.string()});
   const std::string data = (folder_ / "data").string();
-  std::vector<std::string> initdb = {(server_bindir() / "initdb").string(),
+  std::vector<std::string> initdb = {(bindir_ / "initdb").string(),
                                      "--pgdata=" + data,
                                      "--username=postgres",
                                      "--auth=trust",
@@ -138,10 +141,10 @@ Cluster::~Cluster() {
 
 void Cluster::start() {
   const std::string log = (folder_ / "server.log").string();
-  server_ = std::make_unique<Subprocess>(SubprocessOptions{
-      .command = as_server_user({"sh", "-c", "exec \"$@\" >>\"$0\" 2>&1", log, (server_bindir() / "postgres").string(),
-                                 "-D", (folder_ / "data").string()}),
-      .environment = environment_});
+  server_ = std::make_unique<Subprocess>(
+      SubprocessOptions{.command = as_server_user({"sh", "-c", "exec \"$@\" >>\"$0\" 2>&1", log,
+                                                   (bindir_ / "postgres").string(), "-D", (folder_ / "data").string()}),
+                        .environment = environment_});
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (true) {
     try {
@@ -225,7 +228,9 @@ void Cluster::drop_subscriptions(pg::Connection& connection, std::string_view da
 void Cluster::create_database(std::string_view name, std::string_view options) const {
   pg::Connection connection = connect("postgres");
   drop_subscriptions(connection, name);
-  connection.execute(fmt::format("DROP DATABASE IF EXISTS {} WITH (FORCE)", pg::quote_identifier(name)));
+  constexpr int kKnowsForce = 130000;
+  connection.execute(fmt::format("DROP DATABASE IF EXISTS {}{}", pg::quote_identifier(name),
+                                 connection.server_version() >= kKnowsForce ? " WITH (FORCE)" : ""));
   connection.execute(fmt::format("CREATE DATABASE {} {}", pg::quote_identifier(name), options));
 }
 

@@ -34,6 +34,8 @@ class Cluster {
     std::vector<std::pair<std::string, std::string>> environment;
     /// Whether the server takes TLS over TCP, with a certificate of its own making.
     Tls tls = Tls::kOff;
+    /// Of the server programs; empty: server_bindir().
+    std::filesystem::path bindir;
   };
 
   Cluster() : Cluster(Options{}) {}
@@ -69,6 +71,7 @@ class Cluster {
  private:
   void drop_subscriptions(pg::Connection& connection, std::string_view database) const;
 
+  std::filesystem::path bindir_;
   std::filesystem::path folder_;
   int port_ = 0;
   std::vector<std::pair<std::string, std::string>> environment_;
