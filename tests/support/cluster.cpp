@@ -89,15 +89,23 @@ Cluster::Cluster(Options options)
   folder_ = pattern;
   if (::geteuid() == 0) run_or_throw({"chown", "postgres", folder_.string()});
   const std::string data = (folder_ / "data").string();
-  std::vector<std::string> initdb = {(bindir_ / "initdb").string(),
-                                     "--pgdata=" + data,
-                                     "--username=postgres",
-                                     "--auth=trust",
-                                     "--no-sync",
-                                     "--encoding=UTF8",
-                                     "--locale=C.UTF-8"};
-  initdb.insert(initdb.end(), options.initdb_arguments.begin(), options.initdb_arguments.end());
-  run_or_throw(as_server_user(initdb));
+  std::vector<std::string> make = {(bindir_ / "initdb").string(),
+                                   "--pgdata=" + data,
+                                   "--username=postgres",
+                                   "--auth=trust",
+                                   "--no-sync",
+                                   "--encoding=UTF8",
+                                   "--locale=C.UTF-8"};
+  make.insert(make.end(), options.initdb_arguments.begin(), options.initdb_arguments.end());
+  if (options.primary != nullptr) {
+    make = {(bindir_ / "pg_basebackup").string(),
+            "--pgdata=" + data,
+            "--dbname=" + options.primary->conninfo("postgres"),
+            "--write-recovery-conf",
+            "--checkpoint=fast",
+            "--no-sync"};
+  }
+  run_or_throw(as_server_user(make));
   if (options.tls == Tls::kOffered) make_certificate(data);
   {
     std::ofstream conf(data + "/postgresql.conf", std::ios::app);
@@ -107,7 +115,7 @@ Cluster::Cluster(Options options)
     if (options.tls == Tls::kOffered) conf << "ssl = on\n";
     for (const std::string& line : options.settings) conf << line << "\n";
     std::ofstream hba(data + "/pg_hba.conf");
-    hba << "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+    hba << "local all all trust\nlocal replication all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
   }
   start();
 }

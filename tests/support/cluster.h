@@ -34,6 +34,8 @@ class Cluster {
     std::vector<std::pair<std::string, std::string>> environment;
     /// Whether the server takes TLS over TCP, with a certificate of its own making.
     Tls tls = Tls::kOff;
+    /// A server of which this one is a standby.
+    const Cluster* primary = nullptr;
     /// Of the server programs; empty: server_bindir().
     std::filesystem::path bindir;
   };

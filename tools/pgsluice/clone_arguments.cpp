@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <chrono>
 #include <map>
+#include <string_view>
 #include <system_error>
 
 #include "pgsluice/base/error.h"
@@ -216,7 +218,8 @@ std::filesystem::path work_folder(const std::string& given) {
     throw Error(ErrorKind::kState, fmt::format("there is no temporary folder: {}", error.message()))
         .hint("set TMPDIR to a folder that is there, or give --dir");
   }
-  return temporary / "pgsluice";
+  // A name of its own where the command is called by another one (-DPGSLUICE_PGCOPYDB_ALIAS=ON).
+  return temporary / (std::string_view(program_invocation_short_name) == "pgcopydb" ? "pgcopydb" : "pgsluice");
 }
 
 ProgressStyle progress_style(const CloneArguments& args) {
