@@ -164,6 +164,15 @@ TEST_F(CommandTest, SignalsCancelTheCloneAndLeaveNoSession) {
   }
 }
 
+TEST_F(CommandTest, ChangeDataCaptureIsRefusedInWords) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"follow", "--source", "x"}, {"stream", "receive"}, {"clone", "--follow"}}) {
+    const SubprocessResult result = run(arguments);
+    EXPECT_EQ(result.exit_code, 1) << arguments[0];
+    EXPECT_THAT(result.errors, HasSubstr("change data capture is not supported"));
+  }
+}
+
 TEST_F(CommandTest, HelpIsThereWithAnExampleForEachCommand) {
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
            {"--help"}, {"help"}, {"clone", "--help"}, {"help", "clone"}, {"copy", "db", "--help"}}) {
@@ -192,7 +201,7 @@ TEST_F(CommandTest, OptionsMayBeShortenedUnlessTheyStandForSeveral) {
   EXPECT_EQ(result.exit_code, 0) << result.errors;
   const SubprocessResult several = run({"clone", "--skip"});
   EXPECT_EQ(several.exit_code, 1);
-  EXPECT_THAT(several.errors, HasSubstr("--skip may stand for --skip-blobs, --skip-collations"));
+  EXPECT_THAT(several.errors, HasSubstr("--skip may stand for --skip-analyze, --skip-blobs, "));
 }
 
 TEST_F(CommandTest, TheLogIsWrittenAsJsonAndIntoAFileWhereThatIsAsked) {

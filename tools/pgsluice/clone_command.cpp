@@ -119,6 +119,7 @@ void add_clone_options(CLI::App& command, CloneArguments& args) {
                    args.skip_db_properties, "SKIP_DB_PROPERTIES")
       ->group(kLeavingOut);
   add_output_options(command, args);
+  refuse_change_data_capture(command);
 }
 
 }  // namespace

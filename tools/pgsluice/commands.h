@@ -17,4 +17,9 @@ void add_snapshot_command(CLI::App& app, int& exit_code);
 void add_version_command(CLI::App& app, int& exit_code);
 void add_help_command(CLI::App& app);
 
+/// `follow`, `stream` and the options of a clone that go with them, which scripts for pgcopydb may have: each says that
+/// it is not supported, and ends with the exit code for arguments.
+void add_change_data_capture_commands(CLI::App& app);
+void refuse_change_data_capture(CLI::App& command);
+
 }  // namespace pgsluice::tools

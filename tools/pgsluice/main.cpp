@@ -72,6 +72,7 @@ int run(int argc, char** argv) {
   add_ping_command(app, exit_code);
   add_version_command(app, exit_code);
   add_help_command(app);
+  add_change_data_capture_commands(app);
   const std::vector<std::string> given(argv + 1, argv + argc);
   try {
     std::vector<std::string> arguments = write_out_options(app, given);

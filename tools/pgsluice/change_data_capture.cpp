@@ -1,0 +1,29 @@
+#include "pgsluice/base/error.h"
+#include "pgsluice/commands.h"
+
+namespace pgsluice::tools {
+
+namespace {
+
+[[noreturn]] void refuse() {
+  throw Error(ErrorKind::kUsage, "change data capture is not supported")
+      .hint("clone while the applications stand still; pgcopydb has --follow");
+}
+
+}  // namespace
+
+void refuse_change_data_capture(CLI::App& command) {
+  for (const char* option : {"--follow", "--plugin", "--wal2json-numeric-as-string", "--slot-name", "--create-slot",
+                             "--origin", "--endpos"}) {
+    command.add_flag_callback(option, refuse)->group("");
+  }
+}
+
+void add_change_data_capture_commands(CLI::App& app) {
+  for (const char* name : {"follow", "stream"}) {
+    CLI::App* command = app.add_subcommand(name, "Change data capture: not supported")->allow_extras();
+    command->group("")->callback(refuse);
+  }
+}
+
+}  // namespace pgsluice::tools
