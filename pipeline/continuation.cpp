@@ -186,6 +186,19 @@ pg::SnapshotMark hold_snapshot(pg::Connection& holder, const CloneOptions& optio
   return pg::mark_snapshot(holder, exported);
 }
 
+namespace {
+
+// The same one, which somebody has held all the time: nothing is to be compared. A standby names it as it was; on a
+// primary it is exported again under other names, with the mark that it was given first.
+bool is_one_snapshot(const pg::SnapshotMark& a, const pg::SnapshotMark& b) {
+  const bool same_name = a.snapshot.name == b.snapshot.name;
+  const bool same_mark = !a.log_position.empty() && a.log_position == b.log_position;
+  return a.snapshot.text == b.snapshot.text && a.snapshot.server_started == b.snapshot.server_started &&
+         (same_name || same_mark);
+}
+
+}  // namespace
+
 void check_same_rows(Continuation& continuation, const pg::SnapshotMark& mark, bool unlogged_tables,
                      const CloneOptions& options, const Log& log) {
   const pg::SnapshotMark& earlier = continuation.record.mark;
@@ -194,6 +207,7 @@ void check_same_rows(Continuation& continuation, const pg::SnapshotMark& mark, b
         .on(Side::kSource)
         .hint("check --source; or begin anew: drop and create the target's database");
   }
+  if (is_one_snapshot(earlier, mark)) return;
   const std::optional<std::string> difference = pg::why_not_the_same(earlier, mark, unlogged_tables);
   if (!difference) {
     if (earlier.snapshot.name != mark.snapshot.name)

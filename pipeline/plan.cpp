@@ -105,7 +105,7 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& optio
   report_skipped(*plan, options);
   build_graph(*plan, options, input.inventory);
   plan->ends_the_copy = ends_the_copy(*plan, options.steps, input.steps_done);
-  leave_to_others(plan->graph, options.steps, plan->ends_the_copy);
+  leave_to_others(plan->graph, plan->archive, options.steps, plan->ends_the_copy);
   plan->steps = steps_of(*plan);
   if (input.existing) leave_what_is_there(*plan, *input.existing, input.steps_done);
   return plan;

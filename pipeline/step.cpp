@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -32,13 +33,20 @@ std::string_view name_of(Step step) {
   return "";
 }
 
-Step step_of_post_data(const Task& task) {
-  if (task.entry->kind == "INDEX ATTACH") return Step::kIndexes;
+using Constraints = std::set<int>;  // dump ids
+
+// A partition's index is attached when its parent's is there, which may be a constraint's.
+Step step_of_post_data(const Task& task, const Constraints& constraints) {
+  if (task.entry->kind == "INDEX ATTACH") {
+    const std::vector<int>& on = task.entry->dependencies;
+    const bool of_constraint = std::any_of(on.begin(), on.end(), [&](int id) { return constraints.contains(id); });
+    return of_constraint ? Step::kConstraints : Step::kIndexes;
+  }
   return task.entry->kind == "CONSTRAINT" ? Step::kConstraints : Step::kPostData;
 }
 
 // Nothing for what belongs to each run.
-std::optional<Step> step_of(const Task& task) {
+std::optional<Step> step_of(const Task& task, const Constraints& constraints) {
   switch (task.kind) {
     case TaskKind::kBarrier:
     case TaskKind::kReleaseSnapshot:
@@ -56,7 +64,7 @@ std::optional<Step> step_of(const Task& task) {
     case TaskKind::kIndexBuild:
       return Step::kIndexes;
     case TaskKind::kPostData:
-      return step_of_post_data(task);
+      return step_of_post_data(task, constraints);
     case TaskKind::kStatistics:
       return Step::kStatistics;
     case TaskKind::kValidation:
@@ -86,9 +94,13 @@ bool reads_rows(const Steps& steps) { return steps.contains(Step::kTableData) ||
 
 bool reads_source(const Steps& steps) { return reads_rows(steps) || steps.contains(Step::kSequences); }
 
-void leave_to_others(TaskGraph& graph, const Steps& steps, bool ends_the_copy) {
+void leave_to_others(TaskGraph& graph, const schema::Archive& archive, const Steps& steps, bool ends_the_copy) {
+  Constraints constraints;
+  for (const schema::TocEntry& entry : archive.entries) {
+    if (entry.kind == "CONSTRAINT") constraints.insert(entry.dump_id);
+  }
   for (TaskId id = 0; id < graph.size(); ++id) {
-    const std::optional<Step> step = step_of(graph[id]);
+    const std::optional<Step> step = step_of(graph[id], constraints);
     if (!step || steps.contains(*step)) continue;
     if (graph[id].kind == TaskKind::kMaterializedView && ends_the_copy) continue;
     graph[id] = {.kind = TaskKind::kBarrier, .name = graph[id].name + ", by another command"};

@@ -33,6 +33,6 @@ bool reads_source(const Steps& steps);
 
 /// Makes barriers of the tasks that are not of these steps: what other commands do, or have done. Materialized views
 /// are filled by those who do what is left, and by those who copy the rows last of all.
-void leave_to_others(TaskGraph& graph, const Steps& steps, bool ends_the_copy);
+void leave_to_others(TaskGraph& graph, const schema::Archive& archive, const Steps& steps, bool ends_the_copy);
 
 }  // namespace pgsluice::pipeline

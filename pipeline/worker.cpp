@@ -322,27 +322,28 @@ void Worker::release_snapshot() {
 }
 
 void Worker::make_durable() {
+  const bool ledger = context_.options.ledger;
   const bool all_is_there = context_.scheduler.nothing_failed();
-  pg::Transaction transaction(target());
-  flush_with_commit();
-  if (context_.options.ledger && all_is_there) end_ledger();
-  transaction.commit();
-  if (context_.options.ledger && !all_is_there) {
-    context_.log.info("the ledger (schema pgsluice) stays on the target: --resume tries again what has failed");
+  {
+    pg::Transaction transaction(target());
+    flush_with_commit();
+    if (ledger && all_is_there && context_.plan.ends_the_copy) {
+      if (!is_stepwise(context_.options)) {
+        RunFolder(context_.options.work_folder).mark_finished(finished_mark(context_.record, target()));
+      }
+      copy::drop_ledger(target());
+    }
+    transaction.commit();
   }
-}
-
-// The ledger of commands in a row stays until the last one.
-void Worker::end_ledger() {
-  if (!context_.plan.ends_the_copy) {
+  if (!ledger) return;
+  if (!all_is_there) {
+    context_.log.info("the ledger (schema pgsluice) stays on the target: --resume tries again what has failed");
+  } else if (!context_.plan.ends_the_copy) {
+    // It stays for the commands that follow in a row.
     RunRecord record = context_.record;
     record.in_progress.clear();
     copy::update_ledger(target(), record.to_text());
-    return;
   }
-  if (!is_stepwise(context_.options))
-    RunFolder(context_.options.work_folder).mark_finished(finished_mark(context_.record, target()));
-  copy::drop_ledger(target());
 }
 
 // Commits are asynchronous during the run. The log is flushed in its order, so one synchronous commit that has written

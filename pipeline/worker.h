@@ -47,7 +47,6 @@ class Worker {
   void note(const std::string& step);
   void release_snapshot();
   void make_durable();
-  void end_ledger();
   /// In a transaction: its COMMIT brings all that was committed before to the target's disk.
   void flush_with_commit();
   bool ends_the_run(const Error& error) const;

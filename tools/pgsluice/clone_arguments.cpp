@@ -117,10 +117,8 @@ void add_run_options(CLI::App& command, CloneArguments& args) {
   OptionGroup group(command, kWork);
   CLI::Option* resume = group.flag("--resume", args.resume, "Go on where an earlier run into the target has ended");
   group.flag("--restart", args.restart, "Forget an earlier run into the target")->excludes(resume);
-  group
-      .flag("--not-consistent", args.options.not_consistent,
-            "Go on although the source has changed: tables show different moments then")
-      ->needs(resume);
+  group.flag("--not-consistent", args.options.not_consistent,
+             "Go on although the source has changed: tables show different moments then");
   with_environment(
       group.option("--snapshot", args.options.snapshot, "A snapshot that another session of the source holds"),
       args.options.snapshot, "SNAPSHOT");

@@ -23,6 +23,8 @@ struct CompareArguments {
   std::string split_larger_than = "auto";
   std::string pg_bindir;
   bool json = false;
+  std::string no_effect;
+  bool no_effect_either = false;
   LogOptions log;
 };
 
@@ -51,12 +53,18 @@ void add_common_options(CLI::App& command, CompareArguments& args) {
                    args.options.source, "SOURCE_PGURI");
   with_environment(command.add_option("-T,--target", args.options.target, "Target database, URI or keywords"),
                    args.options.target, "TARGET_PGURI");
-  command.add_flag("--json", args.json, "One JSON document on standard output");
+  command.add_flag("-J,--json", args.json, "One JSON document on standard output");
+  constexpr const char* kNoEffect = "Taken as pgcopydb does; a comparison is the same with and without";
+  command.add_option("-D,--dir", args.no_effect, "Work directory")->group(kNoEffect);
+  command.add_option("--snapshot", args.no_effect)->group(kNoEffect);
+  for (const char* flag : {"--resume", "--restart", "--not-consistent"}) {
+    command.add_flag(flag, args.no_effect_either)->group(kNoEffect);
+  }
   add_log_options(command, args.log);
 }
 
 void add_data_options(CLI::App& command, CompareArguments& args) {
-  with_environment(command.add_option("-J,--table-jobs,--jobs", args.options.jobs, "Tables read at a time (default 4)")
+  with_environment(command.add_option("--table-jobs,--jobs", args.options.jobs, "Tables read at a time (default 4)")
                        ->check(CLI::Range(1, 256)),
                    args.options.jobs, "TABLE_JOBS");
   with_environment(command.add_option("--split-tables-larger-than,--split-at", args.split_larger_than,
@@ -139,6 +147,7 @@ void add_compare_command(CLI::App& app, int& exit_code) {
   schema->footer(kSchemaFooter);
   auto schema_args = std::make_shared<CompareArguments>();
   add_common_options(*schema, *schema_args);
+  schema->add_option("--table-jobs,--jobs", schema_args->options.jobs, "Taken as pgcopydb does")->group("");
   schema->add_option("--pg-bindir", schema_args->pg_bindir, "Folder of pg_dump");
   schema->callback([schema_args, &exit_code] { exit_code = run_compare_schema(*schema_args); });
 }

@@ -52,6 +52,7 @@ struct ListArguments {
   bool restart = false;
   bool not_consistent = false;
   bool force = false;
+  bool cache = false;
 };
 
 /// What a list shows: rows for a person, objects for a program.
@@ -325,14 +326,17 @@ void add_common_options(CLI::App& command, ListArguments& args) {
                    "SOURCE_PGURI");
   with_environment(command.add_option("--snapshot", args.snapshot, "A snapshot that another session holds"),
                    args.snapshot, "SNAPSHOT");
-  command.add_flag("--json", args.json, "One JSON document");
+  command.add_flag("-J,--json", args.json, "One JSON document");
   constexpr const char* kNoEffect = "Taken as pgcopydb does; a list is the same with and without";
   command.add_option("-D,--dir", args.work_folder, "Work directory")->group(kNoEffect);
-  command.add_option("-J,--table-jobs,--jobs", args.table_jobs, "Tables copied at a time")->group(kNoEffect);
+  command.add_option("--table-jobs,--jobs", args.table_jobs, "Tables copied at a time")->group(kNoEffect);
   command.add_flag("--resume", args.resume)->group(kNoEffect);
   command.add_flag("--restart", args.restart)->group(kNoEffect);
   command.add_flag("--not-consistent", args.not_consistent)->group(kNoEffect);
   command.add_flag("--force", args.force)->group(kNoEffect);
+  command.add_flag("--cache", args.cache)->group(kNoEffect);
+  command.add_flag("--drop-cache", args.cache)->group(kNoEffect);
+  command.add_flag("--estimate-table-sizes", args.cache)->group(kNoEffect);
   add_log_options(command, args.log);
 }
 

@@ -28,6 +28,8 @@ using pipeline::RunState;
 struct ProgressArguments {
   std::string source;
   std::string work_folder;
+  std::string snapshot;  ///< this and the next one have no effect
+  bool resume = false;
   bool json = false;
   bool summary = false;
   LogOptions log;
@@ -102,7 +104,6 @@ std::string progress_text(const Counts& tables, const Counts& indexes) {
 }
 
 std::string shown(const ProgressArguments& args) {
-  if (args.summary && !args.json) throw Error(ErrorKind::kUsage, "--summary is for --json");
   const std::filesystem::path folder = work_folder(args.work_folder);
   const std::optional<RunState> state = pipeline::read_run_state(pipeline::RunFolder(folder).state_file());
   if (!state) {
@@ -110,7 +111,7 @@ std::string shown(const ProgressArguments& args) {
         .hint("give the --dir that the run has");
   }
   if (args.summary) {
-    if (state->summary) return summary_json(*state->summary);
+    if (state->summary) return args.json ? summary_json(*state->summary) : summary_text(*state->summary);
     throw Error(ErrorKind::kState, "the run has not come to its end")
         .hint("'pgsluice list progress' shows how far it is");
   }
@@ -132,7 +133,9 @@ void add_list_progress_command(CLI::App& app, int& exit_code) {
   with_environment(command->add_option("-D,--dir", args->work_folder, "Work directory (default $TMPDIR/pgsluice)"),
                    args->work_folder, "DIR");
   command->add_option("-S,--source", args->source, "Taken as pgcopydb does; the work directory tells all");
-  command->add_flag("--json", args->json, "One JSON document");
+  command->add_option("--snapshot", args->snapshot)->group("");
+  command->add_flag("--resume", args->resume)->group("");
+  command->add_flag("-J,--json", args->json, "One JSON document");
   command->add_flag("--summary", args->summary, "What was done, when the run has ended");
   add_log_options(*command, args->log);
   command->callback([args, &exit_code] {

@@ -97,6 +97,10 @@ void add_step_command(CLI::App& group, const StepCommand& step, bool from_work_f
   add_build_options(*command, *args);
   add_run_options(*command, *args);
   add_leaving_out_options(*command, *args);
+  if (step.steps.contains(Step::kLargeObjects)) {
+    command->add_flag("--skip-large-objects,--skip-blobs", args->skip_large_objects, "No large objects")
+        ->group("Leaving out");
+  }
   add_output_options(*command, *args);
   command->callback([args, &exit_code] { exit_code = run_clone(*args); });
 }
@@ -276,6 +280,7 @@ void add_snapshot_command(CLI::App& app, int& exit_code) {
   auto args = std::make_shared<CloneArguments>();
   add_connection_options(*command, *args);
   add_log_options(*command, args->log);
+  refuse_change_data_capture(*command);
   command->callback([args, &exit_code] {
     exit_code = run_cancellable(args->log, [&](const Log& log, const CancelToken& cancel) {
       const auto print = [](const std::string& name) {
