@@ -81,6 +81,19 @@ std::set<std::string, std::less<>> objects_of(pg::Connection& target) {
   return present;
 }
 
+TargetObjects find(std::vector<std::string> wanted, std::set<std::string, std::less<>> present) {
+  TargetObjects result;
+  for (std::string& key : wanted) {
+    if (present.erase(key) > 0) {
+      result.conflicts.push_back(std::move(key));
+    } else {
+      ++result.missing;
+    }
+  }
+  result.others = present.size();
+  return result;
+}
+
 // As object_key() writes it; empty for what is not looked at.
 std::string object_key(const TocEntry& entry) {
   const std::string schema = entry.schema.value_or("");
@@ -98,37 +111,22 @@ std::string object_key(const TocEntry& entry) {
 }  // namespace
 
 TargetObjects find_target_objects(const Archive& archive, pg::Connection& target) {
-  std::set<std::string, std::less<>> present = objects_of(target);
-  TargetObjects result;
+  std::vector<std::string> wanted;
   for (const TocEntry& entry : archive.entries) {
     std::string key = object_key(entry);
-    if (key.empty()) continue;
-    if (present.erase(key) > 0) {
-      result.conflicts.push_back(std::move(key));
-    } else {
-      ++result.missing;
-    }
+    if (!key.empty()) wanted.push_back(std::move(key));
   }
-  result.others = present.size();
-  return result;
+  return find(std::move(wanted), objects_of(target));
 }
 
 TargetObjects find_target_objects(const Archive& archive, pg::Connection& source, pg::Connection& target) {
-  std::set<std::string, std::less<>> present = objects_of(target);
-  std::set<CatalogId> wanted;
-  for (const TocEntry& entry : archive.entries) wanted.insert(entry.catalog_id);
-  TargetObjects result;
+  std::set<CatalogId> in_archive;
+  for (const TocEntry& entry : archive.entries) in_archive.insert(entry.catalog_id);
+  std::vector<std::string> wanted;
   for (const pg::Row row : source.execute(kObjectsSql)) {
-    if (!wanted.contains({row.oid(0), row.oid(1)})) continue;
-    std::string key = object_key(row);
-    if (present.erase(key) > 0) {
-      result.conflicts.push_back(std::move(key));
-    } else {
-      ++result.missing;
-    }
+    if (in_archive.contains({row.oid(0), row.oid(1)})) wanted.push_back(object_key(row));
   }
-  result.others = present.size();
-  return result;
+  return find(std::move(wanted), objects_of(target));
 }
 
 }  // namespace pgsluice::schema

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <thread>
 
 #include "pgsluice/base/error.h"
@@ -40,6 +41,20 @@ class StepsTest : public CommandTest {
       EXPECT_EQ(result.exit_code, 0) << command << "\n" << result.errors;
       EXPECT_THAT(result.errors, Not(HasSubstr("transaction in progress"))) << command;
     }
+  }
+
+  std::filesystem::path snapshot_file() const { return folder_.path() / "pgsluice" / "snapshot"; }
+
+  // pgsluice snapshot, which holds one.
+  std::unique_ptr<Subprocess> held_snapshot() {
+    auto snapshot = std::make_unique<Subprocess>(
+        SubprocessOptions{.command = {PGSLUICE_PROGRAM, "snapshot", "--source", shared_source().conninfo("command")},
+                          .environment = {{"TMPDIR", folder_.path().string()}}});
+    for (int i = 0; i < 100 && !std::filesystem::exists(snapshot_file()); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    EXPECT_TRUE(std::filesystem::exists(snapshot_file()));
+    return snapshot;
   }
 
   static std::vector<std::string> differences() {
@@ -98,13 +113,7 @@ TEST_F(StepsTest, SchemaAndDataAreTwoHalves) {
 
 TEST_F(StepsTest, ASnapshotIsSharedByAllThatHaveTheWorkDirectory) {
   make(kTables);
-  Subprocess snapshot({.command = {PGSLUICE_PROGRAM, "snapshot", "--source", shared_source().conninfo("command")},
-                       .environment = {{"TMPDIR", folder_.path().string()}}});
-  const auto file = folder_.path() / "pgsluice" / "snapshot";
-  for (int i = 0; i < 100 && !std::filesystem::exists(file); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  ASSERT_TRUE(std::filesystem::exists(file));
+  const std::unique_ptr<Subprocess> snapshot = held_snapshot();
   const SubprocessResult second = step("snapshot");
   EXPECT_EQ(second.exit_code, 3) << second.errors;
   shared_source().sql("command", "DELETE FROM child WHERE id > 500; INSERT INTO parent VALUES (1000, 'late')");
@@ -112,23 +121,16 @@ TEST_F(StepsTest, ASnapshotIsSharedByAllThatHaveTheWorkDirectory) {
       {"dump schema", "restore pre-data", "copy table-data", "copy blobs", "copy indexes", "copy constraints"});
   EXPECT_EQ(at_target("SELECT count(*) FROM child"), "1000");
   EXPECT_EQ(at_target("SELECT count(*) FROM parent"), "300");
-  ::kill(snapshot.pid(), SIGTERM);
-  EXPECT_EQ(snapshot.wait({}).exit_code, 0);
-  EXPECT_FALSE(std::filesystem::exists(file));
+  ::kill(snapshot->pid(), SIGTERM);
+  EXPECT_EQ(snapshot->wait({}).exit_code, 0);
+  EXPECT_FALSE(std::filesystem::exists(snapshot_file()));
 }
 
 TEST_F(StepsTest, ASnapshotWhoseHolderWasKilledIsNotReplacedByAnotherWithoutAWord) {
   make(kTables);
-  {
-    Subprocess snapshot({.command = {PGSLUICE_PROGRAM, "snapshot", "--source", shared_source().conninfo("command")},
-                         .environment = {{"TMPDIR", folder_.path().string()}}});
-    const auto file = folder_.path() / "pgsluice" / "snapshot";
-    for (int i = 0; i < 100 && !std::filesystem::exists(file); ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-    ::kill(snapshot.pid(), SIGKILL);
-    snapshot.wait({});
-  }
+  const std::unique_ptr<Subprocess> snapshot = held_snapshot();
+  ::kill(snapshot->pid(), SIGKILL);
+  snapshot->wait({});
   shared_source().sql("command", "INSERT INTO parent VALUES (1000, 'late')");
   const SubprocessResult refused = step("dump schema");
   EXPECT_EQ(refused.exit_code, 6);
