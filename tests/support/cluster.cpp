@@ -104,6 +104,14 @@ Cluster::Cluster(Options options)
             "--write-recovery-conf",
             "--checkpoint=fast",
             "--no-sync"};
+    // Beside the primary's own, which it takes with it.
+    const pg::Result spaces =
+        options.primary->connect("postgres")
+            .execute("SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE pg_tablespace_location(oid) <> ''");
+    for (const pg::Row space : spaces) {
+      const fs::path there(space.text(0));
+      make.push_back(fmt::format("--tablespace-mapping={}={}", there.string(), (folder_ / there.filename()).string()));
+    }
   }
   run_or_throw(as_server_user(make));
   if (options.tls == Tls::kOffered) make_certificate(data);
