@@ -39,7 +39,7 @@ schema::RolesOutcome restore_from(const std::filesystem::path& file, const Clone
   log.info(fmt::format("{} roles made, {} were there already", outcome.created.size(), outcome.there_already.size()));
   if (!outcome.created.empty()) log.notice(fmt::format("made: {}", fmt::join(outcome.created, ", ")));
   for (const std::string& attribute : outcome.not_given) {
-    log.warning(fmt::format("{}: left away, since the target's user is no superuser", attribute));
+    log.warning(fmt::format("left away: {}", attribute));
   }
   for (const Error& error : outcome.failed) log.error(error.describe());
   return outcome;

@@ -119,10 +119,19 @@ std::optional<RoleStatement> read_statement(const std::string& sql) {
   if (begins({"GRANT"}) && words.size() > 3 && words[2] == "TO") {
     return RoleStatement{Kind::kGrant, unquoted(words[1]), unquoted(words[3]), sql};
   }
-  // Without its text, which may hold a password.
-  throw Error(ErrorKind::kConfig,
-              fmt::format("pg_dumpall has written a statement that is not known: {} …", words.front()))
-      .hint("make the roles by hand: pg_dumpall --roles-only");
+  // What a role may set, and its security labels; the role's name is the last word, or the one behind ROLE.
+  if ((begins({"GRANT"}) || begins({"REVOKE"})) && words.size() > 3) {
+    const auto to =
+        std::find_if(words.begin(), words.end(), [](const std::string& w) { return w == "TO" || w == "FROM"; });
+    if (to != words.end() && to + 1 != words.end()) return RoleStatement{Kind::kSetting, unquoted(*(to + 1)), "", sql};
+  }
+  if (begins({"SECURITY", "LABEL"})) {
+    const auto role = std::find(words.begin(), words.end(), "ROLE");
+    if (role != words.end() && role + 1 != words.end()) {
+      return RoleStatement{Kind::kSetting, unquoted(*(role + 1)), "", sql};
+    }
+  }
+  return RoleStatement{Kind::kUnknown, words.front(), "", ""};
 }
 
 // Leaves away what only superusers may give, and says which it was.
@@ -156,6 +165,10 @@ class RoleRestore {
 
   void carry_out(const RoleStatement& statement) {
     const bool grant = statement.kind == RoleStatement::Kind::kGrant;
+    if (statement.kind == RoleStatement::Kind::kUnknown) {
+      outcome_.not_given.push_back(fmt::format("a statement of pg_dumpall that is not known, {} …", statement.role));
+      return;
+    }
     if (statement.kind == RoleStatement::Kind::kCreate) {
       if (present_.contains(statement.role)) {
         outcome_.there_already.push_back(statement.role);
@@ -179,7 +192,8 @@ class RoleRestore {
     std::vector<std::string> left_away;
     std::string sql = without_attributes_of_superusers(statement.sql, left_away);
     for (const std::string& attribute : left_away) {
-      outcome_.not_given.push_back(fmt::format("role {}: {}", pg::display_name("", statement.role), attribute));
+      outcome_.not_given.push_back(
+          fmt::format("role {}: {}, which only a superuser may give", pg::display_name("", statement.role), attribute));
     }
     return sql.ends_with(" WITH") ? "" : sql;
   }

@@ -15,15 +15,15 @@ namespace pgsluice::schema {
 
 /// A statement of pg_dumpall --roles-only.
 struct RoleStatement {
-  enum class Kind { kCreate, kAlter, kSetting, kComment, kGrant };
+  /// Of kUnknown, which is not carried out, only the first word is kept, as its role: it may hold a password.
+  enum class Kind { kCreate, kAlter, kSetting, kComment, kGrant, kUnknown };
   Kind kind = Kind::kCreate;
   std::string role;    ///< which it is about; of a GRANT, that which is given
   std::string member;  ///< of a GRANT, who gets it
   std::string sql;     ///< without the semicolon; may hold a password
 };
 
-/// Takes the text apart. Settings of the session and psql's commands are passed over. Throws Error(kConfig) for a
-/// statement that is none of these.
+/// Takes the text apart. Settings of the session and psql's commands are passed over.
 std::vector<RoleStatement> parse_roles(std::string_view dump);
 
 struct RoleDumpRequest {
@@ -39,7 +39,7 @@ void dump_roles(const RoleDumpRequest& request, const CancelToken& cancel);
 struct RolesOutcome {
   std::vector<std::string> created;
   std::vector<std::string> there_already;  ///< and left as they are
-  /// What this user may not give, for a person: "role a: SUPERUSER".
+  /// What this user may not give, and statements that are not known, for a person: "role a: SUPERUSER".
   std::vector<std::string> not_given;
   /// Settings, memberships and comments that the server refused.
   std::vector<Error> failed;
