@@ -72,12 +72,13 @@ class Selector {
          source_.execute("SELECT oid, extnamespace, extname FROM pg_catalog.pg_extension WHERE oid >= 16384")) {
       extensions_.push_back({.oid = row.oid(0), .schema_oid = row.oid(1), .name = std::string(row.text(2))});
     }
-    if (source_.server_version() < kHasPartitions) return;
+    const bool has_partitions = source_.server_version() >= kHasPartitions;
     for (const pg::Row row :
-         source_.execute("SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits i"
-                         " JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid WHERE c.relispartition")) {
-      partitions_.emplace(row.oid(1), row.oid(0));
-      parent_of_partition_.emplace(row.oid(0), row.oid(1));
+         source_.execute(fmt::format("SELECT i.inhrelid, i.inhparent, {} FROM pg_catalog.pg_inherits i"
+                                     " JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid",
+                                     has_partitions ? "c.relispartition" : "false"))) {
+      parents_.emplace(row.oid(0), row.oid(1));
+      if (row.boolean(2)) partitions_.emplace(row.oid(1), row.oid(0));
     }
   }
 
@@ -160,10 +161,9 @@ class Selector {
     // Where tables are listed too, these decide.
     std::set<Oid> of_listed_tables;
     if (include) {
+      const std::set<Oid> listed = listed_tables();
       for (const Named& relation : relations_) {
-        if (is_named(FilterSection::kIncludeOnlyTable, relation.schema, relation.name)) {
-          of_listed_tables.insert(relation.schema_oid);
-        }
+        if (listed.contains(relation.oid)) of_listed_tables.insert(relation.schema_oid);
       }
     }
     std::vector<std::string> names;
@@ -198,18 +198,25 @@ class Selector {
     warn_of_unused(FilterSection::kExcludeTable, relations_);
   }
 
-  // A partitioned table comes with its partitions, and a partition with what it is one of.
-  void leave_out_tables_not_listed() {
+  // A partitioned table comes with its partitions, and a partition or a child with what it is one of.
+  std::set<Oid> listed_tables() {
     std::set<Oid> listed;
     for (const Named& relation : relations_) {
       if (!is_named(FilterSection::kIncludeOnlyTable, relation.schema, relation.name)) continue;
-      for (Oid above = relation.oid; above != 0;) {
-        listed.insert(above);
-        const auto parent = parent_of_partition_.find(above);
-        above = parent == parent_of_partition_.end() ? 0 : parent->second;
-      }
+      add_parents(relation.oid, listed);
       add_partitions(relation.oid, listed);
     }
+    return listed;
+  }
+
+  void add_parents(Oid child, std::set<Oid>& to) const {
+    to.insert(child);
+    const auto [begin, end] = parents_.equal_range(child);
+    for (auto parent = begin; parent != end; ++parent) add_parents(parent->second, to);
+  }
+
+  void leave_out_tables_not_listed() {
+    const std::set<Oid> listed = listed_tables();
     std::vector<std::string> names;
     for (const Named& relation : relations_) {
       if (!has_rows(relation) || listed.contains(relation.oid)) continue;
@@ -219,6 +226,33 @@ class Selector {
     }
     if (!names.empty()) result_.named.push_back(fmt::format("not in [include-only-table]: {}", fmt::join(names, ", ")));
     warn_of_unused(FilterSection::kIncludeOnlyTable, relations_);
+  }
+
+  // A materialized view that is not filled cannot be read.
+  void leave_unfilled_what_reads_unfilled_views() {
+    std::map<Oid, const Named*> views;
+    for (const Named& relation : relations_) {
+      if (relation.kind == 'm' || relation.kind == 'v') views[relation.oid] = &relation;
+    }
+    std::set<Oid> seen;
+    std::deque<Oid> to_follow;
+    for (const Oid oid : result_.without_rows) {
+      if (views.contains(oid) && seen.insert(oid).second) to_follow.push_back(oid);
+    }
+    for (; !to_follow.empty(); to_follow.pop_front()) {
+      for (const Dependency& rule : dependencies_.dependents_of({kPgClass, to_follow.front()})) {
+        for (const Dependency& of : dependencies_.needs_of(rule.dependent)) {
+          const auto view = views.find(of.on.oid);
+          if (!of.is_part() || of.on.table != kPgClass || view == views.end() || !seen.insert(of.on.oid).second)
+            continue;
+          to_follow.push_back(of.on.oid);
+          if (view->second->kind != 'm') continue;
+          result_.without_rows.insert(of.on.oid);
+          result_.warnings.push_back(fmt::format("materialized view {} stays unfilled too: it reads one that does",
+                                                 pg::display_name(view->second->schema, view->second->name)));
+        }
+      }
+    }
   }
 
   void add_partitions(Oid parent, std::set<Oid>& to) const {
@@ -234,9 +268,21 @@ class Selector {
       if (!is_named(FilterSection::kExcludeIndex, relation.schema, relation.name)) continue;
       names.push_back(pg::display_name(relation.schema, relation.name));
       leave_out_by_name({kPgClass, relation.oid});
+      const auto above = parents_.find(relation.oid);
+      if (above != parents_.end() && !is_named_index(above->second)) {
+        result_.warnings.push_back(
+            fmt::format("without index {}, that of the partitioned table above it stays invalid on the target",
+                        pg::display_name(relation.schema, relation.name)));
+      }
     }
     note_named(FilterSection::kExcludeIndex, std::move(names));
     warn_of_unused(FilterSection::kExcludeIndex, relations_);
+  }
+
+  bool is_named_index(Oid oid) {
+    return std::any_of(relations_.begin(), relations_.end(), [&](const Named& relation) {
+      return relation.oid == oid && is_named(FilterSection::kExcludeIndex, relation.schema, relation.name);
+    });
   }
 
   void leave_out_rows() {
@@ -247,6 +293,7 @@ class Selector {
       names.push_back(pg::display_name(relation.schema, relation.name));
       add_partitions(relation.oid, result_.without_rows);
     }
+    leave_unfilled_what_reads_unfilled_views();
     note_named(FilterSection::kExcludeTableData, std::move(names));
     warn_of_unused(FilterSection::kExcludeTableData, relations_);
   }
@@ -396,7 +443,7 @@ class Selector {
   std::vector<Named> relations_;
   std::vector<Named> extensions_;
   std::multimap<Oid, Oid> partitions_;
-  std::map<Oid, Oid> parent_of_partition_;
+  std::multimap<Oid, Oid> parents_;
   std::set<Oid> inline_constraints_;
   mutable std::set<Oid> sequences_;
 

@@ -249,5 +249,42 @@ TEST_F(FilteredClone, GoesOnOnlyWithTheSameFilters) {
   EXPECT_THAT(error_of(again).what(), HasSubstr("--filters"));
 }
 
+TEST_F(FilteredClone, APartitionsIndexMayBeLeftOutWithAWarning) {
+  make("filter_index", R"sql(
+    CREATE TABLE p (i int) PARTITION BY RANGE (i); CREATE TABLE p0 PARTITION OF p DEFAULT; CREATE INDEX p_i ON p (i);
+  )sql");
+  const CloneSummary summary = clone_with("filter_index", "[exclude-index]\npublic.p0_i_idx\n");
+  EXPECT_THAT(summary.warnings, Contains(HasSubstr("stays invalid")));
+  EXPECT_EQ(test::shared_target().value("filter_index", "SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "1");
+}
+
+TEST_F(FilteredClone, PartitionsInOtherSchemasComeAlongAndChildrenBringTheirParents) {
+  make("filter_parts", R"sql(
+    CREATE SCHEMA parts; CREATE SCHEMA app; CREATE TABLE app.p (i int) PARTITION BY RANGE (i);
+    CREATE TABLE parts.p0 PARTITION OF app.p DEFAULT; INSERT INTO app.p VALUES (1);
+    CREATE TABLE above (i int); CREATE TABLE app.child (n int) INHERITS (above); INSERT INTO app.child VALUES (1, 2);
+  )sql");
+  const CloneSummary summary =
+      clone_with("filter_parts", "[include-only-schema]\napp\n[include-only-table]\napp.p\napp.child\n");
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(count("filter_parts", "app.p"), "1");
+  EXPECT_EQ(count("filter_parts", "above"), "1");
+}
+
+TEST_F(FilteredClone, WhatReadsAnUnfilledViewStaysUnfilled) {
+  make("filter_views", R"sql(
+    CREATE TABLE t (i int); INSERT INTO t VALUES (1); CREATE MATERIALIZED VIEW a AS SELECT i FROM t;
+    CREATE VIEW between AS SELECT i FROM a; CREATE MATERIALIZED VIEW b AS SELECT i FROM between;
+    CREATE MATERIALIZED VIEW other AS SELECT i FROM t;
+  )sql");
+  const CloneSummary summary = clone_with("filter_views", "[exclude-table-data]\npublic.a\n");
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_THAT(summary.warnings, Contains(HasSubstr("public.b stays unfilled")));
+  EXPECT_EQ(test::shared_target().value(
+                "filter_views",
+                "SELECT string_agg(relname || relispopulated::text, ' ' ORDER BY 1) FROM pg_class WHERE relkind = 'm'"),
+            "afalse bfalse othertrue");
+}
+
 }  // namespace
 }  // namespace pgsluice::pipeline
