@@ -94,7 +94,7 @@ void explain(Error& error) {
 }
 
 std::string copy_in(const TableCopy& copy) {
-  std::string sql = copy_in_statement(copy.into, copy.into, copy.format, copy.loading);
+  const std::string sql = copy.before + copy_in_statement(copy.into, copy.into, copy.format, copy.loading);
   return copy.in_ledger ? part_sql(ledger_part(copy.table, copy.range.bounds)) + sql : sql;
 }
 
@@ -159,7 +159,9 @@ CopyTablesResult copy_tables(pg::Connection& source, pg::Connection& target, Rel
       return result;
     }
     std::vector<CopiedTable> copied = copied_tables(tables, relayed.outcomes, digesters);
-    transaction.commit(ledger_sql(tables, copied));
+    std::string last;
+    for (const TableCopy& copy : tables) last += copy.behind;
+    transaction.commit(last + ledger_sql(tables, copied));
     result.copied = std::move(copied);
   } catch (Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;

@@ -30,6 +30,9 @@ struct TableCopy {
   bool in_ledger = false;
   /// Whether the rows are digested on their way.
   bool digested = false;
+  /// Statements of the target's around it, in the same transaction, each with its semicolon.
+  std::string before = {};
+  std::string behind = {};
 };
 
 /// The ledger's row for a part of a table.

@@ -23,6 +23,11 @@ SnapshotIdentity read_identity(Connection& connection, std::string name) {
           .server_started = std::string(row.text(1))};
 }
 
+std::string oid_of_database(Connection& connection) {
+  const std::string sql = "SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()";
+  return std::string(connection.execute(sql)[0].text(0));
+}
+
 }  // namespace
 
 std::string system_identifier(Connection& connection) {
@@ -50,13 +55,14 @@ void require_read_in_time(Connection& connection, const std::string& read_before
       .hint("set old_snapshot_threshold to -1 on the source (it takes a restart), and begin anew");
 }
 
+SnapshotMark identity_of(Connection& connection) {
+  return {.snapshot = {.system_identifier = system_identifier(connection)}, .database = oid_of_database(connection)};
+}
+
 SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snapshot) {
   constexpr int kRenamed = 100000;  // xlog to wal, location to lsn
   const bool renamed = connection.server_version() >= kRenamed;
-  SnapshotMark mark{.snapshot = snapshot};
-  mark.database =
-      connection.execute("SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()")[0]
-          .text(0);
+  SnapshotMark mark{.snapshot = snapshot, .database = oid_of_database(connection)};
   const Result limit = connection.execute(
       "SELECT (pg_catalog.now() + setting::integer * interval '1 minute')::text FROM pg_catalog.pg_settings"
       " WHERE name = 'old_snapshot_threshold' AND setting <> '-1'");

@@ -44,6 +44,9 @@ struct SnapshotMark {
   std::string read_before = {};
 };
 
+/// Which database it is, and no snapshot.
+SnapshotMark identity_of(Connection& connection);
+
 /// Reads it in the snapshot's transaction; waits a moment for the log.
 SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snapshot);
 

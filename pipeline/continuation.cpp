@@ -41,13 +41,13 @@ std::optional<Continuation> read_continuation(pg::Connection& target, const Clon
   if (options.earlier_run == EarlierRun::kForget) return std::nullopt;
   Continuation continuation{.record = RunRecord::parse(ledger->run)};
   const RunRecord& record = continuation.record;
-  const bool next_in_a_row = record.stepwise && record.in_progress.empty() && is_stepwise(options);
+  const bool next_in_a_row = record.stepwise && record.unfinished.empty() && is_stepwise(options);
   if (record.stepwise && !next_in_a_row && options.earlier_run == EarlierRun::kRefuse) {
     throw Error(ErrorKind::kState,
-                record.in_progress.empty()
+                record.unfinished.empty()
                     ? fmt::format("a copy into {} was begun step by step", pg::display_name("", target.database()))
                     : fmt::format("an earlier command has not come to its end in {}: {}",
-                                  pg::display_name("", target.database()), record.in_progress))
+                                  pg::display_name("", target.database()), fmt::join(record.unfinished, ", ")))
         .on(Side::kTarget)
         .hint("go on with it by --resume, or forget what it has done by --restart");
   }
@@ -199,14 +199,20 @@ bool is_one_snapshot(const pg::SnapshotMark& a, const pg::SnapshotMark& b) {
 
 }  // namespace
 
+void require_same_source(const pg::SnapshotMark& earlier, const pg::SnapshotMark& now) {
+  const auto differ = [](const std::string& a, const std::string& b) { return !a.empty() && !b.empty() && a != b; };
+  if (!differ(earlier.snapshot.system_identifier, now.snapshot.system_identifier) &&
+      !differ(earlier.database, now.database)) {
+    return;
+  }
+  throw Error(ErrorKind::kState, "what was begun into this target is of another source")
+      .on(Side::kSource)
+      .hint("check --source and --dir; or begin anew: drop and create the target's database");
+}
+
 void check_same_rows(Continuation& continuation, const pg::SnapshotMark& mark, bool unlogged_tables,
                      const CloneOptions& options, const Log& log) {
   const pg::SnapshotMark& earlier = continuation.record.mark;
-  if (!pg::of_one_database(earlier, mark)) {
-    throw Error(ErrorKind::kState, "the clone that was begun into this target is of another source")
-        .on(Side::kSource)
-        .hint("check --source; or begin anew: drop and create the target's database");
-  }
   if (is_one_snapshot(earlier, mark)) return;
   const std::optional<std::string> difference = pg::why_not_the_same(earlier, mark, unlogged_tables);
   if (!difference) {
@@ -227,14 +233,16 @@ void check_same_rows(Continuation& continuation, const pg::SnapshotMark& mark, b
                           *difference));
 }
 
+std::string databases_mark(const pg::SnapshotMark& source, pg::Connection& target) {
+  const pg::SnapshotMark there = pg::identity_of(target);
+  if (there.snapshot.system_identifier.empty() || source.snapshot.system_identifier.empty()) return "";
+  return fmt::format("{} {} from {} {}", there.snapshot.system_identifier, there.database,
+                     source.snapshot.system_identifier, source.database);
+}
+
 std::string finished_mark(const RunRecord& record, pg::Connection& target) {
-  const pg::Row row =
-      target.execute("SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()")[0];
-  const std::string system = pg::system_identifier(target);
-  const pg::SnapshotMark& mark = record.mark;
-  if (system.empty() || mark.snapshot.system_identifier.empty()) return "";
-  return fmt::format("{} {} from {} {} at {}", system, row.text(0), mark.snapshot.system_identifier, mark.database,
-                     mark.snapshot.text);
+  const std::string databases = databases_mark(record.mark, target);
+  return databases.empty() ? "" : fmt::format("{} at {}", databases, record.mark.snapshot.text);
 }
 
 }  // namespace pgsluice::pipeline

@@ -38,10 +38,16 @@ std::optional<copy::LedgerContents> take_target_again(pg::Connection& target, co
 pg::SnapshotMark hold_snapshot(pg::Connection& holder, const CloneOptions& options,
                                const std::optional<Continuation>& continuation, const Log& log);
 
+/// Throws Error(kState) where it is known that a run goes on with another source than it began with.
+void require_same_source(const pg::SnapshotMark& earlier, const pg::SnapshotMark& now);
+
 /// Says whether a run that goes on sees the same rows as when it began, and whether it goes on if not.
 /// Throws Error(kState): why not, and what can be done.
 void check_same_rows(Continuation& continuation, const pg::SnapshotMark& mark, bool unlogged_tables,
                      const CloneOptions& options, const Log& log);
+
+/// For RunFolder: from which database into which. Empty where a server does not say who it is.
+std::string databases_mark(const pg::SnapshotMark& source, pg::Connection& target);
 
 /// For RunFolder: what a run of this record has copied, from where to where. Empty where a server does not say who it
 /// is.

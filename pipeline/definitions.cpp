@@ -100,9 +100,11 @@ void dump_schema(const CloneOptions& options, const Log& log, const CancelToken&
                                                     .archive = temporary,
                                                     .extensions_on_target = {}},
                                                    options, log, cancel);
-  schema::write_definitions(
-      {.catalog = definitions.catalog, .selection = definitions.selection, .filters = options.filters.to_text()},
-      folder.catalog_file());
+  schema::write_definitions({.catalog = definitions.catalog,
+                             .selection = definitions.selection,
+                             .filters = options.filters.to_text(),
+                             .system_identifier = mark.snapshot.system_identifier},
+                            folder.catalog_file());
   std::filesystem::rename(temporary, archive);
   log.info(fmt::format("{} definitions in {}", definitions.archive.entries.size(), folder.schema_folder().string()));
 }
@@ -117,7 +119,10 @@ Definitions read_dumped_schema(const CloneOptions& options) {
   Definitions result{.archive = schema::read_archive(folder.archive_file()),
                      .catalog = std::move(saved.catalog),
                      .selection = std::move(saved.selection),
-                     .warnings = {}};
+                     .warnings = {},
+                     .filters = schema::parse_filter_rules(saved.filters, "the filter of 'pgsluice dump schema'")};
+  result.source.snapshot.system_identifier = saved.system_identifier;
+  result.source.database = std::to_string(result.catalog.database.oid);
   schema::apply(result.selection, result.archive);
   return result;
 }

@@ -7,6 +7,7 @@
 #include "pgsluice/base/cancel.h"
 #include "pgsluice/base/log.h"
 #include "pgsluice/pg/connection.h"
+#include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pipeline/clone.h"
 #include "pgsluice/schema/archive.h"
 #include "pgsluice/schema/catalog.h"
@@ -21,6 +22,9 @@ struct Definitions {
   schema::Catalog catalog;
   schema::Selection selection;
   std::vector<std::string> warnings;
+  /// Of dump_schema(): the filter that it was given, and of which database it is.
+  schema::FilterRules filters = {};
+  pg::SnapshotMark source = {};
 };
 
 /// Where the definitions come from.

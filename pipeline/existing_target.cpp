@@ -67,6 +67,9 @@ class Matcher {
       if (type_of(source_, table, i) != type_of(target_, there, at)) existing.other_types.insert(table.oid);
     }
     if (parents_.contains(there.oid)) existing.referenced.insert(table.oid);
+    if (there.kind != table.kind && there.kind == schema::RelationKind::kPartitionedTable) {
+      existing.partitioned.insert(table.oid);
+    }
   }
 
   void require_all() const {
@@ -96,7 +99,8 @@ void read_filled(pg::Connection& target, const std::vector<const Relation*>& tab
     std::vector<std::string> looks;
     const std::size_t end = std::min(tables.size(), begin + kTablesInAQuery);
     for (std::size_t i = begin; i < end; ++i) {
-      const bool has_own_rows = tables[i]->kind == schema::RelationKind::kTable;
+      const bool has_own_rows =
+          tables[i]->kind == schema::RelationKind::kTable && !existing.partitioned.contains(tables[i]->oid);
       looks.push_back(fmt::format("SELECT {}::oid WHERE EXISTS (SELECT FROM {}{})", tables[i]->oid,
                                   has_own_rows ? "ONLY " : "", tables[i]->quoted()));
     }
@@ -104,6 +108,73 @@ void read_filled(pg::Connection& target, const std::vector<const Relation*>& tab
       existing.filled.insert(row.oid(0));
     }
   }
+}
+
+// Those of the server's own enforce keys, and do.
+constexpr std::string_view kTriggersSql = R"(
+SELECT n.nspname, c.relname, t.tgname, t.tgenabled = 'A'
+  FROM pg_catalog.pg_trigger t
+  JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE t.tgenabled IN ('O', 'A') AND (t.tgtype & 4 <> 0 OR t.tgtype & 32 <> 0) AND c.relkind IN ('r', 'p')
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.oid = t.tgconstraint AND k.contype <> 't')
+ ORDER BY 1, 2, 3)";
+
+// Which triggers there are, by schema and table.
+using Triggers = std::map<std::pair<std::string, std::string>, std::vector<std::pair<std::string, bool>>>;
+
+Triggers read_triggers(pg::Connection& target) {
+  Triggers triggers;
+  for (const pg::Row row : target.execute(kTriggersSql)) {
+    triggers[{std::string(row.text(0)), std::string(row.text(1))}].emplace_back(row.text(2), row.boolean(3));
+  }
+  return triggers;
+}
+
+TriggersOff switch_off(const Relation& table, const std::vector<std::pair<std::string, bool>>& triggers) {
+  std::vector<std::string> off;
+  std::vector<std::string> on;
+  for (const auto& [name, always] : triggers) {
+    off.push_back(fmt::format("DISABLE TRIGGER {}", pg::quote_identifier(name)));
+    on.push_back(fmt::format("ENABLE {}TRIGGER {}", always ? "ALWAYS " : "", pg::quote_identifier(name)));
+  }
+  // A deferred key's checks would keep the table from being altered.
+  return {.before = fmt::format("ALTER TABLE ONLY {} {}; ", table.quoted(), fmt::join(off, ", ")),
+          .behind = fmt::format("SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE ONLY {} {}; ", table.quoted(),
+                                fmt::join(on, ", "))};
+}
+
+// Rows that go through a root may land in any partition, so there the triggers are the user's to switch off.
+void read_triggers_off(pg::Connection& target, const schema::Catalog& source,
+                       const std::vector<const Relation*>& tables, ExistingTarget& existing) {
+  const Triggers triggers = read_triggers(target);
+  if (triggers.empty()) return;
+  const auto of = [&](const Relation& table) { return triggers.find({table.schema, table.name}); };
+  std::vector<std::string> in_the_way;
+  for (const Relation* table : tables) {
+    const Relation* root = table->load_through == 0 ? nullptr : source.relation(table->load_through);
+    const auto found = of(*table);
+    if (root != nullptr || existing.partitioned.contains(table->oid)) {
+      for (const Relation* at : {table, root == nullptr ? table : root}) {
+        if (of(*at) != triggers.end()) in_the_way.push_back(at->display());
+      }
+    } else if (found != triggers.end()) {
+      existing.triggers_off[table->oid] = switch_off(*table, found->second);
+    }
+  }
+  if (in_the_way.empty()) return;
+  std::sort(in_the_way.begin(), in_the_way.end());
+  in_the_way.erase(std::unique(in_the_way.begin(), in_the_way.end()), in_the_way.end());
+  throw Error(ErrorKind::kState, fmt::format("triggers would fire for rows that go in through a partitioned table: {}",
+                                             fmt::join(in_the_way, ", ")))
+      .on(Side::kTarget)
+      .hint("ALTER TABLE … DISABLE TRIGGER USER until the rows are there; nothing was changed");
+}
+
+// The constraint as the catalog's columns tell it; its operators, if it is an exclusion, are in no index's definition.
+std::string definition_of(const schema::Index& index) {
+  return fmt::format("{} {}{}{}{}", index.constraint_type, index.definition, index.deferrable ? " deferrable" : "",
+                     index.deferred ? " deferred" : "", index.without_overlaps ? " without overlaps" : "");
 }
 
 std::string constraint_key(const Relation& table, const std::string& constraint) {
@@ -127,11 +198,12 @@ ExistingTarget read_existing_target(pg::Connection& target, const schema::Catalo
     if (root != nullptr) to_look_at.push_back(root);
   }
   read_filled(target, to_look_at, existing);
+  read_triggers_off(target, source, tables, existing);
   target.execute("COMMIT");
   for (const schema::Index& index : there.indexes) {
-    existing.indexes.insert(index.display());
+    existing.indexes[index.display()] = index.definition;
     const Relation* table = index.constraint == 0 ? nullptr : there.relation(index.table);
-    if (table != nullptr) existing.constraints.insert(constraint_key(*table, index.constraint_name));
+    if (table != nullptr) existing.constraints[constraint_key(*table, index.constraint_name)] = definition_of(index);
   }
   return existing;
 }
@@ -153,10 +225,15 @@ void leave_what_is_there(Plan& plan, const ExistingTarget& existing,
     const auto index = indexes.find(task.entry->catalog_id.oid);
     if (index == indexes.end() || steps_done.contains(plan.steps[id])) continue;
     const Relation* table = plan.catalog.relation(index->second->table);
+    const auto is_there = [](const auto& definitions, const std::string& name, const std::string& definition) {
+      const auto found = definitions.find(name);
+      return found != definitions.end() && found->second == definition;
+    };
     const bool there =
         task.kind == TaskKind::kIndexBuild
-            ? existing.indexes.contains(index->second->display())
-            : table != nullptr && existing.constraints.contains(constraint_key(*table, index->second->constraint_name));
+            ? is_there(existing.indexes, index->second->display(), index->second->definition)
+            : table != nullptr && is_there(existing.constraints, constraint_key(*table, index->second->constraint_name),
+                                           definition_of(*index->second));
     if (!there) continue;
     plan.skipped.push_back(fmt::format("{}: is on the target already", task.name));
     task = {.kind = TaskKind::kBarrier, .name = task.name + ", there already"};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -12,6 +13,13 @@ namespace pgsluice::pipeline {
 
 struct Plan;
 
+/// Statements around a load, in its transaction, that keep a table's own triggers from firing: the source's rows have
+/// gone through theirs.
+struct TriggersOff {
+  std::string before;
+  std::string behind;
+};
+
 /// What a command finds on a target whose tables were made before it. Source relations by their OIDs there.
 struct ExistingTarget {
   /// Tables with columns of other types than the source's, which take rows as text only.
@@ -22,17 +30,23 @@ struct ExistingTarget {
   std::set<std::pair<schema::Oid, schema::Oid>> foreign_keys;
   /// Tables that hold rows.
   std::set<schema::Oid> filled;
-  /// Indexes and constraints: "schema.index", "schema.table.constraint", as display_name() writes them.
-  std::set<std::string, std::less<>> indexes;
-  std::set<std::string, std::less<>> constraints;
+  /// Tables that are partitioned there, and are not here.
+  std::set<schema::Oid> partitioned;
+  /// Tables whose triggers would fire for rows, or for TRUNCATE.
+  std::map<schema::Oid, TriggersOff> triggers_off;
+  /// Definitions of indexes and constraints: by "schema.index", "schema.table.constraint", as display_name() writes
+  /// them.
+  std::map<std::string, std::string, std::less<>> indexes;
+  std::map<std::string, std::string, std::less<>> constraints;
 };
 
 /// Reads it for a copy of these tables' rows (none: for indexes alone). Throws Error(kState) naming tables and columns
-/// that are not there.
+/// that are not there, and triggers that could not be kept from firing.
 ExistingTarget read_existing_target(pg::Connection& target, const schema::Catalog& source,
                                     const std::vector<const schema::Relation*>& tables);
 
-/// Makes barriers of the tasks that would build what is there, unless the ledger (its steps) knows them as this run's.
+/// Makes barriers of the tasks that would build what is there just so, unless the ledger (its steps) knows them as this
+/// run's. Something else of the same name stays in the way, and the server will say so.
 void leave_what_is_there(Plan& plan, const ExistingTarget& existing,
                          const std::set<std::string, std::less<>>& steps_done);
 

@@ -45,14 +45,16 @@ std::vector<SourceExtension> read_wanted(pg::Connection& source, const CloneOpti
   return extensions;
 }
 
-// Parents before their children, since their keys are there.
+// Parents before their children, since their keys are there. What is there already, of an earlier try, stays.
 void copy_configuration(pg::Connection& source, pg::Connection& target, const std::set<schema::Oid>& tables,
+                        const std::map<std::string, std::string, std::less<>>& extensions_before,
                         const CloneOptions& options, const Log& log) {
   if (tables.empty()) return;
   const schema::Catalog catalog = schema::read_catalog(source);
   std::vector<const schema::Relation*> left;
   for (const schema::Relation* table : tables_to_copy(catalog)) {
-    if (tables.contains(table->oid)) left.push_back(table);
+    if (!tables.contains(table->oid) || has_same_configuration(source, target, *table, extensions_before)) continue;
+    left.push_back(table);
   }
   const std::unique_ptr<copy::Relay> relay = copy::make_relay(source, target, options.transport);
   while (!left.empty()) {
@@ -89,13 +91,13 @@ schema::ExtensionsOutcome copy_extensions(const CloneOptions& options, const Log
   const std::vector<SourceExtension> extensions = read_wanted(source, options);
   std::vector<schema::WantedExtension> wanted;
   for (const SourceExtension& extension : extensions) wanted.push_back(extension.wanted);
+  const std::map<std::string, std::string, std::less<>> before = schema::read_extensions(target);
   schema::ExtensionsOutcome outcome = schema::create_extensions(target, wanted);
   std::set<schema::Oid> tables;
   for (const SourceExtension& extension : extensions) {
-    const auto created = std::find(outcome.created.begin(), outcome.created.end(), extension.wanted.name);
-    if (created != outcome.created.end()) tables.insert(extension.configuration.begin(), extension.configuration.end());
+    tables.insert(extension.configuration.begin(), extension.configuration.end());
   }
-  copy_configuration(source, target, tables, options, log);
+  copy_configuration(source, target, tables, before, options, log);
   log.info(
       fmt::format("{} extensions made, {} were there already", outcome.created.size(), outcome.there_already.size()));
   if (!outcome.created.empty()) log.notice(fmt::format("made: {}", fmt::join(outcome.created, ", ")));

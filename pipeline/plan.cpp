@@ -65,6 +65,16 @@ bool ends_the_copy(const Plan& plan, const Steps& steps, const std::set<std::str
   return true;
 }
 
+// Switching triggers off locks the table, and a row may refer to one of another part.
+std::set<schema::Oid> one_stream_into(const ExistingTarget& existing) {
+  std::set<schema::Oid> tables;
+  for (const auto& [table, off] : existing.triggers_off) tables.insert(table);
+  for (const auto& [child, parent] : existing.foreign_keys) {
+    if (child == parent) tables.insert(child);
+  }
+  return tables;
+}
+
 }  // namespace
 
 std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& options) {
@@ -84,6 +94,10 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& optio
   if (options.steps.contains(Step::kTableData)) {
     const ExistingTarget existing = input.existing.value_or(ExistingTarget{});
     plan->keys_on_target = existing.foreign_keys;
+    plan->triggers_off = existing.triggers_off;
+    plan->partitioned_on_target = existing.partitioned;
+    std::set<schema::Oid> not_frozen = existing.referenced;
+    not_frozen.insert(existing.partitioned.begin(), existing.partitioned.end());
     plan->tables = plan_tables({.source = plan->catalog,
                                 .target_version = input.target_version,
                                 .table_jobs = options.table_jobs,
@@ -93,7 +107,8 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& optio
                                 .key_spans = std::move(input.key_spans),
                                 .loaded = std::move(input.loaded),
                                 .other_types = existing.other_types,
-                                .referenced = existing.referenced});
+                                .not_frozen = std::move(not_frozen),
+                                .one_stream = one_stream_into(existing)});
   }
   const std::vector<std::string>& known = input.target_resources.toast_compressions;
   const std::string compression =

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -10,6 +11,7 @@
 #include "pgsluice/pipeline/table_plan.h"
 #include "pgsluice/pipeline/task_graph.h"
 #include "pgsluice/schema/database_properties.h"
+#include "pgsluice/schema/drops.h"
 #include "pgsluice/schema/inventory.h"
 #include "pgsluice/schema/selection.h"
 
@@ -29,9 +31,13 @@ struct Plan {
   std::vector<schema::DatabaseProperty> properties;
 
   /// To be carried out first, in one transaction: what drops what is there.
-  std::vector<std::string> drops;
+  std::vector<schema::Drop> drops;
   /// Tables that hold rows which are not this run's.
   std::vector<const schema::Relation*> tables_to_empty;
+  /// By table: what keeps triggers from firing that were on the target before.
+  std::map<schema::Oid, TriggersOff> triggers_off;
+  /// Those that are partitioned there, and are not here.
+  std::set<schema::Oid> partitioned_on_target;
   /// Foreign keys that were on the target before: child and parent.
   std::set<std::pair<schema::Oid, schema::Oid>> keys_on_target;
   std::vector<TablePlan> tables;
@@ -78,7 +84,7 @@ struct PlanInput {
   std::optional<ExistingTarget> existing = std::nullopt;
   std::set<std::string, std::less<>> steps_done = {};
   std::set<schema::Oid> tables_to_empty = {};
-  std::vector<std::string> drops = {};
+  std::vector<schema::Drop> drops = {};
   /// Owners to whom this user may not give objects on the target.
   std::vector<std::string> owners_out_of_reach;
   std::vector<std::string> warnings;

@@ -135,6 +135,8 @@ class PreflightRun {
     const pg::ConnInfo target_info = parse_conninfo(options_.target, Side::kTarget);
     if (options_.definitions_from_work_folder) {
       dumped_ = read_dumped_schema(options_);
+      options_.filters = dumped_.filters;
+      dumped_source_ = dumped_.source;
       encoding_ = dumped_.catalog.database.encoding;
     } else {
       source_ = open_reader(parse_conninfo(options_.source, Side::kSource), "catalog", "", log_, cancel_);
@@ -170,10 +172,13 @@ class PreflightRun {
 
   // A command of a row leaves out what the commands before it have.
   void take_over_filters() {
-    const bool of_a_row = continuation_ && is_stepwise(options_) && options_.filters.empty();
-    if (of_a_row && !continuation_->record.filters.empty() && source_) {
-      options_.filters = schema::parse_filter_rules(continuation_->record.filters, "the filter of the commands before");
-    }
+    if (!is_stepwise(options_) || !options_.filters.empty() || !source_) return;
+    const std::string before =
+        continuation_ ? continuation_->record.filters
+                      : RunFolder(options_.work_folder).filters(databases_mark(pg::identity_of(*source_), *target_));
+    if (before.empty() || options_.earlier_run == EarlierRun::kForget) return;
+    options_.filters = schema::parse_filter_rules(before, "the filter of the commands before");
+    log_.info("what the commands before have left out by their filter stays left out (--restart forgets it)");
   }
 
   void hold_the_snapshot() {
@@ -220,6 +225,8 @@ class PreflightRun {
 
   // Rows of two snapshots belong together only where both show the same.
   void check_continuation() {
+    const pg::SnapshotMark source = source_ ? record_.mark : dumped_source_;
+    if (continuation_) require_same_source(continuation_->record.mark, source);
     if (!is_stepwise(options_)) {
       if (continuation_) {
         check_same_rows(*continuation_, record_.mark, input_.catalog.has_unlogged_tables(), options_, log_);
@@ -228,7 +235,9 @@ class PreflightRun {
     }
     const bool rows_were_read = continuation_ && !continuation_->record.mark.snapshot.name.empty();
     if (!reads_rows(options_.steps)) {
-      record_.mark = rows_were_read ? continuation_->record.mark : pg::SnapshotMark{};
+      const pg::SnapshotMark identity{.snapshot = {.system_identifier = source.snapshot.system_identifier},
+                                      .database = source.database};
+      record_.mark = rows_were_read ? continuation_->record.mark : identity;
     } else if (rows_were_read) {
       check_same_rows(*continuation_, record_.mark, input_.catalog.has_unlogged_tables(), options_, log_);
     }
@@ -256,6 +265,8 @@ class PreflightRun {
     if (makes) check_target(*target_, input_, options_);
     if (!continuation_) check_ledger_schema(*target_, input_, options_);
     if (!makes) read_existing();
+    check_large_objects();
+    if (steps.contains(Step::kTableData)) check_configuration();
     for (std::string& difference : compare_databases(input_.catalog.database, schema::read_database_info(*target_))) {
       log_.warning(difference);
       input_.warnings.push_back(std::move(difference));
@@ -270,19 +281,37 @@ class PreflightRun {
     if (rows) tables = tables_to_copy(input_.catalog);
     input_.existing = read_existing_target(*target_, input_.catalog, tables);
     if (continuation_) input_.steps_done = continuation_->ledger.steps;
-    if (options_.steps.contains(Step::kLargeObjects) && options_.large_objects && source_ && !options_.drop_if_exists &&
-        !continuation_) {
-      refuse_large_objects_that_are_there(*source_, *target_);
-    }
     if (!rows) return;
     std::set<schema::Oid> loaded;
     if (continuation_) {
       for (const copy::LedgerPart& part : continuation_->ledger.parts) loaded.insert(part.relation);
     }
+    refuse_keys_in_a_circle(input_, loaded);
     input_.tables_to_empty = tables_to_empty(input_.catalog, *input_.existing, loaded);
     const bool may_empty = options_.drop_if_exists || options_.steps == Steps{Step::kTableData} ||
                            options_.earlier_run == EarlierRun::kResume;
     if (!may_empty) refuse_rows_that_are_there(input_);
+  }
+
+  // Those of this run are in its way only where it has not begun them.
+  void check_large_objects() {
+    if (!options_.steps.contains(Step::kLargeObjects) || !options_.large_objects || !source_) return;
+    const bool begun = continuation_ && continuation_->record.begun.contains(kLargeObjects);
+    if (!begun && !options_.drop_if_exists) refuse_large_objects_that_are_there(*source_, *target_);
+  }
+
+  // Rows that extensions which were there before have in their configuration are not copied beside the same.
+  void check_configuration() {
+    std::set<schema::Oid> loaded;
+    if (continuation_) {
+      for (const copy::LedgerPart& part : continuation_->ledger.parts) loaded.insert(part.relation);
+    }
+    for (schema::Relation& table : input_.catalog.relations) {
+      if (!table.extension_condition || !table.rows_wanted || loaded.contains(table.oid)) continue;
+      if (!has_same_configuration(*source_, *target_, table, record_.inventory.extensions)) continue;
+      table.rows_wanted = false;
+      input_.warnings.push_back(fmt::format("rows of {}: the extension there has them already", table.display()));
+    }
   }
 
   void choose_parts() {
@@ -321,6 +350,7 @@ class PreflightRun {
   const CancelToken& cancel_;
 
   Definitions dumped_;
+  pg::SnapshotMark dumped_source_;
   std::optional<pg::Connection> source_;
   std::optional<pg::Connection> target_;
   std::optional<pg::Connection> holder_;

@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <set>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/copy/copy_statement.h"
 #include "pgsluice/copy/large_objects.h"
 #include "pgsluice/copy/ledger.h"
+#include "pgsluice/copy/row_digest.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/schema/pg_dump.h"
@@ -256,17 +259,79 @@ void refuse_rows_that_are_there(const PlanInput& input) {
       .hint("--drop-if-exists truncates them first; --resume goes on with an earlier run; nothing was changed");
 }
 
+void refuse_keys_in_a_circle(const PlanInput& input, const std::set<schema::Oid>& loaded) {
+  std::set<std::pair<schema::Oid, schema::Oid>> left;
+  std::set<schema::Oid> in_a_circle;
+  for (const auto& [child, parent] : input.existing->foreign_keys) {
+    if (loaded.contains(child) || loaded.contains(parent)) continue;
+    if (child != parent) {
+      left.insert({child, parent});
+    } else if (input.catalog.relation(child)->kind == schema::RelationKind::kPartitionedTable) {
+      in_a_circle.insert(child);  // one partition's rows may refer to another's
+    }
+  }
+  // A key whose parent has none itself, or whose child is no parent, is in no circle.
+  for (std::size_t before = left.size() + 1; left.size() < before;) {
+    before = left.size();
+    std::set<schema::Oid> children;
+    std::set<schema::Oid> parents;
+    for (const auto& [child, parent] : left) {
+      children.insert(child);
+      parents.insert(parent);
+    }
+    std::erase_if(left,
+                  [&](const auto& key) { return !children.contains(key.second) || !parents.contains(key.first); });
+  }
+  for (const auto& [child, parent] : left) in_a_circle.insert(child);
+  if (in_a_circle.empty()) return;
+  std::vector<std::string> names;
+  for (const schema::Oid table : in_a_circle) names.push_back(input.catalog.relation(table)->display());
+  throw Error(
+      ErrorKind::kState,
+      fmt::format("foreign keys refer to one another in a circle, so that none of these can be filled first: {}",
+                  list_of(names)))
+      .on(Side::kTarget)
+      .hint(
+          "drop one of the keys until the rows are there; or restore the definitions in two halves, 'restore pre-data' "
+          "before the rows and 'restore post-data' behind; nothing was changed");
+}
+
+bool has_same_configuration(pg::Connection& source, pg::Connection& target, const schema::Relation& table,
+                            const std::map<std::string, std::string, std::less<>>& extensions_before) {
+  const std::array<std::string, 2> name = {table.schema, table.name};
+  const pg::Result extension = target.execute(
+      "SELECT e.extname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+      "  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid"
+      "   AND d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e'"
+      "  JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid WHERE n.nspname = $1 AND c.relname = $2",
+      name);
+  if (extension.empty() || !extensions_before.contains(extension[0].text(0))) return false;
+  std::atomic<std::int64_t> bytes{0};
+  const auto digest = [&](pg::Connection& of) {
+    const std::array<copy::DigestRequest, 1> request = {
+        copy::DigestRequest{.connection = of,
+                            .copy_out = copy::copy_out_statement(table, copy::CopyFormat::kText, ""),
+                            .format = copy::CopyFormat::kText,
+                            .bytes = bytes}};
+    return copy::digest_rows(request)[0];
+  };
+  const copy::RowsDigest there = digest(target);
+  if (there.rows == 0) return false;
+  if (there == digest(source)) return true;
+  throw Error(ErrorKind::kState,
+              fmt::format("{}, configuration of the extension {}, holds other rows than the source's", table.display(),
+                          pg::display_name("", extension[0].text(0))))
+      .on(Side::kTarget)
+      .hint(
+          "delete them there, or leave the extension out: [exclude-extension] in a file for --filters; nothing was "
+          "changed");
+}
+
 void check_conflicts(std::optional<pg::Connection>& source, pg::Connection& target, PlanInput& input,
                      const CloneOptions& options) {
   schema::TargetObjects objects = source ? schema::find_target_objects(input.archive, *source, target)
                                          : schema::find_target_objects(input.archive, target);
   std::vector<std::string>& conflicts = objects.conflicts;
-  if (source && options.steps.contains(Step::kLargeObjects) && options.large_objects &&
-      input.catalog.large_objects > 0) {
-    for (std::string& object : copy::find_large_object_conflicts(*source, target, 10)) {
-      conflicts.push_back(std::move(object));
-    }
-  }
   if (conflicts.empty()) {
     if (objects.others == 0) return;
     input.warnings.push_back(fmt::format("the target database holds {} other objects, which stay{}", objects.others,

@@ -1,7 +1,11 @@
 #pragma once
 
+#include <functional>
+#include <map>
 #include <optional>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "pgsluice/pg/connection.h"
 #include "pgsluice/pipeline/clone.h"
@@ -29,6 +33,14 @@ std::set<schema::Oid> tables_to_empty(const schema::Catalog& catalog, const Exis
                                       const std::set<schema::Oid>& loaded);
 /// Throws Error(kState) naming them.
 void refuse_rows_that_are_there(const PlanInput& input);
+/// Throws Error(kState) naming tables that the target's foreign keys allow none of to be filled first, unless their
+/// rows are there (`loaded`).
+void refuse_keys_in_a_circle(const PlanInput& input, const std::set<schema::Oid>& loaded);
+
+/// Whether an extension that the target had before anything was changed holds the rows of this configuration table of
+/// its. Throws Error(kState) where it holds others.
+bool has_same_configuration(pg::Connection& source, pg::Connection& target, const schema::Relation& table,
+                            const std::map<std::string, std::string, std::less<>>& extensions_before);
 
 /// The ledger of a run that begins can be made. Throws Error(kState) where a schema of its name is in the way,
 /// Error(kServer, 42501) where the user may not.

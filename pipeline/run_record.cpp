@@ -22,6 +22,7 @@ constexpr int kFormat = 1;
 constexpr const char* kRunFile = "run";
 constexpr const char* kFinishedFile = "finished";
 constexpr const char* kSnapshotFile = "snapshot";
+constexpr const char* kFiltersFile = "filters";
 
 using Json = nlohmann::json;
 
@@ -176,10 +177,15 @@ void write_file(const std::filesystem::path& file, const std::string& text) {
 }  // namespace
 
 std::string RunRecord::to_text() const {
-  Json json = {{"format", kFormat},           {"id", id},
-               {"snapshot", to_json(mark)},   {"options", options},
-               {"stepwise", stepwise},        {"in_progress", in_progress},
-               {"filters", escaped(filters)}, {"inventory", to_json(inventory)}};
+  Json json = {{"format", kFormat},
+               {"id", id},
+               {"snapshot", to_json(mark)},
+               {"options", options},
+               {"stepwise", stepwise},
+               {"begun", begun},
+               {"unfinished", unfinished},
+               {"filters", escaped(filters)},
+               {"inventory", to_json(inventory)}};
   // In ASCII, whatever the ledger's database is encoded in.
   return json.dump(-1, ' ', true);
 }
@@ -193,7 +199,8 @@ RunRecord RunRecord::parse(const std::string& text) {
               .options = json.at("options").get<std::map<std::string, std::string>>(),
               .inventory = inventory_of(json.at("inventory")),
               .stepwise = json.value("stepwise", false),
-              .in_progress = json.value("in_progress", ""),
+              .begun = json.at("begun").get<std::set<std::string>>(),
+              .unfinished = json.at("unfinished").get<std::set<std::string>>(),
               .filters = unescaped(json.value("filters", ""))};
     }
   } catch (const Json::exception&) {
@@ -219,7 +226,8 @@ RunRecord new_record(const CloneOptions& options) {
           .options = decisive_options(options),
           .inventory = {},
           .stepwise = is_stepwise(options),
-          .in_progress = is_stepwise(options) ? to_string(options.steps) : "",
+          .begun = names_of(options.steps),
+          .unfinished = names_of(options.steps),
           .filters = options.filters.to_text()};
 }
 
@@ -228,7 +236,9 @@ void require_same_options(const RunRecord& record, const CloneOptions& options) 
   for (const auto& [name, value] : decisive_options(options)) {
     const auto before = record.options.find(name);
     if (before == record.options.end() && record.stepwise) continue;
-    if (name == "--filters" && options.filters.empty() && is_stepwise(options)) continue;  // the run's are taken
+    const bool takes_those_of_the_run =
+        is_stepwise(options) && options.filters.empty() && !options.definitions_from_work_folder;
+    if (name == "--filters" && takes_those_of_the_run) continue;
     if (before != record.options.end() && before->second == value) continue;
     differences.push_back(
         fmt::format("{} (was {}, is {})", name, before == record.options.end() ? "unknown" : before->second, value));
@@ -271,6 +281,18 @@ void RunFolder::share_snapshot(const pg::SnapshotMark& mark) const {
 void RunFolder::unshare_snapshot() const {
   std::error_code ignored;  // a file that is not there is what was wanted
   std::filesystem::remove(shared_snapshot_file(), ignored);
+}
+
+std::string RunFolder::filters(const std::string& databases) const {
+  const std::string text = read_file(folder_ / kFiltersFile);
+  const std::string first_line = databases + "\n";
+  return !databases.empty() && text.starts_with(first_line) ? text.substr(first_line.size()) : "";
+}
+
+void RunFolder::keep_filters(const std::string& databases, const std::string& filters) const {
+  std::error_code ignored;  // a file that is not there is what was wanted
+  std::filesystem::remove(folder_ / kFiltersFile, ignored);
+  if (!databases.empty() && !filters.empty()) write_file(folder_ / kFiltersFile, databases + "\n" + filters);
 }
 
 std::string RunFolder::run_id() const { return read_file(folder_ / kRunFile); }

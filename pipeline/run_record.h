@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "pgsluice/pg/snapshot.h"
@@ -23,8 +24,10 @@ struct RunRecord {
   schema::TargetInventory inventory;
   /// Whether the run is one of commands in a row, each of which does some steps of a clone.
   bool stepwise = false;
-  /// The steps that were begun and have not come to their end; empty between commands of a row.
-  std::string in_progress = {};
+  /// The steps that were begun, by their names, and which of these have not come to their end: of a command of a row
+  /// its own and those that commands before it have left so.
+  std::set<std::string> begun = {};
+  std::set<std::string> unfinished = {};
   /// The filter's rules; a command of a row that names none takes these.
   std::string filters = {};
 
@@ -60,6 +63,11 @@ class RunFolder {
   /// proves nothing.
   void mark_finished(const std::string& what) const;
   bool is_finished(const std::string& what) const;
+
+  /// The filter of the commands that this folder saw last between two databases (a text that tells them), for those
+  /// that follow when the ledger is gone. Nothing where there was none; an empty text forgets it.
+  std::string filters(const std::string& databases) const;
+  void keep_filters(const std::string& databases, const std::string& filters) const;
 
   /// The snapshot that `pgsluice snapshot` holds for the other commands; nothing where it holds none.
   std::optional<pg::SnapshotMark> shared_snapshot() const;

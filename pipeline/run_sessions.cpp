@@ -55,43 +55,52 @@ RunSessions::RunSessions(Preflight preflight, const Plan& plan, const CloneOptio
 
 // What was asked to be replaced.
 void RunSessions::clear_target() {
-  constexpr std::size_t kStatementsInAMessage = 500;
-  const bool objects =
-      options_.drop_if_exists && options_.large_objects && options_.steps.contains(Step::kLargeObjects) && source;
+  // Those that this run has begun are its own.
+  const bool begun = continuation_ && continuation_->record.begun.contains(kLargeObjects);
+  const bool objects = options_.drop_if_exists && options_.large_objects &&
+                       options_.steps.contains(Step::kLargeObjects) && source && !begun;
   if (plan_.drops.empty() && plan_.tables_to_empty.empty() && !objects) return;
   pg::Transaction transaction(target);
-  for (std::size_t begin = 0; begin < plan_.drops.size(); begin += kStatementsInAMessage) {
-    const auto first = plan_.drops.begin() + static_cast<std::ptrdiff_t>(begin);
-    const std::size_t count = std::min(kStatementsInAMessage, plan_.drops.size() - begin);
-    target.execute(fmt::format("{}", fmt::join(first, first + static_cast<std::ptrdiff_t>(count), "\n")));
-  }
-  std::vector<std::string> tables;
-  for (const schema::Relation* table : plan_.tables_to_empty) {
-    const bool has_own_rows = table->kind == schema::RelationKind::kTable;
-    tables.push_back((has_own_rows ? "ONLY " : "") + table->quoted());
-  }
-  if (!tables.empty()) {
-    log_.info(fmt::format("{} tables are emptied first", tables.size()));
-    target.execute(fmt::format("TRUNCATE {}", fmt::join(tables, ", ")));
-  }
+  schema::drop(target, plan_.drops);
+  empty_tables();
   if (objects) copy::drop_large_objects(*source, target);
   transaction.commit();
 }
 
-void RunSessions::begin_ledger() {
-  if (options_.earlier_run == EarlierRun::kForget && copy::read_ledger(target)) {
-    pg::Transaction transaction(target);
-    copy::drop_ledger(target);
-    transaction.commit();
-    log_.info("the state of an earlier run was dropped");
+// All at once, since keys may refer to one from another.
+void RunSessions::empty_tables() {
+  if (plan_.tables_to_empty.empty()) return;
+  std::vector<std::string> tables;
+  std::string triggers_off;
+  std::string triggers_on;
+  for (const schema::Relation* table : plan_.tables_to_empty) {
+    const bool has_own_rows =
+        table->kind == schema::RelationKind::kTable && !plan_.partitioned_on_target.contains(table->oid);
+    tables.push_back((has_own_rows ? "ONLY " : "") + table->quoted());
+    const auto off = plan_.triggers_off.find(table->oid);
+    if (off == plan_.triggers_off.end()) continue;
+    triggers_off += off->second.before;
+    triggers_on += off->second.behind;
   }
-  of_target.add(copy::create_ledger(target, record.to_text()));
+  log_.info(fmt::format("{} tables are emptied first", tables.size()));
+  target.execute(fmt::format("{}TRUNCATE {}; {}", triggers_off, fmt::join(tables, ", "), triggers_on));
+}
+
+void RunSessions::forget_earlier_run() {
+  if (options_.earlier_run != EarlierRun::kForget || !copy::read_ledger(target)) return;
+  pg::Transaction transaction(target);
+  copy::drop_ledger(target);
+  transaction.commit();
+  log_.info("the state of an earlier run was dropped");
 }
 
 std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
   clear_target();
+  forget_earlier_run();
+  const RunFolder folder(options_.work_folder);
+  folder.keep_filters(databases_mark(record.mark, target), is_stepwise(options_) ? record.filters : "");
   if (!options_.ledger) return {};
-  RunFolder(options_.work_folder).begin(record.id);
+  folder.begin(record.id);
   std::map<TaskId, copy::LoadedRows> done;
   if (continuation_) {
     // What was begun as a whole, or step by step, stays so.
@@ -100,6 +109,8 @@ std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
       record.stepwise = before.stepwise;
       record.options.insert(before.options.begin(), before.options.end());
       if (record.filters.empty()) record.filters = before.filters;
+      record.begun.insert(before.begun.begin(), before.begun.end());
+      record.unfinished.insert(before.unfinished.begin(), before.unfinished.end());
     }
     refuse_half_emptied_trees(continuation_->ledger);
     if (continuation_->inconsistent) empty_broken_tables();
@@ -113,7 +124,7 @@ std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
     copy::update_ledger(target, record.to_text());
     of_target.add(copy::register_session(target));
   } else {
-    begin_ledger();
+    of_target.add(copy::create_ledger(target, record.to_text()));
   }
   done_before_ = done.size();
   return done;

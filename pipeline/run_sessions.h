@@ -55,7 +55,8 @@ class RunSessions {
   void restore_holder(const std::map<TaskId, copy::LoadedRows>& done);
   std::optional<pg::Connection> heir_of_the_snapshot();
   void clear_target();
-  void begin_ledger();
+  void empty_tables();
+  void forget_earlier_run();
   void empty_broken_tables();
   void refuse_half_emptied_trees(const copy::LedgerContents& ledger);
   void refuse_loading_behind_triggers(const std::map<TaskId, copy::LoadedRows>& done) const;

@@ -1,10 +1,8 @@
 #include "pgsluice/pipeline/step.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace pgsluice::pipeline {
@@ -18,7 +16,7 @@ std::string_view name_of(Step step) {
     case Step::kTableData:
       return "table data";
     case Step::kLargeObjects:
-      return "large objects";
+      return kLargeObjects;
     case Step::kSequences:
       return "sequences";
     case Step::kIndexes:
@@ -84,10 +82,10 @@ Steps all_steps() {
           Step::kIndexes, Step::kConstraints, Step::kStatistics,   Step::kPostData};
 }
 
-std::string to_string(const Steps& steps) {
-  std::vector<std::string_view> names;
-  for (const Step step : steps) names.push_back(name_of(step));
-  return fmt::format("{}", fmt::join(names, ", "));
+std::set<std::string> names_of(const Steps& steps) {
+  std::set<std::string> names;
+  for (const Step step : steps) names.emplace(name_of(step));
+  return names;
 }
 
 bool reads_rows(const Steps& steps) { return steps.contains(Step::kTableData) || steps.contains(Step::kLargeObjects); }

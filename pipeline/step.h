@@ -23,8 +23,11 @@ enum class Step {
 using Steps = std::set<Step>;
 
 Steps all_steps();
-/// "table data", for people.
-std::string to_string(const Steps& steps);
+/// "table data", for people; each by itself.
+std::set<std::string> names_of(const Steps& steps);
+
+/// The name of kLargeObjects.
+inline constexpr const char* kLargeObjects = "large objects";
 
 /// Whether they read rows, which a snapshot shows.
 bool reads_rows(const Steps& steps);

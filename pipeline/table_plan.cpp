@@ -68,6 +68,9 @@ class TablePlanner {
     if (!is_large(table)) return {};
     if (table.access_method != "heap") return {SplitBy::kNothing, "not split: only heap tables are"};
     if (table.columns.empty() || table.extension_condition) return {};
+    if (input_.one_stream.contains(table.oid)) {
+      return {SplitBy::kNothing, "not split: the target has triggers on it, or a foreign key to itself"};
+    }
     const bool blocks = input_.split.by_ctid && input_.source.server_version >= kHasTidRangeScan;
     const bool key = !table.integer_key.empty();
     // A size that was asked for is applied as pgcopydb does: keys first.
@@ -131,8 +134,8 @@ class TablePlanner {
     }
     const bool one_stream = plan.into == plan.table && plan.ranges.size() == 1;
     if (!one_stream || table.access_method != "heap") return;
-    if (input_.referenced.contains(table.oid)) {
-      reasons.emplace_back("foreign keys of the target refer to it: no FREEZE");
+    if (input_.not_frozen.contains(table.oid)) {
+      reasons.emplace_back("foreign keys of the target refer to it, or it is partitioned there: no FREEZE");
       return;
     }
     plan.loading = copy::Loading::kFreeze;

@@ -48,8 +48,10 @@ struct TablePlanInput {
   std::map<schema::Oid, std::vector<copy::RowRange>> loaded;
   /// Tables that have other types on a target that was made by others: their rows cross as text.
   std::set<schema::Oid> other_types = {};
-  /// Tables that foreign keys refer to there: they may not be truncated.
-  std::set<schema::Oid> referenced = {};
+  /// Tables that COPY FREEZE cannot go into there: foreign keys refer to them, or they are partitioned.
+  std::set<schema::Oid> not_frozen = {};
+  /// Tables that are not cut into parts: one would wait for the other there.
+  std::set<schema::Oid> one_stream = {};
 };
 
 /// The tables that are copied: those with rows of their own, extensions' configuration included, unless a filter leaves

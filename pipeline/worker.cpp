@@ -1,6 +1,7 @@
 #include "pgsluice/pipeline/worker.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <exception>
 
@@ -179,8 +180,7 @@ void Worker::execute(TaskId id, Progress::Running& running) {
     case TaskKind::kDurability:
       return make_durable();
     case TaskKind::kVerification:
-      return verify_table(target(), *task.relation, task.table->format, context_.verification.of(*task.relation),
-                          running.bytes());
+      return verify(task, running);
     case TaskKind::kTableData:  // by copy_tables()
     case TaskKind::kBarrier:
     case TaskKind::kPreData:  // this one and those below by statements_of()
@@ -240,6 +240,8 @@ copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks) {
   std::vector<copy::TableCopy> copies;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     const Task& task = context_.plan.graph[tasks[i]];
+    const auto triggers = context_.plan.triggers_off.find(task.table->into->oid);
+    const TriggersOff off = triggers == context_.plan.triggers_off.end() ? TriggersOff{} : triggers->second;
     copies.push_back({.table = *task.table->table,
                       .into = *task.table->into,
                       .format = task.table->format,
@@ -247,7 +249,9 @@ copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks) {
                       .range = *task.range,
                       .bytes = running.bytes(i),
                       .in_ledger = context_.options.ledger,
-                      .digested = context_.options.verify});
+                      .digested = context_.options.verify,
+                      .before = off.before,
+                      .behind = off.behind});
   }
   copy::CopyTablesResult result;
   try {
@@ -299,6 +303,12 @@ void Worker::copy_sequences() {
   }
 }
 
+void Worker::verify(const Task& task, Progress::Running& running) {
+  schema::Relation there = *task.relation;
+  if (context_.plan.partitioned_on_target.contains(there.oid)) there.kind = schema::RelationKind::kPartitionedTable;
+  verify_table(target(), there, task.table->format, context_.verification.of(there), running.bytes());
+}
+
 void Worker::note(const std::string& step) {
   if (context_.options.ledger) target().execute(copy::step_sql(step));
 }
@@ -324,10 +334,13 @@ void Worker::release_snapshot() {
 void Worker::make_durable() {
   const bool ledger = context_.options.ledger;
   const bool all_is_there = context_.scheduler.nothing_failed();
+  RunRecord record = context_.record;
+  for (const std::string& step : names_of(context_.options.steps)) record.unfinished.erase(step);
+  const bool ends = ledger && all_is_there && context_.plan.ends_the_copy && record.unfinished.empty();
   {
     pg::Transaction transaction(target());
     flush_with_commit();
-    if (ledger && all_is_there && context_.plan.ends_the_copy) {
+    if (ends) {
       if (!is_stepwise(context_.options)) {
         RunFolder(context_.options.work_folder).mark_finished(finished_mark(context_.record, target()));
       }
@@ -338,11 +351,14 @@ void Worker::make_durable() {
   if (!ledger) return;
   if (!all_is_there) {
     context_.log.info("the ledger (schema pgsluice) stays on the target: --resume tries again what has failed");
-  } else if (!context_.plan.ends_the_copy) {
+  } else if (!ends) {
     // It stays for the commands that follow in a row.
-    RunRecord record = context_.record;
-    record.in_progress.clear();
     copy::update_ledger(target(), record.to_text());
+    if (!context_.plan.ends_the_copy) return;
+    throw Error(ErrorKind::kState,
+                fmt::format("commands before have not come to their end: {}", fmt::join(record.unfinished, ", ")))
+        .object("the copy as a whole")
+        .hint("run them again with --resume, then this one");
   }
 }
 

@@ -56,7 +56,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Catalog, server_version, integer_datetimes, b
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Dependent, id, object, because)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Selection, left_out, without_rows, sequences_without_owner, named, dependents,
                                    warnings, needed_extensions)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SavedDefinitions, catalog, selection, filters)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SavedDefinitions, catalog, selection, filters, system_identifier)
 
 namespace {
 

@@ -12,7 +12,8 @@ namespace pgsluice::schema {
 struct SavedDefinitions {
   Catalog catalog;
   Selection selection;
-  std::string filters;  ///< FilterRules::to_text()
+  std::string filters;            ///< FilterRules::to_text()
+  std::string system_identifier;  ///< of the source's server; empty where it may not be read
 };
 
 /// Whole or not at all. Throws Error(kState) when the file cannot be written.

@@ -1,8 +1,14 @@
 #include "pgsluice/schema/drops.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <string_view>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/pg/quote.h"
 
 namespace pgsluice::schema {
 
@@ -38,17 +44,63 @@ std::string if_exists(const TocEntry& entry) {
   return text.rfind(drop, 0) == 0 && insert_behind(text, drop) ? text : "";
 }
 
+// What else depends on a type, or on its own functions, when all of the archive that does is gone.
+void refuse_to_take_others_along(pg::Connection& target, const std::string& type) {
+  const std::array<std::string, 1> parameters = {type};
+  const pg::Result others = target.execute(
+      "WITH type AS (SELECT oid, typarray, ARRAY[typinput, typoutput, typreceive, typsend, typmodin, typmodout,"
+      "                     typanalyze]::oid[] AS functions"
+      "                FROM pg_catalog.pg_type WHERE oid = pg_catalog.to_regtype($1))"
+      " SELECT DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)"
+      "   FROM type t JOIN pg_catalog.pg_depend d ON d.deptype <> 'i'"
+      "    AND (d.refclassid = 'pg_catalog.pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)"
+      "         OR d.refclassid = 'pg_catalog.pg_proc'::regclass AND d.refobjid = ANY (t.functions))"
+      "  WHERE NOT (d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = ANY (t.functions))"
+      "    AND NOT (d.classid = 'pg_catalog.pg_type'::regclass AND d.objid IN (t.oid, t.typarray)) ORDER BY 1 LIMIT 5",
+      parameters);
+  if (others.empty()) return;
+  std::vector<std::string_view> names;
+  for (const pg::Row row : others) names.push_back(row.text(0));
+  throw Error(ErrorKind::kState, fmt::format("others' objects need the type {}: {}", type, fmt::join(names, ", ")))
+      .on(Side::kTarget)
+      .step("dropping what is there")
+      .hint("drop these first, or change them; nothing was changed");
+}
+
 }  // namespace
 
-std::vector<std::string> drop_statements(const Archive& archive, const RestoreOptions& options) {
-  std::vector<std::string> statements;
+std::vector<Drop> drop_statements(const Archive& archive, const RestoreOptions& options) {
+  std::vector<Drop> statements;
   for (auto entry = archive.entries.rbegin(); entry != archive.entries.rend(); ++entry) {
     if (entry->pass() == RestorePass::kAcl || !is_restored(*entry, options) || is_one_of(entry->kind, kStay)) continue;
     if (entry->section == Section::kPostData && !is_one_of(entry->kind, kApartFromTables)) continue;
     std::string text = if_exists(*entry);
-    if (!text.empty()) statements.push_back(std::move(text));
+    if (text.empty()) continue;
+    const bool cascades = entry->kind == "TYPE" && text.ends_with(" CASCADE;");
+    const std::string name = pg::quote_identifier(entry->schema.value_or("")) + "." + pg::quote_identifier(entry->tag);
+    statements.push_back({.sql = std::move(text), .cascading_type = cascades ? name : ""});
   }
   return statements;
+}
+
+void drop(pg::Connection& target, const std::vector<Drop>& drops) {
+  constexpr std::size_t kStatementsInAMessage = 500;
+  std::string message;
+  std::size_t statements = 0;
+  const auto send = [&] {
+    if (!message.empty()) target.execute(message);
+    message.clear();
+    statements = 0;
+  };
+  for (const Drop& drop : drops) {
+    if (!drop.cascading_type.empty()) {
+      send();
+      refuse_to_take_others_along(target, drop.cascading_type);
+    }
+    message += drop.sql + "\n";
+    if (++statements == kStatementsInAMessage) send();
+  }
+  send();
 }
 
 }  // namespace pgsluice::schema

@@ -3,14 +3,24 @@
 #include <string>
 #include <vector>
 
+#include "pgsluice/pg/connection.h"
 #include "pgsluice/schema/archive.h"
 #include "pgsluice/schema/entry_sql.h"
 
 namespace pgsluice::schema {
 
-/// What drops the archive's objects where they are, in an order in which that works: each "DROP … IF EXISTS …;", and
-/// nothing else than they (no CASCADE). Schemas and extensions stay, since what is of others may be in them; what is
-/// inside a table goes with it.
-std::vector<std::string> drop_statements(const Archive& archive, const RestoreOptions& options);
+struct Drop {
+  std::string sql;  ///< "DROP … IF EXISTS …;"
+  /// A base type, for SQL, that goes with its own functions by CASCADE, since each needs the other; else empty.
+  std::string cascading_type;
+};
+
+/// What drops the archive's objects where they are, in an order in which that works, and nothing else than they.
+/// Schemas and extensions stay, since what is of others may be in them; what is inside a table goes with it.
+std::vector<Drop> drop_statements(const Archive& archive, const RestoreOptions& options);
+
+/// Carries it out in the caller's transaction. Throws Error(kServer) for what others' objects depend on,
+/// Error(kState) where they depend on a type and CASCADE would take them along.
+void drop(pg::Connection& target, const std::vector<Drop>& drops);
 
 }  // namespace pgsluice::schema
