@@ -36,6 +36,7 @@ class PostDataStage {
     }
     if (state_.options.verify) add_verifications();
     order_triggers_of_partitions();
+    attach_indexes_from_the_bottom();
     put_rows_behind_the_indexes_they_name();
   }
 
@@ -239,6 +240,29 @@ class PostDataStage {
         const auto made_by = task_of_trigger.find(parent);
         if (made_by != task_of_trigger.end()) graph().after(task, made_by->second);
       }
+    }
+  }
+
+  // When an index in the middle of a tree gets its last one from below while another session attaches to the one above,
+  // neither of them may see that the one above is whole: it stays invalid (tried on 15: 52 of 1,500 trees, and none
+  // from the bottom up). The archive has no dependency for that.
+  void attach_indexes_from_the_bottom() {
+    std::map<Oid, std::vector<TaskId>> attached_to;  // by the table of the index above
+    std::map<TaskId, Oid> table_below;
+    for (const auto& [dump_id, task] : state_.task_of_entry) {
+      const TocEntry& entry = *graph()[task].entry;
+      if (entry.kind != "INDEX ATTACH") continue;
+      const std::vector<Oid>& tables = state_.relations.of(entry);
+      for (const Oid below : tables) {
+        for (const Oid above : state_.relations.ancestors(below)) {
+          if (std::find(tables.begin(), tables.end(), above) == tables.end()) continue;
+          attached_to[above].push_back(task);
+          table_below[task] = below;
+        }
+      }
+    }
+    for (const auto& [task, below] : table_below) {
+      for (const TaskId before : attached_to[below]) graph().after(task, before);
     }
   }
 

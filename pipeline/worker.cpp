@@ -4,8 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <exception>
+#include <set>
 
 #include "pgsluice/copy/large_objects.h"
+#include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/transaction.h"
 #include "pgsluice/pipeline/clone.h"
 #include "pgsluice/pipeline/continuation.h"
@@ -336,6 +338,7 @@ void Worker::make_durable() {
   const bool all_is_there = context_.scheduler.nothing_failed();
   RunRecord record = context_.record;
   for (const std::string& step : names_of(context_.options.steps)) record.unfinished.erase(step);
+  if (all_is_there && context_.plan.ends_the_copy) require_valid_indexes();
   const bool ends = ledger && all_is_there && context_.plan.ends_the_copy && record.unfinished.empty();
   {
     pg::Transaction transaction(target());
@@ -360,6 +363,27 @@ void Worker::make_durable() {
         .object("the copy as a whole")
         .hint("run them again with --resume, then this one");
   }
+}
+
+// An index that the server has left invalid is used by no query, and nobody would say so.
+void Worker::require_valid_indexes() {
+  if (context_.options.filters.has(schema::FilterSection::kExcludeIndex)) return;
+  std::set<std::string> wanted;
+  for (const schema::Index& index : context_.plan.catalog.indexes) {
+    if (index.valid) wanted.insert(index.display());
+  }
+  std::vector<std::string> invalid;
+  for (const pg::Row row : target().execute(
+           "SELECT n.nspname, c.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+           " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE NOT i.indisvalid ORDER BY 1, 2")) {
+    std::string name = pg::display_name(row.text(0), row.text(1));
+    if (wanted.contains(name)) invalid.push_back(std::move(name));
+  }
+  if (invalid.empty()) return;
+  throw Error(ErrorKind::kServer, "the server has left it invalid")
+      .on(Side::kTarget)
+      .object(fmt::format("index {}", fmt::join(invalid, ", ")))
+      .hint("REINDEX INDEX; that of a partitioned table: ALTER INDEX … ATTACH PARTITION once more");
 }
 
 // Commits are asynchronous during the run. The log is flushed in its order, so one synchronous commit that has written

@@ -48,6 +48,7 @@ class Worker {
   void note(const std::string& step);
   void release_snapshot();
   void make_durable();
+  void require_valid_indexes();
   /// In a transaction: its COMMIT brings all that was committed before to the target's disk.
   void flush_with_commit();
   bool ends_the_run(const Error& error) const;

@@ -239,6 +239,46 @@ TEST(Plan, RowsThatGoThroughTheRootAreWaitedForByEveryPartition) {
   EXPECT_GE(waited_for, 2U);
 }
 
+TEST(Plan, IndexesAreAttachedFromTheBottom) {
+  PlanInput wanted;
+  const auto index = [](int dump_id, const char* name, schema::Oid oid, int table) {
+    return entry(dump_id, "INDEX", name, {1259, oid}, Section::kPostData, {table});
+  };
+  const auto attach = [](int dump_id, const char* name, int below, int above) {
+    return entry(dump_id, "INDEX ATTACH", name, {0, 0}, Section::kPostData, {below, above});
+  };
+  wanted.archive.entries = {entry(1, "TABLE", "root", {1259, 100}, Section::kPreData),
+                            entry(2, "TABLE", "middle", {1259, 200}, Section::kPreData),
+                            entry(3, "TABLE", "leaf", {1259, 300}, Section::kPreData),
+                            index(4, "root_i", 400, 1),
+                            index(5, "middle_i", 500, 2),
+                            index(6, "leaf_i", 600, 3),
+                            attach(7, "middle_i", 5, 4),
+                            attach(8, "leaf_i", 6, 5)};
+  for (const auto& [oid, kind] : {std::pair{100U, schema::RelationKind::kPartitionedTable},
+                                  {200U, schema::RelationKind::kPartitionedTable},
+                                  {300U, schema::RelationKind::kTable}}) {
+    schema::Relation relation;
+    relation.oid = oid;
+    relation.kind = kind;
+    wanted.catalog.relations.push_back(relation);
+  }
+  for (const auto& [oid, table] : {std::pair{400U, 100U}, {500U, 200U}, {600U, 300U}}) {
+    wanted.catalog.indexes.push_back({.oid = oid, .table = table});
+  }
+  wanted.catalog.inheritance = {{.child = 200, .parent = 100}, {.child = 300, .parent = 200}};
+  const std::unique_ptr<const Plan> plan = make_plan(std::move(wanted), {});
+  std::map<std::string, TaskId> attaches;
+  for (TaskId id = 0; id < plan->graph.size(); ++id) {
+    const TocEntry* of = plan->graph[id].entry;
+    if (of != nullptr && of->kind == "INDEX ATTACH") attaches[of->tag] = id;
+  }
+  ASSERT_EQ(attaches.size(), 2U);
+  const auto& behind = plan->graph.followers(attaches["leaf_i"]);
+  EXPECT_TRUE(std::any_of(behind.begin(), behind.end(),
+                          [&](const TaskGraph::Edge& edge) { return edge.to == attaches["middle_i"]; }));
+}
+
 TEST(Plan, WhatMayTakeLongIsSentByItself) {
   PlanInput in;
   in.archive.entries = {entry(1, "TABLE", "root", {1259, 10}, Section::kPreData),
