@@ -25,12 +25,16 @@ struct Clone::Implementation {
   CloneOptions options;
   Log log;
   CancelSource cancel;
+
+  explicit Implementation(const CancelToken& parent) : cancel(parent) {}
+
   Progress progress;
   std::atomic<bool> target_changed{false};
   std::unique_ptr<const Plan> plan;
 };
 
-Clone::Clone(CloneOptions options, LogSink& sink) : implementation_(new Implementation) {
+Clone::Clone(CloneOptions options, LogSink& sink, const CancelToken& parent)
+    : implementation_(new Implementation(parent)) {
   implementation_->options = std::move(options);
   implementation_->log = Log(sink);
 }
@@ -57,6 +61,7 @@ CloneSummary Clone::run() {
   const TemporaryFolder archive_folder;
   std::optional<Preflight> preflight =
       run_preflight(self.options, Intent::kRun, archive_folder.path(), self.progress, self.log, self.cancel.token());
+  if (self.options.on_begin) self.options.on_begin();
   if (!preflight) return self.progress.summary();
   return run_plan(std::move(*preflight), self.options, self.progress, self.target_changed, self.log, self.cancel);
 }

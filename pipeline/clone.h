@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,8 @@
 #include "pgsluice/schema/filter_rules.h"
 
 namespace pgsluice::pipeline {
+
+class JobPool;
 
 /// What values of the target's TOAST are compressed by, in columns that do not say so themselves.
 enum class ToastCompression {
@@ -38,6 +41,8 @@ struct CloneOptions {
   /// Connection strings, URI or keyword form. Passwords may come from libpq's usual places instead.
   std::string source;
   std::string target;
+  /// The database on both servers, where that of the connection strings is not meant.
+  std::string database;
 
   /// For run(), not for plan(). Holds the lock that keeps two runs apart. Made, with mode 0700, when it is missing.
   std::filesystem::path work_folder;
@@ -109,6 +114,11 @@ struct CloneOptions {
   /// Whether a failed object ends the clone. Else the rest goes on, and the summary says what is missing.
   FailurePolicy on_failure = FailurePolicy::kGoOn;
 
+  /// For runs that share their jobs with others of this process; outlives them.
+  JobPool* pool = nullptr;
+  /// Called once by run(), on its thread, when all is prepared and the tasks begin.
+  std::function<void()> on_begin;
+
   /// Where pg_dump is; else PATH and the usual places are looked through.
   std::optional<std::filesystem::path> pg_bindir;
 };
@@ -120,7 +130,8 @@ struct CloneOptions {
 /// handler. Nothing is printed and no signal handler installed; messages go to the sink, which outlives the object.
 class Clone {
  public:
-  Clone(CloneOptions options, LogSink& sink);
+  /// The clone is cancelled with `parent` too.
+  Clone(CloneOptions options, LogSink& sink, const CancelToken& parent = {});
   Clone(const Clone&) = delete;
   Clone& operator=(const Clone&) = delete;
   ~Clone();

@@ -84,7 +84,7 @@ void dump_schema(const CloneOptions& options, const Log& log, const CancelToken&
   const FileLock lock(options.work_folder / "lock");
   const RunFolder folder(options.work_folder);
   make_work_folder(folder.schema_folder());
-  pg::Connection source = open_reader(parse_conninfo(options.source, Side::kSource), "catalog", "", log, cancel);
+  pg::Connection source = open_reader(conninfo_of(options, Side::kSource), "catalog", "", log, cancel);
   log.info(fmt::format("source: PostgreSQL {} at {}, database {}", source.server_version_text(), source.address(),
                        source.database()));
   pg::Connection holder = open_session(source.pinned_conninfo(), "snapshot", server_encoding(source), log, cancel);
@@ -132,7 +132,7 @@ void keep_snapshot(const CloneOptions& options, const std::function<void(const s
   make_work_folder(options.work_folder);
   const FileLock lock(options.work_folder / "snapshot.lock");
   const RunFolder folder(options.work_folder);
-  pg::Connection holder = open_reader(parse_conninfo(options.source, Side::kSource), "snapshot", "", log, cancel);
+  pg::Connection holder = open_reader(conninfo_of(options, Side::kSource), "snapshot", "", log, cancel);
   const pg::SnapshotMark mark = pg::mark_snapshot(holder, pg::export_snapshot(holder));
   folder.share_snapshot(mark);
   log.info(fmt::format("snapshot {} exported, held until this command ends", mark.snapshot.name));

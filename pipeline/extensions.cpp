@@ -81,10 +81,9 @@ void copy_configuration(pg::Connection& source, pg::Connection& target, const st
 }  // namespace
 
 schema::ExtensionsOutcome copy_extensions(const CloneOptions& options, const Log& log, const CancelToken& cancel) {
-  pg::Connection source = open_reader(parse_conninfo(options.source, Side::kSource), "extensions", "", log, cancel);
+  pg::Connection source = open_reader(conninfo_of(options, Side::kSource), "extensions", "", log, cancel);
   const std::string encoding = server_encoding(source);
-  pg::Connection target =
-      open_session(parse_conninfo(options.target, Side::kTarget), "extensions", encoding, log, cancel);
+  pg::Connection target = open_session(conninfo_of(options, Side::kTarget), "extensions", encoding, log, cancel);
   check_servers(source, target);
   pg::Connection holder = open_session(source.pinned_conninfo(), "snapshot", encoding, log, cancel);
   pg::import_snapshot(source, hold_snapshot(holder, options, std::nullopt, log).snapshot);

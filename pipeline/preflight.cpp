@@ -132,14 +132,14 @@ class PreflightRun {
 
  private:
   void connect() {
-    const pg::ConnInfo target_info = parse_conninfo(options_.target, Side::kTarget);
+    const pg::ConnInfo target_info = conninfo_of(options_, Side::kTarget);
     if (options_.definitions_from_work_folder) {
       dumped_ = read_dumped_schema(options_);
       options_.filters = dumped_.filters;
       dumped_source_ = dumped_.source;
       encoding_ = dumped_.catalog.database.encoding;
     } else {
-      source_ = open_reader(parse_conninfo(options_.source, Side::kSource), "catalog", "", log_, cancel_);
+      source_ = open_reader(conninfo_of(options_, Side::kSource), "catalog", "", log_, cancel_);
       encoding_ = server_encoding(*source_);
       log_.info(fmt::format("source: PostgreSQL {} at {}, database {}", source_->server_version_text(),
                             source_->address(), source_->database()));

@@ -17,7 +17,7 @@ namespace {
 
 void dump_into(const std::filesystem::path& file, const CloneOptions& options, const Log& log,
                const CancelToken& cancel) {
-  const pg::Connection source = open_reader(parse_conninfo(options.source, Side::kSource), "roles", "", log, cancel);
+  const pg::Connection source = open_reader(conninfo_of(options, Side::kSource), "roles", "", log, cancel);
   schema::dump_roles({.program = schema::find_pg_dump(options.pg_bindir, source.server_version(), cancel, "pg_dumpall"),
                       .source = source.pinned_conninfo(),
                       .passwords = options.role_passwords,
@@ -34,7 +34,7 @@ schema::RolesOutcome restore_from(const std::filesystem::path& file, const Clone
   }
   const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
   // pg_dumpall writes UTF-8 unless it is told otherwise.
-  pg::Connection target = open_session(parse_conninfo(options.target, Side::kTarget), "roles", "UTF8", log, cancel);
+  pg::Connection target = open_session(conninfo_of(options, Side::kTarget), "roles", "UTF8", log, cancel);
   const schema::RolesOutcome outcome = schema::restore_roles(target, schema::parse_roles(text));
   log.info(fmt::format("{} roles made, {} were there already", outcome.created.size(), outcome.there_already.size()));
   if (!outcome.created.empty()) log.notice(fmt::format("made: {}", fmt::join(outcome.created, ", ")));

@@ -12,6 +12,7 @@
 
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pg/wire_io.h"
+#include "pgsluice/pipeline/job_pool.h"
 #include "pgsluice/pipeline/run_sessions.h"
 #include "pgsluice/pipeline/run_state.h"
 #include "pgsluice/pipeline/server_watch.h"
@@ -39,7 +40,8 @@ std::vector<std::unique_ptr<Worker>> make_workers(RunContext& context, RunSessio
     for (int i = 0; i < useful; ++i) workers.push_back(std::make_unique<Worker>(context, lane, i + 1));
   };
   add(Lane::kCopy, options.table_jobs);
-  if (workers.size() > 1 && sessions.source) workers[1]->adopt_source(std::move(*sessions.source));
+  const bool has_its_turn = options.pool == nullptr;
+  if (workers.size() > 1 && sessions.source && has_its_turn) workers[1]->adopt_source(std::move(*sessions.source));
   sessions.source.reset();
   add(Lane::kBuild, options.index_jobs);
   return workers;
@@ -90,6 +92,7 @@ void work(RunContext& context, RunSessions& sessions, CancelSource& cancel) {
   // After a lost connection what the others have begun is worth its end.
   const std::optional<Error> fatal = scheduler.fatal();
   if (fatal && !may_go_on(*fatal, context.options)) cancel.cancel();
+  if (context.options.pool != nullptr) context.options.pool->wake();
   threads.clear();
   for (const std::unique_ptr<Worker>& worker : workers) {
     if (auto source = worker->give_up_source()) sessions.former_sources.push_back(std::move(*source));
@@ -118,7 +121,7 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
   }
   RunSessions sessions(std::move(preflight), *plan, options, log, cancel.token());
   index::BuildBudget builds(plan->index_memory, options.index_jobs, plan->most_parallel_workers);
-  SessionSlots target_slots(options.table_jobs + options.index_jobs + 1);
+  SessionSlots own_slots(options.table_jobs + options.index_jobs + 1);
   std::optional<Trace> trace;
   if (options.trace_file) trace.emplace();
 
@@ -146,7 +149,7 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
                        .holder = sessions.holder,
                        .record = sessions.record,
                        .sessions = sessions.of_target,
-                       .target_slots = target_slots,
+                       .target_slots = options.pool != nullptr ? options.pool->target_slots() : own_slots,
                        .scheduler = scheduler,
                        .builds = builds,
                        .progress = progress,

@@ -205,6 +205,11 @@ void Scheduler::signal_end() {
   [[maybe_unused]] const ssize_t written = ::write(end_event_.get(), &one, sizeof one);
 }
 
+bool Scheduler::stopped() const {
+  const std::lock_guard lock(mutex_);
+  return stopped_;
+}
+
 bool Scheduler::finished() const {
   const std::lock_guard lock(mutex_);
   return left_ == 0;

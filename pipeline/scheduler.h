@@ -64,6 +64,8 @@ class Scheduler {
   /// Readable once every task has ended or stop() was called.
   int ended_fd() const { return end_event_.get(); }
 
+  /// Whether stop() was called.
+  bool stopped() const;
   /// Whether every task has ended.
   bool finished() const;
   /// Whether each that has ended has succeeded.

@@ -4,6 +4,7 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/session_settings.h"
+#include "pgsluice/pipeline/clone.h"
 
 namespace pgsluice::pipeline {
 
@@ -14,6 +15,11 @@ pg::ConnInfo parse_conninfo(const std::string& text, Side side) {
                           side == Side::kSource ? "PGCOPYDB_SOURCE_PGURI" : "PGCOPYDB_TARGET_PGURI"));
   }
   return pg::ConnInfo::parse(text, side);
+}
+
+pg::ConnInfo conninfo_of(const CloneOptions& options, Side side) {
+  const pg::ConnInfo given = parse_conninfo(side == Side::kSource ? options.source : options.target, side);
+  return options.database.empty() ? given : given.with("dbname", options.database);
 }
 
 std::string server_encoding(const pg::Connection& connection) {

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <exception>
+#include <limits>
 #include <set>
 
 #include "pgsluice/copy/large_objects.h"
@@ -54,11 +55,13 @@ void Worker::run() noexcept {
   // Not with the object: the source's snapshot is held as long as one session sees it. One that was stopped may have to
   // hand it on.
   if (!context_.scheduler.fatal()) source_.reset();
+  turn_.reset();
 }
 
 void Worker::work() {
   while (true) {
     if (const std::optional<TaskId> id = take_task()) {
+      if (!take_turn(*id)) return;
       carry_out(*id);
     } else if (statements_ && !statements_->empty()) {
       statements_->take_answer();
@@ -70,9 +73,37 @@ void Worker::work() {
 
 // With statements in flight only what can be sent behind them at once.
 std::optional<TaskId> Worker::take_task() {
-  if (!statements_ || statements_->empty()) return context_.scheduler.next(lane_);
+  if (!statements_ || statements_->empty()) {
+    if (turn_) {
+      if (const auto ready = context_.scheduler.next_ready(lane_, std::numeric_limits<double>::max())) return ready;
+      rest();
+    }
+    return context_.scheduler.next(lane_);
+  }
   const std::optional<double> room = statements_->room();
   return room ? context_.scheduler.next_ready(lane_, *room) : std::nullopt;
+}
+
+// False when the run has ended before it came.
+bool Worker::take_turn(TaskId id) {
+  JobPool* pool = context_.options.pool;
+  if (pool == nullptr || lane_ == Lane::kMain) return true;
+  const double cost = context_.plan.graph[id].cost;
+  const bool in_between = statements_ && !statements_->empty();
+  if (turn_ && (in_between || !pool->is_wanted(lane_, cost))) return true;
+  rest();
+  turn_ = pool->take(lane_, cost, [this] { return context_.scheduler.stopped(); });
+  return turn_.has_value();
+}
+
+// Without a turn there are no sessions.
+void Worker::rest() {
+  relay_.reset();
+  statements_.reset();
+  target_.reset();
+  slot_.reset();
+  source_.reset();
+  turn_.reset();
 }
 
 void Worker::carry_out(TaskId id) {

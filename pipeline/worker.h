@@ -8,6 +8,7 @@
 
 #include "pgsluice/copy/table_copy.h"
 #include "pgsluice/pg/connection.h"
+#include "pgsluice/pipeline/job_pool.h"
 #include "pgsluice/pipeline/run_context.h"
 #include "pgsluice/pipeline/statement_queue.h"
 
@@ -36,6 +37,8 @@ class Worker {
  private:
   void work();
   std::optional<TaskId> take_task();
+  bool take_turn(TaskId id);
+  void rest();
   void carry_out(TaskId id);
   void execute(TaskId id, Progress::Running& running);
   std::vector<TaskId> with_small_tables(TaskId first);
@@ -61,6 +64,8 @@ class Worker {
   std::string name() const;
 
   RunContext& context_;
+  /// Where other runs share the jobs: a turn, as long as there are sessions.
+  std::optional<JobPool::Turn> turn_;
   const Lane lane_;
   const int number_;
   std::optional<pg::Connection> source_;

@@ -46,6 +46,7 @@ struct CloneArguments {
   bool skip_db_properties = false;
   bool fail_fast = false;
   bool dry_run = false;
+  bool all_databases = false;
   bool json = false;
   LogOptions log;
   std::string progress = "auto";

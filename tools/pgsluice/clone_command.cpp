@@ -11,6 +11,7 @@
 #include "pgsluice/environment.h"
 #include "pgsluice/exit_code.h"
 #include "pgsluice/pipeline/clone.h"
+#include "pgsluice/pipeline/server_clone.h"
 #include "pgsluice/progress_display.h"
 #include "pgsluice/report.h"
 #include "pgsluice/signals.h"
@@ -27,6 +28,7 @@ constexpr const char* kFooter =
     "  pgsluice clone --source 'host=old dbname=shop' --target 'host=new dbname=shop' --table-jobs 8\n"
     "  pgsluice clone --split-tables-larger-than '10 GB' --memory '8 GB' --trace-file run.json\n"
     "  pgsluice clone --resume           goes on after an interruption, with the options of the first time\n"
+    "  pgsluice clone --all-databases --roles --source postgresql://postgres@old --target postgresql://postgres@new\n"
     "  pgsluice clone --dry-run          the plan; with PGCOPYDB_SOURCE_PGURI and PGCOPYDB_TARGET_PGURI set\n"
     "\n"
     "The target database exists and is empty; the roles that own its objects exist. Give passwords by PGPASSWORD\n"
@@ -76,7 +78,57 @@ int report_summary(const pipeline::CloneSummary& summary, const CloneArguments& 
 
 }  // namespace
 
+namespace {
+
+int exit_code_for(const pipeline::ServerSummary& summary) {
+  if (summary.complete()) return kExitWell;
+  if (summary.cancelled) return SignalsCancel::exit_code();
+  const auto differs = [](const pipeline::DatabaseResult& database) {
+    return std::any_of(database.summary.failed.begin(), database.summary.failed.end(),
+                       [](const auto& failed) { return failed.error.kind() == ErrorKind::kMismatch; });
+  };
+  if (std::any_of(summary.databases.begin(), summary.databases.end(), differs)) return kExitDifferent;
+  const bool none_ended = std::all_of(summary.databases.begin(), summary.databases.end(),
+                                      [](const auto& database) { return database.error.has_value(); });
+  return none_ended ? tools::exit_code_for(*summary.databases.front().error) : kExitIncomplete;
+}
+
+int run_server_clone(const CloneArguments& args) {
+  Console console(args.log);
+  const Log log(console);
+  pipeline::ServerClone clone(clone_options(args), console);
+  const SignalsCancel signals([&clone] { clone.cancel(); });
+  try {
+    if (args.dry_run) {
+      const std::vector<pipeline::PlannedDatabase> plan = clone.plan();
+      std::fputs((args.json ? server_plan_json(plan) : server_plan_text(plan)).c_str(), stdout);
+      return kExitWell;
+    }
+    pipeline::ServerSummary summary;
+    {
+      const ProgressDisplay display(console, progress_style(args), [&clone] { return clone.progress(); });
+      summary = clone.run();
+    }
+    std::fputs((args.json ? server_summary_json(summary) : server_summary_text(summary)).c_str(), stdout);
+    std::fflush(stdout);
+    if (summary.cancelled) {
+      log.warning("cancelled; run the same command with --resume to go on");
+    } else if (!summary.complete()) {
+      log.error("finished, but not all databases are complete: run the same command with --resume to go on");
+    }
+    return exit_code_for(summary);
+  } catch (const Error& error) {
+    if (args.json) std::fputs(error_json(error, false).c_str(), stdout);
+    if (error.kind() == ErrorKind::kCancelled) return SignalsCancel::exit_code();
+    log.error(error.describe());
+    return tools::exit_code_for(error);
+  }
+}
+
+}  // namespace
+
 int run_clone(const CloneArguments& args) {
+  if (args.all_databases) return run_server_clone(args);
   Console console(args.log);
   Clone clone(clone_options(args), console);
   const SignalsCancel signals([&clone] { clone.cancel(); });
@@ -104,6 +156,10 @@ void add_clone_options(CLI::App& command, CloneArguments& args) {
   add_row_options(command, args);
   add_build_options(command, args);
   add_run_options(command, args);
+  command
+      .add_flag("--all-databases", args.all_databases,
+                "All databases of the server that are no templates; they are made where they are not there")
+      ->group("Work");
   command.add_flag("--dry-run", args.dry_run, "Print the plan and change nothing")->group("Work");
   add_leaving_out_options(command, args);
   command.add_flag("--roles", args.options.roles, "Copy the server's roles first")->group("Work");

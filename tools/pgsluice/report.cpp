@@ -91,6 +91,21 @@ std::string plan_json(const pipeline::Plan& plan) {
   return dump(document);
 }
 
+namespace {
+
+std::string notes_text(const pipeline::CloneSummary& summary) {
+  std::vector<std::string> failed;
+  for (const pipeline::FailedObject& object : summary.failed) failed.push_back(object.error.describe());
+  std::vector<std::string> left_out;
+  for (const pipeline::LeftOutObject& object : summary.left_out) {
+    left_out.push_back(fmt::format("{}: needs {}", object.name, object.because_of));
+  }
+  return list_text("Not done as such:", summary.skipped) + list_text("Warnings:", summary.warnings) +
+         list_text("FAILED:", failed) + list_text("LEFT OUT, since something they need failed:", left_out);
+}
+
+}  // namespace
+
 std::string summary_text(const pipeline::CloneSummary& summary) {
   TextTable tables({{"Table"},
                     {"Rows", Align::kRight},
@@ -107,26 +122,19 @@ std::string summary_text(const pipeline::CloneSummary& summary) {
   for (const pipeline::StepResult& step : summary.steps) {
     steps.add({step.name, std::to_string(step.tasks), format_duration(step.wall), format_duration(step.total)});
   }
-  std::vector<std::string> failed;
-  for (const pipeline::FailedObject& object : summary.failed) failed.push_back(object.error.describe());
-  std::vector<std::string> left_out;
-  for (const pipeline::LeftOutObject& object : summary.left_out) {
-    left_out.push_back(fmt::format("{}: needs {}", object.name, object.because_of));
-  }
   std::string text;
   if (!tables.empty()) text += tables.text() + "\n";
   text += steps.text();
-  text += list_text("Not done as such:", summary.skipped);
-  text += list_text("Warnings:", summary.warnings);
-  text += list_text("FAILED:", failed);
-  text += list_text("LEFT OUT, since something they need failed:", left_out);
+  text += notes_text(summary);
   text += fmt::format("\nTotal: {} tables, {} rows, {}, {} large objects, {} sequences in {}\n", summary.tables.size(),
                       summary.rows, to_string(summary.bytes), summary.large_objects, summary.sequences,
                       format_duration(summary.duration));
   return text;
 }
 
-std::string summary_json(const pipeline::CloneSummary& summary) {
+namespace {
+
+json to_json(const pipeline::CloneSummary& summary) {
   json document = {{"complete", summary.complete()}, {"rows", summary.rows},
                    {"bytes", summary.bytes.count},   {"large_objects", summary.large_objects},
                    {"sequences", summary.sequences}, {"duration_ms", milliseconds(summary.duration)},
@@ -153,6 +161,87 @@ std::string summary_json(const pipeline::CloneSummary& summary) {
   }
   for (const pipeline::LeftOutObject& object : summary.left_out) {
     document["left_out"].push_back({{"name", object.name}, {"because_of", object.because_of}});
+  }
+  return document;
+}
+
+std::string state_of(const pipeline::DatabaseResult& database) {
+  if (database.complete()) return "complete";
+  if (!database.error) {
+    return fmt::format("{} objects missing", database.summary.failed.size() + database.summary.left_out.size());
+  }
+  if (database.error->kind() != ErrorKind::kCancelled) return "failed";
+  return database.target_changed || database.made ? "cancelled" : "not begun";
+}
+
+}  // namespace
+
+std::string summary_json(const pipeline::CloneSummary& summary) { return dump(to_json(summary)); }
+
+std::string server_plan_text(const std::vector<pipeline::PlannedDatabase>& databases) {
+  TextTable table({{"Database"}, {"Size", Align::kRight}, {"On the target"}});
+  for (const pipeline::PlannedDatabase& planned : databases) {
+    table.add({pg::display_name("", planned.database.name), to_string(planned.database.size),
+               planned.create_sql.empty() ? "is there" : planned.create_sql});
+  }
+  return table.text();
+}
+
+std::string server_plan_json(const std::vector<pipeline::PlannedDatabase>& databases) {
+  json document = {{"databases", json::array()}};
+  for (const pipeline::PlannedDatabase& planned : databases) {
+    document["databases"].push_back({{"name", planned.database.name},
+                                     {"bytes", planned.database.size.count},
+                                     {"encoding", planned.database.encoding},
+                                     {"is_on_target", planned.create_sql.empty()},
+                                     {"create", planned.create_sql}});
+  }
+  return dump(document);
+}
+
+std::string server_summary_text(const pipeline::ServerSummary& summary) {
+  TextTable table({{"Database"},
+                   {"Tables", Align::kRight},
+                   {"Rows", Align::kRight},
+                   {"Bytes", Align::kRight},
+                   {"Time", Align::kRight},
+                   {"State"}});
+  std::string notes = list_text("Warnings:", summary.warnings);
+  pipeline::CloneSummary all;
+  std::size_t complete = 0;
+  for (const pipeline::DatabaseResult& database : summary.databases) {
+    const pipeline::CloneSummary& of = database.summary;
+    const std::string name = pg::display_name("", database.name);
+    table.add({name, std::to_string(of.tables.size()), std::to_string(of.rows), to_string(of.bytes),
+               format_duration(of.duration), state_of(database)});
+    std::string text = notes_text(of);
+    if (database.error) text += list_text("FAILED:", {database.error->describe()});
+    if (!text.empty()) notes += fmt::format("\n{}\n{}\n{}", name, std::string(name.size(), '-'), text.substr(1));
+    all.rows += of.rows;
+    all.bytes.count += of.bytes.count;
+    if (database.complete()) ++complete;
+  }
+  return table.text() + notes +
+         fmt::format("\nTotal: {} of {} databases, {} rows, {} in {}\n", complete, summary.databases.size(), all.rows,
+                     to_string(all.bytes), format_duration(summary.duration));
+}
+
+std::string server_summary_json(const pipeline::ServerSummary& summary) {
+  json document = {{"complete", summary.complete()},
+                   {"cancelled", summary.cancelled},
+                   {"duration_ms", milliseconds(summary.duration)},
+                   {"warnings", summary.warnings},
+                   {"databases", json::array()}};
+  for (const pipeline::DatabaseResult& database : summary.databases) {
+    json of = to_json(database.summary);
+    of["name"] = database.name;
+    of["made"] = database.made;
+    of["state"] = state_of(database);
+    of["complete"] = database.complete();
+    if (database.error) {
+      of["error"] = {{"message", database.error->describe()}, {"sqlstate", database.error->sqlstate()}};
+    }
+    document["databases"].push_back(std::move(of));
   }
   return dump(document);
 }

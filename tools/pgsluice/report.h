@@ -1,10 +1,12 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "pgsluice/pipeline/data_comparison.h"
 #include "pgsluice/pipeline/plan.h"
 #include "pgsluice/pipeline/schema_comparison.h"
+#include "pgsluice/pipeline/server_clone.h"
 #include "pgsluice/pipeline/summary.h"
 
 namespace pgsluice::tools {
@@ -16,6 +18,11 @@ std::string plan_json(const pipeline::Plan& plan);
 /// What was done.
 std::string summary_text(const pipeline::CloneSummary& summary);
 std::string summary_json(const pipeline::CloneSummary& summary);
+/// The same of all databases of a server.
+std::string server_plan_text(const std::vector<pipeline::PlannedDatabase>& databases);
+std::string server_plan_json(const std::vector<pipeline::PlannedDatabase>& databases);
+std::string server_summary_text(const pipeline::ServerSummary& summary);
+std::string server_summary_json(const pipeline::ServerSummary& summary);
 /// For a clone that did not come to its end.
 std::string error_json(const Error& error, bool target_changed);
 

@@ -1,0 +1,295 @@
+#include "pgsluice/pipeline/server_clone.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/pg/quote.h"
+#include "pgsluice/pipeline/job_pool.h"
+#include "pgsluice/pipeline/preflight_checks.h"
+#include "pgsluice/pipeline/roles.h"
+#include "pgsluice/pipeline/run_record.h"
+#include "pgsluice/pipeline/sessions.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+// Says of which database a message is.
+class NamedSink : public LogSink {
+ public:
+  NamedSink(const std::string& name, LogSink& sink) : prefix_(pg::display_name("", name) + ": "), sink_(sink) {}
+
+  bool wants(LogLevel level) const override { return sink_.wants(level); }
+  void write(LogLevel level, std::string_view message, const std::source_location& where) override {
+    sink_.write(level, prefix_ + std::string(message), where);
+  }
+
+ private:
+  const std::string prefix_;
+  LogSink& sink_;
+};
+
+// A name may hold what a file's name may not.
+std::string file_name(const std::string& name) {
+  std::string result;
+  for (const char c : name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                       c == '-' || (c == '.' && !result.empty());
+    result += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return result;
+}
+
+pg::ConnInfo any_database(const std::string& text, Side side) {
+  const pg::ConnInfo conninfo = parse_conninfo(text, side);
+  const bool named = conninfo.get("dbname") || std::getenv("PGDATABASE") != nullptr || conninfo.get("service");
+  return named ? conninfo : conninfo.with("dbname", "postgres");
+}
+
+struct Servers {
+  pg::Connection source;
+  pg::Connection target;
+};
+
+/// A database and the clone that is at work on it.
+struct Cloning {
+  PlannedDatabase planned;
+  DatabaseResult result;
+  std::unique_ptr<NamedSink> sink;
+  std::unique_ptr<Clone> clone;
+};
+
+void add(const ProgressSnapshot& one, const PlannedDatabase& of, ProgressSnapshot& all) {
+  all.tables_done += one.tables_done;
+  all.tables_total += one.tables_total;
+  all.tasks_done += one.tasks_done;
+  all.tasks_total += one.tasks_total;
+  all.copied.count += one.copied.count;
+  for (ProgressSnapshot::Running running : one.running) {
+    running.name = fmt::format("{}: {}", pg::display_name("", of.database.name), running.name);
+    all.running.push_back(std::move(running));
+  }
+  if (one.phase != "done") all.phase = one.phase;
+}
+
+}  // namespace
+
+bool ServerSummary::complete() const {
+  return std::all_of(databases.begin(), databases.end(),
+                     [](const DatabaseResult& result) { return result.complete(); });
+}
+
+struct ServerClone::Implementation {
+  CloneOptions options;
+  LogSink& sink;
+  const Log log;
+  CancelSource users_cancel;
+  /// Follows the user's, and is cancelled too where the first failure ends all.
+  CancelSource cancel{users_cancel.token()};
+  const SteadyClock::time_point started = SteadyClock::now();
+
+  /// Of the list and what it points to.
+  mutable std::mutex mutex;
+  std::vector<std::unique_ptr<Cloning>> databases;
+
+  /// Whoever has it prepares a database's clone: one at a time, in the list's order.
+  std::mutex preparing;
+  std::size_t next = 0;
+
+  Implementation(CloneOptions wanted, LogSink& to) : options(std::move(wanted)), sink(to), log(to) {}
+
+  Servers connect() const;
+  std::vector<PlannedDatabase> read_plan(Servers& servers) const;
+  void make(const PlannedDatabase& planned) const;
+  CloneOptions options_of(const std::string& database) const;
+  void clone_one(Cloning& of, std::unique_lock<std::mutex>& turn, JobPool& pool);
+  void clone_many(JobPool& pool);
+  ServerSummary summary(std::vector<std::string> warnings) const;
+};
+
+Servers ServerClone::Implementation::connect() const {
+  pg::Connection source =
+      open_reader(any_database(options.source, Side::kSource), "databases", "UTF8", log, cancel.token());
+  pg::Connection target =
+      open_session(any_database(options.target, Side::kTarget), "databases", "UTF8", log, cancel.token());
+  check_servers(source, target);
+  return {std::move(source), std::move(target)};
+}
+
+std::vector<PlannedDatabase> ServerClone::Implementation::read_plan(Servers& servers) const {
+  std::set<std::string, std::less<>> there;
+  for (const pg::Row row : servers.target.execute("SELECT datname FROM pg_catalog.pg_database")) {
+    there.emplace(row.text(0));
+  }
+  std::vector<PlannedDatabase> planned;
+  for (schema::Database& database : schema::read_databases(servers.source)) {
+    std::string sql;
+    if (!there.contains(database.name)) {
+      sql = schema::create_sql(database, servers.target.server_version(), options.restore.tablespaces);
+    }
+    planned.push_back({.database = std::move(database), .create_sql = std::move(sql)});
+  }
+  return planned;
+}
+
+void ServerClone::Implementation::make(const PlannedDatabase& planned) const {
+  pg::Connection target =
+      open_session(any_database(options.target, Side::kTarget), "databases", "UTF8", log, cancel.token());
+  try {
+    target.execute(planned.create_sql);
+  } catch (Error& error) {
+    error.object("database " + pg::display_name("", planned.database.name)).step("making the database");
+    if (error.kind() == ErrorKind::kServer) {
+      error.hint(
+          "make it by hand as this server has it (its locale, its tablespace), and run again: a database that "
+          "is there is used as it is");
+    }
+    throw;
+  }
+}
+
+CloneOptions ServerClone::Implementation::options_of(const std::string& database) const {
+  CloneOptions of = options;
+  of.database = database;
+  of.work_folder = options.work_folder / "databases" / file_name(database);
+  of.roles = false;
+  if (options.trace_file) {
+    of.trace_file =
+        options.trace_file->parent_path() /
+        (options.trace_file->stem().string() + "." + file_name(database) + options.trace_file->extension().string());
+  }
+  return of;
+}
+
+void ServerClone::Implementation::clone_one(Cloning& of, std::unique_lock<std::mutex>& turn, JobPool& pool) {
+  const std::string& name = of.planned.database.name;
+  try {
+    if (!of.planned.database.may_connect) {
+      throw Error(ErrorKind::kState, "it takes no connections, or not of this user")
+          .on(Side::kSource)
+          .hint("ALTER DATABASE … ALLOW_CONNECTIONS true, or GRANT CONNECT");
+    }
+    if (!of.planned.create_sql.empty()) {
+      make(of.planned);
+      of.result.made = true;
+      Log(*of.sink).info("database made on the target");
+    }
+    CloneOptions wanted = options_of(name);
+    wanted.pool = &pool;
+    wanted.on_begin = [&turn] { turn.unlock(); };
+    {
+      const std::lock_guard lock(mutex);
+      of.clone = std::make_unique<Clone>(std::move(wanted), *of.sink, cancel.token());
+    }
+    CloneSummary summary = of.clone->run();
+    const std::lock_guard lock(mutex);
+    of.result.summary = std::move(summary);
+  } catch (const Error& error) {
+    const std::lock_guard lock(mutex);
+    of.result.error = error;
+    of.result.target_changed = of.clone && of.clone->target_changed();
+    if (error.kind() != ErrorKind::kCancelled) Log(*of.sink).error(error.describe());
+  }
+  if (!of.result.complete() && options.on_failure == FailurePolicy::kStopAtFirst) cancel.cancel();
+}
+
+void ServerClone::Implementation::clone_many(JobPool& pool) {
+  while (true) {
+    std::unique_lock turn(preparing);
+    if (next == databases.size() || cancel.cancelled()) return;
+    clone_one(*databases[next++], turn, pool);
+  }
+}
+
+ServerSummary ServerClone::Implementation::summary(std::vector<std::string> warnings) const {
+  ServerSummary result{.databases = {},
+                       .warnings = std::move(warnings),
+                       .duration = SteadyClock::now() - started,
+                       .cancelled = users_cancel.cancelled()};
+  for (std::size_t i = 0; i < databases.size(); ++i) {
+    DatabaseResult database = databases[i]->result;
+    if (i >= next) database.error = Error(ErrorKind::kCancelled, "not begun");
+    result.databases.push_back(std::move(database));
+  }
+  return result;
+}
+
+ServerClone::ServerClone(CloneOptions options, LogSink& sink) {
+  if (!options.snapshot.empty()) {
+    throw Error(ErrorKind::kUsage, "a snapshot is of one database: --snapshot and --all-databases exclude one another");
+  }
+  if (options.steps != all_steps()) {
+    throw Error(ErrorKind::kUsage, "--all-databases is for whole clones");
+  }
+  implementation_ = std::make_unique<Implementation>(std::move(options), sink);
+}
+
+ServerClone::~ServerClone() = default;
+
+std::vector<PlannedDatabase> ServerClone::plan() {
+  Servers servers = implementation_->connect();
+  return implementation_->read_plan(servers);
+}
+
+ServerSummary ServerClone::run() {
+  Implementation& self = *implementation_;
+  make_work_folder(self.options.work_folder);
+  const FileLock lock(self.options.work_folder / "lock");
+  std::vector<std::string> warnings;
+  {
+    Servers servers = self.connect();
+    for (PlannedDatabase& planned : self.read_plan(servers)) {
+      auto cloning = std::make_unique<Cloning>();
+      cloning->sink = std::make_unique<NamedSink>(planned.database.name, self.sink);
+      cloning->result.name = planned.database.name;
+      cloning->planned = std::move(planned);
+      const std::lock_guard list(self.mutex);
+      self.databases.push_back(std::move(cloning));
+    }
+  }
+  if (self.options.roles) {
+    CloneOptions roles = self.options;
+    const schema::RolesOutcome outcome = copy_roles(roles, self.log, self.cancel.token());
+    for (const Error& error : outcome.failed) warnings.push_back(error.describe());
+  }
+  const auto at_once = static_cast<int>(
+      std::min(self.databases.size(), static_cast<std::size_t>(self.options.table_jobs + self.options.index_jobs)));
+  self.log.info(fmt::format("{} databases, {} at a time", self.databases.size(), at_once));
+  JobPool pool(self.options.table_jobs, self.options.index_jobs, at_once);
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < at_once; ++i) threads.emplace_back([&] { self.clone_many(pool); });
+  }
+  return self.summary(std::move(warnings));
+}
+
+ProgressSnapshot ServerClone::progress() const {
+  const Implementation& self = *implementation_;
+  ProgressSnapshot all;
+  all.phase = "connecting";
+  all.elapsed = SteadyClock::now() - self.started;
+  double weight = 0;
+  const std::lock_guard lock(self.mutex);
+  for (const std::unique_ptr<Cloning>& cloning : self.databases) {
+    const double size = static_cast<double>(cloning->planned.database.size.count) + 1;
+    weight += size;
+    if (!cloning->clone) continue;
+    const ProgressSnapshot one = cloning->clone->progress();
+    add(one, cloning->planned, all);
+    all.fraction += size * one.fraction;
+  }
+  if (weight > 0) all.fraction /= weight;
+  return all;
+}
+
+void ServerClone::cancel() noexcept { implementation_->users_cancel.cancel(); }
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pgsluice/base/log.h"
+#include "pgsluice/pipeline/clone.h"
+#include "pgsluice/schema/databases.h"
+
+namespace pgsluice::pipeline {
+
+/// A database of the source, and how the target stands to it.
+struct PlannedDatabase {
+  schema::Database database;
+  /// What makes it on the target; empty where it is there.
+  std::string create_sql;
+};
+
+/// What has become of one database.
+struct DatabaseResult {
+  std::string name;
+  bool made = false;            ///< on the target, by this run
+  CloneSummary summary;         ///< where it has come to its end
+  std::optional<Error> error;   ///< why it could not begin, or not go on
+  bool target_changed = false;  ///< something of it is on the target
+
+  bool complete() const { return !error && summary.complete(); }
+};
+
+struct ServerSummary {
+  std::vector<DatabaseResult> databases;  ///< in the order in which they were begun: largest first
+  std::vector<std::string> warnings;
+  std::chrono::nanoseconds duration{};
+  bool cancelled = false;  ///< by cancel()
+
+  bool complete() const;
+};
+
+/// Clones all databases of a server that are no templates into those of the same names of another one, where they are
+/// made if they are not there: each is a clone of its own (clone.h), with its ledger, its snapshot and a work folder in
+/// databases/ below the one given. Several are at work at once, with one pool of jobs for all of them: of all tables
+/// that could be copied next, the largest is. Log lines begin with the database's name.
+///
+/// The source sees table_jobs + 2 sessions and one for each database at work, whose snapshot it keeps; the target
+/// table_jobs + index_jobs and one for each.
+///
+/// Lifecycle and threads: as of Clone.
+class ServerClone {
+ public:
+  /// Options: as for Clone; the connection strings lead to any database of each server ("postgres" where they name
+  /// none), and the roles are copied once. Throws Error(kUsage) for what is of a single database: a snapshot's name.
+  ServerClone(CloneOptions options, LogSink& sink);
+  ServerClone(const ServerClone&) = delete;
+  ServerClone& operator=(const ServerClone&) = delete;
+  ~ServerClone();
+
+  /// Largest first. Changes nothing.
+  std::vector<PlannedDatabase> plan();
+
+  /// A database that fails leaves the others alone, unless the options say to stop at the first failure.
+  /// Throws Error where no database could be begun at all.
+  ServerSummary run();
+
+  /// Of all that have begun, together. The names of what is running begin with the database's.
+  ProgressSnapshot progress() const;
+  void cancel() noexcept;
+
+ private:
+  struct Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace pgsluice::pipeline

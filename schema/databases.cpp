@@ -1,0 +1,68 @@
+#include "pgsluice/schema/databases.h"
+
+#include <fmt/format.h>
+
+#include "pgsluice/pg/quote.h"
+
+namespace pgsluice::schema {
+
+namespace {
+
+constexpr int kHasProviders = 150000;
+constexpr int kHasIcuRules = 160000;
+constexpr int kHasOneLocale = 170000;
+
+}  // namespace
+
+std::vector<Database> read_databases(pg::Connection& connection) {
+  const int version = connection.server_version();
+  const pg::Result rows = connection.execute(fmt::format(
+      "SELECT datname, pg_catalog.pg_encoding_to_char(encoding), {}, datcollate, datctype, {}, {}, spcname, may,"
+      "       CASE WHEN may THEN pg_catalog.pg_database_size(oid) ELSE 0 END AS size"
+      "  FROM (SELECT d.*, s.spcname,"
+      "               d.datallowconn AND pg_catalog.has_database_privilege(d.oid, 'CONNECT') AS may"
+      "          FROM pg_catalog.pg_database d LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = d.dattablespace"
+      "         WHERE NOT d.datistemplate) d"
+      " ORDER BY size DESC, datname",
+      version >= kHasProviders ? "datlocprovider" : "'c'",
+      version >= kHasOneLocale   ? "datlocale"
+      : version >= kHasProviders ? "daticulocale"
+                                 : "NULL",
+      version >= kHasIcuRules ? "daticurules" : "NULL"));
+  std::vector<Database> databases;
+  for (const pg::Row row : rows) {
+    const std::string tablespace = row.optional_text(7).value_or("");
+    databases.push_back({.name = std::string(row.text(0)),
+                         .encoding = std::string(row.text(1)),
+                         .locale_provider = row.text(2).front(),
+                         .collate = row.optional_text(3).value_or(""),
+                         .ctype = row.optional_text(4).value_or(""),
+                         .locale = row.optional_text(5).value_or(""),
+                         .icu_rules = row.optional_text(6).value_or(""),
+                         .tablespace = tablespace == "pg_default" ? "" : tablespace,
+                         .may_connect = row.boolean(8),
+                         .size = {row.integer(9)}});
+  }
+  return databases;
+}
+
+std::string create_sql(const Database& database, int target_version, bool tablespaces) {
+  std::string sql = fmt::format("CREATE DATABASE {} TEMPLATE template0 ENCODING {}",
+                                pg::quote_identifier(database.name), pg::quote_literal(database.encoding));
+  const auto add = [&](std::string_view word, const std::string& value) {
+    if (!value.empty()) sql += fmt::format(" {} {}", word, pg::quote_literal(value));
+  };
+  if (target_version >= kHasProviders) {
+    sql += " LOCALE_PROVIDER ";
+    sql += database.locale_provider == 'i' ? "icu" : database.locale_provider == 'b' ? "builtin" : "libc";
+  }
+  add("LC_COLLATE", database.collate);
+  add("LC_CTYPE", database.ctype);
+  if (database.locale_provider == 'i') add("ICU_LOCALE", database.locale);
+  if (database.locale_provider == 'b') add("BUILTIN_LOCALE", database.locale);
+  add("ICU_RULES", database.icu_rules);
+  if (tablespaces && !database.tablespace.empty()) sql += " TABLESPACE " + pg::quote_identifier(database.tablespace);
+  return sql;
+}
+
+}  // namespace pgsluice::schema

@@ -1,0 +1,74 @@
+// Turns that several runs share.
+#include "pgsluice/pipeline/job_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+namespace pgsluice::pipeline {
+namespace {
+
+const auto kNever = [] { return false; };
+
+TEST(JobPool, WhoseTaskCostsMostIsNext) {
+  JobPool pool(1, 1, 2);
+  std::optional<JobPool::Turn> first = pool.take(Lane::kCopy, 1, kNever);
+  std::mutex mutex;
+  std::vector<int> order;
+  std::vector<std::jthread> threads;
+  for (const int cost : {2, 5, 3, 4}) {
+    threads.emplace_back([&, cost] {
+      const std::optional<JobPool::Turn> turn = pool.take(Lane::kCopy, cost, kNever);
+      const std::lock_guard lock(mutex);
+      order.push_back(cost);
+    });
+  }
+  // Until all of them wait.
+  for (int i = 0; i < 100; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_TRUE(pool.is_wanted(Lane::kCopy, 1));
+  EXPECT_FALSE(pool.is_wanted(Lane::kCopy, 3)) << "for little more sessions are not opened anew";
+  EXPECT_FALSE(pool.is_wanted(Lane::kBuild, 1));
+  first.reset();
+  threads.clear();
+  EXPECT_EQ(order, (std::vector<int>{5, 4, 3, 2}));
+}
+
+TEST(JobPool, NeverMoreThanItsJobsAtATime) {
+  JobPool pool(3, 2, 2);
+  std::atomic<int> copying{0};
+  std::atomic<int> most{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 12; ++i) {
+      threads.emplace_back([&, i] {
+        for (int round = 0; round < 200; ++round) {
+          const std::optional<JobPool::Turn> turn = pool.take(Lane::kCopy, i, kNever);
+          const int now = ++copying;
+          for (int before = most; before < now && !most.compare_exchange_weak(before, now);) {
+          }
+          std::this_thread::yield();
+          --copying;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(most, 3);
+}
+
+TEST(JobPool, WhoGivesUpWaitsNoMore) {
+  JobPool pool(1, 1, 1);
+  const std::optional<JobPool::Turn> held = pool.take(Lane::kCopy, 1, kNever);
+  std::atomic<bool> given_up{false};
+  std::optional<JobPool::Turn> other;
+  std::jthread thread([&] { other = pool.take(Lane::kCopy, 1, [&] { return given_up.load(); }); });
+  given_up = true;
+  pool.wake();
+  thread.join();
+  EXPECT_FALSE(other.has_value());
+}
+
+}  // namespace
+}  // namespace pgsluice::pipeline
