@@ -219,6 +219,7 @@ void leave_what_is_there(Plan& plan, const ExistingTarget& existing,
   for (TaskId id = 0; id < plan.graph.size(); ++id) {
     Task& task = plan.graph[id];
     if (task.kind != TaskKind::kIndexBuild && task.kind != TaskKind::kPostData) continue;
+    if (task.entry == nullptr) continue;
     const bool is_index = task.entry->kind == "INDEX";
     if (!is_index && task.entry->kind != "CONSTRAINT") continue;
     const auto& indexes = is_index ? by_oid : by_constraint;

@@ -43,10 +43,44 @@ bool is_relation(const GraphState& state, const TocEntry& entry) {
   return entry.catalog_id.table == schema::kPgClass && state.plan.catalog.relation(entry.catalog_id.oid) != nullptr;
 }
 
+// What some extensions want done is a statement without an entry, in the order of the main lane.
+TaskId add_call(GraphState& state, const std::string& name, const std::string& sql, bool repeated) {
+  const TaskId task = state.graph().add({.kind = TaskKind::kPreData,
+                                         .lane = Lane::kMain,
+                                         .name = name,
+                                         .cost = kStatementCost,
+                                         .sql = sql,
+                                         .repeated = repeated});
+  state.graph().after(state.pre_data_done, task);
+  return task;
+}
+
+// As soon as the extension is there: TimescaleDB's own triggers keep away from then on.
+void call_before_restore(GraphState& state, bool extension_is_there) {
+  const auto call = schema::before_restore(state.plan.catalog.extensions);
+  if (call && extension_is_there) add_call(state, call->description, call->sql, true);
+}
+
+// Behind all tables, since they may name one another. Rows wait for it.
+void distribute_tables(GraphState& state) {
+  for (const schema::DistributedTable& distributed : state.plan.catalog.distributed) {
+    const auto made = state.task_of_relation.find(distributed.table);
+    if (made == state.task_of_relation.end()) continue;
+    const std::string name = "distribution of " + state.plan.catalog.relation(distributed.table)->display();
+    const TaskId task = add_call(state, name, distributed.sql, false);
+    state.graph().require_in_order(task, made->second);
+    for (const schema::Oid member : state.relations.tree(distributed.table)) {
+      state.definitions_touching[member].push_back(task);
+    }
+    made->second = task;
+  }
+}
+
 }  // namespace
 
 void add_pre_data(GraphState& state) {
   state.pre_data_done = state.add_barrier("definitions before the data");
+  call_before_restore(state, state.inventory.extensions.contains("timescaledb"));
   for (const TocEntry* entry : in_order_of_sending(state)) {
     if (state.is_left_out(*entry)) continue;
     const TaskId task = state.graph().add({.kind = TaskKind::kPreData,
@@ -62,7 +96,9 @@ void add_pre_data(GraphState& state) {
     for (const schema::Oid relation : touched) state.definitions_touching[relation].push_back(task);
     state.touched_by_entry[entry->dump_id] = std::move(touched);
     state.graph().after(state.pre_data_done, task);
+    call_before_restore(state, entry->kind == "EXTENSION" && entry->tag == "timescaledb");
   }
+  distribute_tables(state);
 }
 
 }  // namespace pgsluice::pipeline

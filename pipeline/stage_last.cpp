@@ -1,4 +1,6 @@
 #include <map>
+#include <set>
+#include <string>
 
 #include "pgsluice/pipeline/graph_stages.h"
 
@@ -91,10 +93,32 @@ class LastStage {
       state_.graph().after(task, triggers_done);
       properties_done.push_back(task);
     }
+    if (const auto call = schema::after_restore(extensions_there())) {
+      properties_done.push_back(state_.graph().add({.kind = TaskKind::kPostData,
+                                                    .lane = Lane::kMain,
+                                                    .name = call->description,
+                                                    .cost = kStatementCost,
+                                                    .sql = call->sql,
+                                                    .repeated = true}));
+      state_.graph().after(properties_done.back(), triggers_done);
+    }
     const TaskId durable =
         state_.graph().add({.kind = TaskKind::kDurability, .lane = Lane::kMain, .name = "flush of the target's log"});
     state_.graph().after(durable, triggers_done);
     for (const TaskId task : properties_done) state_.graph().after(durable, task);
+  }
+
+  // Of the source's those that were on the target, or are made.
+  std::map<std::string, std::string, std::less<>> extensions_there() const {
+    std::map<std::string, std::string, std::less<>> extensions = state_.plan.catalog.extensions;
+    std::set<std::string, std::less<>> made;
+    for (const TocEntry& entry : state_.plan.archive.entries) {
+      if (entry.kind == "EXTENSION") made.insert(entry.tag);
+    }
+    std::erase_if(extensions, [&](const auto& extension) {
+      return !made.contains(extension.first) && !state_.inventory.extensions.contains(extension.first);
+    });
+    return extensions;
   }
 
   const Relation* view_of(const TocEntry& entry) const {

@@ -40,6 +40,7 @@ std::optional<std::vector<pg::Statement>> statements_of(const Plan& plan, const 
     case TaskKind::kPostData:
     case TaskKind::kAcl:
     case TaskKind::kEventTrigger:
+      if (task.entry == nullptr) return std::vector{pg::Statement{task.sql}};
       return std::vector{schema::entry_statement(plan.archive, *task.entry, plan.restore, definition_of(task))};
     case TaskKind::kMaterializedView:
       return refresh(plan, task);

@@ -35,6 +35,7 @@ using Constraints = std::set<int>;  // dump ids
 
 // A partition's index is attached when its parent's is there, which may be a constraint's.
 Step step_of_post_data(const Task& task, const Constraints& constraints) {
+  if (task.entry == nullptr) return Step::kPostData;
   if (task.entry->kind == "INDEX ATTACH") {
     const std::vector<int>& on = task.entry->dependencies;
     const bool of_constraint = std::any_of(on.begin(), on.end(), [&](int id) { return constraints.contains(id); });

@@ -67,6 +67,8 @@ struct Task {
   std::string sql;
   /// Of a validation: a query of as many empty rows as there are that keep it from succeeding.
   std::string sql_that_counts = {};
+  /// Done again when a run goes on.
+  bool repeated = false;
 };
 
 /// Tasks and what they wait for. Built once, then read by the scheduler.

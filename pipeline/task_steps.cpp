@@ -57,7 +57,7 @@ std::vector<std::string> steps_of(const Plan& plan) {
   std::vector<std::string> steps;
   std::set<std::string> seen;
   for (const Task& task : plan.graph.tasks()) {
-    if (is_repeated(task.kind)) {
+    if (task.repeated || is_repeated(task.kind)) {
       steps.emplace_back();
       continue;
     }

@@ -9,6 +9,7 @@
 #include "pgsluice/pg/connection.h"
 #include "pgsluice/schema/archive.h"
 #include "pgsluice/schema/column_types.h"
+#include "pgsluice/schema/extension_care.h"
 
 namespace pgsluice::schema {
 
@@ -165,6 +166,7 @@ struct Catalog {
   std::vector<Sequence> sequences;
   std::map<std::string, std::string, std::less<>> extensions;  ///< with the schema of each
   std::vector<RoleUse> roles;
+  std::vector<DistributedTable> distributed;
   /// User mappings whose options this user may not see: "of app for server s".
   std::vector<std::string> hidden_user_mappings;
   std::int64_t large_objects = 0;

@@ -442,6 +442,7 @@ Catalog read_catalog(pg::Connection& source) {
                                  .may_select = row.boolean(3)});
   }
   catalog.extensions = read_extensions(source);
+  if (catalog.extensions.contains("citus")) catalog.distributed = read_distributed_tables(source);
   for (const pg::Row row : source.execute(kRolesSql)) {
     catalog.roles.push_back({.name = std::string(row.text(0)),
                              .object = {row.oid(4), row.oid(5)},

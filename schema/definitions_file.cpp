@@ -49,10 +49,11 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Inheritance, child, parent)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Trigger, oid, table, parent)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Sequence, oid, schema, name, may_select)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RoleUse, name, object, owns, is_granted, is_named)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DistributedTable, table, sql)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ColumnType, name, form, built_in, base)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Catalog, server_version, integer_datetimes, block_size, database, relations, types,
                                    indexes, foreign_keys, inheritance, triggers, sequences, extensions, roles,
-                                   hidden_user_mappings, large_objects)
+                                   distributed, hidden_user_mappings, large_objects)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Dependent, id, object, because)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Selection, left_out, without_rows, sequences_without_owner, named, dependents,
                                    warnings, needed_extensions)

@@ -279,6 +279,24 @@ TEST(Plan, IndexesAreAttachedFromTheBottom) {
                           [&](const TaskGraph::Edge& edge) { return edge.to == attaches["middle_i"]; }));
 }
 
+TEST(Plan, TimescaleIsToldWhenItIsMadeAndWhenAllIsDone) {
+  PlanInput wanted = input();
+  wanted.catalog.extensions = {{"timescaledb", "public"}};
+  wanted.archive.entries.insert(wanted.archive.entries.begin(),
+                                entry(10, "EXTENSION", "timescaledb", {3079, 1000}, Section::kPreData));
+  const std::unique_ptr<const Plan> plan = make_plan(std::move(wanted), {});
+  std::vector<std::string> statements;
+  for (TaskId id = 0; id < plan->graph.size(); ++id) {
+    const Task& task = plan->graph[id];
+    if (task.kind == TaskKind::kPreData || task.repeated) statements.push_back(task.name);
+    EXPECT_TRUE(!task.repeated || plan->steps[id].empty()) << "done again when a run goes on";
+  }
+  ASSERT_EQ(statements.size(), 5U);
+  EXPECT_NE(statements[0].find("timescaledb"), std::string::npos);
+  EXPECT_EQ(statements[1], "timescaledb_pre_restore()");
+  EXPECT_EQ(statements[4], "timescaledb_post_restore()");
+}
+
 TEST(Plan, WhatMayTakeLongIsSentByItself) {
   PlanInput in;
   in.archive.entries = {entry(1, "TABLE", "root", {1259, 10}, Section::kPreData),
