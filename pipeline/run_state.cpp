@@ -25,7 +25,7 @@ constexpr const char* kSchema = R"(
 CREATE TABLE run (pid INTEGER, phase TEXT, table_jobs INTEGER, index_jobs INTEGER, finished INTEGER,
                   large_objects INTEGER, sequences INTEGER, rows INTEGER, bytes INTEGER, duration INTEGER);
 CREATE TABLE task (id INTEGER PRIMARY KEY, kind TEXT, name TEXT, oid INTEGER, schema TEXT, relation TEXT,
-                   "table" INTEGER, sql TEXT, size INTEGER, state INTEGER, began REAL);
+                   "table" INTEGER, sql TEXT, size INTEGER, state INTEGER, began REAL, ended REAL);
 CREATE TABLE table_result (name TEXT, rows INTEGER, bytes INTEGER, parts INTEGER, format TEXT, duration INTEGER);
 CREATE TABLE step_result (name TEXT, tasks INTEGER, wall INTEGER, total INTEGER);
 CREATE TABLE message (kind TEXT, name TEXT, text TEXT);
@@ -92,6 +92,12 @@ class Database {
 std::string text_of(sqlite3_stmt* row, int column) {
   const auto* text = reinterpret_cast<const char*>(::sqlite3_column_text(row, column));
   return text == nullptr ? "" : std::string(text, static_cast<std::size_t>(::sqlite3_column_bytes(row, column)));
+}
+
+std::chrono::system_clock::time_point time_of(sqlite3_stmt* row, int column) {
+  const std::chrono::duration<double> since_epoch(::sqlite3_column_double(row, column));
+  return std::chrono::system_clock::time_point(
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(since_epoch));
 }
 
 std::int64_t number_of(sqlite3_stmt* row, int column) { return ::sqlite3_column_int64(row, column); }
@@ -174,7 +180,7 @@ struct RunStateWriter::Implementation {
       sql = index->definition;
     }
     database->execute(
-        "INSERT INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)",
+        "INSERT INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)",
         {id, std::string(to_string(task.kind)), task.name, oid, schema, relation, table, sql, size.count});
   }
 
@@ -203,9 +209,9 @@ struct RunStateWriter::Implementation {
       const int state = event.kind == Progress::Event::Kind::kBegan   ? kRunning
                         : event.kind == Progress::Event::Kind::kEnded ? kDone
                                                                       : kWaiting;
-      database->execute(
-          "UPDATE task SET state = ?, began = CASE WHEN ? > 0 THEN ? ELSE began END WHERE id = ?",
-          {std::int64_t{state}, std::int64_t{state == kRunning ? 1 : 0}, seconds_since_epoch(event.at), id->second});
+      database->execute(state == kRunning ? "UPDATE task SET state = ?, began = ? WHERE id = ?"
+                                          : "UPDATE task SET state = ?, ended = ? WHERE id = ?",
+                        {std::int64_t{state}, seconds_since_epoch(event.at), id->second});
     }
     database->execute("COMMIT");
   }
@@ -286,24 +292,24 @@ std::optional<RunState> read_run_state(const std::filesystem::path& file) {
     summary.bytes = {number_of(row, at++)};
     summary.duration = std::chrono::nanoseconds(number_of(row, at++));
   });
-  database.execute("SELECT kind, name, oid, schema, relation, \"table\", sql, size, state, began FROM task ORDER BY id",
-                   {}, [&](sqlite3_stmt* row) {
-                     int at = 0;
-                     RunState::Task task{.kind = text_of(row, at++), .name = text_of(row, at++)};
-                     task.oid = static_cast<schema::Oid>(number_of(row, at++));
-                     task.schema = text_of(row, at++);
-                     task.relation = text_of(row, at++);
-                     task.table = static_cast<schema::Oid>(number_of(row, at++));
-                     task.sql = text_of(row, at++);
-                     task.size = {number_of(row, at++)};
-                     const std::int64_t now = number_of(row, at++);
-                     task.running = now == kRunning;
-                     task.done = now == kDone;
-                     task.began = std::chrono::system_clock::time_point(
-                         std::chrono::duration_cast<std::chrono::system_clock::duration>(
-                             std::chrono::duration<double>(::sqlite3_column_double(row, at))));
-                     state.tasks.push_back(std::move(task));
-                   });
+  database.execute(
+      "SELECT kind, name, oid, schema, relation, \"table\", sql, size, state, began, ended FROM task ORDER BY id", {},
+      [&](sqlite3_stmt* row) {
+        int at = 0;
+        RunState::Task task{.kind = text_of(row, at++), .name = text_of(row, at++)};
+        task.oid = static_cast<schema::Oid>(number_of(row, at++));
+        task.schema = text_of(row, at++);
+        task.relation = text_of(row, at++);
+        task.table = static_cast<schema::Oid>(number_of(row, at++));
+        task.sql = text_of(row, at++);
+        task.size = {number_of(row, at++)};
+        const std::int64_t now = number_of(row, at++);
+        task.running = now == kRunning;
+        task.done = now == kDone;
+        task.began = time_of(row, at++);
+        task.ended = time_of(row, at++);
+        state.tasks.push_back(std::move(task));
+      });
   database.execute("SELECT * FROM table_result", {}, [&](sqlite3_stmt* row) {
     summary.tables.push_back({.name = text_of(row, 0),
                               .rows = number_of(row, 1),

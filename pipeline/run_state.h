@@ -48,6 +48,7 @@ struct RunState {
     std::string sql;
     Bytes size;
     std::chrono::system_clock::time_point began;  ///< of what has begun
+    std::chrono::system_clock::time_point ended;  ///< of what is done
     bool done = false;
     bool running = false;
   };

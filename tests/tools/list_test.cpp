@@ -159,6 +159,22 @@ TEST_F(ListTest, ProgressIsThereWhileARunGoesOnAndAfterwards) {
   EXPECT_EQ(progress["indexes"]["in-progress"].size(), 0U);
   const nlohmann::json summary = nlohmann::json::parse(run({"list", "progress", "--json", "--summary"}).output);
   EXPECT_EQ(summary["rows"], 7000);
+  EXPECT_EQ(summary["setup"]["table-jobs"], 4);
+  EXPECT_EQ(summary["steps"][0]["conn"], "target");
+  EXPECT_GE(summary["steps"][0]["duration"], 0);
+  std::size_t indexes = 0;
+  ASSERT_EQ(summary["tables"].size(), 2U);
+  for (const nlohmann::json& table : summary["tables"]) {
+    EXPECT_EQ(table.at("schema"), "public");
+    EXPECT_GT(table.at("network").at("bytes"), 0);
+    EXPECT_EQ(table.at("index").at("count"), table.at("indexes").size());
+    indexes += table.at("indexes").size();
+    for (const nlohmann::json& index : table.at("indexes")) {
+      EXPECT_THAT(std::string(index.at("sql")), HasSubstr("INDEX"));
+      EXPECT_GE(index.at("ms"), 0);
+    }
+  }
+  EXPECT_EQ(indexes, 2U);
   EXPECT_THAT(run({"list", "progress", "--summary"}).output, HasSubstr("public.orders"));
 
   // A run that waits for somebody's lock, looked at meanwhile.

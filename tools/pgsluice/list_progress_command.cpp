@@ -16,6 +16,7 @@
 #include "pgsluice/pipeline/run_record.h"
 #include "pgsluice/pipeline/run_state.h"
 #include "pgsluice/report.h"
+#include "pgsluice/run_summary_document.h"
 #include "pgsluice/text_table.h"
 
 namespace pgsluice::tools {
@@ -111,7 +112,7 @@ std::string shown(const ProgressArguments& args) {
         .hint("give the --dir that the run has");
   }
   if (args.summary) {
-    if (state->summary) return args.json ? summary_json(*state->summary) : summary_text(*state->summary);
+    if (state->summary) return args.json ? run_summary_json(*state) : summary_text(*state->summary);
     throw Error(ErrorKind::kState, "the run has not come to its end")
         .hint("'pgsluice list progress' shows how far it is");
   }
