@@ -265,6 +265,17 @@ TEST_F(StepsTest, ParseListShowsTheArchiveAsPgRestoreDoes) {
   EXPECT_THAT(text, ::testing::ContainsRegex("\n;[0-9]+; 0 0 COMMENT public TABLE parent postgres\n"));
   const std::string archive = (folder_.path() / "pgsluice/schema/schema.dump").string();
   EXPECT_EQ(step("restore parse-list " + archive + " --no-comments").output, text);
+  // Of a list as pg_restore writes it: a comment's line is left out, and those of the filter.
+  std::ofstream(folder_.path() / "filter") << "[exclude-table]\npublic.child\n";
+  expect_steps({"dump schema --filters " + (folder_.path() / "filter").string()});
+  const std::string list = (folder_.path() / "list").string();
+  const SubprocessResult listed = run_command(
+      {.command = {(server_bindir() / "pg_restore").string(), "--list", "--file=" + list, archive}, .environment = {}});
+  ASSERT_EQ(listed.exit_code, 0) << listed.errors;
+  const std::string marked = step("restore parse-list " + list + " --no-comments").output;
+  EXPECT_THAT(marked, ::testing::ContainsRegex("\n[0-9]+; 1259 [0-9]+ TABLE public parent postgres\n"));
+  EXPECT_THAT(marked, ::testing::ContainsRegex("\n;[0-9]+; 0 0 COMMENT public TABLE parent postgres\n"));
+  EXPECT_EQ(step("restore parse-list /no/such").exit_code, 2);
 }
 
 }  // namespace

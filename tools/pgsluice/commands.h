@@ -13,6 +13,8 @@ void add_list_progress_command(CLI::App& app, int& exit_code);
 void add_ping_command(CLI::App& app, int& exit_code);
 /// Adds to `copy`, which add_clone_command() has made: after that.
 void add_step_commands(CLI::App& app, int& exit_code);
+/// `restore parse-list`.
+void add_parse_list_command(CLI::App& app, int& exit_code);
 void add_snapshot_command(CLI::App& app, int& exit_code);
 void add_version_command(CLI::App& app, int& exit_code);
 void add_help_command(CLI::App& app);

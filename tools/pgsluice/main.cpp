@@ -65,6 +65,7 @@ int run(int argc, char** argv) {
   int exit_code = kExitWell;
   add_clone_command(app, exit_code);
   add_step_commands(app, exit_code);
+  add_parse_list_command(app, exit_code);
   add_snapshot_command(app, exit_code);
   add_compare_command(app, exit_code);
   add_list_command(app, exit_code);

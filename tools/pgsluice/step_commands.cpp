@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -204,56 +203,6 @@ void add_role_and_extension_commands(CLI::App& copy, CLI::App& dump, CLI::App& r
                     exit_code);
 }
 
-// As pg_restore --list writes them, with a semicolon before what is left out.
-std::string archive_list(const schema::Archive& archive, const schema::Archive& kept) {
-  std::set<int> left;
-  for (const schema::TocEntry& entry : kept.entries) left.insert(entry.dump_id);
-  std::string text = fmt::format(";\n; Archive of the database {}\n;     server {}, pg_dump {}\n;\n", archive.database,
-                                 archive.server_version, archive.dump_version);
-  for (const schema::TocEntry& entry : archive.entries) {
-    const std::string schema = entry.schema.value_or("");
-    text += fmt::format("{}{}; {} {} {} {} {} {}\n", left.contains(entry.dump_id) ? "" : ";", entry.dump_id,
-                        entry.catalog_id.table, entry.catalog_id.oid, entry.kind, schema.empty() ? "-" : schema,
-                        entry.tag, entry.owner);
-  }
-  return text;
-}
-
-void add_parse_list(CLI::App& group, int& exit_code) {
-  CLI::App* command = group.add_subcommand("parse-list", "Print what an archive holds; what is left out behind ';'");
-  command->footer(
-      "Examples:\n"
-      "  pgsluice restore parse-list --dir /var/tmp/shop\n"
-      "  pgsluice restore parse-list shop.dump      an archive of pg_dump -Fc\n\n"
-      "Exit codes: 0 well, 1 arguments, 2 configuration, 3 work directory.");
-  auto args = std::make_shared<CloneArguments>();
-  auto file = std::make_shared<std::string>();
-  command->add_option("file", *file, "An archive; by default that of the work directory");
-  add_connection_options(*command, *args);
-  add_run_options(*command, *args);
-  add_leaving_out_options(*command, *args);
-  add_log_options(*command, args->log);
-  command->callback([args, file, &exit_code] {
-    exit_code = run_cancellable(args->log, [&](const Log&, const CancelToken&) {
-      const pipeline::CloneOptions options = clone_options(*args);
-      schema::Archive archive;
-      schema::Archive kept;
-      if (file->empty()) {
-        archive = schema::read_archive(pipeline::RunFolder(options.work_folder).archive_file());
-        kept = pipeline::read_dumped_schema(options).archive;
-      } else {
-        kept = archive = schema::read_archive(*file);
-      }
-      std::erase_if(kept.entries, [&](const schema::TocEntry& entry) {
-        const bool extension = !options.extensions && entry.kind == "EXTENSION";
-        return extension || !schema::is_restored(entry, options.restore);
-      });
-      std::fputs(archive_list(archive, kept).c_str(), stdout);
-      return kExitWell;
-    });
-  });
-}
-
 }  // namespace
 
 void add_step_commands(CLI::App& app, int& exit_code) {
@@ -265,7 +214,6 @@ void add_step_commands(CLI::App& app, int& exit_code) {
   CLI::App* restore = app.add_subcommand("restore", "Restore definitions from the work directory");
   restore->require_subcommand(1);
   for (const StepCommand& command : restore_commands()) add_step_command(*restore, command, true, exit_code);
-  add_parse_list(*restore, exit_code);
   add_role_and_extension_commands(*copy, *dump, *restore, exit_code);
 }
 

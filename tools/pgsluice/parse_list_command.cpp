@@ -1,0 +1,142 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <set>
+#include <sstream>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/clone_arguments.h"
+#include "pgsluice/commands.h"
+#include "pgsluice/console.h"
+#include "pgsluice/exit_code.h"
+#include "pgsluice/pipeline/definitions.h"
+#include "pgsluice/pipeline/run_record.h"
+#include "pgsluice/schema/definitions_file.h"
+
+namespace pgsluice::tools {
+
+namespace {
+
+using schema::TocEntry;
+
+bool is_left_out(const TocEntry& entry, const pipeline::CloneOptions& options) {
+  const bool extension = !options.extensions && entry.kind == "EXTENSION";
+  return extension || !schema::is_restored(entry, options.restore);
+}
+
+// As pg_restore --list writes them, with a semicolon before what is left out.
+std::string archive_list(const schema::Archive& archive, const schema::Archive& kept) {
+  std::set<int> left;
+  for (const schema::TocEntry& entry : kept.entries) left.insert(entry.dump_id);
+  std::string text = fmt::format(";\n; Archive of the database {}\n;     server {}, pg_dump {}\n;\n", archive.database,
+                                 archive.server_version, archive.dump_version);
+  for (const schema::TocEntry& entry : archive.entries) {
+    const std::string schema = entry.schema.value_or("");
+    text += fmt::format("{}{}; {} {} {} {} {} {}\n", left.contains(entry.dump_id) ? "" : ";", entry.dump_id,
+                        entry.catalog_id.table, entry.catalog_id.oid, entry.kind, schema.empty() ? "-" : schema,
+                        entry.tag, entry.owner);
+  }
+  return text;
+}
+
+// Kinds of more than one word that options leave out; of all others the first word is enough.
+constexpr std::array<std::string_view, 2> kLongKinds = {"DEFAULT ACL", "SECURITY LABEL"};
+
+/// A line of a list: "215; 1259 16386 TABLE public t owner". Nothing for a comment.
+std::optional<TocEntry> parse_line(const std::string& line) {
+  TocEntry entry;
+  const char* const end = line.data() + line.size();
+  const auto [behind_id, error] = std::from_chars(line.data(), end, entry.dump_id);
+  if (error != std::errc() || behind_id == end || *behind_id != ';') return std::nullopt;
+  std::istringstream words(std::string(behind_id + 1, end));
+  words >> entry.catalog_id.table >> entry.catalog_id.oid >> std::ws;
+  std::string rest;
+  std::getline(words, rest);
+  entry.kind = rest.substr(0, rest.find(' '));
+  for (const std::string_view kind : kLongKinds) {
+    if (rest.starts_with(kind)) entry.kind = kind;
+  }
+  entry.section = schema::Section::kPreData;
+  const std::size_t tag = rest.find(' ', entry.kind.size() + 1);  // behind the schema
+  if (tag != std::string::npos) entry.tag = rest.substr(tag + 1, rest.rfind(' ') - tag - 1);
+  return entry;
+}
+
+// What the filter of `dump schema` has left out, and what the options do, behind ';'.
+std::string marked_list(const std::string& text, const pipeline::CloneOptions& options) {
+  schema::Selection selection;
+  const std::filesystem::path catalog = pipeline::RunFolder(options.work_folder).catalog_file();
+  if (std::filesystem::exists(catalog)) selection = schema::read_definitions_file(catalog).selection;
+  std::string result;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const std::optional<TocEntry> entry = parse_line(line);
+    const bool left_out = entry && (!selection.keeps(entry->catalog_id) || is_left_out(*entry, options));
+    result += (left_out ? ";" : "") + line + "\n";
+  }
+  return result;
+}
+
+std::string read_text(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in.is_open() || std::filesystem::is_directory(file)) {
+    throw Error(ErrorKind::kConfig, fmt::format("cannot read {}", file.string()));
+  }
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+std::string list_of_work_folder(const pipeline::CloneOptions& options) {
+  const schema::Archive archive = schema::read_archive(pipeline::RunFolder(options.work_folder).archive_file());
+  schema::Archive kept = pipeline::read_dumped_schema(options).archive;
+  std::erase_if(kept.entries, [&](const TocEntry& entry) { return is_left_out(entry, options); });
+  return archive_list(archive, kept);
+}
+
+std::string list_of(const std::string& file, const pipeline::CloneOptions& options) {
+  if (file.empty()) return list_of_work_folder(options);
+  const std::string text = read_text(file);
+  constexpr std::string_view kArchive = "PGDMP";
+  if (!text.starts_with(kArchive)) return marked_list(text, options);
+  const schema::Archive archive = schema::read_archive(file);
+  schema::Archive kept = archive;
+  std::erase_if(kept.entries, [&](const TocEntry& entry) { return is_left_out(entry, options); });
+  return archive_list(archive, kept);
+}
+
+}  // namespace
+
+void add_parse_list_command(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.get_subcommand("restore")->add_subcommand(
+      "parse-list", "Print what an archive holds; what is left out behind ';'");
+  command->footer(
+      "Examples:\n"
+      "  pgsluice restore parse-list --dir /var/tmp/shop\n"
+      "  pgsluice restore parse-list shop.dump      an archive of pg_dump -Fc\n"
+      "  pgsluice restore parse-list shop.list      a list of pg_restore --list\n\n"
+      "Exit codes: 0 well, 1 arguments, 2 configuration, 3 work directory.");
+  auto args = std::make_shared<CloneArguments>();
+  auto file = std::make_shared<std::string>();
+  command->add_option("file", *file, "An archive or a list; by default the archive of the work directory");
+  add_connection_options(*command, *args);
+  add_run_options(*command, *args);
+  add_leaving_out_options(*command, *args);
+  add_log_options(*command, args->log);
+  command->callback([args, file, &exit_code] {
+    try {
+      std::fputs(list_of(*file, clone_options(*args)).c_str(), stdout);
+      exit_code = kExitWell;
+    } catch (const Error& error) {
+      Console console(args->log);
+      Log(console).error(error.describe());
+      exit_code = exit_code_for(error);
+    }
+  });
+}
+
+}  // namespace pgsluice::tools
