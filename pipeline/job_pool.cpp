@@ -2,7 +2,8 @@
 
 namespace pgsluice::pipeline {
 
-JobPool::JobPool(int table_jobs, int index_jobs, int runs) : target_slots_(table_jobs + index_jobs + runs) {
+JobPool::JobPool(int table_jobs, int index_jobs, int runs)
+    : target_slots_(table_jobs + index_jobs + runs), index_jobs_(index_jobs) {
   queue(Lane::kCopy).free = table_jobs;
   queue(Lane::kBuild).free = index_jobs;
 }
@@ -23,6 +24,12 @@ std::optional<JobPool::Turn> JobPool::take(Lane lane, double cost, const std::fu
 void JobPool::wake() {
   const std::lock_guard lock(mutex_);
   changed_.notify_all();
+}
+
+index::BuildBudget& JobPool::builds(Bytes memory, int most_workers) {
+  const std::lock_guard lock(mutex_);
+  if (!builds_) builds_.emplace(memory, index_jobs_, most_workers);
+  return *builds_;
 }
 
 bool JobPool::is_wanted(Lane lane, double cost) const {

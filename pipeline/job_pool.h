@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "pgsluice/index/build_budget.h"
 #include "pgsluice/pipeline/session_slots.h"
 #include "pgsluice/pipeline/task_graph.h"
 
@@ -54,6 +55,8 @@ class JobPool {
 
   /// Of the target, for all runs together.
   SessionSlots& target_slots() { return target_slots_; }
+  /// The same of its memory and cores: as the run says that asks first, since all build on one server.
+  index::BuildBudget& builds(Bytes memory, int most_workers);
 
  private:
   struct Queue {
@@ -67,6 +70,8 @@ class JobPool {
   std::condition_variable changed_;
   std::array<Queue, kLanes> queues_;
   SessionSlots target_slots_;
+  const int index_jobs_;
+  std::optional<index::BuildBudget> builds_;
 };
 
 }  // namespace pgsluice::pipeline

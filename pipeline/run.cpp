@@ -120,7 +120,9 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
     log.info(fmt::format("no io_uring on this machine ({}): sockets are polled", *reason));
   }
   RunSessions sessions(std::move(preflight), *plan, options, log, cancel.token());
-  index::BuildBudget builds(plan->index_memory, options.index_jobs, plan->most_parallel_workers);
+  index::BuildBudget own_builds(plan->index_memory, options.index_jobs, plan->most_parallel_workers);
+  index::BuildBudget& builds =
+      options.pool != nullptr ? options.pool->builds(plan->index_memory, plan->most_parallel_workers) : own_builds;
   SessionSlots own_slots(options.table_jobs + options.index_jobs + 1);
   std::optional<Trace> trace;
   if (options.trace_file) trace.emplace();

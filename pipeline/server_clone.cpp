@@ -110,6 +110,7 @@ struct ServerClone::Implementation {
   std::vector<PlannedDatabase> read_plan(Servers& servers) const;
   void make(const PlannedDatabase& planned) const;
   CloneOptions options_of(const std::string& database) const;
+  void end_with(Cloning& of, const Error& error);
   void clone_one(Cloning& of, std::unique_lock<std::mutex>& turn, JobPool& pool);
   void clone_many(JobPool& pool);
   ServerSummary summary(std::vector<std::string> warnings) const;
@@ -169,6 +170,13 @@ CloneOptions ServerClone::Implementation::options_of(const std::string& database
   return of;
 }
 
+void ServerClone::Implementation::end_with(Cloning& of, const Error& error) {
+  const std::lock_guard lock(mutex);
+  of.result.error = error;
+  of.result.target_changed = of.clone && of.clone->target_changed();
+  if (error.kind() != ErrorKind::kCancelled) Log(*of.sink).error(error.describe());
+}
+
 void ServerClone::Implementation::clone_one(Cloning& of, std::unique_lock<std::mutex>& turn, JobPool& pool) {
   const std::string& name = of.planned.database.name;
   try {
@@ -193,10 +201,9 @@ void ServerClone::Implementation::clone_one(Cloning& of, std::unique_lock<std::m
     const std::lock_guard lock(mutex);
     of.result.summary = std::move(summary);
   } catch (const Error& error) {
-    const std::lock_guard lock(mutex);
-    of.result.error = error;
-    of.result.target_changed = of.clone && of.clone->target_changed();
-    if (error.kind() != ErrorKind::kCancelled) Log(*of.sink).error(error.describe());
+    end_with(of, error);
+  } catch (const std::exception& error) {
+    end_with(of, Error(ErrorKind::kInternal, error.what()));
   }
   if (!of.result.complete() && options.on_failure == FailurePolicy::kStopAtFirst) cancel.cancel();
 }
