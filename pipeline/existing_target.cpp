@@ -112,31 +112,41 @@ void read_filled(pg::Connection& target, const std::vector<const Relation*>& tab
 
 // Those of the server's own enforce keys, and do.
 constexpr std::string_view kTriggersSql = R"(
-SELECT n.nspname, c.relname, t.tgname, t.tgenabled = 'A'
+SELECT n.nspname, c.relname, t.tgname, t.tgenabled = 'A', t.tgisinternal AND NOT r.rolsuper
   FROM pg_catalog.pg_trigger t
   JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_roles r ON r.rolname = current_user
  WHERE t.tgenabled IN ('O', 'A') AND (t.tgtype & 4 <> 0 OR t.tgtype & 32 <> 0) AND c.relkind IN ('r', 'p')
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.oid = t.tgconstraint AND k.contype <> 't')
  ORDER BY 1, 2, 3)";
 
+struct FiringTrigger {
+  std::string name;
+  bool always = false;
+  /// Before 15, those of partitions that were made with their parents' are for superusers to switch off.
+  bool out_of_reach = false;
+};
+
 // Which triggers there are, by schema and table.
-using Triggers = std::map<std::pair<std::string, std::string>, std::vector<std::pair<std::string, bool>>>;
+using Triggers = std::map<std::pair<std::string, std::string>, std::vector<FiringTrigger>>;
 
 Triggers read_triggers(pg::Connection& target) {
   Triggers triggers;
   for (const pg::Row row : target.execute(kTriggersSql)) {
-    triggers[{std::string(row.text(0)), std::string(row.text(1))}].emplace_back(row.text(2), row.boolean(3));
+    triggers[{std::string(row.text(0)), std::string(row.text(1))}].push_back(
+        {.name = std::string(row.text(2)), .always = row.boolean(3), .out_of_reach = row.boolean(4)});
   }
   return triggers;
 }
 
-TriggersOff switch_off(const Relation& table, const std::vector<std::pair<std::string, bool>>& triggers) {
+TriggersOff switch_off(const Relation& table, const std::vector<FiringTrigger>& triggers) {
   std::vector<std::string> off;
   std::vector<std::string> on;
-  for (const auto& [name, always] : triggers) {
-    off.push_back(fmt::format("DISABLE TRIGGER {}", pg::quote_identifier(name)));
-    on.push_back(fmt::format("ENABLE {}TRIGGER {}", always ? "ALWAYS " : "", pg::quote_identifier(name)));
+  for (const FiringTrigger& trigger : triggers) {
+    const std::string name = pg::quote_identifier(trigger.name);
+    off.push_back(fmt::format("DISABLE TRIGGER {}", name));
+    on.push_back(fmt::format("ENABLE {}TRIGGER {}", trigger.always ? "ALWAYS " : "", name));
   }
   // A deferred key's checks would keep the table from being altered.
   return {.before = fmt::format("ALTER TABLE ONLY {} {}; ", table.quoted(), fmt::join(off, ", ")),
@@ -158,6 +168,10 @@ void read_triggers_off(pg::Connection& target, const schema::Catalog& source,
       for (const Relation* at : {table, root == nullptr ? table : root}) {
         if (of(*at) != triggers.end()) in_the_way.push_back(at->display());
       }
+    } else if (found != triggers.end() &&
+               std::any_of(found->second.begin(), found->second.end(),
+                           [](const FiringTrigger& trigger) { return trigger.out_of_reach; })) {
+      in_the_way.push_back(table->display());
     } else if (found != triggers.end()) {
       existing.triggers_off[table->oid] = switch_off(*table, found->second);
     }
@@ -165,8 +179,9 @@ void read_triggers_off(pg::Connection& target, const schema::Catalog& source,
   if (in_the_way.empty()) return;
   std::sort(in_the_way.begin(), in_the_way.end());
   in_the_way.erase(std::unique(in_the_way.begin(), in_the_way.end()), in_the_way.end());
-  throw Error(ErrorKind::kState, fmt::format("triggers would fire for rows that go in through a partitioned table: {}",
-                                             fmt::join(in_the_way, ", ")))
+  throw Error(ErrorKind::kState,
+              fmt::format("triggers of partitions would fire for rows that arrive, and cannot be switched off: {}",
+                          fmt::join(in_the_way, ", ")))
       .on(Side::kTarget)
       .hint("ALTER TABLE … DISABLE TRIGGER USER until the rows are there; nothing was changed");
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/clone.h"
@@ -24,8 +25,35 @@ void report_selection(Plan& plan, const schema::Selection& selection) {
   }
 }
 
+std::set<schema::Oid> find_indexes_left_invalid(const schema::Catalog& catalog) {
+  std::map<schema::Oid, std::vector<schema::Oid>> parents;
+  for (const schema::Inheritance& link : catalog.inheritance) parents[link.child].push_back(link.parent);
+  std::set<schema::Oid> above_foreign;
+  std::vector<schema::Oid> to_follow;
+  for (const Relation& relation : catalog.relations) {
+    if (relation.kind == RelationKind::kForeignTable) to_follow.push_back(relation.oid);
+  }
+  while (!to_follow.empty()) {
+    const std::vector<schema::Oid> above = parents[to_follow.back()];
+    to_follow.pop_back();
+    for (const schema::Oid parent : above) {
+      if (above_foreign.insert(parent).second) to_follow.push_back(parent);
+    }
+  }
+  std::set<schema::Oid> indexes;
+  for (const schema::Index& index : catalog.indexes) {
+    if (index.on_partitioned_table && above_foreign.contains(index.table)) indexes.insert(index.oid);
+  }
+  return indexes;
+}
+
 void report_skipped(Plan& plan, const CloneOptions& options) {
   for (const schema::Index& index : plan.catalog.indexes) {
+    if (index.valid && plan.indexes_left_invalid.contains(index.oid)) {
+      plan.skipped.push_back(fmt::format(
+          "index {} is marked invalid, as pg_restore leaves it: a partition is a foreign table; the others have theirs",
+          index.display()));
+    }
     if (!index.valid) plan.skipped.push_back(fmt::format("index {}: invalid on the source", index.display()));
   }
   for (const Relation& relation : plan.catalog.relations) {
@@ -116,6 +144,7 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& optio
   if (std::find(known.begin(), known.end(), compression) != known.end()) plan->toast_compression = compression;
   plan->index_memory = index_memory(input.target_resources, options);
   plan->most_parallel_workers = input.target_resources.max_parallel_maintenance_workers;
+  plan->indexes_left_invalid = find_indexes_left_invalid(plan->catalog);
   report_selection(*plan, input.selection);
   report_skipped(*plan, options);
   build_graph(*plan, options, input.inventory);

@@ -48,6 +48,9 @@ struct Plan {
   /// What the target's configuration gives one build.
   int most_parallel_workers = 0;
   TaskGraph graph;
+  /// Of partitioned tables with a foreign table among their partitions: an archive makes them in a way that leaves them
+  /// invalid.
+  std::set<schema::Oid> indexes_left_invalid;
   /// Whether nothing is left to do for commands behind this one.
   bool ends_the_copy = true;
   /// What tells each task's statement from all others, for the ledger; empty for what is simply done again.

@@ -83,8 +83,8 @@ void add(const ProgressSnapshot& one, const PlannedDatabase& of, ProgressSnapsho
 }  // namespace
 
 bool ServerSummary::complete() const {
-  return std::all_of(databases.begin(), databases.end(),
-                     [](const DatabaseResult& result) { return result.complete(); });
+  return roles_failed.empty() && std::all_of(databases.begin(), databases.end(),
+                                             [](const DatabaseResult& result) { return result.complete(); });
 }
 
 struct ServerClone::Implementation {
@@ -107,13 +107,13 @@ struct ServerClone::Implementation {
   Implementation(CloneOptions wanted, LogSink& to) : options(std::move(wanted)), sink(to), log(to) {}
 
   Servers connect() const;
-  std::vector<PlannedDatabase> read_plan(Servers& servers) const;
+  std::vector<PlannedDatabase> read_plan(Servers& servers, std::vector<std::string>& warnings) const;
   void make(const PlannedDatabase& planned) const;
   CloneOptions options_of(const std::string& database) const;
   void end_with(Cloning& of, const Error& error);
   void clone_one(Cloning& of, std::unique_lock<std::mutex>& turn, JobPool& pool);
   void clone_many(JobPool& pool);
-  ServerSummary summary(std::vector<std::string> warnings) const;
+  void sum_up(ServerSummary& summary) const;
 };
 
 Servers ServerClone::Implementation::connect() const {
@@ -125,13 +125,20 @@ Servers ServerClone::Implementation::connect() const {
   return {std::move(source), std::move(target)};
 }
 
-std::vector<PlannedDatabase> ServerClone::Implementation::read_plan(Servers& servers) const {
+std::vector<PlannedDatabase> ServerClone::Implementation::read_plan(Servers& servers,
+                                                                    std::vector<std::string>& warnings) const {
   std::set<std::string, std::less<>> there;
   for (const pg::Row row : servers.target.execute("SELECT datname FROM pg_catalog.pg_database")) {
     there.emplace(row.text(0));
   }
   std::vector<PlannedDatabase> planned;
   for (schema::Database& database : schema::read_databases(servers.source)) {
+    if (database.half_dropped) {
+      warnings.push_back(fmt::format("database {}: left out, since a DROP DATABASE of it was interrupted",
+                                     pg::display_name("", database.name)));
+      log.warning(warnings.back());
+      continue;
+    }
     std::string sql;
     if (!there.contains(database.name)) {
       sql = schema::create_sql(database, servers.target.server_version(), options.restore.tablespaces);
@@ -216,17 +223,14 @@ void ServerClone::Implementation::clone_many(JobPool& pool) {
   }
 }
 
-ServerSummary ServerClone::Implementation::summary(std::vector<std::string> warnings) const {
-  ServerSummary result{.databases = {},
-                       .warnings = std::move(warnings),
-                       .duration = SteadyClock::now() - started,
-                       .cancelled = users_cancel.cancelled()};
+void ServerClone::Implementation::sum_up(ServerSummary& summary) const {
+  summary.duration = SteadyClock::now() - started;
+  summary.cancelled = users_cancel.cancelled();
   for (std::size_t i = 0; i < databases.size(); ++i) {
     DatabaseResult database = databases[i]->result;
     if (i >= next) database.error = Error(ErrorKind::kCancelled, "not begun");
-    result.databases.push_back(std::move(database));
+    summary.databases.push_back(std::move(database));
   }
-  return result;
 }
 
 ServerClone::ServerClone(CloneOptions options, LogSink& sink) {
@@ -243,17 +247,18 @@ ServerClone::~ServerClone() = default;
 
 std::vector<PlannedDatabase> ServerClone::plan() {
   Servers servers = implementation_->connect();
-  return implementation_->read_plan(servers);
+  std::vector<std::string> said;
+  return implementation_->read_plan(servers, said);
 }
 
 ServerSummary ServerClone::run() {
   Implementation& self = *implementation_;
   make_work_folder(self.options.work_folder);
   const FileLock lock(self.options.work_folder / "lock");
-  std::vector<std::string> warnings;
+  ServerSummary summary;
   {
     Servers servers = self.connect();
-    for (PlannedDatabase& planned : self.read_plan(servers)) {
+    for (PlannedDatabase& planned : self.read_plan(servers, summary.warnings)) {
       auto cloning = std::make_unique<Cloning>();
       cloning->sink = std::make_unique<NamedSink>(planned.database.name, self.sink);
       cloning->result.name = planned.database.name;
@@ -265,7 +270,7 @@ ServerSummary ServerClone::run() {
   if (self.options.roles) {
     CloneOptions roles = self.options;
     const schema::RolesOutcome outcome = copy_roles(roles, self.log, self.cancel.token());
-    for (const Error& error : outcome.failed) warnings.push_back(error.describe());
+    summary.roles_failed = outcome.failed;
   }
   const auto at_once = static_cast<int>(
       std::min(self.databases.size(), static_cast<std::size_t>(self.options.table_jobs + self.options.index_jobs)));
@@ -275,7 +280,8 @@ ServerSummary ServerClone::run() {
     std::vector<std::jthread> threads;
     for (int i = 0; i < at_once; ++i) threads.emplace_back([&] { self.clone_many(pool); });
   }
-  return self.summary(std::move(warnings));
+  self.sum_up(summary);
+  return summary;
 }
 
 ProgressSnapshot ServerClone::progress() const {

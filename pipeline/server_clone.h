@@ -32,6 +32,7 @@ struct DatabaseResult {
 
 struct ServerSummary {
   std::vector<DatabaseResult> databases;  ///< in the order in which they were begun: largest first
+  std::vector<Error> roles_failed;        ///< memberships and settings of roles that the server refused
   std::vector<std::string> warnings;
   std::chrono::nanoseconds duration{};
   bool cancelled = false;  ///< by cancel()

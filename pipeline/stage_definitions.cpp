@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -66,6 +68,11 @@ void distribute_tables(GraphState& state) {
   for (const schema::DistributedTable& distributed : state.plan.catalog.distributed) {
     const auto made = state.task_of_relation.find(distributed.table);
     if (made == state.task_of_relation.end()) continue;
+    if (distributed.sql.empty()) {
+      state.plan.skipped.push_back(fmt::format("distribution of {}: of a schema that Citus distributes as a whole",
+                                               state.plan.catalog.relation(distributed.table)->display()));
+      continue;
+    }
     const std::string name = "distribution of " + state.plan.catalog.relation(distributed.table)->display();
     const TaskId task = add_call(state, name, distributed.sql, false);
     state.graph().require_in_order(task, made->second);

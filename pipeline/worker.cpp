@@ -401,7 +401,7 @@ void Worker::require_valid_indexes() {
   if (context_.options.filters.has(schema::FilterSection::kExcludeIndex)) return;
   std::set<std::string> wanted;
   for (const schema::Index& index : context_.plan.catalog.indexes) {
-    if (index.valid) wanted.insert(index.display());
+    if (index.valid && !context_.plan.indexes_left_invalid.contains(index.oid)) wanted.insert(index.display());
   }
   std::vector<std::string> invalid;
   for (const pg::Row row : target().execute(

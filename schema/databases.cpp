@@ -17,7 +17,8 @@ constexpr int kHasOneLocale = 170000;
 std::vector<Database> read_databases(pg::Connection& connection) {
   const int version = connection.server_version();
   const pg::Result rows = connection.execute(fmt::format(
-      "SELECT datname, pg_catalog.pg_encoding_to_char(encoding), {}, datcollate, datctype, {}, {}, spcname, may,"
+      "SELECT datname, pg_catalog.pg_encoding_to_char(encoding), {}, datcollate, datctype, {}, {}, spcname, may, "
+      "datconnlimit = -2,"
       "       CASE WHEN may THEN pg_catalog.pg_database_size(oid) ELSE 0 END AS size"
       "  FROM (SELECT d.*, s.spcname,"
       "               d.datallowconn AND pg_catalog.has_database_privilege(d.oid, 'CONNECT') AS may"
@@ -41,7 +42,8 @@ std::vector<Database> read_databases(pg::Connection& connection) {
                          .icu_rules = row.optional_text(6).value_or(""),
                          .tablespace = tablespace == "pg_default" ? "" : tablespace,
                          .may_connect = row.boolean(8),
-                         .size = {row.integer(9)}});
+                         .half_dropped = row.boolean(9),
+                         .size = {row.integer(10)}});
   }
   return databases;
 }

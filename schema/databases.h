@@ -20,7 +20,8 @@ struct Database {
   std::string icu_rules;    ///< from 16 on
   std::string tablespace;   ///< empty: the default one
   bool may_connect = true;  ///< ALLOW_CONNECTIONS, and this user's right to
-  Bytes size;               ///< 0 where this user may not connect
+  bool half_dropped = false;
+  Bytes size;  ///< 0 where this user may not connect
 };
 
 /// All databases that are no templates, largest first. Throws Error(kServer).

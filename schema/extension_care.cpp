@@ -39,26 +39,27 @@ std::vector<DistributedTable> read_distributed_tables(pg::Connection& source) {
   if (view.empty()) return {};
   std::vector<DistributedTable> tables;
   std::map<std::string, std::string> first_of_group;
-  for (const pg::Row row : source.execute(
-           fmt::format("SELECT c.oid, n.nspname, c.relname, t.citus_table_type = 'reference', t.distribution_column,"
-                       "       t.colocation_id, t.shard_count"
-                       "  FROM {} t JOIN pg_catalog.pg_class c ON c.oid = t.table_name::pg_catalog.oid"
-                       "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                       " WHERE t.citus_table_type IN ('reference', 'distributed')"
-                       // A partition goes with the table that it is one of.
-                       "   AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid)"
-                       " ORDER BY t.citus_table_type = 'distributed', c.oid",
-                       pg::quote_qualified(view[0].text(0), "citus_tables")))) {
+  for (const pg::Row row :
+       source.execute(fmt::format("SELECT c.oid, n.nspname, c.relname, t.citus_table_type, t.distribution_column,"
+                                  "       t.colocation_id, t.shard_count"
+                                  "  FROM {} t JOIN pg_catalog.pg_class c ON c.oid = t.table_name::pg_catalog.oid"
+                                  "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                                  " WHERE t.citus_table_type IN ('reference', 'distributed', 'schema')"
+                                  // A partition goes with the table that it is one of.
+                                  "   AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid)"
+                                  " ORDER BY t.citus_table_type = 'distributed', c.oid",
+                                  pg::quote_qualified(view[0].text(0), "citus_tables")))) {
     const std::string name = pg::quote_qualified(row.text(1), row.text(2));
     std::string sql;
-    if (row.boolean(3)) {
+    const bool without_key = row.optional_text(4).value_or("<none>") == "<none>";  // one shard
+    if (row.text(3) == "reference") {
       sql = fmt::format("SELECT pg_catalog.create_reference_table({})", pg::quote_literal(name));
-    } else {
+    } else if (row.text(3) == "distributed") {
       const auto [first, is_first] = first_of_group.emplace(row.text(5), name);
       sql = fmt::format("SELECT pg_catalog.create_distributed_table({}, {}, colocate_with => {}{})",
-                        pg::quote_literal(name), pg::quote_literal(row.text(4)),
+                        pg::quote_literal(name), without_key ? "NULL" : pg::quote_literal(row.text(4)),
                         pg::quote_literal(is_first ? "none" : first->second),
-                        is_first ? fmt::format(", shard_count => {}", row.text(6)) : "");
+                        is_first && !without_key ? fmt::format(", shard_count => {}", row.text(6)) : "");
     }
     tables.push_back({.table = row.oid(0), .sql = std::move(sql)});
   }

@@ -21,7 +21,8 @@ struct ExtensionCall {
 std::optional<ExtensionCall> before_restore(const std::map<std::string, std::string, std::less<>>& extensions);
 std::optional<ExtensionCall> after_restore(const std::map<std::string, std::string, std::less<>>& extensions);
 
-/// A table that Citus keeps on several nodes, and what makes the target's such a one while it is empty.
+/// A table that Citus keeps on several nodes, and what makes the target's such a one while it is empty; empty where
+/// that is not known (a schema that is distributed as a whole).
 struct DistributedTable {
   Oid table = 0;
   std::string sql;

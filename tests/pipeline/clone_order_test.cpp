@@ -60,6 +60,17 @@ TEST_F(CloneOrderTest, StatisticsAreNotGatheredFromForeignChildren) {
   EXPECT_EQ(reported, 2);
 }
 
+TEST_F(CloneOrderTest, AnIndexAboveAForeignPartitionStaysInvalidAndIsListed) {
+  make("order_foreign_partition", R"sql(
+    CREATE EXTENSION postgres_fdw; CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw;
+    CREATE TABLE p (a int, b int) PARTITION BY RANGE (a); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);
+    CREATE FOREIGN TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20) SERVER s; CREATE INDEX by_b ON p (b);
+  )sql");
+  const pipeline::CloneSummary summary = clone("order_foreign_partition");
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_THAT(summary.skipped, ::testing::Contains(::testing::HasSubstr("index public.by_b is marked invalid")));
+}
+
 TEST_F(CloneOrderTest, UserMappingsThatTheSourcesUserMayNotSeeAreListed) {
   shared_source().sql("postgres", "CREATE ROLE mapping_owner LOGIN; CREATE ROLE mapped");
   shared_target().sql("postgres", "CREATE ROLE mapping_owner LOGIN; CREATE ROLE mapped");

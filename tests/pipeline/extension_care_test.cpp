@@ -62,10 +62,12 @@ TEST_F(ExtensionCareTest, CitusTablesAreDistributedBeforeTheirRowsCome) {
   make("citus", std::string(kCitus) + R"sql(
     CREATE TABLE items (id int, tenant int, PRIMARY KEY (tenant, id)); CREATE TABLE "Orders" (tenant int, n text);
     CREATE TABLE other (k int); CREATE TABLE countries (c text PRIMARY KEY); CREATE TABLE plain (i int);
+    CREATE TABLE single (i int);
     INSERT INTO items SELECT g, g % 7 FROM generate_series(1, 500) g; INSERT INTO "Orders" VALUES (1, 'x');
     INSERT INTO countries VALUES ('no'); INSERT INTO plain VALUES (1);
     INSERT INTO dist VALUES ('items', 'distributed', 'tenant', 4, 16), ('"Orders"', 'distributed', 'tenant', 4, 16),
-      ('other', 'distributed', 'k', 5, 8), ('countries', 'reference', NULL, 1, 1);
+      ('other', 'distributed', 'k', 5, 8), ('countries', 'reference', NULL, 1, 1),
+      ('single', 'distributed', '<none>', 6, 1), ('plain', 'schema', '<none>', 7, 1);
   )sql");
   test::shared_target().sql("citus",
                             std::string(kCitus) + "CREATE SCHEMA care; CREATE TABLE care.calls (call text, rows int)");
@@ -73,7 +75,8 @@ TEST_F(ExtensionCareTest, CitusTablesAreDistributedBeforeTheirRowsCome) {
   EXPECT_TRUE(summary.complete()) << failures(summary);
   EXPECT_EQ(test::shared_target().value("citus", "SELECT string_agg(call, ', ') FROM care.calls"),
             "public.countries reference, public.items tenant none 16,"
-            " public.\"Orders\" tenant \"public\".\"items\", public.other k none 8");
+            " public.\"Orders\" tenant \"public\".\"items\", public.other k none 8, public.single none");
+  EXPECT_THAT(summary.skipped, ::testing::Contains(::testing::HasSubstr("distribution of public.plain")));
   EXPECT_EQ(test::shared_target().value("citus", "SELECT sum(rows) FROM care.calls"), "0");
   EXPECT_EQ(test::shared_target().value("citus", "SELECT count(*) FROM items"), "500");
 }

@@ -186,6 +186,27 @@ TEST_F(ServerCloneTest, WhatTakesNoConnectionsIsNamed) {
   EXPECT_EQ(target_.value("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'latin'"), "0");
 }
 
+TEST_F(ServerCloneTest, WhatADropWasInterruptedOfIsLeftOutWithAWarning) {
+  source_.sql("postgres", "UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'latin'");
+  const ServerSummary summary = ServerClone(options(), sink_).run();
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(summary.databases.size(), 3U);
+  EXPECT_THAT(summary.warnings, ::testing::Contains(HasSubstr("database latin: left out")));
+  EXPECT_EQ(target_.value("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'latin'"), "0");
+}
+
+TEST_F(ServerCloneTest, ARefusedSettingOfARoleIsAFailureAmongOthers) {
+  // A parameter of a module that only the target has loaded, and knows no such parameter of.
+  source_.sql("postgres", "ALTER ROLE keeper SET plpgsql.nonsense = 'on'");
+  target_.sql("postgres", "ALTER SYSTEM SET session_preload_libraries = 'plpgsql'");
+  target_.sql("postgres", "SELECT pg_reload_conf(), pg_sleep(0.5)");
+  const ServerSummary summary = ServerClone(options(), sink_).run();
+  EXPECT_FALSE(summary.complete());
+  ASSERT_EQ(summary.roles_failed.size(), 1U);
+  EXPECT_THAT(summary.roles_failed.front().describe(), HasSubstr("plpgsql.nonsense"));
+  for (const DatabaseResult& database : summary.databases) EXPECT_TRUE(database.complete()) << database.name;
+}
+
 TEST_F(ServerCloneTest, ALocaleThatTheTargetHasNotIsAnErrorWithWhatToDo) {
   const schema::Database database{.name = "x", .encoding = "UTF8", .collate = "no_NO.such", .ctype = "C"};
   EXPECT_THAT(schema::create_sql(database, 150000, true), HasSubstr("LC_COLLATE 'no_NO.such' LC_CTYPE 'C'"));

@@ -58,6 +58,22 @@ TEST_F(AllDatabases, AreMadeClonedAndSummedUp) {
   EXPECT_THAT(again.output, HasSubstr("the database first is not empty"));
 }
 
+TEST_F(AllDatabases, WhatEndsAllGivesItsOwnExitCodeWhateverWasCancelledForIt) {
+  target_.create_database("second");
+  target_.sql("second", "CREATE TABLE u (i int)");
+  source_.sql("second", "CREATE TABLE filler AS SELECT repeat('x', 1000) FROM generate_series(1, 1000)");
+  // The largest is begun first, and is at work when the second one fails.
+  source_.sql("first", R"sql(
+    CREATE TABLE filler AS SELECT repeat('x', 1000) FROM generate_series(1, 5000);
+    CREATE FUNCTION slow(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN i; END';
+    CREATE INDEX ON t (slow(i));
+    CREATE OR REPLACE FUNCTION slow(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+      'BEGIN PERFORM pg_sleep(0.1); RETURN i; END')sql");
+  const SubprocessResult ended = clone_all({"--fail-fast"});
+  EXPECT_EQ(ended.exit_code, 7) << ended.errors;
+  EXPECT_THAT(ended.output, HasSubstr("0 of 3 databases"));
+}
+
 TEST_F(AllDatabases, WhatIsOfOneDatabaseIsRefusedByName) {
   const SubprocessResult refused = clone_all({"--snapshot", "00000003-00000001-1"});
   EXPECT_EQ(refused.exit_code, 1);

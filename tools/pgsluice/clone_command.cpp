@@ -88,9 +88,15 @@ int exit_code_for(const pipeline::ServerSummary& summary) {
                        [](const auto& failed) { return failed.error.kind() == ErrorKind::kMismatch; });
   };
   if (std::any_of(summary.databases.begin(), summary.databases.end(), differs)) return kExitDifferent;
-  const bool none_ended = std::all_of(summary.databases.begin(), summary.databases.end(),
-                                      [](const auto& database) { return database.error.has_value(); });
-  return none_ended ? tools::exit_code_for(*summary.databases.front().error) : kExitIncomplete;
+  const bool none_ended =
+      !summary.databases.empty() && std::all_of(summary.databases.begin(), summary.databases.end(),
+                                                [](const auto& database) { return database.error.has_value(); });
+  if (!none_ended) return kExitIncomplete;
+  // Those behind the first failure were only cancelled for it.
+  for (const pipeline::DatabaseResult& database : summary.databases) {
+    if (database.error->kind() != ErrorKind::kCancelled) return tools::exit_code_for(*database.error);
+  }
+  return kExitIncomplete;
 }
 
 int run_server_clone(const CloneArguments& args) {

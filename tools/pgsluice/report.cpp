@@ -206,7 +206,9 @@ std::string server_summary_text(const pipeline::ServerSummary& summary) {
                    {"Bytes", Align::kRight},
                    {"Time", Align::kRight},
                    {"State"}});
-  std::string notes = list_text("Warnings:", summary.warnings);
+  std::vector<std::string> roles;
+  for (const Error& error : summary.roles_failed) roles.push_back(error.describe());
+  std::string notes = list_text("Warnings:", summary.warnings) + list_text("FAILED:", roles);
   pipeline::CloneSummary all;
   std::size_t complete = 0;
   for (const pipeline::DatabaseResult& database : summary.databases) {
@@ -231,7 +233,9 @@ std::string server_summary_json(const pipeline::ServerSummary& summary) {
                    {"cancelled", summary.cancelled},
                    {"duration_ms", milliseconds(summary.duration)},
                    {"warnings", summary.warnings},
+                   {"roles_failed", json::array()},
                    {"databases", json::array()}};
+  for (const Error& error : summary.roles_failed) document["roles_failed"].push_back(error.describe());
   for (const pipeline::DatabaseResult& database : summary.databases) {
     json of = to_json(database.summary);
     of["name"] = database.name;
