@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,6 +91,77 @@ int wait_status(pid_t pid) {
 
 }  // namespace
 
+namespace {
+
+// The same for a process that goes on by itself: the child's child, so that nobody has to wait for it.
+[[noreturn]] void exec_detached(char* const* argv, char* const* envp, int input, int log, int ready, int report) {
+  ::setsid();
+  const pid_t own = ::fork();
+  if (own != 0) ::_exit(own < 0 ? 1 : 0);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  // Out of the way of the descriptors that they become.
+  report = ::fcntl(report, F_DUPFD_CLOEXEC, 10);
+  ready = ::fcntl(ready, F_DUPFD_CLOEXEC, 10);
+  if (::dup2(input, 0) == 0 && ::dup2(log, 1) == 1 && ::dup2(log, 2) == 2 &&
+      ::dup2(ready, kReadyDescriptor) == kReadyDescriptor) {
+    ::execvpe(argv[0], argv, envp);
+  }
+  const int error_number = errno;
+  [[maybe_unused]] const ssize_t written = ::write(report, &error_number, sizeof error_number);
+  ::_exit(127);
+}
+
+// What the child says of a failed exec; 0 where it was begun.
+int read_report(int fd) {
+  int error_number = 0;
+  ssize_t got = 0;
+  do {
+    got = ::read(fd, &error_number, sizeof error_number);
+  } while (got < 0 && errno == EINTR);
+  return got > 0 ? error_number : 0;
+}
+
+}  // namespace
+
+FileDescriptor start_detached(const DetachedOptions& options) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    throw system_error("cannot make a socket", errno);
+  const FileDescriptor writer(ends[0]);
+  FileDescriptor reader(ends[1]);
+  const FileDescriptor log(::open(options.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!log.valid()) {
+    throw Error(ErrorKind::kConfig, system_error(fmt::format("cannot write {}", options.log.string()), errno).what());
+  }
+  Pipe ready = make_pipe();
+  Pipe report = make_pipe();
+  std::vector<std::string> command = options.process.command;
+  std::vector<std::string> environment = merged_environment(options.process.environment);
+  const std::vector<char*> argv = pointers(command);
+  const std::vector<char*> envp = pointers(environment);
+  const pid_t pid = ::fork();
+  if (pid < 0) throw system_error("cannot make a child process", errno);
+  if (pid == 0) {
+    exec_detached(argv.data(), envp.data(), reader.get(), log.get(), ready.write.get(), report.write.get());
+  }
+  wait_status(pid);
+  report.write.reset();
+  ready.write.reset();
+  reader.reset();
+  if (const int error_number = read_report(report.read.get()); error_number != 0) {
+    throw Error(ErrorKind::kConfig, system_error(fmt::format("cannot run {}", command.front()), error_number).what());
+  }
+  // A process that does not read it has ended, which the ready descriptor tells.
+  for (std::size_t at = 0; at < options.input.size();) {
+    const ssize_t sent = ::send(writer.get(), options.input.data() + at, options.input.size() - at, MSG_NOSIGNAL);
+    if (sent < 0 && errno != EINTR) break;
+    if (sent > 0) at += static_cast<std::size_t>(sent);
+  }
+  return std::move(ready.read);
+}
+
 Subprocess::Subprocess(SubprocessOptions options) {
   Pipe output = make_pipe();
   Pipe errors = make_pipe();
@@ -107,12 +179,7 @@ Subprocess::Subprocess(SubprocessOptions options) {
   output_ = std::move(output.read);
   errors_ = std::move(errors.read);
   report.write.reset();
-  int error_number = 0;
-  ssize_t got = 0;
-  do {
-    got = ::read(report.read.get(), &error_number, sizeof error_number);
-  } while (got < 0 && errno == EINTR);
-  if (got > 0) {
+  if (const int error_number = read_report(report.read.get()); error_number != 0) {
     wait_status(std::exchange(pid_, -1));
     throw Error(ErrorKind::kConfig,
                 system_error(fmt::format("cannot run {}", options.command.front()), error_number).what());

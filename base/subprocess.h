@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -50,6 +51,19 @@ class Subprocess {
   FileDescriptor output_;
   FileDescriptor errors_;
 };
+
+/// A process that goes on when this one ends: in a session of its own, with nothing of this one's but the environment.
+struct DetachedOptions {
+  SubprocessOptions process;
+  std::string input;          ///< its standard input
+  std::filesystem::path log;  ///< gets its standard output and error, at the end of what is there; made with mode 0600
+};
+
+/// Starts it. The descriptor is readable when the process writes to its descriptor 3 or closes it, as its end does.
+/// Throws Error(kConfig) when the program cannot be started.
+FileDescriptor start_detached(const DetachedOptions& options);
+/// Descriptor 3 of a process that was started so.
+inline constexpr int kReadyDescriptor = 3;
 
 /// Runs a command to its end.
 SubprocessResult run_command(SubprocessOptions options, const CancelToken& cancel = {});

@@ -346,7 +346,8 @@ ComparedData DataComparison::Implementation::run() {
   return data;
 }
 
-DataComparison::DataComparison(CompareOptions options, LogSink& sink) : implementation_(new Implementation) {
+DataComparison::DataComparison(CompareOptions options, LogSink& sink, const CancelToken& parent)
+    : implementation_(new Implementation{.cancel = CancelSource(parent)}) {
   implementation_->options = std::move(options);
   implementation_->log = Log(sink);
 }

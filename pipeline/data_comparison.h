@@ -54,7 +54,8 @@ struct ComparedData {
 /// throws; progress() and cancel() from any thread meanwhile, cancel() also from a signal handler.
 class DataComparison {
  public:
-  DataComparison(CompareOptions options, LogSink& sink);
+  /// Cancelled with `parent` too.
+  DataComparison(CompareOptions options, LogSink& sink, const CancelToken& parent = {});
   DataComparison(const DataComparison&) = delete;
   DataComparison& operator=(const DataComparison&) = delete;
   ~DataComparison();

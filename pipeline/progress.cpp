@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace pgsluice::pipeline {
@@ -28,7 +29,12 @@ void Progress::set_work(const TaskGraph& graph) {
     if (task.kind == TaskKind::kBarrier) continue;
     ++tasks_total_;
     cost_total_ += task.cost;
-    if (task.kind == TaskKind::kTableData) ++parts_left_[task.table];
+    if (task.kind == TaskKind::kTableData) ++parts_left_[task.table].count;
+  }
+  pending_ = {};
+  for (auto& [table, left] : parts_left_) {
+    left.each = {table->table->size().count / static_cast<std::int64_t>(left.count)};
+    pending_ += Bytes{left.each.count * static_cast<std::int64_t>(left.count)};
   }
   tables_total_ = parts_left_.size();
 }
@@ -61,7 +67,9 @@ void Progress::count_done(const Task& task) {
   cost_done_ += task.cost;
   if (task.kind != TaskKind::kTableData) return;
   const auto left = parts_left_.find(task.table);
-  if (left != parts_left_.end() && --left->second == 0) ++tables_done_;
+  if (left == parts_left_.end()) return;
+  pending_.count -= left->second.each.count;
+  if (--left->second.count == 0) ++tables_done_;
 }
 
 Bytes Progress::Running::Entry::copied() const {
@@ -148,16 +156,26 @@ ProgressSnapshot Progress::snapshot() const {
   result.tasks_done = tasks_done_;
   result.tasks_total = tasks_total_;
   result.copied = {bytes_of_ended_};
+  result.rows = results_.rows;
+  result.pending = pending_;
   double cost = cost_done_;
+  std::set<const TablePlan*> tables;
   for (const Running::Entry& entry : running_) {
     const Bytes copied = entry.copied();
     result.copied += copied;
+    for (const Task* task : entry.tasks) {
+      if (task->kind == TaskKind::kTableData) tables.insert(task->table);
+    }
+    if (entry.tasks.front()->kind == TaskKind::kTableData) result.pending.count -= copied.count;
     // The stream may be longer than the table on disk: it never counts as more than nearly done.
     cost += std::min(static_cast<double>(copied.count), entry.cost() * 0.95);
     std::string name = entry.tasks.front()->name;
     if (entry.tasks.size() > 1) name += fmt::format(" and {} more", entry.tasks.size() - 1);
     result.running.push_back({std::move(name), copied, now - entry.begin});
   }
+  result.tables_running = tables.size();
+  // The stream may be longer than what it comes from.
+  result.pending.count = std::max<std::int64_t>(result.pending.count, 0);
   // Costs are estimates: nothing is said to be whole before it is.
   const double most = tasks_done_ < tasks_total_ ? 0.99 : 1.0;
   if (cost_total_ > 0) result.fraction = std::min(most, cost / cost_total_);

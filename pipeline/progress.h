@@ -31,8 +31,11 @@ struct ProgressSnapshot {
   std::size_t tables_total = 0;
   std::size_t tasks_done = 0;
   std::size_t tasks_total = 0;
-  Bytes copied;         ///< of the COPY streams so far
-  double fraction = 0;  ///< of the work as it was estimated, 0 to 1
+  std::size_t tables_running = 0;
+  std::int64_t rows = 0;  ///< of parts that have arrived
+  Bytes copied;           ///< of the COPY streams so far
+  Bytes pending;          ///< of tables on the source's disk: what is left of them, estimated
+  double fraction = 0;    ///< of the work as it was estimated, 0 to 1
   std::vector<Running> running;
 };
 
@@ -120,7 +123,12 @@ class Progress {
   std::map<TaskKind, Step> steps_;
   CloneSummary results_;
   std::map<const TablePlan*, TableResult> tables_;
-  std::map<const TablePlan*, std::size_t> parts_left_;
+  struct PartsLeft {
+    std::size_t count = 0;
+    Bytes each;  ///< of the table on disk
+  };
+  std::map<const TablePlan*, PartsLeft> parts_left_;
+  Bytes pending_;
   std::size_t tables_done_ = 0;
   std::size_t tables_total_ = 0;
   std::size_t tasks_done_ = 0;

@@ -1,17 +1,16 @@
 #include "pgsluice/pipeline/run_state.h"
 
 #include <fmt/format.h>
-#include <sqlite3.h>
 #include <unistd.h>
 
 #include <array>
 #include <map>
 #include <system_error>
 #include <thread>
-#include <variant>
 
 #include "pgsluice/base/cancel.h"
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/sqlite.h"
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pipeline/clone.h"
 
@@ -33,74 +32,13 @@ CREATE TABLE message (kind TEXT, name TEXT, text TEXT);
 
 enum TaskState : int { kWaiting = 0, kRunning = 1, kDone = 2 };
 
-using Value = std::variant<std::int64_t, double, std::string>;
+using Row = SqliteFile::Row;
 
-// A connection to a file. Throws Error(kState) for whatever SQLite does not like.
-class Database {
- public:
-  Database(const std::filesystem::path& file, int flags) : file_(file.string()) {
-    sqlite3* opened = nullptr;
-    const int result = ::sqlite3_open_v2(file_.c_str(), &opened, flags, nullptr);
-    database_.reset(opened);
-    if (result != SQLITE_OK) fail();
-    constexpr int kPatience = 5000;  // ms
-    ::sqlite3_busy_timeout(opened, kPatience);
-  }
-
-  void execute(const char* sql) {
-    if (::sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail();
-  }
-
-  // Calls with each row; columns by sqlite3_column_…().
-  template <class OnRow>
-  void execute(const char* sql, const std::vector<Value>& values, const OnRow& on_row) {
-    sqlite3_stmt* prepared = nullptr;
-    if (::sqlite3_prepare_v2(database_.get(), sql, -1, &prepared, nullptr) != SQLITE_OK) fail();
-    const std::unique_ptr<sqlite3_stmt, decltype(&::sqlite3_finalize)> statement(prepared, &::sqlite3_finalize);
-    for (std::size_t i = 0; i < values.size(); ++i) bind(prepared, static_cast<int>(i) + 1, values[i]);
-    int result = ::sqlite3_step(prepared);
-    for (; result == SQLITE_ROW; result = ::sqlite3_step(prepared)) on_row(prepared);
-    if (result != SQLITE_DONE) fail();
-  }
-  void execute(const char* sql, const std::vector<Value>& values) {
-    execute(sql, values, [](sqlite3_stmt*) {});
-  }
-
- private:
-  static void bind(sqlite3_stmt* statement, int at, const Value& value) {
-    if (const auto* number = std::get_if<std::int64_t>(&value)) {
-      ::sqlite3_bind_int64(statement, at, *number);
-    } else if (const auto* real = std::get_if<double>(&value)) {
-      ::sqlite3_bind_double(statement, at, *real);
-    } else {
-      const auto& text = std::get<std::string>(value);
-      ::sqlite3_bind_text(statement, at, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT);
-    }
-  }
-
-  [[noreturn]] void fail() const {
-    throw Error(ErrorKind::kState, fmt::format("the file {}: {}", file_, ::sqlite3_errmsg(database_.get())));
-  }
-
-  struct Close {
-    void operator()(sqlite3* database) const { ::sqlite3_close_v2(database); }
-  };
-  std::string file_;
-  std::unique_ptr<sqlite3, Close> database_;
-};
-
-std::string text_of(sqlite3_stmt* row, int column) {
-  const auto* text = reinterpret_cast<const char*>(::sqlite3_column_text(row, column));
-  return text == nullptr ? "" : std::string(text, static_cast<std::size_t>(::sqlite3_column_bytes(row, column)));
-}
-
-std::chrono::system_clock::time_point time_of(sqlite3_stmt* row, int column) {
-  const std::chrono::duration<double> since_epoch(::sqlite3_column_double(row, column));
+std::chrono::system_clock::time_point time_of(const Row& row, int column) {
+  const std::chrono::duration<double> since_epoch(row.real(column));
   return std::chrono::system_clock::time_point(
       std::chrono::duration_cast<std::chrono::system_clock::duration>(since_epoch));
 }
-
-std::int64_t number_of(sqlite3_stmt* row, int column) { return ::sqlite3_column_int64(row, column); }
 
 double seconds_since_epoch(SteadyClock::time_point at) {
   const auto ago = SteadyClock::now() - at;
@@ -118,7 +56,7 @@ struct RunStateWriter::Implementation {
   Progress& progress;
   const Log& log;
   std::map<const Task*, std::int64_t> ids = {};
-  std::unique_ptr<Database> database = {};
+  std::unique_ptr<SqliteFile> database = {};
   CancelSource stop = {};
   std::thread thread = {};
 
@@ -144,7 +82,7 @@ struct RunStateWriter::Implementation {
   void begin() {
     std::error_code ignored;  // what is not there need not be removed
     for (const char* end : {"", "-wal", "-shm"}) std::filesystem::remove(file.string() + end, ignored);
-    database = std::make_unique<Database>(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX);
+    database = std::make_unique<SqliteFile>(file, SqliteFile::Open::kMakeMissing);
     // Readers do not keep the writer waiting, nor it them; what a crash of the machine takes was of no use.
     database->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; BEGIN");
     database->execute(kSchema);
@@ -274,62 +212,62 @@ void RunStateWriter::finish(const CloneSummary& summary) {
 std::optional<RunState> read_run_state(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file)) return std::nullopt;
   // Read-only readers of a WAL file need its index beside it, which they may make.
-  Database database(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX);
+  SqliteFile database(file, SqliteFile::Open::kExisting);
   RunState state;
   database.execute("BEGIN");
   bool finished = false;
   CloneSummary summary;
-  database.execute("SELECT * FROM run", {}, [&](sqlite3_stmt* row) {
+  database.execute("SELECT * FROM run", {}, [&](const Row& row) {
     int at = 0;
-    state.pid = static_cast<int>(number_of(row, at++));
-    state.phase = text_of(row, at++);
-    state.table_jobs = static_cast<int>(number_of(row, at++));
-    state.index_jobs = static_cast<int>(number_of(row, at++));
-    finished = number_of(row, at++) != 0;
-    summary.large_objects = number_of(row, at++);
-    summary.sequences = number_of(row, at++);
-    summary.rows = number_of(row, at++);
-    summary.bytes = {number_of(row, at++)};
-    summary.duration = std::chrono::nanoseconds(number_of(row, at++));
+    state.pid = static_cast<int>(row.integer(at++));
+    state.phase = row.text(at++);
+    state.table_jobs = static_cast<int>(row.integer(at++));
+    state.index_jobs = static_cast<int>(row.integer(at++));
+    finished = row.integer(at++) != 0;
+    summary.large_objects = row.integer(at++);
+    summary.sequences = row.integer(at++);
+    summary.rows = row.integer(at++);
+    summary.bytes = {row.integer(at++)};
+    summary.duration = std::chrono::nanoseconds(row.integer(at++));
   });
   database.execute(
       "SELECT kind, name, oid, schema, relation, \"table\", sql, size, state, began, ended FROM task ORDER BY id", {},
-      [&](sqlite3_stmt* row) {
+      [&](const Row& row) {
         int at = 0;
-        RunState::Task task{.kind = text_of(row, at++), .name = text_of(row, at++)};
-        task.oid = static_cast<schema::Oid>(number_of(row, at++));
-        task.schema = text_of(row, at++);
-        task.relation = text_of(row, at++);
-        task.table = static_cast<schema::Oid>(number_of(row, at++));
-        task.sql = text_of(row, at++);
-        task.size = {number_of(row, at++)};
-        const std::int64_t now = number_of(row, at++);
+        RunState::Task task{.kind = row.text(at++), .name = row.text(at++)};
+        task.oid = static_cast<schema::Oid>(row.integer(at++));
+        task.schema = row.text(at++);
+        task.relation = row.text(at++);
+        task.table = static_cast<schema::Oid>(row.integer(at++));
+        task.sql = row.text(at++);
+        task.size = {row.integer(at++)};
+        const std::int64_t now = row.integer(at++);
         task.running = now == kRunning;
         task.done = now == kDone;
         task.began = time_of(row, at++);
         task.ended = time_of(row, at++);
         state.tasks.push_back(std::move(task));
       });
-  database.execute("SELECT * FROM table_result", {}, [&](sqlite3_stmt* row) {
-    summary.tables.push_back({.name = text_of(row, 0),
-                              .rows = number_of(row, 1),
-                              .bytes = {number_of(row, 2)},
-                              .parts = static_cast<int>(number_of(row, 3)),
-                              .format = text_of(row, 4),
-                              .duration = std::chrono::nanoseconds(number_of(row, 5))});
+  database.execute("SELECT * FROM table_result", {}, [&](const Row& row) {
+    summary.tables.push_back({.name = row.text(0),
+                              .rows = row.integer(1),
+                              .bytes = {row.integer(2)},
+                              .parts = static_cast<int>(row.integer(3)),
+                              .format = row.text(4),
+                              .duration = std::chrono::nanoseconds(row.integer(5))});
   });
-  database.execute("SELECT * FROM step_result", {}, [&](sqlite3_stmt* row) {
-    summary.steps.push_back({.name = text_of(row, 0),
-                             .tasks = number_of(row, 1),
-                             .wall = std::chrono::nanoseconds(number_of(row, 2)),
-                             .total = std::chrono::nanoseconds(number_of(row, 3))});
+  database.execute("SELECT * FROM step_result", {}, [&](const Row& row) {
+    summary.steps.push_back({.name = row.text(0),
+                             .tasks = row.integer(1),
+                             .wall = std::chrono::nanoseconds(row.integer(2)),
+                             .total = std::chrono::nanoseconds(row.integer(3))});
   });
-  database.execute("SELECT * FROM message", {}, [&](sqlite3_stmt* row) {
-    const std::string kind = text_of(row, 0);
-    if (kind == "failed") summary.failed.push_back({text_of(row, 1), Error(ErrorKind::kServer, text_of(row, 2))});
-    if (kind == "left out") summary.left_out.push_back({text_of(row, 1), text_of(row, 2)});
-    if (kind == "skipped") summary.skipped.push_back(text_of(row, 2));
-    if (kind == "warning") summary.warnings.push_back(text_of(row, 2));
+  database.execute("SELECT * FROM message", {}, [&](const Row& row) {
+    const std::string kind = row.text(0);
+    if (kind == "failed") summary.failed.push_back({row.text(1), Error(ErrorKind::kServer, row.text(2))});
+    if (kind == "left out") summary.left_out.push_back({row.text(1), row.text(2)});
+    if (kind == "skipped") summary.skipped.push_back(row.text(2));
+    if (kind == "warning") summary.warnings.push_back(row.text(2));
   });
   database.execute("COMMIT");
   if (finished) state.summary = std::move(summary);

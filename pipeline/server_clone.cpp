@@ -72,7 +72,10 @@ void add(const ProgressSnapshot& one, const PlannedDatabase& of, ProgressSnapsho
   all.tables_total += one.tables_total;
   all.tasks_done += one.tasks_done;
   all.tasks_total += one.tasks_total;
+  all.tables_running += one.tables_running;
+  all.rows += one.rows;
   all.copied.count += one.copied.count;
+  all.pending.count += one.pending.count;
   for (ProgressSnapshot::Running running : one.running) {
     running.name = fmt::format("{}: {}", pg::display_name("", of.database.name), running.name);
     all.running.push_back(std::move(running));
@@ -90,6 +93,7 @@ bool ServerSummary::complete() const {
 struct ServerClone::Implementation {
   CloneOptions options;
   LogSink& sink;
+  const ServerCloneOptions care;
   const Log log;
   CancelSource users_cancel;
   /// Follows the user's, and is cancelled too where the first failure ends all.
@@ -104,9 +108,11 @@ struct ServerClone::Implementation {
   std::mutex preparing;
   std::size_t next = 0;
 
-  Implementation(CloneOptions wanted, LogSink& to) : options(std::move(wanted)), sink(to), log(to) {}
+  Implementation(CloneOptions wanted, LogSink& to, ServerCloneOptions with, const CancelToken& parent)
+      : options(std::move(wanted)), sink(to), care(std::move(with)), log(to), users_cancel(parent) {}
 
   Servers connect() const;
+  std::vector<schema::Database> chosen(std::vector<schema::Database> all) const;
   std::vector<PlannedDatabase> read_plan(Servers& servers, std::vector<std::string>& warnings) const;
   void make(const PlannedDatabase& planned) const;
   CloneOptions options_of(const std::string& database) const;
@@ -125,6 +131,21 @@ Servers ServerClone::Implementation::connect() const {
   return {std::move(source), std::move(target)};
 }
 
+std::vector<schema::Database> ServerClone::Implementation::chosen(std::vector<schema::Database> all) const {
+  if (care.databases.empty()) return all;
+  std::vector<schema::Database> result;
+  for (const std::string& name : care.databases) {
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const auto& database) { return database.name == name; });
+    if (found == all.end()) {
+      throw Error(ErrorKind::kState, fmt::format("there is no database {}", pg::display_name("", name)))
+          .on(Side::kSource);
+    }
+    result.push_back(std::move(*found));
+  }
+  return result;
+}
+
 std::vector<PlannedDatabase> ServerClone::Implementation::read_plan(Servers& servers,
                                                                     std::vector<std::string>& warnings) const {
   std::set<std::string, std::less<>> there;
@@ -132,7 +153,7 @@ std::vector<PlannedDatabase> ServerClone::Implementation::read_plan(Servers& ser
     there.emplace(row.text(0));
   }
   std::vector<PlannedDatabase> planned;
-  for (schema::Database& database : schema::read_databases(servers.source)) {
+  for (schema::Database& database : chosen(schema::read_databases(servers.source))) {
     if (database.half_dropped) {
       warnings.push_back(fmt::format("database {}: left out, since a DROP DATABASE of it was interrupted",
                                      pg::display_name("", database.name)));
@@ -192,7 +213,9 @@ void ServerClone::Implementation::clone_one(Cloning& of, std::unique_lock<std::m
           .on(Side::kSource)
           .hint("ALTER DATABASE … ALLOW_CONNECTIONS true, or GRANT CONNECT");
     }
-    if (!of.planned.create_sql.empty()) {
+    if (care.prepare) {
+      care.prepare(of.planned);
+    } else if (!of.planned.create_sql.empty()) {
       make(of.planned);
       of.result.made = true;
       Log(*of.sink).info("database made on the target");
@@ -211,6 +234,13 @@ void ServerClone::Implementation::clone_one(Cloning& of, std::unique_lock<std::m
     end_with(of, error);
   } catch (const std::exception& error) {
     end_with(of, Error(ErrorKind::kInternal, error.what()));
+  }
+  if (turn.owns_lock()) turn.unlock();
+  if (care.on_end) {
+    DatabaseResult result = of.result;  // others may read it meanwhile
+    care.on_end(result);
+    const std::lock_guard lock(mutex);
+    of.result = std::move(result);
   }
   if (!of.result.complete() && options.on_failure == FailurePolicy::kStopAtFirst) cancel.cancel();
 }
@@ -233,14 +263,14 @@ void ServerClone::Implementation::sum_up(ServerSummary& summary) const {
   }
 }
 
-ServerClone::ServerClone(CloneOptions options, LogSink& sink) {
+ServerClone::ServerClone(CloneOptions options, LogSink& sink, ServerCloneOptions care, const CancelToken& parent) {
   if (!options.snapshot.empty()) {
     throw Error(ErrorKind::kUsage, "a snapshot is of one database: --snapshot and --all-databases exclude one another");
   }
   if (options.steps != all_steps()) {
     throw Error(ErrorKind::kUsage, "--all-databases is for whole clones");
   }
-  implementation_ = std::make_unique<Implementation>(std::move(options), sink);
+  implementation_ = std::make_unique<Implementation>(std::move(options), sink, std::move(care), parent);
 }
 
 ServerClone::~ServerClone() = default;
@@ -272,8 +302,8 @@ ServerSummary ServerClone::run() {
     const schema::RolesOutcome outcome = copy_roles(roles, self.log, self.cancel.token());
     summary.roles_failed = outcome.failed;
   }
-  const auto at_once = static_cast<int>(
-      std::min(self.databases.size(), static_cast<std::size_t>(self.options.table_jobs + self.options.index_jobs)));
+  const int most = self.care.at_once > 0 ? self.care.at_once : self.options.table_jobs + self.options.index_jobs;
+  const auto at_once = static_cast<int>(std::min(self.databases.size(), static_cast<std::size_t>(most)));
   self.log.info(fmt::format("{} databases, {} at a time", self.databases.size(), at_once));
   JobPool pool(self.options.table_jobs, self.options.index_jobs, at_once);
   {
@@ -301,6 +331,15 @@ ProgressSnapshot ServerClone::progress() const {
   }
   if (weight > 0) all.fraction /= weight;
   return all;
+}
+
+std::optional<ProgressSnapshot> ServerClone::progress_of(const std::string& database) const {
+  const Implementation& self = *implementation_;
+  const std::lock_guard lock(self.mutex);
+  for (const std::unique_ptr<Cloning>& cloning : self.databases) {
+    if (cloning->planned.database.name == database && cloning->clone) return cloning->clone->progress();
+  }
+  return std::nullopt;
 }
 
 void ServerClone::cancel() noexcept { implementation_->users_cancel.cancel(); }

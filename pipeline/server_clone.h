@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +41,19 @@ struct ServerSummary {
   bool complete() const;
 };
 
+/// What a caller does about each database besides.
+struct ServerCloneOptions {
+  /// These, in their order; empty: all that are no templates, largest first.
+  std::vector<std::string> databases = {};
+  /// How many are at work at once; 0: as many as there are jobs.
+  int at_once = 0;
+  /// Sees to it that the target's database is there and empty, where CREATE DATABASE if it is missing will not do.
+  /// Called on the thread of that database, one at a time; may throw Error, which ends that database.
+  std::function<void(const PlannedDatabase&)> prepare = {};
+  /// Gets each result as soon as it is there, and may change it. Called on the thread of that database.
+  std::function<void(DatabaseResult&)> on_end = {};
+};
+
 /// Clones all databases of a server that are no templates into those of the same names of another one, where they are
 /// made if they are not there: each is a clone of its own (clone.h), with its ledger, its snapshot and a work folder in
 /// databases/ below the one given. Several are at work at once, with one pool of jobs for all of them: of all tables
@@ -53,7 +67,8 @@ class ServerClone {
  public:
   /// Options: as for Clone; the connection strings lead to any database of each server ("postgres" where they name
   /// none), and the roles are copied once. Throws Error(kUsage) for what is of a single database: a snapshot's name.
-  ServerClone(CloneOptions options, LogSink& sink);
+  /// It is cancelled with `parent` too.
+  ServerClone(CloneOptions options, LogSink& sink, ServerCloneOptions care = {}, const CancelToken& parent = {});
   ServerClone(const ServerClone&) = delete;
   ServerClone& operator=(const ServerClone&) = delete;
   ~ServerClone();
@@ -67,6 +82,8 @@ class ServerClone {
 
   /// Of all that have begun, together. The names of what is running begin with the database's.
   ProgressSnapshot progress() const;
+  /// Of one, where it has begun.
+  std::optional<ProgressSnapshot> progress_of(const std::string& database) const;
   void cancel() noexcept;
 
  private:

@@ -161,6 +161,16 @@ void add_leaving_out_options(CLI::App& command, CloneArguments& args) {
              "No collations: those that are needed have to be on the target");
 }
 
+void add_whole_clone_options(CLI::App& command, CloneArguments& args) {
+  OptionGroup group(command, "Leaving out");
+  group.flag("--skip-large-objects,--skip-blobs", args.skip_large_objects, "No large objects");
+  with_environment(group.flag("--skip-vacuum", args.skip_vacuum, "No VACUUM ANALYZE on the target"), args.skip_vacuum,
+                   "SKIP_VACUUM");
+  with_environment(group.flag("--skip-db-properties", args.skip_db_properties,
+                              "No owner, settings, privileges of the database itself"),
+                   args.skip_db_properties, "SKIP_DB_PROPERTIES");
+}
+
 void add_output_options(CLI::App& command, CloneArguments& args) {
   OptionGroup group(command, "Output");
   group.option("--progress", args.progress, "auto, bar, lines, json or none")
@@ -218,17 +228,6 @@ std::filesystem::path work_folder(const std::string& given) {
   }
   // A name of its own where the command is called by another one (-DPGSLUICE_PGCOPYDB_ALIAS=ON).
   return temporary / (std::string_view(program_invocation_short_name) == "pgcopydb" ? "pgcopydb" : "pgsluice");
-}
-
-ProgressStyle progress_style(const CloneArguments& args) {
-  static const std::map<std::string, ProgressStyle> kStyles = {{"bar", ProgressStyle::kBar},
-                                                               {"lines", ProgressStyle::kLines},
-                                                               {"json", ProgressStyle::kJson},
-                                                               {"none", ProgressStyle::kNone}};
-  const auto named = kStyles.find(args.progress);
-  if (named != kStyles.end()) return named->second;
-  if (args.log.quiet) return ProgressStyle::kNone;
-  return Console::is_terminal() && !args.log.json ? ProgressStyle::kBar : ProgressStyle::kLines;
 }
 
 }  // namespace pgsluice::tools

@@ -64,6 +64,8 @@ void add_run_options(CLI::App& command, CloneArguments& args);
 void add_role_options(CLI::App& command, CloneArguments& args);
 /// Filters, and what goes with definitions.
 void add_leaving_out_options(CLI::App& command, CloneArguments& args);
+/// What only a clone of all can leave out.
+void add_whole_clone_options(CLI::App& command, CloneArguments& args);
 void add_output_options(CLI::App& command, CloneArguments& args);
 
 /// Throws Error(kUsage, kConfig, kState) for what is none of an option's values.
@@ -74,7 +76,5 @@ int run_clone(const CloneArguments& args);
 
 /// --dir, or where it is by default. Throws Error(kState) when there is no temporary folder.
 std::filesystem::path work_folder(const std::string& given);
-
-ProgressStyle progress_style(const CloneArguments& args);
 
 }  // namespace pgsluice::tools

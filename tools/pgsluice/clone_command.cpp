@@ -8,7 +8,6 @@
 #include "pgsluice/clone_arguments.h"
 #include "pgsluice/commands.h"
 #include "pgsluice/console.h"
-#include "pgsluice/environment.h"
 #include "pgsluice/exit_code.h"
 #include "pgsluice/pipeline/clone.h"
 #include "pgsluice/pipeline/server_clone.h"
@@ -112,7 +111,8 @@ int run_server_clone(const CloneArguments& args) {
     }
     pipeline::ServerSummary summary;
     {
-      const ProgressDisplay display(console, progress_style(args), [&clone] { return clone.progress(); });
+      const ProgressDisplay display(console, progress_style(args.progress, args.log),
+                                    [&clone] { return clone.progress(); });
       summary = clone.run();
     }
     std::fputs((args.json ? server_summary_json(summary) : server_summary_text(summary)).c_str(), stdout);
@@ -146,7 +146,8 @@ int run_clone(const CloneArguments& args) {
     }
     pipeline::CloneSummary summary;
     {
-      const ProgressDisplay display(console, progress_style(args), [&clone] { return clone.progress(); });
+      const ProgressDisplay display(console, progress_style(args.progress, args.log),
+                                    [&clone] { return clone.progress(); });
       summary = clone.run();
     }
     return report_summary(summary, args, console);
@@ -170,16 +171,7 @@ void add_clone_options(CLI::App& command, CloneArguments& args) {
   add_leaving_out_options(command, args);
   command.add_flag("--roles", args.options.roles, "Copy the server's roles first")->group("Work");
   add_role_options(command, args);
-  constexpr const char* kLeavingOut = "Leaving out";
-  command.add_flag("--skip-large-objects,--skip-blobs", args.skip_large_objects, "No large objects")
-      ->group(kLeavingOut);
-  with_environment(command.add_flag("--skip-vacuum", args.skip_vacuum, "No VACUUM ANALYZE on the target"),
-                   args.skip_vacuum, "SKIP_VACUUM")
-      ->group(kLeavingOut);
-  with_environment(command.add_flag("--skip-db-properties", args.skip_db_properties,
-                                    "No owner, settings, privileges of the database itself"),
-                   args.skip_db_properties, "SKIP_DB_PROPERTIES")
-      ->group(kLeavingOut);
+  add_whole_clone_options(command, args);
   add_output_options(command, args);
   refuse_change_data_capture(command);
 }

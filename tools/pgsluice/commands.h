@@ -10,6 +10,9 @@ void add_compare_command(CLI::App& app, int& exit_code);
 void add_list_command(CLI::App& app, int& exit_code);
 /// Adds to `list`: after add_list_command().
 void add_list_progress_command(CLI::App& app, int& exit_code);
+/// `migration create|list|show|…`.
+void add_migration_commands(CLI::App& app, int& exit_code);
+void add_worker_command(CLI::App& app, int& exit_code);
 void add_ping_command(CLI::App& app, int& exit_code);
 /// Adds to `copy`, which add_clone_command() has made: after that.
 void add_step_commands(CLI::App& app, int& exit_code);

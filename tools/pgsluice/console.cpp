@@ -66,8 +66,14 @@ bool wants_colour() { return Console::is_terminal() && std::getenv("NO_COLOR") =
 }  // namespace
 
 Console::Console(const LogOptions& options) : least_(options.level()), time_format_(options.time_format) {
-  const auto terminal = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(
-      wants_colour() && !options.json ? spdlog::color_mode::always : spdlog::color_mode::never);
+  const spdlog::color_mode colour =
+      wants_colour() && !options.json ? spdlog::color_mode::always : spdlog::color_mode::never;
+  spdlog::sink_ptr terminal;
+  if (options.on_output) {
+    terminal = std::make_shared<spdlog::sinks::stdout_color_sink_mt>(colour);
+  } else {
+    terminal = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(colour);
+  }
   terminal->set_pattern("%^%v%$");
   outputs_.push_back({std::make_shared<spdlog::logger>("pgsluice", terminal), options.json});
   outputs_.back().logger->set_level(spdlog::level::trace);

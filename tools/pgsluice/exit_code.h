@@ -14,6 +14,7 @@ enum ExitCode : int {
   kExitSource = 6,
   kExitTarget = 7,
   kExitInternal = 12,
+  kExitInvalid = 20,
   kExitDifferent = 21,
   kExitIncomplete = 22,
   kExitInterrupted = 130,

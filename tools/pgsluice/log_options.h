@@ -17,7 +17,8 @@ struct LogOptions {
   bool trace = false;
   /// As strftime(3) takes it.
   std::string time_format;
-  bool json = false;  ///< on standard error
+  bool json = false;       ///< on standard error
+  bool on_output = false;  ///< on standard output instead
   /// Gets the messages too; what it holds stays.
   std::string file;
   bool file_json = false;

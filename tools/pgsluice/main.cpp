@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/nearest.h"
 #include "pgsluice/command_line.h"
 #include "pgsluice/commands.h"
 #include "pgsluice/exit_code.h"
@@ -71,6 +72,8 @@ int run(int argc, char** argv) {
   add_list_command(app, exit_code);
   add_list_progress_command(app, exit_code);
   add_ping_command(app, exit_code);
+  add_migration_commands(app, exit_code);
+  add_worker_command(app, exit_code);
   add_version_command(app, exit_code);
   add_help_command(app);
   add_change_data_capture_commands(app);

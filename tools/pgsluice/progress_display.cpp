@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "pgsluice/base/wait.h"
@@ -68,6 +69,17 @@ std::chrono::milliseconds interval(ProgressStyle style) {
 }
 
 }  // namespace
+
+ProgressStyle progress_style(const std::string& given, const LogOptions& log) {
+  static const std::map<std::string, ProgressStyle> kStyles = {{"bar", ProgressStyle::kBar},
+                                                               {"lines", ProgressStyle::kLines},
+                                                               {"json", ProgressStyle::kJson},
+                                                               {"none", ProgressStyle::kNone}};
+  const auto named = kStyles.find(given);
+  if (named != kStyles.end()) return named->second;
+  if (log.quiet) return ProgressStyle::kNone;
+  return Console::is_terminal() && !log.json ? ProgressStyle::kBar : ProgressStyle::kLines;
+}
 
 std::string progress_bar(const ProgressSnapshot& progress, std::size_t width) {
   constexpr std::size_t kBarWidth = 20;

@@ -17,6 +17,9 @@ enum class ProgressStyle {
   kJson,   ///< a JSON document per line on standard error, each second
 };
 
+/// What --progress says; "auto" is a bar on a terminal.
+ProgressStyle progress_style(const std::string& given, const LogOptions& log);
+
 /// Shows how far a run is, from a thread of its own, until the object goes.
 class ProgressDisplay {
  public:

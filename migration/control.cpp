@@ -1,0 +1,127 @@
+#include "pgsluice/migration/control.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/base/subprocess.h"
+#include "pgsluice/base/wait.h"
+#include "pgsluice/migration/properties.h"
+
+namespace pgsluice::migration {
+
+namespace {
+
+// For a worker to come up, or for what submits one to end.
+constexpr std::chrono::milliseconds kStartLimit{60'000};
+// Between looks at a migration that another process writes.
+constexpr std::chrono::milliseconds kPause{200};
+
+// What the shell's command has ended with is written where a worker says that it is ready.
+constexpr const char* kShellScript = R"((eval "$PGSLUICE_WORKER_COMMAND") 3>&-; echo "e$?" >&3)";
+
+std::string last_lines(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  std::string text((std::istreambuf_iterator<char>(in)), {});
+  constexpr std::size_t kMost = 1000;
+  if (text.size() > kMost) text.erase(0, text.find('\n', text.size() - kMost) + 1);
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+std::string read_word(int fd) {
+  std::array<WaitFor, 1> set{WaitFor{.fd = fd, .want_read = true}};
+  if (wait_for(set, {}, kStartLimit) == WaitResult::kTimeout) return "timeout";
+  std::array<char, 16> buffer{};
+  const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+  return got <= 0 ? "" : std::string(buffer.data(), static_cast<std::size_t>(got));
+}
+
+}  // namespace
+
+void start_worker(Store& store, const Migration& migration, const std::string& properties, const WorkerStart& start) {
+  DetachedOptions options{.input = properties, .log = store.log_file(migration.id)};
+  options.process.environment = {{"PGSLUICE_MIGRATION_NAME", migration.name},
+                                 {"PGSLUICE_MIGRATION_TARGET", migration.target},
+                                 {"PGSLUICE_STORE", std::filesystem::absolute(store.folder()).string()}};
+  if (start.command.empty()) {
+    options.process.environment.emplace_back("PGSLUICE_READY", "1");
+    options.process.command = {start.program,     "worker",
+                               "--store",         std::filesystem::absolute(store.folder()).string(),
+                               "--properties",    "-",
+                               "--target",        migration.target,
+                               "--name",          migration.name,
+                               "--max-databases", std::to_string(start.max_databases)};
+    if (!start.option.empty()) {
+      options.process.command.insert(options.process.command.end(), {"--migration-option", start.option});
+    }
+  } else {
+    options.process.environment.emplace_back("PGSLUICE_WORKER_COMMAND", start.command);
+    options.process.command = {"/bin/sh", "-c", kShellScript};
+  }
+  const FileDescriptor ready = start_detached(options);
+  const std::string word = read_word(ready.get());
+  const bool begun = word == "1" || word.rfind("e0", 0) == 0 || (word == "timeout" && !start.command.empty());
+  if (begun) return;
+  try {
+    store.request_cancel(migration);
+  } catch (const Error&) {
+    // The worker has come to its end with the migration's.
+  }
+  const std::string said = last_lines(options.log);
+  throw Error(ErrorKind::kState, fmt::format("no worker came up for the migration {}{}", migration.name,
+                                             said.empty() ? "" : "; it said: " + said))
+      .hint(fmt::format("look at {}", options.log.string()));
+}
+
+void cancel_and_remove(Store& store, const Migration& migration, const CancelToken& cancel) {
+  std::optional<Migration> now = store.find(migration.name, migration.target);
+  if (now->active()) {
+    store.request_cancel(*now);
+    // Its worker is another process, maybe on another machine: there is nothing to be waited for but the store.
+    while ((now = store.find(migration.name, migration.target))->active()) {
+      if (wait_for({}, cancel, kPause) == WaitResult::kCancelled) cancel.throw_if_cancelled();
+    }
+  }
+  store.remove(*now);
+}
+
+NameAvailability check_name(Store& store, const std::string& name, const std::string& target) {
+  NameAvailability result{.name = name};
+  try {
+    require_name(name);
+  } catch (const Error& error) {
+    result.reason = "Invalid";
+    result.message = error.what();
+    return result;
+  }
+  bool is_taken = false;
+  if (target.empty()) {
+    const std::vector<Migration> all = store.list(Filter::kAll, std::nullopt);
+    is_taken = std::any_of(all.begin(), all.end(),
+                           [&](const Migration& other) { return !store.name_available(name, other.target); });
+  } else {
+    is_taken = !store.name_available(name, target);
+  }
+  result.available = !is_taken;
+  if (is_taken) {
+    result.reason = "AlreadyExists";
+    result.message = fmt::format("there is a migration named {} already", name);
+  }
+  return result;
+}
+
+nlohmann::ordered_json to_document(const NameAvailability& name) {
+  return {{"name", name.name},
+          {"type", "pgsluice/migrations"},
+          {"nameAvailable", name.available},
+          {"reason", name.reason},
+          {"message", name.message}};
+}
+
+}  // namespace pgsluice::migration

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "pgsluice/base/cancel.h"
+#include "pgsluice/migration/migration.h"
+#include "pgsluice/migration/store.h"
+
+namespace pgsluice::migration {
+
+/// How a worker is begun that goes on by itself.
+struct WorkerStart {
+  /// The command that has `worker`: this one.
+  std::string program;
+  /// What the shell runs in its place, where it is given: it has `pgsluice worker` run somewhere, with the properties
+  /// file from its standard input and the name and target from PGSLUICE_MIGRATION_NAME and PGSLUICE_MIGRATION_TARGET.
+  std::string command = {};
+  int max_databases = 8;
+  /// --migration-option as it was given.
+  std::string option = {};
+};
+
+/// Begins the worker of a migration that waits for one, and waits until it has taken the migration up. `properties` is
+/// the file's text: it reaches the worker by a pipe, and is written nowhere. Throws Error(kConfig, kState) where none
+/// came up; the migration has failed then.
+void start_worker(Store& store, const Migration& migration, const std::string& properties, const WorkerStart& start);
+
+/// Cancels a migration that is active, waits for its end, and forgets it. Throws Error(kCancelled).
+void cancel_and_remove(Store& store, const Migration& migration, const CancelToken& cancel);
+
+struct NameAvailability {
+  std::string name;
+  bool available = false;
+  std::string reason;  ///< "Invalid", "AlreadyExists", or empty
+  std::string message;
+};
+
+/// Of an empty target: whether no target has a migration of that name.
+NameAvailability check_name(Store& store, const std::string& name, const std::string& target);
+nlohmann::ordered_json to_document(const NameAvailability& name);
+
+}  // namespace pgsluice::migration

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pgsluice/base/bytes.h"
+
+namespace pgsluice::migration {
+
+using Time = std::chrono::system_clock::time_point;
+
+/// The state of a whole migration; all but the first are its end.
+enum class State { kInProgress, kValidationFailed, kCanceled, kFailed, kSucceeded };
+
+/// What a migration is about at the moment.
+enum class Substate {
+  kPerformingPreRequisiteSteps,
+  kValidationInProgress,
+  kMigratingData,
+  kCompletingMigration,
+  kCancelingRequestedDBMigrations,
+  kCompleted,
+  kFailed,
+};
+
+enum class DatabaseState { kInProgress, kCanceling, kCanceled, kFailed, kSucceeded };
+
+enum class ValidationState { kSucceeded, kWarning, kFailed };
+
+/// What is asked for.
+enum class MigrationOption { kValidate, kMigrate, kValidateAndMigrate };
+
+/// Names as the resource has them ("InProgress"); from_text() reads them whatever their case.
+std::string_view to_string(State state);
+std::string_view to_string(Substate substate);
+std::string_view to_string(DatabaseState state);
+std::string_view to_string(ValidationState state);
+std::string_view to_string(MigrationOption option);
+template <class Enum>
+std::optional<Enum> from_text(std::string_view text);
+template <>
+std::optional<State> from_text(std::string_view text);
+template <>
+std::optional<Substate> from_text(std::string_view text);
+template <>
+std::optional<DatabaseState> from_text(std::string_view text);
+template <>
+std::optional<ValidationState> from_text(std::string_view text);
+template <>
+std::optional<MigrationOption> from_text(std::string_view text);
+
+struct Finding {
+  ValidationState state = ValidationState::kSucceeded;
+  std::string message;  ///< the object concerned, and what to do
+};
+
+/// One kind of validation, of the servers or of a database.
+struct Validation {
+  std::string type;
+  std::vector<Finding> findings;
+
+  /// That of the worst finding.
+  ValidationState state() const;
+};
+
+struct DatabaseValidation {
+  std::string database;
+  Time started;
+  std::optional<Time> ended;
+  std::vector<Validation> validations;
+};
+
+struct ValidationDetails {
+  std::optional<Time> started;
+  std::optional<Time> ended;
+  std::vector<Validation> server;
+  std::vector<DatabaseValidation> databases;
+
+  ValidationState state() const;
+};
+
+/// How far a database is.
+struct DatabaseDetails {
+  std::string name;
+  DatabaseState state = DatabaseState::kInProgress;
+  std::string operation = "Queued";
+  std::optional<Time> started;
+  std::optional<Time> ended;
+  std::int64_t queued_tables = 0;
+  std::int64_t loading_tables = 0;
+  std::int64_t completed_tables = 0;
+  std::int64_t errored_tables = 0;
+  Bytes pending;  ///< estimated by the tables' sizes
+  Bytes copied;
+  std::int64_t rows = 0;
+  std::string message;
+  /// "equal", or what differs between source and target; empty where it was not compared.
+  std::string verification;
+  /// Whether this migration has made the target's database, or made it over.
+  bool made = false;
+};
+
+/// A migration, as it is stored and shown. No secret is part of it.
+struct Migration {
+  std::string id;    ///< a UUID
+  std::string name;  ///< unique for a target, whatever the case
+  /// The target server, as the user calls it: "host:port" unless it was given a name.
+  std::string target;
+  MigrationOption option = MigrationOption::kValidateAndMigrate;
+  std::string source_type = "OnPremises";
+  std::string ssl_mode = "Prefer";
+  std::string source_server;  ///< host:port@user
+  std::string target_server;
+  std::string source_version;
+  std::string target_version;
+  std::vector<std::string> databases;
+  bool overwrite = true;
+  bool roles = false;
+  /// The caller's own: subscription, resource group, location, tags.
+  std::map<std::string, std::string> labels;
+  Time created;
+  std::optional<Time> started;
+  std::optional<Time> ended;
+  State state = State::kInProgress;
+  Substate substate = Substate::kPerformingPreRequisiteSteps;
+  std::string error;
+  std::vector<DatabaseDetails> details;
+  ValidationDetails validation;
+  /// What is left for a person when all is done.
+  std::vector<std::string> next_steps;
+
+  bool active() const { return state == State::kInProgress; }
+};
+
+/// Whether a migration may go from one state to another. An end is final, but for what a worker's death has left
+/// behind: a Failed one may be taken up again.
+bool may_follow(State from, Substate from_substate, State to, Substate to_substate);
+
+}  // namespace pgsluice::migration

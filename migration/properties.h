@@ -1,0 +1,74 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/migration/migration.h"
+#include "pgsluice/pipeline/clone.h"
+
+namespace pgsluice::migration {
+
+/// A server, as properties name it: host:port@user. An IPv6 address stands in brackets; a host that begins with / is
+/// the folder of a socket.
+struct ServerAddress {
+  std::string host;
+  int port = 5432;
+  std::string user;
+
+  std::string host_and_port() const;  ///< "[::1]:5432", for people and for telling servers apart
+  std::string text() const;           ///< host:port@user
+};
+
+/// What a migration is asked to do: the properties file's content, with its secrets, which stay here.
+struct Request {
+  ServerAddress source;
+  ServerAddress target;
+  std::string source_password;
+  std::string target_password;
+  std::string ssl_mode = "Prefer";  ///< Prefer, Require, VerifyCA, VerifyFull
+  std::string source_type = "OnPremises";
+  std::vector<std::string> databases;
+  bool overwrite = true;
+  bool roles = false;
+  MigrationOption option = MigrationOption::kValidateAndMigrate;
+  /// How each database is cloned. Connection strings, database, roles and earlier runs are not taken from here.
+  pipeline::CloneOptions engine;
+  /// Whether each database is compared with its source when it is copied.
+  bool verify = true;
+  /// How many databases are copied at once, with one pool of jobs.
+  int databases_at_once = 1;
+
+  /// A connection string for one database of a server, password included: for libpq only.
+  std::string conninfo(Side side, const std::string& database) const;
+};
+
+struct PropertiesContext {
+  /// The target server, where the file does not name it: "host:port@user", port and user left away at will.
+  std::optional<std::string> target;
+  int max_databases = 8;
+  /// Where the file does not say it.
+  std::optional<MigrationOption> option;
+  /// Reads the object "engine" but for what is above; without it, such an object is refused.
+  /// Throws Error(kUsage) that names the key.
+  std::function<pipeline::CloneOptions(const nlohmann::json& engine)> engine;
+};
+
+/// Reads a properties file's text. Throws Error(kConfig), one line that names the key by its path, and never a
+/// secret's value.
+Request parse_properties(const std::string& text, const PropertiesContext& context);
+/// A properties file's text ("-": standard input), 1 MiB at most. Throws Error(kConfig).
+std::string read_properties_text(const std::filesystem::path& file);
+/// Both.
+Request read_properties(const std::filesystem::path& file, const PropertiesContext& context);
+
+/// Throws Error(kUsage) for what is no name of a migration: letters, digits and hyphens, no hyphen at first, 63 at
+/// most.
+void require_name(const std::string& name);
+
+}  // namespace pgsluice::migration

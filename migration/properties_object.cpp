@@ -1,0 +1,152 @@
+#include "pgsluice/migration/properties_object.h"
+
+#include <fmt/format.h>
+#include <strings.h>
+
+#include <algorithm>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/base/nearest.h"
+
+namespace pgsluice::migration {
+
+namespace {
+
+using Json = nlohmann::json;
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return result;
+}
+
+// What was wrong, without the text around it: that may be a password.
+std::string without_text(const std::string& what) {
+  // "[json.exception.parse_error.101] parse error at line 3, column 5: syntax error … - …; last read: '…'"
+  const std::size_t begin = what.find("at line");
+  const std::size_t end = what.find(": ", begin == std::string::npos ? 0 : begin);
+  return begin == std::string::npos ? "it is no JSON" : fmt::format("no JSON {}", what.substr(begin, end - begin));
+}
+
+}  // namespace
+
+bool same_key(std::string_view one, std::string_view other) {
+  return one.size() == other.size() && ::strncasecmp(one.data(), other.data(), one.size()) == 0;
+}
+
+PropertiesObject PropertiesObject::parse(const std::string& text) {
+  std::vector<std::set<std::string>> open;
+  std::string twice;
+  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) open.emplace_back();
+    if (event == Json::parse_event_t::object_end && !open.empty()) open.pop_back();
+    if (event == Json::parse_event_t::key && !open.empty() && twice.empty()) {
+      const auto key = parsed.get<std::string>();
+      if (!open.back().insert(lower(key)).second) twice = key;
+    }
+    return true;
+  };
+  Json document;
+  try {
+    document = Json::parse(text, watch);
+  } catch (const Json::exception& error) {
+    throw Error(ErrorKind::kConfig, without_text(error.what()))
+        .hint("a properties file is {\"properties\": {…}}; see docs/migration.md");
+  }
+  if (!twice.empty()) throw Error(ErrorKind::kConfig, fmt::format("the key {} stands twice in one object", twice));
+  if (!document.is_object()) {
+    throw Error(ErrorKind::kConfig, "a JSON object is wanted, {\"properties\": {…}}");
+  }
+  return {std::move(document), ""};
+}
+
+const Json* PropertiesObject::find(const std::string& key) const {
+  for (const auto& [name, value] : object_.items()) {
+    if (same_key(name, key)) return value.is_null() ? nullptr : &value;
+  }
+  return nullptr;
+}
+
+const Json* PropertiesObject::take(const std::string& key) {
+  known_.insert(key);
+  return find(key);
+}
+
+bool PropertiesObject::has(const std::string& key) const { return find(key) != nullptr; }
+
+std::string PropertiesObject::path_of(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
+
+void PropertiesObject::refuse(const std::string& key, const std::string& what) const {
+  throw Error(ErrorKind::kConfig, fmt::format("{} {}", path_of(key), what));
+}
+
+void PropertiesObject::refuse_type(const std::string& key, const Json& value, std::string_view wanted) const {
+  refuse(key, fmt::format("is of type {}: {} is wanted", value.type_name(), wanted));
+}
+
+std::optional<std::string> PropertiesObject::text(const std::string& key) {
+  const Json* value = take(key);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_string()) refuse_type(key, *value, "a text");
+  auto result = value->get<std::string>();
+  if (result.empty()) refuse(key, "is empty");
+  if (result.find('\0') != std::string::npos) refuse(key, "holds a byte of value 0");
+  return result;
+}
+
+std::optional<bool> PropertiesObject::boolean(const std::string& key) {
+  const Json* value = take(key);
+  if (value == nullptr) return std::nullopt;
+  if (value->is_boolean()) return value->get<bool>();
+  if (value->is_string() && same_key(value->get_ref<const std::string&>(), "true")) return true;
+  if (value->is_string() && same_key(value->get_ref<const std::string&>(), "false")) return false;
+  if (value->is_string()) refuse(key, "is neither true nor false");
+  refuse_type(key, *value, "true or false");
+}
+
+std::optional<std::int64_t> PropertiesObject::integer(const std::string& key) {
+  const Json* value = take(key);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_number_integer()) refuse_type(key, *value, "an integer");
+  return value->get<std::int64_t>();
+}
+
+std::optional<std::vector<std::string>> PropertiesObject::texts(const std::string& key) {
+  const Json* value = take(key);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_array()) refuse_type(key, *value, "a list of texts");
+  std::vector<std::string> result;
+  for (const Json& element : *value) {
+    if (!element.is_string()) refuse_type(fmt::format("{}[{}]", key, result.size()), element, "a text");
+    result.push_back(element.get<std::string>());
+  }
+  return result;
+}
+
+std::optional<PropertiesObject> PropertiesObject::object(const std::string& key) {
+  const Json* value = take(key);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_object()) refuse_type(key, *value, "an object {…}");
+  return PropertiesObject(*value, path_of(key));
+}
+
+Json PropertiesObject::rest() {
+  Json rest = Json::object();
+  for (const auto& [name, value] : object_.items()) {
+    const bool asked = std::any_of(known_.begin(), known_.end(), [&](const auto& key) { return same_key(key, name); });
+    if (!asked) rest[name] = value;
+  }
+  return rest;
+}
+
+void PropertiesObject::require_all_known() const {
+  for (const auto& [name, value] : object_.items()) {
+    const bool asked = std::any_of(known_.begin(), known_.end(), [&](const auto& key) { return same_key(key, name); });
+    if (asked) continue;
+    const std::vector<std::string> known(known_.begin(), known_.end());
+    const std::optional<std::string> meant = nearest(name, known);
+    refuse(name, meant ? fmt::format("is not known; did you mean {}?", *meant) : "is not known");
+  }
+}
+
+}  // namespace pgsluice::migration

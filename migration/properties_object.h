@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pgsluice::migration {
+
+/// Whether two keys are the same, whatever their case.
+bool same_key(std::string_view one, std::string_view other);
+
+/// An object of a properties file: its values are taken by key, whatever the case, and what nobody has asked for is
+/// unknown. null is as good as absent. Every function throws Error(kConfig), which names the key by its path from
+/// the top and never shows a value that may be a secret.
+class PropertiesObject {
+ public:
+  /// Throws for what is no JSON object, and for a key that stands twice.
+  static PropertiesObject parse(const std::string& text);
+
+  bool has(const std::string& key) const;
+  std::optional<std::string> text(const std::string& key);
+  /// true, false, "true", "false".
+  std::optional<bool> boolean(const std::string& key);
+  std::optional<std::int64_t> integer(const std::string& key);
+  std::optional<std::vector<std::string>> texts(const std::string& key);
+  std::optional<PropertiesObject> object(const std::string& key);
+
+  /// What has not been asked for; known from here on.
+  nlohmann::json rest();
+  void require_all_known() const;
+
+  std::string path_of(const std::string& key) const;
+  [[noreturn]] void refuse(const std::string& key, const std::string& what) const;
+
+ private:
+  PropertiesObject(nlohmann::json object, std::string path) : object_(std::move(object)), path_(std::move(path)) {}
+
+  const nlohmann::json* find(const std::string& key) const;
+  const nlohmann::json* take(const std::string& key);
+  [[noreturn]] void refuse_type(const std::string& key, const nlohmann::json& value, std::string_view wanted) const;
+
+  nlohmann::json object_;
+  std::string path_;
+  /// As the callers spell them.
+  std::set<std::string> known_;
+};
+
+}  // namespace pgsluice::migration

@@ -1,0 +1,122 @@
+// RolesValidation: what the target's user may, and which roles the databases need.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+#include <map>
+#include <set>
+
+#include "pgsluice/migration/validations.h"
+#include "pgsluice/pg/quote.h"
+#include "pgsluice/pipeline/sessions.h"
+
+namespace pgsluice::migration {
+
+namespace {
+
+void validate_user(const ValidationContext& context, Validation& validation) {
+  pg::Connection& target = context.target;
+  const pg::Result user = target.execute(
+      "SELECT rolsuper, rolcreatedb, rolcreaterole, rolname FROM pg_catalog.pg_roles WHERE rolname = current_user");
+  const std::string name = pg::display_name("", user[0].text(3));
+  const std::string quoted = pg::quote_identifier(user[0].text(3));
+  if (user[0].boolean(0)) {
+    note(validation, fmt::format("the target's user {} is a superuser", name));
+    return;
+  }
+  if (!user[0].boolean(1) && !context.request.existing_target) {
+    fail(validation, fmt::format("the target's user {} may not make databases: ALTER ROLE {} CREATEDB", name, quoted));
+  }
+  if (!user[0].boolean(2)) {
+    const std::string text =
+        fmt::format("the target's user {} may not make roles: ALTER ROLE {} CREATEROLE", name, quoted);
+    context.request.roles ? fail(validation, text) : warn(validation, text);
+  }
+  for (const pg::Row row : target.execute(
+           "SELECT rolname, pg_catalog.pg_has_role(current_user, oid, 'MEMBER') FROM pg_catalog.pg_roles WHERE rolname "
+           "IN"
+           " ('pg_read_all_settings', 'pg_read_all_stats', 'pg_stat_scan_tables', 'azure_pg_admin') ORDER BY 1")) {
+    if (row.boolean(1)) continue;
+    warn(validation, fmt::format("the target's user {} is not a member of {}: GRANT {} TO {}", name, row.text(0),
+                                 row.text(0), quoted));
+  }
+}
+
+struct NeededRole {
+  std::set<std::string> databases;
+  bool superuser = false;
+};
+
+// Owners, grantees, and those that policies name. What belongs to the role that initdb made is recorded nowhere.
+std::map<std::string, NeededRole> needed_roles(const ValidationContext& context) {
+  std::string kinds = "'r'";
+  if (context.request.engine.restore.owners) kinds += ", 'o'";
+  if (context.request.engine.restore.acls) kinds += ", 'a'";
+  const std::string pinned =
+      "SELECT rolname, rolsuper FROM pg_catalog.pg_roles r WHERE r.oid = 10 AND ("
+      " EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relowner = r.oid AND c.oid >= 16384)"
+      " OR EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.proowner = r.oid AND p.oid >= 16384 AND NOT EXISTS"
+      "  (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e'))"
+      " OR EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspowner = r.oid AND n.oid >= 16384))";
+  std::map<std::string, NeededRole> needed;
+  for (const std::string& database : context.request.databases) {
+    try {
+      pg::Connection session = pipeline::open_reader(context.source.conninfo().with("dbname", database), "validate",
+                                                     "UTF8", context.log, context.cancel);
+      const std::string recorded =
+          "SELECT DISTINCT r.rolname, r.rolsuper FROM pg_catalog.pg_shdepend d"
+          "  JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid"
+          " WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.deptype IN (" +
+          kinds +
+          ") AND (d.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
+          "    OR (d.classid = 'pg_catalog.pg_database'::pg_catalog.regclass AND d.objid ="
+          "        (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())))";
+      const std::string sql = context.request.engine.restore.owners ? recorded + " UNION " + pinned : recorded;
+      for (const pg::Row row : session.execute(sql)) {
+        NeededRole& role = needed[std::string(row.text(0))];
+        role.databases.insert(pg::display_name("", database));
+        role.superuser = row.boolean(1);
+      }
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::kCancelled) throw;
+      // The database's own validation says it.
+    }
+  }
+  return needed;
+}
+
+void validate_needed(const ValidationContext& context, Validation& validation) {
+  std::map<std::string, bool> there;
+  for (const pg::Row row : context.target.execute("SELECT rolname, rolsuper FROM pg_catalog.pg_roles")) {
+    there[std::string(row.text(0))] = row.boolean(1);
+  }
+  const bool superusers_allowed = !is_managed(context.target) && is_superuser(context.target);
+  for (const auto& [name, role] : needed_roles(context)) {
+    const std::string what =
+        fmt::format("role {} (needed by {})", pg::display_name("", name), fmt::join(role.databases, ", "));
+    const bool is_missing = !there.contains(name);
+    if (is_missing && !context.request.roles) {
+      fail(validation,
+           fmt::format("{}: missing on the target; CREATE ROLE {}, or migrate the roles (MigrateRoles true)", what,
+                       pg::quote_identifier(name)));
+    }
+    const bool loses_rights = role.superuser && !superusers_allowed && (is_missing || !there.at(name));
+    if (loses_rights) {
+      warn(validation,
+           fmt::format("{}: a superuser of the source, which no user of the target can be; give what it owns "
+                       "to another role before, or look at its rights afterwards",
+                       what));
+    }
+  }
+}
+
+}  // namespace
+
+Validation validate_roles(const ValidationContext& context) {
+  Validation validation;
+  validate_user(context, validation);
+  validate_needed(context, validation);
+  return validation;
+}
+
+}  // namespace pgsluice::migration

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "pgsluice/base/cancel.h"
+#include "pgsluice/base/log.h"
+#include "pgsluice/migration/migration.h"
+#include "pgsluice/migration/properties.h"
+#include "pgsluice/migration/store.h"
+
+namespace pgsluice::migration {
+
+/// Adds a migration to the store, for a runner. `target` is how the user calls the target server; where it is empty,
+/// its address is. Throws Error(kUsage) for a name that is none, Error(kState) where the name is taken or another
+/// migration is active on the target.
+Migration create(Store& store, const std::string& name, const std::string& target,
+                 const std::map<std::string, std::string>& labels, const Request& request);
+
+/// Has a migration that has failed wait for a runner again. The request has to be of the same servers and databases.
+/// Throws Error(kState).
+Migration take_up_again(Store& store, const Migration& migration, const Request& request);
+
+/// Carries out one migration of a store, from its validations to its end: databases are made or made over on the
+/// target, cloned, compared with the source.
+///
+/// Lifecycle: made, then one call of run(). Threads: run() starts its own and has joined them when it returns; the
+/// other functions may be called from any thread meanwhile, cancel() and stop() also from a signal handler.
+class Runner {
+ public:
+  /// Called about once a second, on a thread of the runner's own, and with the end.
+  using OnProgress = std::function<void(const Migration&)>;
+
+  /// Takes the migration up. Throws Error(kState) where it has its worker already. Store and sink outlive the object.
+  Runner(Store& store, const Migration& migration, Request request, LogSink& sink, OnProgress on_progress = {});
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+  ~Runner();
+
+  /// Never throws for what goes wrong with the migration: that is in its state.
+  Migration run();
+
+  /// Ends the migration as Canceled; the databases that it has made or made over on the target are dropped.
+  void cancel() noexcept;
+  /// Ends the work and leaves the migration as Failed, to be taken up again where it was.
+  void stop() noexcept;
+
+  Migration migration() const;
+  /// Of one that has Failed: the first error, unless all that is wrong is objects that are missing.
+  std::optional<Error> failure() const;
+  /// Whether stop() has ended it.
+  bool stopped() const;
+
+ private:
+  struct Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace pgsluice::migration

@@ -1,0 +1,142 @@
+// SchemaValidation: what a dump leaves out or a target refuses.
+#include <fmt/format.h>
+
+#include <string>
+
+#include "pgsluice/migration/validations.h"
+#include "pgsluice/pg/quote.h"
+
+namespace pgsluice::migration {
+
+namespace {
+
+constexpr int kVersion10 = 100000;
+constexpr int kVersion11 = 110000;
+constexpr int kVersion12 = 120000;
+
+// Not made by initdb, nor by an extension.
+std::string is_users(const std::string& alias, const std::string& catalog) {
+  return fmt::format(
+      "{0}.oid >= 16384 AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = {0}.oid AND d.deptype = 'e' "
+      "AND "
+      "d.classid = 'pg_catalog.{1}'::pg_catalog.regclass)",
+      alias, catalog);
+}
+
+void find_oids(pg::Connection& source, Validation& validation) {
+  if (source.server_version() >= kVersion12) return;
+  for (const pg::Row row : source.execute("SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN "
+                                          "pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                                          " WHERE c.relhasoids AND c.relkind IN ('r', 'p') AND " +
+                                          is_users("c", "pg_class"))) {
+    const std::string quoted = pg::quote_qualified(row.text(0), row.text(1));
+    fail(validation,
+         fmt::format("table {}: WITH OIDS, which no server from 12 on has: the oids would be lost; ALTER TABLE "
+                     "{} SET WITHOUT OIDS, behind a column of your own that keeps them if they are needed",
+                     pg::display_name(row.text(0), row.text(1)), quoted));
+  }
+}
+
+void find_what_superusers_make(pg::Connection& source, Validation& validation) {
+  for (const pg::Row row :
+       source.execute("SELECT pg_catalog.format_type(castsource, NULL), pg_catalog.format_type(casttarget, NULL)"
+                      "  FROM pg_catalog.pg_cast c WHERE " +
+                      is_users("c", "pg_cast"))) {
+    fail(validation,
+         fmt::format("cast of {0} to {1}: the target's user is no superuser, and may not make it; DROP CAST "
+                     "({0} AS {1}) on the source, or have a superuser make it",
+                     row.text(0), row.text(1)));
+  }
+  for (const pg::Row row :
+       source.execute("SELECT lanname FROM pg_catalog.pg_language l WHERE " + is_users("l", "pg_language"))) {
+    fail(validation,
+         fmt::format("language {}: the target's user is no superuser, and may not make it; install it as an "
+                     "extension, or drop it with its functions",
+                     pg::display_name("", row.text(0))));
+  }
+  for (const pg::Row row :
+       source.execute("SELECT DISTINCT n.nspname, p.proname, l.lanname FROM pg_catalog.pg_proc p"
+                      "  JOIN pg_catalog.pg_language l ON l.oid = p.prolang"
+                      "  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE NOT l.lanpltrusted AND " +
+                      is_users("p", "pg_proc"))) {
+    fail(validation, fmt::format("function {}: in {}, in which the target's user, who is no superuser, may not write; "
+                                 "write it in another language, or drop it",
+                                 pg::display_name(row.text(0), row.text(1)), row.text(2)));
+  }
+  if (source.server_version() < 90600) return;
+  for (const pg::Row row :
+       source.execute("SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
+                      "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                      "  LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid = c.oid AND i.objsubid = 0"
+                      "   AND i.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+                      " WHERE n.nspname IN ('pg_catalog', 'information_schema') AND c.oid < 16384"
+                      "   AND c.relacl IS DISTINCT FROM i.initprivs AND c.relacl IS NOT NULL")) {
+    fail(validation,
+         fmt::format("grants on {}: privileges of the system's catalogs were changed, which the target's user "
+                     "may not; REVOKE them on the source",
+                     pg::display_name(row.text(0), row.text(1))));
+  }
+}
+
+// pg_dump leaves them out without a word.
+void find_objects_of_the_system(pg::Connection& source, Validation& validation) {
+  const auto report = [&](std::string_view kind, const pg::Row& row) {
+    fail(validation,
+         fmt::format("{} {}: in a schema of the system, of which nothing is dumped: it would be missing; move "
+                     "it to a schema of your own (ALTER … SET SCHEMA) or drop it",
+                     kind, pg::display_name(row.text(0), row.text(1))));
+  };
+  constexpr const char* kIn = " n.nspname IN ('pg_catalog', 'information_schema') AND ";
+  for (const pg::Row row : source.execute("SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN "
+                                          "pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                                          " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND" +
+                                          std::string(kIn) + is_users("c", "pg_class"))) {
+    report("relation", row);
+  }
+  for (const pg::Row row : source.execute("SELECT n.nspname, p.proname FROM pg_catalog.pg_proc p JOIN "
+                                          "pg_catalog.pg_namespace n ON n.oid = p.pronamespace"
+                                          " WHERE" +
+                                          std::string(kIn) + is_users("p", "pg_proc"))) {
+    report("function", row);
+  }
+}
+
+void find_invalid_indexes(pg::Connection& source, Validation& validation) {
+  for (const pg::Row row : source.execute(
+           "SELECT n.nspname, c.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+           "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+           " WHERE NOT i.indisvalid AND c.relkind = 'i' AND c.oid >= 16384")) {
+    warn(validation,
+         fmt::format("index {}: invalid, and left out; REINDEX INDEX CONCURRENTLY {}, or drop it",
+                     pg::display_name(row.text(0), row.text(1)), pg::quote_qualified(row.text(0), row.text(1))));
+  }
+}
+
+void find_hash_partitions_by_enum(pg::Connection& source, Validation& validation) {
+  if (source.server_version() < kVersion11) return;
+  for (const pg::Row row : source.execute(
+           "SELECT DISTINCT n.nspname, c.relname FROM pg_catalog.pg_partitioned_table p"
+           "  JOIN pg_catalog.pg_class c ON c.oid = p.partrelid JOIN pg_catalog.pg_namespace n ON n.oid = "
+           "c.relnamespace"
+           "  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (p.partattrs)"
+           "  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE p.partstrat = 'h' AND t.typtype = 'e'")) {
+    warn(validation,
+         fmt::format("table {}: partitioned by the hash of an enum, which is another one on each server: its "
+                     "rows are sent through the table itself, and lie in other partitions then",
+                     pg::display_name(row.text(0), row.text(1))));
+  }
+}
+
+}  // namespace
+
+Validation validate_schema(const ValidationContext& context) {
+  Validation validation;
+  find_oids(context.source, validation);
+  if (!is_superuser(context.target)) find_what_superusers_make(context.source, validation);
+  find_objects_of_the_system(context.source, validation);
+  find_invalid_indexes(context.source, validation);
+  if (context.source.server_version() >= kVersion10) find_hash_partitions_by_enum(context.source, validation);
+  return validation;
+}
+
+}  // namespace pgsluice::migration

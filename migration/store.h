@@ -1,0 +1,118 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/base/sqlite.h"
+#include "pgsluice/migration/migration.h"
+
+namespace pgsluice::migration {
+
+/// Which migrations a list holds.
+enum class Filter { kActive, kAll };
+
+/// How much had been copied at a moment, of all databases.
+struct Sample {
+  Time at;
+  Bytes copied;
+};
+
+class Claim;
+
+/// The migrations that a folder knows, in a SQLite file that a crash leaves whole:
+///
+///     migrations.sqlite      each migration's document, and what is asked of its worker
+///     workers/ID.lock        locked as long as its worker lives
+///     work/ID/               what the engine keeps of the copy (its ledger is on the target)
+///     logs/ID.log            what a detached worker has said
+///
+/// Other processes may use the folder at the same time. A migration is written by its worker alone, which holds a
+/// Claim; others ask it to cancel, and find out that it has died. One thread.
+class Store {
+ public:
+  /// Made, with mode 0700, where it is missing. Throws Error(kState).
+  explicit Store(std::filesystem::path folder);
+
+  /// --store, else $PGSLUICE_STORE, else $XDG_STATE_HOME/pgsluice, else ~/.local/state/pgsluice.
+  static std::filesystem::path default_folder();
+
+  /// Adds one that waits for its worker. Throws Error(kState) where the target has a migration of that name, or an
+  /// active one.
+  void add(const Migration& migration);
+
+  /// Whether a migration may have this name.
+  bool name_available(const std::string& name, const std::string& target);
+
+  /// Newest first. Of one target, where it is given.
+  std::vector<Migration> list(Filter filter, const std::optional<std::string>& target);
+
+  /// Throws Error(kUsage) where there is none, or where several targets have one and none is given.
+  Migration find(const std::string& name, const std::optional<std::string>& target);
+  std::optional<Migration> find_id(const std::string& id);
+
+  /// Asks the worker to cancel; one that nobody has taken up yet is Canceled at once. Throws Error(kState) for one
+  /// that has come to its end.
+  void request_cancel(const Migration& migration);
+
+  /// Forgets one that has come to its end: it is listed as Canceled, and its name is free. Throws Error(kState).
+  void remove(const Migration& migration);
+
+  /// Takes up a migration that waits for its worker. Throws Error(kState) where another one has done so.
+  Claim claim(const std::string& id);
+  /// Has one that has failed wait for a worker again. Throws Error(kState) for others.
+  Migration reopen(const Migration& migration);
+
+  std::vector<Sample> samples(const std::string& id);
+
+  std::filesystem::path work_folder(const std::string& id) const { return folder_ / "work" / id; }
+  std::filesystem::path log_file(const std::string& id) const { return folder_ / "logs" / (id + ".log"); }
+  const std::filesystem::path& folder() const { return folder_; }
+
+ private:
+  friend class Claim;
+
+  std::filesystem::path lock_file(const std::string& id) const { return folder_ / "workers" / (id + ".lock"); }
+  std::vector<Migration> select(const std::string& where, const std::vector<SqliteFile::Value>& values);
+  void find_dead_workers();
+  void end_dead(const Migration& migration, const std::string& reason);
+
+  std::filesystem::path folder_;
+  std::unique_ptr<SqliteFile> file_;
+};
+
+/// A worker's hold on its migration; the migration is found Failed when it goes without having written an end.
+/// One thread.
+class Claim {
+ public:
+  Claim(Claim&&) = default;
+
+  /// Writes the migration, and how much is copied. false where others have taken this worker for dead: nothing is
+  /// written then, and the work has to end. Throws Error(kInternal) for a way that the state machine has not.
+  bool write(const Migration& migration, Bytes copied);
+
+  /// What tells the target server from all others, whatever it is called. Throws Error(kState) where another migration
+  /// is active on it.
+  void set_target_system(const std::string& identifier);
+
+  bool cancel_requested();
+
+ private:
+  friend class Store;
+  Claim(std::filesystem::path folder, std::string id, std::unique_ptr<FileLock> lock, const Migration& migration);
+
+  Store store_;
+  std::string id_;
+  std::unique_ptr<FileLock> lock_;
+  State state_;
+  Substate substate_;
+};
+
+/// A new UUID (version 4).
+std::string make_uuid();
+
+}  // namespace pgsluice::migration

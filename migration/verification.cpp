@@ -1,0 +1,86 @@
+#include "pgsluice/migration/verification.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <vector>
+
+#include "pgsluice/pg/quote.h"
+#include "pgsluice/pipeline/data_comparison.h"
+#include "pgsluice/pipeline/schema_comparison.h"
+
+namespace pgsluice::migration {
+
+namespace {
+
+constexpr std::size_t kMostNamed = 5;
+
+// Whether all definitions of the source should be on the target.
+bool leaves_nothing_out(const pipeline::CloneOptions& engine) {
+  const schema::RestoreOptions all;
+  const schema::RestoreOptions& wanted = engine.restore;
+  const bool everything = wanted.owners == all.owners && wanted.acls == all.acls && wanted.comments == all.comments &&
+                          wanted.tablespaces == all.tablespaces &&
+                          wanted.extension_comments == all.extension_comments && wanted.collations == all.collations;
+  return everything && engine.extensions && engine.large_objects && engine.extension_versions.empty() &&
+         engine.filters.empty();
+}
+
+std::string some_of(const std::vector<std::string>& all) {
+  const std::size_t named = std::min(all.size(), kMostNamed);
+  std::string text = fmt::format("{}", fmt::join(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(named), "; "));
+  if (all.size() > named) text += fmt::format("; and {} more", all.size() - named);
+  return text;
+}
+
+std::string side_of(const pipeline::SchemaDifference& difference) {
+  if (difference.source.empty()) return " only on the target";
+  return difference.target.empty() ? " only on the source" : " defined otherwise";
+}
+
+std::string name_of(const pipeline::ComparedTable& table) { return pg::display_name(table.schema, table.name); }
+
+std::vector<std::string> differences_of(const pipeline::ComparedData& data, bool all_wanted) {
+  std::vector<std::string> differences;
+  for (const pipeline::ComparedTable& table : data.tables) {
+    if (table.equal()) continue;
+    const bool is_left_out = !all_wanted && !(table.on_source && table.on_target);
+    if (is_left_out) continue;
+    const std::string what = !table.on_target         ? "only on the source"
+                             : !table.on_source       ? "only on the target"
+                             : !table.trouble.empty() ? table.trouble
+                             : table.rows.empty()     ? "its rows differ"
+                                                      : "row " + table.rows.front();
+    differences.push_back(fmt::format("table {}: {}", name_of(table), what));
+  }
+  if (all_wanted) differences.insert(differences.end(), data.others.begin(), data.others.end());
+  return differences;
+}
+
+}  // namespace
+
+Verification verify_database(const Request& request, const std::string& database, LogSink& sink,
+                             const CancelToken& cancel) {
+  const std::string source = request.conninfo(Side::kSource, database);
+  const std::string target = request.conninfo(Side::kTarget, database);
+  const bool all_wanted = leaves_nothing_out(request.engine);
+  std::vector<std::string> differences;
+  if (all_wanted) {
+    const pipeline::CompareSchemaOptions options{
+        .source = source, .target = target, .pg_bindir = request.engine.pg_bindir};
+    for (const auto& difference : pipeline::compare_schemas(options, Log(sink), cancel)) {
+      differences.push_back(difference.object + side_of(difference));
+    }
+  }
+  pipeline::DataComparison comparison(
+      {.source = source, .target = target, .jobs = request.engine.table_jobs, .split = request.engine.split}, sink,
+      cancel);
+  for (std::string& difference : differences_of(comparison.run(), all_wanted)) {
+    differences.push_back(std::move(difference));
+  }
+  if (!differences.empty()) return {.equal = false, .text = some_of(differences)};
+  return {.equal = true,
+          .text = all_wanted ? "equal" : "contents equal; definitions were not compared, since some are left out"};
+}
+
+}  // namespace pgsluice::migration

@@ -1,0 +1,249 @@
+// Migrations between real servers, from their validations to their ends.
+#include "pgsluice/migration/runner.h"
+
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <thread>
+
+#include "pgsluice/base/wait.h"
+#include "support/cluster.h"
+#include "support/database_comparison.h"
+#include "support/recording_sink.h"
+
+namespace pgsluice::migration {
+namespace {
+
+using test::Cluster;
+using ::testing::HasSubstr;
+
+constexpr const char* kPassword = "s3cret-of-the-test";
+
+class RunnerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (Cluster* cluster : {&source_, &target_}) {
+      cluster->sql("postgres", std::string("CREATE ROLE admin SUPERUSER LOGIN PASSWORD '") + kPassword + "'");
+    }
+    for (const char* name : {"testdb1", "testdb3", "testdb6", "testschema"}) {
+      source_.create_database(name, "TEMPLATE template0");
+      source_.sql(name, "CREATE TABLE t (i int PRIMARY KEY, s text); INSERT INTO t SELECT g, '" + std::string(name) +
+                            "' FROM generate_series(1, 5000) g; CREATE INDEX ON t (s)");
+    }
+    target_.create_database("testdb6", "TEMPLATE template0");
+    target_.sql("testdb6", "CREATE TABLE of_before (i int)");
+  }
+
+  Request request() const {
+    Request result;
+    result.source = {.host = "127.0.0.1", .port = source_.port(), .user = "admin"};
+    result.target = {.host = "127.0.0.1", .port = target_.port(), .user = "admin"};
+    result.source_password = result.target_password = kPassword;
+    result.databases = {"testdb3", "testdb6", "testschema"};
+    result.engine.table_jobs = result.engine.index_jobs = 2;
+    result.engine.retry_for = std::chrono::seconds(1);
+    return result;
+  }
+
+  Migration run(const Request& wanted, const std::string& name = "first") {
+    Runner runner(store_, create(store_, name, "", {}, wanted), wanted, sink_);
+    return runner.run();
+  }
+
+  std::vector<std::string> differences(const std::string& database) const {
+    return test::compare_databases(source_.conninfo(database), target_.conninfo(database), test::server_bindir());
+  }
+
+  bool target_has(const std::string& database) const {
+    return target_.value("postgres", "SELECT count(*) FROM pg_database WHERE datname = '" + database + "'") == "1";
+  }
+
+  // Runs until a moment, and then asks something of the runner, from another thread.
+  Migration run_and(const Request& wanted, const std::function<bool(const Migration&)>& moment,
+                    const std::function<void(Runner&)>& ask) {
+    Runner runner(store_, create(store_, "first", "", {}, wanted), wanted, sink_);
+    std::atomic<bool> ended{false};
+    std::jthread user([&] {
+      while (!ended && !moment(runner.migration())) wait_for({}, {}, std::chrono::milliseconds(5));
+      if (!ended) ask(runner);
+    });
+    Migration result = runner.run();
+    ended = true;
+    return result;
+  }
+
+  Cluster source_;
+  Cluster target_;
+  test::RecordingSink sink_;
+  TemporaryFolder folder_;
+  Store store_{folder_.path() / "store"};
+};
+
+TEST_F(RunnerTest, DatabasesAreMadeOrMadeOverClonedAndCompared) {
+  std::atomic<int> heard{0};
+  const Request wanted = request();
+  Runner runner(store_, create(store_, "first", "", {}, wanted), wanted, sink_, [&](const Migration&) { ++heard; });
+  const Migration ended = runner.run();
+  EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
+  EXPECT_EQ(ended.substate, Substate::kCompleted);
+  for (const std::string& name : wanted.databases) EXPECT_EQ(differences(name), std::vector<std::string>{}) << name;
+  EXPECT_FALSE(target_has("testdb1"));
+  for (const DatabaseDetails& database : ended.details) {
+    EXPECT_EQ(database.state, DatabaseState::kSucceeded);
+    EXPECT_EQ(database.verification, "equal");
+    EXPECT_EQ(database.rows, 5000);
+    EXPECT_EQ(database.completed_tables, 1);
+    EXPECT_TRUE(database.ended);
+  }
+  EXPECT_THAT(ended.source_version, HasSubstr("15"));
+  EXPECT_EQ(ended.validation.databases.size(), 3U);
+  EXPECT_GE(heard, 1);
+  EXPECT_FALSE(ended.next_steps.empty());
+  EXPECT_EQ(to_string(store_.find("first", std::nullopt).state), to_string(State::kSucceeded));
+  EXPECT_GE(store_.samples(ended.id).size(), 2U);
+}
+
+TEST_F(RunnerTest, SeveralAtOnceComeOutEqualToo) {
+  Request wanted = request();
+  wanted.databases_at_once = 3;
+  wanted.option = MigrationOption::kMigrate;
+  const Migration ended = run(wanted);
+  EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
+  EXPECT_TRUE(ended.validation.databases.empty());
+  for (const std::string& name : wanted.databases) EXPECT_EQ(differences(name), std::vector<std::string>{}) << name;
+}
+
+TEST_F(RunnerTest, ADatabaseThatIsThereIsNotTouchedWhereItMayNotBeOverwritten) {
+  Request wanted = request();
+  wanted.overwrite = false;
+  const Migration ended = run(wanted);
+  EXPECT_EQ(ended.state, State::kFailed);
+  EXPECT_THAT(ended.error, HasSubstr("databases are there already: testdb6"));
+  EXPECT_EQ(target_.value("testdb6", "SELECT count(*) FROM of_before"), "0");
+  EXPECT_FALSE(target_has("testdb3"));
+}
+
+TEST_F(RunnerTest, AValidationThatFailsEndsItBeforeAnythingIsChanged) {
+  source_.sql("testdb3", "CREATE ROLE owner_of_much; ALTER TABLE t OWNER TO owner_of_much");
+  const Migration ended = run(request());
+  EXPECT_EQ(ended.state, State::kValidationFailed);
+  EXPECT_EQ(ended.details.front().state, DatabaseState::kFailed);
+  EXPECT_FALSE(target_has("testdb3"));
+  EXPECT_EQ(target_.value("testdb6", "SELECT count(*) FROM of_before"), "0");
+  Request with_roles = request();
+  with_roles.roles = true;
+  const Migration again = run(with_roles, "second");
+  EXPECT_EQ(again.state, State::kSucceeded) << again.error;
+}
+
+TEST_F(RunnerTest, ValidateAloneChangesNothing) {
+  Request wanted = request();
+  wanted.option = MigrationOption::kValidate;
+  const Migration ended = run(wanted);
+  EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
+  EXPECT_FALSE(target_has("testdb3"));
+}
+
+TEST_F(RunnerTest, OneDatabaseThatFailsIsNamedAndTheOthersAreMigrated) {
+  source_.sql("testdb6",
+              "CREATE FUNCTION f(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN i; END';"
+              "CREATE INDEX ON t (f(i)); CREATE OR REPLACE FUNCTION f(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS "
+              "'BEGIN RAISE EXCEPTION $$no more$$; END'");
+  const Migration ended = run(request());
+  EXPECT_EQ(ended.state, State::kFailed);
+  EXPECT_EQ(ended.error, "testdb6: " + ended.details[1].message);
+  EXPECT_THAT(ended.details[1].message, HasSubstr("no more"));
+  EXPECT_EQ(ended.details[0].state, DatabaseState::kSucceeded);
+  EXPECT_EQ(ended.details[2].state, DatabaseState::kSucceeded);
+}
+
+TEST_F(RunnerTest, WhatIsWrittenToTheSourceMeanwhileIsADifference) {
+  // When the row comes is when the second database is copied: the first one's rows have been read.
+  Request wanted = request();
+  source_.sql("testdb3",
+              "CREATE TABLE slow (i int); INSERT INTO slow VALUES (1);"
+              "CREATE FUNCTION f(i int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';"
+              "CREATE INDEX ON slow (f(i));"
+              "CREATE OR REPLACE FUNCTION f(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS "
+              "'BEGIN PERFORM pg_sleep(3); RETURN i; END'");
+  std::atomic<bool> written{false};
+  const Migration ended = run_and(
+      wanted,
+      [&](const Migration&) {
+        if (sink_.text().find("testdb3: all rows are read") == std::string::npos) return false;
+        if (!written.exchange(true)) source_.sql("testdb3", "INSERT INTO t VALUES (1000000, 'late')");
+        return false;
+      },
+      [](Runner&) {});
+  EXPECT_TRUE(written);
+  EXPECT_EQ(ended.state, State::kFailed);
+  EXPECT_THAT(ended.details[0].verification, HasSubstr("1000000"));
+}
+
+TEST_F(RunnerTest, ACancelDropsWhatWasMadeAndSaysSo) {
+  source_.sql("testdb6", "CREATE TABLE large AS SELECT g, repeat('x', 500) FROM generate_series(1, 300000) g");
+  const Migration ended = run_and(
+      request(), [](const Migration& now) { return now.details[1].operation == "MigratingData"; },
+      [this](Runner&) { store_.request_cancel(store_.find("first", std::nullopt)); });
+  EXPECT_EQ(ended.state, State::kCanceled) << ended.error;
+  for (const DatabaseDetails& database : ended.details) EXPECT_EQ(database.state, DatabaseState::kCanceled);
+  EXPECT_THAT(ended.details[0].message, HasSubstr("dropped"));
+  EXPECT_THAT(ended.details[1].message, HasSubstr("dropped"));
+  EXPECT_THAT(ended.details[2].message, HasSubstr("not changed"));
+  for (const char* name : {"testdb3", "testdb6", "testschema"}) EXPECT_FALSE(target_has(name)) << name;
+}
+
+TEST_F(RunnerTest, WhatWasStoppedGoesOnWhereItWas) {
+  source_.sql("testdb6", "CREATE TABLE large AS SELECT g, repeat('x', 500) FROM generate_series(1, 300000) g");
+  const Migration stopped = run_and(
+      request(), [](const Migration& now) { return now.details[1].operation == "MigratingData"; },
+      [](Runner& runner) { runner.stop(); });
+  EXPECT_EQ(stopped.state, State::kFailed);
+  EXPECT_THAT(stopped.error, HasSubstr("--resume"));
+  EXPECT_EQ(stopped.details[0].state, DatabaseState::kSucceeded);
+  const std::string oid = target_.value("postgres", "SELECT oid FROM pg_database WHERE datname = 'testdb3'");
+  const std::string begun = target_.value("postgres", "SELECT oid FROM pg_database WHERE datname = 'testdb6'");
+  const Request wanted = request();
+  Runner runner(store_, take_up_again(store_, stopped, wanted), wanted, sink_);
+  const Migration ended = runner.run();
+  EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
+  EXPECT_EQ(target_.value("postgres", "SELECT oid FROM pg_database WHERE datname = 'testdb3'"), oid);
+  EXPECT_EQ(target_.value("postgres", "SELECT oid FROM pg_database WHERE datname = 'testdb6'"), begun);
+  for (const std::string& name : wanted.databases) EXPECT_EQ(differences(name), std::vector<std::string>{}) << name;
+  Request other = request();
+  other.databases = {"testdb1"};
+  EXPECT_THROW(take_up_again(store_, stopped, other), Error);
+}
+
+TEST_F(RunnerTest, ADatabaseThatTheSourceHasNotIsNamedBeforeAnythingIsChanged) {
+  Request wanted = request();
+  wanted.databases = {"testdb3", "TestDB9"};
+  wanted.option = MigrationOption::kMigrate;
+  const Migration ended = run(wanted);
+  EXPECT_EQ(ended.state, State::kFailed);
+  EXPECT_THAT(ended.error, HasSubstr("\"TestDB9\""));
+  EXPECT_FALSE(target_has("testdb3"));
+}
+
+TEST_F(RunnerTest, AWrongPasswordIsToldApartAndShownNowhere) {
+  Request wanted = request();
+  wanted.source_password = "another-s3cret";
+  const Migration ended = run(wanted);
+  EXPECT_EQ(ended.state, State::kValidationFailed);
+  const Validation& connectivity = ended.validation.server.front();
+  EXPECT_EQ(connectivity.type, "AuthenticationAndConnectivityValidation");
+  EXPECT_THAT(connectivity.findings.front().message, HasSubstr("user or password are refused"));
+  EXPECT_THAT(sink_.text(), ::testing::Not(HasSubstr("s3cret")));
+}
+
+TEST_F(RunnerTest, TheStoreHoldsNoSecret) {
+  run(request());
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path())) {
+    if (!entry.is_regular_file()) continue;
+    EXPECT_THAT(read_file(entry.path()), ::testing::Not(HasSubstr(kPassword))) << entry.path();
+  }
+  EXPECT_THAT(sink_.text(), ::testing::Not(HasSubstr(kPassword)));
+}
+
+}  // namespace
+}  // namespace pgsluice::migration

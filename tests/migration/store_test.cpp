@@ -1,0 +1,199 @@
+// What a store keeps, refuses, and finds out about workers that have died.
+#include "pgsluice/migration/store.h"
+
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <thread>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/migration/document.h"
+
+namespace pgsluice::migration {
+namespace {
+
+using ::testing::HasSubstr;
+
+class StoreTest : public ::testing::Test {
+ protected:
+  static Migration migration(const std::string& name, const std::string& target = "one:5432") {
+    return {.id = make_uuid(),
+            .name = name,
+            .target = target,
+            .target_server = target + "@admin",
+            .databases = {"db"},
+            .created = std::chrono::system_clock::now(),
+            .details = {{.name = "db"}}};
+  }
+
+  static void end(Claim& claim, Migration of) {
+    of.substate = Substate::kValidationInProgress;
+    claim.write(of, {});
+    of.substate = Substate::kCompletingMigration;
+    claim.write(of, {});
+    of.state = State::kSucceeded;
+    of.substate = Substate::kCompleted;
+    EXPECT_TRUE(claim.write(of, {}));
+  }
+
+  static std::string refusal(const std::function<void()>& what) {
+    try {
+      what();
+    } catch (const Error& error) {
+      return error.describe();
+    }
+    return "nothing was refused";
+  }
+
+  TemporaryFolder folder_;
+  Store store_{folder_.path() / "store"};
+};
+
+TEST_F(StoreTest, ANameIsUniqueForATargetWhateverItsCaseUntilItIsDeleted) {
+  const Migration first = migration("First");
+  store_.add(first);
+  EXPECT_THAT(refusal([&] { store_.add(migration("fIRST")); }), HasSubstr("named fIRST already"));
+  store_.add(migration("first", "two:5432"));
+  EXPECT_THAT(refusal([&] { store_.find("first", std::nullopt); }), HasSubstr("several targets"));
+  EXPECT_EQ(store_.find("FIRST", "ONE:5432").id, first.id);
+  store_.request_cancel(first);
+  store_.remove(first);
+  EXPECT_TRUE(store_.name_available("first", "one:5432"));
+  EXPECT_EQ(store_.list(Filter::kAll, "one:5432").front().state, State::kCanceled);
+  store_.add(migration("first"));
+  EXPECT_EQ(store_.list(Filter::kAll, "one:5432").size(), 2U);
+}
+
+TEST_F(StoreTest, ATargetHasOneActiveMigrationWhateverItIsCalled) {
+  Migration first = migration("first");
+  first.target = "my-server";
+  store_.add(first);
+  EXPECT_THAT(refusal([&] { store_.add(migration("second")); }), HasSubstr("the migration first is active"));
+  Claim claim = store_.claim(first.id);
+  claim.set_target_system("7");
+  const Migration other = migration("other", "another-name:5432");
+  store_.add(other);
+  Claim second = store_.claim(other.id);
+  EXPECT_THAT(refusal([&] { second.set_target_system("7"); }), HasSubstr("first is active on the same target"));
+  end(claim, first);
+  second.set_target_system("7");
+  store_.add(migration("second"));
+}
+
+TEST_F(StoreTest, TwoCreatesAtOnceMakeOneMigration) {
+  std::atomic<int> made{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 8; ++i) {
+      threads.emplace_back([&, i] {
+        Store own(folder_.path() / "store");
+        try {
+          own.add(migration("m" + std::to_string(i)));
+          ++made;
+        } catch (const Error& error) {
+          EXPECT_EQ(error.kind(), ErrorKind::kState) << error.describe();
+        }
+      });
+    }
+  }
+  EXPECT_EQ(made, 1);
+  EXPECT_EQ(store_.list(Filter::kAll, std::nullopt).size(), 1U);
+}
+
+TEST_F(StoreTest, OnlyOneWorkerTakesAMigrationUp) {
+  const Migration first = migration("first");
+  store_.add(first);
+  const Claim claim = store_.claim(first.id);
+  EXPECT_THROW(store_.claim(first.id), Error);
+  EXPECT_THROW(store_.claim("no such id"), Error);
+}
+
+TEST_F(StoreTest, AnEndIsWrittenOnceAndAWayThatIsNoneIsRefused) {
+  Migration first = migration("first");
+  store_.add(first);
+  Claim claim = store_.claim(first.id);
+  first.state = State::kSucceeded;
+  first.substate = Substate::kCompleted;
+  EXPECT_THROW(claim.write(first, {}), Error);
+  end(claim, migration("first"));
+  Migration again = migration("first");
+  again.state = State::kFailed;
+  again.substate = Substate::kFailed;
+  EXPECT_THROW(claim.write(again, {}), Error);
+  EXPECT_THAT(refusal([&] { store_.request_cancel(first); }), HasSubstr("has come to its end"));
+}
+
+TEST_F(StoreTest, AWorkerThatIsKilledLeavesItsMigrationFailedAndThatIsTakenUpAgain) {
+  const Migration first = migration("first");
+  store_.add(first);
+  const pid_t worker = ::fork();
+  if (worker == 0) {
+    Store own(folder_.path() / "store");
+    Claim claim = own.claim(first.id);
+    ::kill(::getpid(), SIGKILL);
+  }
+  ::waitpid(worker, nullptr, 0);
+  const Migration dead = store_.find("first", std::nullopt);
+  EXPECT_EQ(dead.state, State::kFailed);
+  EXPECT_THAT(dead.error, HasSubstr("--resume"));
+  EXPECT_EQ(dead.details.front().state, DatabaseState::kFailed);
+  const Migration again = store_.reopen(dead);
+  EXPECT_EQ(again.state, State::kInProgress);
+  EXPECT_EQ(again.details.front().state, DatabaseState::kInProgress);
+  Claim claim = store_.claim(again.id);
+  end(claim, again);
+  EXPECT_THAT(refusal([&] { store_.reopen(again); }), HasSubstr("Succeeded: only one that has failed"));
+}
+
+TEST_F(StoreTest, AWorkerThatOthersHaveTakenForDeadWritesNothing) {
+  const Migration first = migration("first");
+  store_.add(first);
+  Claim claim = store_.claim(first.id);
+  SqliteFile file(folder_.path() / "store" / "migrations.sqlite", SqliteFile::Open::kExisting);
+  file.execute("UPDATE migration SET active = 0");
+  EXPECT_FALSE(claim.write(first, {}));
+}
+
+TEST_F(StoreTest, ACancelReachesTheWorkerOrEndsWhatHasNone) {
+  const Migration first = migration("first");
+  store_.add(first);
+  Claim claim = store_.claim(first.id);
+  EXPECT_FALSE(claim.cancel_requested());
+  store_.request_cancel(first);
+  EXPECT_TRUE(claim.cancel_requested());
+  const Migration waiting = migration("waiting", "two:5432");
+  store_.add(waiting);
+  store_.request_cancel(waiting);
+  EXPECT_EQ(store_.find("waiting", std::nullopt).state, State::kCanceled);
+  EXPECT_EQ(store_.find("waiting", std::nullopt).details.front().state, DatabaseState::kCanceled);
+}
+
+TEST_F(StoreTest, OneThatIsActiveIsNotForgotten) {
+  const Migration first = migration("first");
+  store_.add(first);
+  EXPECT_THAT(refusal([&] { store_.remove(first); }), HasSubstr("is active"));
+}
+
+TEST_F(StoreTest, SamplesStayFew) {
+  const Migration first = migration("first");
+  store_.add(first);
+  Claim claim = store_.claim(first.id);
+  for (int i = 0; i < 700; ++i) claim.write(first, {i});
+  const std::vector<Sample> samples = store_.samples(first.id);
+  EXPECT_LE(samples.size(), 601U);
+  EXPECT_GE(samples.size(), 300U);
+  EXPECT_EQ(samples.back().copied.count, 699);
+}
+
+TEST_F(StoreTest, OfALaterVersionIsRefused) {
+  SqliteFile(folder_.path() / "store" / "migrations.sqlite", SqliteFile::Open::kExisting)
+      .execute("PRAGMA user_version = 9");
+  EXPECT_THAT(refusal([&] { Store(folder_.path() / "store"); }), HasSubstr("a later version"));
+}
+
+TEST_F(StoreTest, WhereItCannotBeMadeSaysSo) { EXPECT_THROW(Store("/proc/no/store"), Error); }
+
+}  // namespace
+}  // namespace pgsluice::migration

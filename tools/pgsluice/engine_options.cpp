@@ -1,0 +1,93 @@
+#include "pgsluice/engine_options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/base/nearest.h"
+#include "pgsluice/clone_arguments.h"
+#include "pgsluice/command_line.h"
+
+namespace pgsluice::tools {
+
+namespace {
+
+// "table-jobs" and "tableJobs" are the same.
+std::string plain(const std::string& name) {
+  std::string result;
+  for (const char c : name) {
+    if (c == '-' || c == '_') continue;
+    result += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return result;
+}
+
+// What a migration decides itself.
+const std::map<std::string, std::string, std::less<>> kNotHere = {
+    {"source", "SourceDBServerResourceId names the source"},
+    {"target", "TargetDbServerResourceId names the target"},
+    {"dir", "the store has a work directory for each migration"},
+    {"resume", "'migration create --resume' takes a migration up again"},
+    {"restart", "a migration makes its databases over"},
+    {"not-consistent", "a migration's databases are each of one moment"},
+    {"snapshot", "a snapshot is of one database"},
+    {"drop-if-exists", "OverwriteDBsInTarget says what becomes of databases that are there"},
+    {"no-ledger", "a migration is resumed by its ledger"},
+    {"help", "it is no option of a copy"},
+};
+
+std::string argument(const std::string& option, const nlohmann::json& value, const std::string& key) {
+  if (value.is_boolean()) return fmt::format("--{}={}", option, value.get<bool>());
+  if (value.is_number_integer()) return fmt::format("--{}={}", option, value.get<std::int64_t>());
+  if (value.is_string()) return fmt::format("--{}={}", option, value.get<std::string>());
+  throw Error(ErrorKind::kUsage,
+              fmt::format("{} is of type {}: a text, a number, or true or false is wanted", key, value.type_name()));
+}
+
+}  // namespace
+
+pipeline::CloneOptions engine_options(const nlohmann::json& engine) {
+  CLI::App app;
+  CloneArguments args;
+  add_connection_options(app, args);
+  add_row_options(app, args);
+  add_build_options(app, args);
+  add_run_options(app, args);
+  add_leaving_out_options(app, args);
+  add_role_options(app, args);
+  add_whole_clone_options(app, args);
+  std::vector<std::string> names;
+  for (const std::string& name : option_names(app)) names.push_back(name.substr(2));
+  std::vector<std::string> arguments;
+  for (const auto& [key, value] : engine.items()) {
+    const auto option =
+        std::find_if(names.begin(), names.end(), [&](const auto& name) { return plain(name) == plain(key); });
+    if (option == names.end()) {
+      const std::optional<std::string> meant = nearest(key, names);
+      throw Error(ErrorKind::kUsage, fmt::format("{} is no option of a clone{}", key,
+                                                 meant ? fmt::format("; did you mean {}?", *meant) : ""))
+          .hint("'pgsluice clone --help' lists them");
+    }
+    if (const auto reason = kNotHere.find(*option); reason != kNotHere.end()) {
+      throw Error(ErrorKind::kUsage, fmt::format("{} is not for a migration: {}", key, reason->second));
+    }
+    arguments.push_back(argument(*option, value, key));
+  }
+  try {
+    app.parse(std::move(arguments));
+  } catch (const CLI::ParseError& error) {
+    throw Error(ErrorKind::kUsage, error.what());
+  }
+  pipeline::CloneOptions options = clone_options(args);
+  for (const auto& [name, count] : {std::pair{"table-jobs", options.table_jobs}, {"index-jobs", options.index_jobs}}) {
+    if (count < 1 || count > 256) throw Error(ErrorKind::kUsage, fmt::format("{}: 1 to 256 are taken", name));
+  }
+  return options;
+}
+
+}  // namespace pgsluice::tools

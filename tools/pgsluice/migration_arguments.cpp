@@ -1,0 +1,93 @@
+#include "pgsluice/migration_arguments.h"
+
+#include <fmt/format.h>
+#include <strings.h>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/console.h"
+#include "pgsluice/engine_options.h"
+#include "pgsluice/exit_code.h"
+
+namespace pgsluice::tools {
+
+std::optional<std::string> MigrationArguments::wanted_target() const {
+  if (target_name().empty()) return std::nullopt;
+  return target_name();
+}
+
+std::map<std::string, std::string> MigrationArguments::labels() const {
+  std::map<std::string, std::string> labels;
+  if (!subscription.empty()) labels["subscription"] = subscription;
+  if (!resource_group.empty()) labels["resourceGroup"] = resource_group;
+  if (!location.empty()) labels["location"] = location;
+  for (const std::string& tag : tags) {
+    const std::size_t equals = tag.find('=');
+    labels[tag.substr(0, equals)] = equals == std::string::npos ? "" : tag.substr(equals + 1);
+  }
+  return labels;
+}
+
+void add_migration_options(CLI::App& command, MigrationArguments& args) {
+  command.add_option("--store", args.store,
+                     "Folder of the migrations (default $PGSLUICE_STORE, else "
+                     "~/.local/state/pgsluice)");
+  command.add_option("-o,--output", args.output, "json, table or none (default: table on a terminal, else json)");
+  constexpr const char* kLabels = "Labels";
+  command.add_option("--subscription", args.subscription, "Kept with the migration")->group(kLabels);
+  command.add_option("-g,--resource-group", args.resource_group, "Kept with the migration")->group(kLabels);
+  command.add_option("-l,--location", args.location, "Kept with the migration")->group(kLabels);
+  command.add_option("--tags", args.tags, "name=value …, kept with the migration")->group(kLabels);
+  add_log_options(command, args.log);
+}
+
+void add_name_options(CLI::App& command, MigrationArguments& args) {
+  command.add_option("-n,--name", args.name, "Name of the migration; with --migration-name, of the target server");
+  command.add_option("--migration-name", args.migration_name, "Name of the migration, where --name is the target's");
+  command.add_option("--target", args.target, "Target server, where several have a migration of that name");
+}
+
+void add_request_options(CLI::App& command, MigrationArguments& args) {
+  command.add_option("-b,--properties", args.properties, "Properties file (docs/migration.md); - is standard input")
+      ->required();
+  command.add_option("--migration-mode", args.mode, "offline, which is all that there is");
+  command.add_option("--migration-option", args.option, "Validate, Migrate or ValidateAndMigrate (the default)");
+  command.add_option("--max-databases", args.max_databases, "How many databases the file may name (8)")
+      ->check(CLI::Range(1, 1000));
+  command.add_flag("--resume", args.resume, "Take up a migration that has failed, where it was");
+  command.add_option("--progress", args.progress, "auto, bar, lines, json or none")
+      ->check(CLI::IsMember({"auto", "bar", "lines", "json", "none"}));
+}
+
+migration::Store open_store(const MigrationArguments& args) {
+  return migration::Store(args.store.empty() ? migration::Store::default_folder() : std::filesystem::path(args.store));
+}
+
+migration::Request parse_request(const MigrationArguments& args, const std::string& text) {
+  if (::strcasecmp(args.mode.c_str(), "offline") != 0) {
+    throw Error(
+        ErrorKind::kUsage,
+        fmt::format("--migration-mode {}: pgsluice's migrations are offline, and there is no other mode", args.mode));
+  }
+  migration::PropertiesContext context{
+      .target = args.wanted_target(), .max_databases = args.max_databases, .engine = &engine_options};
+  if (!args.option.empty()) {
+    context.option = migration::from_text<migration::MigrationOption>(args.option);
+    if (!context.option) {
+      throw Error(ErrorKind::kUsage,
+                  fmt::format("--migration-option {}: Validate, Migrate or ValidateAndMigrate is wanted", args.option));
+    }
+  }
+  return migration::parse_properties(text, context);
+}
+
+int run_reporting(const LogOptions& options, const std::function<int(Console&)>& work) {
+  Console console(options);
+  try {
+    return work(console);
+  } catch (const Error& error) {
+    Log(console).error(error.describe());
+    return exit_code_for(error);
+  }
+}
+
+}  // namespace pgsluice::tools

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pgsluice/console.h"
+#include "pgsluice/log_options.h"
+#include "pgsluice/migration/properties.h"
+#include "pgsluice/migration/store.h"
+#include "pgsluice/migration_report.h"
+
+namespace pgsluice::tools {
+
+/// What the commands about migrations take.
+struct MigrationArguments {
+  std::string name;
+  /// The tutorial's: then `name` is the target server's.
+  std::string migration_name;
+  std::string target;
+  std::string store;
+  std::string output;
+  std::string properties;
+  std::string mode = "offline";
+  std::string option;
+  int max_databases = 8;
+  bool resume = false;
+  std::string subscription;
+  std::string resource_group;
+  std::string location;
+  std::vector<std::string> tags;
+  std::string progress = "auto";
+  LogOptions log;
+
+  /// Of the migration; empty where it was not given.
+  const std::string& own_name() const { return migration_name.empty() ? name : migration_name; }
+  /// As the user calls the target server; empty where it was not given.
+  const std::string& target_name() const { return migration_name.empty() ? target : name; }
+  std::optional<std::string> wanted_target() const;
+  std::map<std::string, std::string> labels() const;
+};
+
+/// Of every command: --store, -o, the labels of the tutorial.
+void add_migration_options(CLI::App& command, MigrationArguments& args);
+/// --name, --migration-name, --target.
+void add_name_options(CLI::App& command, MigrationArguments& args);
+/// What begins a migration: --properties and the like.
+void add_request_options(CLI::App& command, MigrationArguments& args);
+
+migration::Store open_store(const MigrationArguments& args);
+/// Reads the properties file's text. Throws Error.
+migration::Request parse_request(const MigrationArguments& args, const std::string& text);
+
+/// Runs a command's work: an Error goes to the log, its exit code is returned.
+int run_reporting(const LogOptions& options, const std::function<int(Console&)>& work);
+
+}  // namespace pgsluice::tools

@@ -1,0 +1,255 @@
+// `migration create|list|show|update|delete|check-name-availability`.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "pgsluice/base/duration.h"
+#include "pgsluice/base/error.h"
+#include "pgsluice/base/wait.h"
+#include "pgsluice/commands.h"
+#include "pgsluice/console.h"
+#include "pgsluice/exit_code.h"
+#include "pgsluice/migration/control.h"
+#include "pgsluice/migration/document.h"
+#include "pgsluice/migration/runner.h"
+#include "pgsluice/migration_arguments.h"
+#include "pgsluice/migration_run.h"
+#include "pgsluice/signals.h"
+
+namespace pgsluice::tools {
+
+namespace {
+
+using migration::Migration;
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  pgsluice migration create --name first --properties body.json\n"
+    "  pgsluice migration create --name first --properties body.json --no-wait\n"
+    "  pgsluice migration list --filter All\n"
+    "  pgsluice migration show --name first --watch\n"
+    "  pgsluice migration update --name first --cancel\n"
+    "\n"
+    "docs/migration.md tells a migration from its begin to its end.";
+
+constexpr const char* kCreateFooter =
+    "Examples:\n"
+    "  pgsluice migration create --name first --properties body.json\n"
+    "  pgsluice migration create --name check --properties body.json --migration-option Validate\n"
+    "  pgsluice migration create --name first --properties body.json --resume   takes up one that has failed\n"
+    "  pgsluice migration create --subscription 1111 --resource-group my-rg --name myserver \\\n"
+    "      --migration-name first --properties body.json                        as az takes it\n"
+    "\n"
+    "body.json: {\"properties\": {\"SourceDBServerResourceId\": \"old:5432@admin\",\n"
+    "  \"TargetDbServerResourceId\": \"new:5432@admin\", \"DBsToMigrate\": [\"shop\"],\n"
+    "  \"SecretParameters\": {\"AdminCredentials\": {\"SourceServerPasswordEnv\": \"OLD_PASSWORD\",\n"
+    "    \"TargetServerPasswordFile\": \"/run/secrets/new\"}}}}\n"
+    "\n"
+    "SIGINT and SIGTERM end the work, and --resume goes on where it was. 'migration update --cancel' drops the "
+    "databases\n"
+    "that the migration has made.\n"
+    "\n"
+    "Exit codes: 0 Succeeded, 1 arguments, 2 properties file, 3 a name that is taken or another migration that is "
+    "active\n"
+    "on the target, 6 source, 7 target, 20 a validation has failed, 21 source and target differ, 22 objects are "
+    "missing,\n"
+    "130/143 cancelled.";
+
+struct CreateArguments : MigrationArguments {
+  bool no_wait = false;
+  std::string worker_command;
+};
+
+int create(CreateArguments& args) {
+  return run_reporting(args.log, [&](Console& console) -> int {
+    const OutputFormat output = output_format(args.output);
+    const std::string text = migration::read_properties_text(args.properties);
+    const migration::Request request = parse_request(args, text);
+    migration::Store store = open_store(args);
+    if (args.resume && args.own_name().empty()) {
+      throw Error(ErrorKind::kUsage, "--resume needs the migration's name").hint("--name NAME");
+    }
+    const Migration migration =
+        args.resume ? migration::take_up_again(store, store.find(args.own_name(), args.wanted_target()), request)
+                    : migration::create(store, args.own_name().empty() ? migration::make_uuid() : args.own_name(),
+                                        args.target_name(), args.labels(), request);
+    if (!args.no_wait) {
+      const MigrationRunOptions options{.output = output, .progress = progress_style(args.progress, args.log)};
+      return run_migration(store, migration, request, options, console);
+    }
+    migration::start_worker(store, migration, text,
+                            {.program = std::filesystem::read_symlink("/proc/self/exe").string(),
+                             .command = args.worker_command,
+                             .max_databases = args.max_databases,
+                             .option = args.option});
+    std::fputs(migration_text(store.find(migration.name, migration.target), output).c_str(), stdout);
+    Log(console).info(
+        fmt::format("migration {} goes on by itself; 'pgsluice migration show --name {} --watch' shows it",
+                    migration.name, migration.name));
+    return kExitWell;
+  });
+}
+
+int list(const MigrationArguments& args, const std::string& filter) {
+  return run_reporting(args.log, [&](Console&) -> int {
+    const OutputFormat output = output_format(args.output);
+    migration::Store store = open_store(args);
+    const std::optional<std::string> target = args.name.empty() ? args.wanted_target() : args.name;
+    const auto wanted = ::strcasecmp(filter.c_str(), "all") == 0 ? migration::Filter::kAll : migration::Filter::kActive;
+    std::fputs(migrations_text(store.list(wanted, target), output).c_str(), stdout);
+    return kExitWell;
+  });
+}
+
+void require_a_name(const MigrationArguments& args) {
+  if (args.own_name().empty()) throw Error(ErrorKind::kUsage, "which migration? --name NAME");
+}
+
+// Until it has come to its end, or the user wants no more.
+Migration watch(migration::Store& store, const Migration& first, const MigrationArguments& args, Console& console) {
+  CancelSource cancel;
+  const SignalsCancel signals([&cancel] { cancel.cancel(); });
+  std::mutex mutex;
+  Migration now = first;
+  const ProgressDisplay display(console, progress_style(args.progress, args.log), [&] {
+    const std::lock_guard lock(mutex);
+    return progress_of(now);
+  });
+  constexpr std::chrono::milliseconds kPeriod{1000};
+  while (now.active() && wait_for({}, cancel.token(), kPeriod) != WaitResult::kCancelled) {
+    Migration next = store.find(first.name, first.target);
+    const std::lock_guard lock(mutex);
+    now = std::move(next);
+  }
+  return now;
+}
+
+int show(const MigrationArguments& args, bool watched) {
+  return run_reporting(args.log, [&](Console& console) -> int {
+    const OutputFormat output = output_format(args.output);
+    require_a_name(args);
+    migration::Store store = open_store(args);
+    Migration migration = store.find(args.own_name(), args.wanted_target());
+    if (watched) migration = watch(store, migration, args, console);
+    std::fputs(migration_text(migration, output).c_str(), stdout);
+    return kExitWell;
+  });
+}
+
+int update(const MigrationArguments& args, bool cancel) {
+  return run_reporting(args.log, [&](Console& console) -> int {
+    const OutputFormat output = output_format(args.output);
+    require_a_name(args);
+    if (!cancel) throw Error(ErrorKind::kUsage, "an offline migration can only be cancelled: --cancel");
+    migration::Store store = open_store(args);
+    const Migration migration = store.find(args.own_name(), args.wanted_target());
+    store.request_cancel(migration);
+    Log(console).info(
+        fmt::format("migration {} is being cancelled: the databases that it has made are dropped; 'pgsluice "
+                    "migration show --name {} --watch' shows the end",
+                    migration.name, migration.name));
+    std::fputs(migration_text(store.find(migration.name, migration.target), output).c_str(), stdout);
+    return kExitWell;
+  });
+}
+
+int remove(const MigrationArguments& args) {
+  return run_reporting(args.log, [&](Console& console) -> int {
+    output_format(args.output);
+    require_a_name(args);
+    migration::Store store = open_store(args);
+    CancelSource cancel;
+    const SignalsCancel signals([&cancel] { cancel.cancel(); });
+    const Migration migration = store.find(args.own_name(), args.wanted_target());
+    if (migration.active()) Log(console).info(fmt::format("migration {} is cancelled first", migration.name));
+    migration::cancel_and_remove(store, migration, cancel.token());
+    Log(console).info(fmt::format("migration {} is deleted", migration.name));
+    return kExitWell;
+  });
+}
+
+int check_name(const MigrationArguments& args) {
+  return run_reporting(args.log, [&](Console&) -> int {
+    const OutputFormat output = output_format(args.output);
+    require_a_name(args);
+    migration::Store store = open_store(args);
+    const migration::NameAvailability name = migration::check_name(store, args.own_name(), args.target_name());
+    if (output == OutputFormat::kJson) std::fputs((migration::to_text(to_document(name), 2) + "\n").c_str(), stdout);
+    if (output == OutputFormat::kTable) {
+      std::fputs((name.available ? fmt::format("{} is available\n", name.name) : name.message + "\n").c_str(), stdout);
+    }
+    return kExitWell;
+  });
+}
+
+void add_create(CLI::App& migration, int& exit_code) {
+  CLI::App* command = migration.add_subcommand("create", "Create a migration, and follow it to its end");
+  command->footer(kCreateFooter);
+  auto args = std::make_shared<CreateArguments>();
+  add_name_options(*command, *args);
+  add_request_options(*command, *args);
+  CLI::Option* no_wait =
+      command->add_flag("--no-wait", args->no_wait, "Have it go on by itself, in a worker of its own");
+  command
+      ->add_option("--worker-command", args->worker_command,
+                   "What begins that worker, by the shell: 'pgsluice worker' runs elsewhere, the properties file is on "
+                   "its standard input, $PGSLUICE_MIGRATION_NAME and _TARGET name the migration")
+      ->needs(no_wait);
+  add_migration_options(*command, *args);
+  command->callback([args, &exit_code] { exit_code = create(*args); });
+}
+
+CLI::App* add_simple(CLI::App& migration, const char* name, const char* description, const char* example,
+                     const std::shared_ptr<MigrationArguments>& args) {
+  CLI::App* command = migration.add_subcommand(name, description);
+  command->footer(fmt::format("Example:\n  pgsluice migration {}", example));
+  add_name_options(*command, *args);
+  add_migration_options(*command, *args);
+  return command;
+}
+
+}  // namespace
+
+void add_migration_commands(CLI::App& app, int& exit_code) {
+  CLI::App* migration = app.add_subcommand("migration", "Migrations of several databases, as a service runs them");
+  migration->footer(kFooter);
+  migration->require_subcommand(1);
+  add_create(*migration, exit_code);
+
+  auto args = std::make_shared<MigrationArguments>();
+  auto filter = std::make_shared<std::string>("Active");
+  CLI::App* list_command =
+      add_simple(*migration, "list", "Migrations, newest first; --name: those of a target", "list --filter All", args);
+  list_command->add_option("--filter", *filter, "Active or All")
+      ->check(CLI::IsMember({"Active", "All"}, CLI::ignore_case));
+  list_command->callback([args, filter, &exit_code] { exit_code = list(*args, *filter); });
+
+  args = std::make_shared<MigrationArguments>();
+  auto watched = std::make_shared<bool>(false);
+  CLI::App* show_command =
+      add_simple(*migration, "show", "A migration with its databases and findings", "show --name first --watch", args);
+  show_command->add_flag("--watch", *watched, "Show its progress until its end");
+  show_command->callback([args, watched, &exit_code] { exit_code = show(*args, *watched); });
+
+  args = std::make_shared<MigrationArguments>();
+  auto cancel = std::make_shared<bool>(false);
+  CLI::App* update_command =
+      add_simple(*migration, "update", "Cancel a migration", "update --name first --cancel", args);
+  update_command->add_flag("--cancel", *cancel, "End it, and drop the databases that it has made");
+  update_command->callback([args, cancel, &exit_code] { exit_code = update(*args, *cancel); });
+
+  args = std::make_shared<MigrationArguments>();
+  CLI::App* delete_command = add_simple(*migration, "delete", "Forget a migration; one that is active is cancelled",
+                                        "delete --name first", args);
+  auto yes = std::make_shared<bool>(false);
+  delete_command->add_flag("-y,--yes", *yes, "Taken as az does: nothing is asked");
+  delete_command->callback([args, &exit_code] { exit_code = remove(*args); });
+
+  args = std::make_shared<MigrationArguments>();
+  add_simple(*migration, "check-name-availability", "Whether a migration may have this name",
+             "check-name-availability --name first", args)
+      ->callback([args, &exit_code] { exit_code = check_name(*args); });
+}
+
+}  // namespace pgsluice::tools

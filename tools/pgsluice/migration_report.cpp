@@ -1,0 +1,172 @@
+#include "pgsluice/migration_report.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <map>
+
+#include "pgsluice/base/duration.h"
+#include "pgsluice/base/error.h"
+#include "pgsluice/migration/document.h"
+#include "pgsluice/pg/quote.h"
+#include "pgsluice/text_table.h"
+
+namespace pgsluice::tools {
+
+namespace {
+
+using migration::DatabaseDetails;
+using migration::Migration;
+using migration::Validation;
+using migration::ValidationState;
+using Align = TextTable::Align;
+
+std::string duration_of(const Migration& migration) {
+  if (!migration.started) return "";
+  const migration::Time end = migration.ended.value_or(std::chrono::system_clock::now());
+  return format_duration(std::chrono::duration_cast<std::chrono::nanoseconds>(end - *migration.started));
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + pg::display_name("", name);
+  return text;
+}
+
+std::string status_of(const Migration& migration) {
+  return migration.active() ? fmt::format("{} / {}", to_string(migration.state), to_string(migration.substate))
+                            : std::string(to_string(migration.state));
+}
+
+// A message of several lines keeps its head's indent.
+std::string indented(const std::string& text) {
+  std::string result = "  ";
+  for (const char c : text) {
+    result += c;
+    if (c == '\n') result += "    ";
+  }
+  return result + "\n";
+}
+
+std::string findings_text(const std::string& head, const std::vector<Validation>& validations) {
+  TextTable table({{head}, {"State"}});
+  std::string details;
+  for (const Validation& validation : validations) {
+    table.add({validation.type, std::string(to_string(validation.state()))});
+    for (const migration::Finding& finding : validation.findings) {
+      if (finding.state == ValidationState::kSucceeded) continue;
+      details += indented(fmt::format("{} {}: {}", to_string(finding.state), validation.type, finding.message));
+    }
+  }
+  return table.text() + details;
+}
+
+std::string database_table(const Migration& migration) {
+  TextTable table({{"Database"},
+                   {"State"},
+                   {"Operation"},
+                   {"Tables", Align::kRight},
+                   {"Rows", Align::kRight},
+                   {"Copied", Align::kRight},
+                   {"Verification"}});
+  for (const DatabaseDetails& database : migration.details) {
+    const std::int64_t all =
+        database.completed_tables + database.queued_tables + database.loading_tables + database.errored_tables;
+    table.add({pg::display_name("", database.name), std::string(to_string(database.state)), database.operation,
+               fmt::format("{}/{}", database.completed_tables, all), std::to_string(database.rows),
+               to_string(database.copied), database.verification == "equal" ? "equal" : ""});
+  }
+  return table.text();
+}
+
+std::string migration_table(const Migration& migration) {
+  std::string text;
+  const auto line = [&](std::string_view head, const std::string& value) {
+    if (!value.empty()) text += fmt::format("{:<12}{}\n", head, value);
+  };
+  line("Name", migration.name);
+  line("Status", status_of(migration));
+  line("Source",
+       migration.source_server + (migration.source_version.empty() ? "" : ", PostgreSQL " + migration.source_version));
+  line("Target",
+       migration.target_server + (migration.target_version.empty() ? "" : ", PostgreSQL " + migration.target_version));
+  line("Started", migration::format_time(migration.started));
+  line("Duration", duration_of(migration));
+  line("Error", migration.error);
+  text += "\n" + database_table(migration);
+  for (const DatabaseDetails& database : migration.details) {
+    if (!database.message.empty()) text += indented(pg::display_name("", database.name) + ": " + database.message);
+  }
+  if (migration.validation.started) text += "\n" + validation_text(migration.validation, OutputFormat::kTable);
+  if (migration.next_steps.empty()) return text;
+  text += "\nLeft for you:\n";
+  for (const std::string& step : migration.next_steps) text += indented(step);
+  return text;
+}
+
+}  // namespace
+
+OutputFormat output_format(const std::string& given) {
+  if (given.empty()) return ::isatty(STDOUT_FILENO) == 1 ? OutputFormat::kTable : OutputFormat::kJson;
+  if (given == "json") return OutputFormat::kJson;
+  if (given == "table") return OutputFormat::kTable;
+  if (given == "none") return OutputFormat::kNone;
+  throw Error(ErrorKind::kUsage, fmt::format("-o {}: json, table or none is wanted", given));
+}
+
+std::string migration_text(const Migration& migration, OutputFormat format) {
+  if (format == OutputFormat::kNone) return "";
+  if (format == OutputFormat::kTable) return migration_table(migration);
+  return migration::to_text(migration::to_document(migration), 2) + "\n";
+}
+
+std::string migrations_text(const std::vector<Migration>& migrations, OutputFormat format) {
+  if (format == OutputFormat::kNone) return "";
+  if (format == OutputFormat::kJson) {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const Migration& migration : migrations) list.push_back(migration::to_document(migration));
+    return migration::to_text(list, 2) + "\n";
+  }
+  TextTable table({{"Name"}, {"Status"}, {"Mode"}, {"Databases"}, {"Duration", Align::kRight}, {"Started"}});
+  for (const Migration& migration : migrations) {
+    table.add({migration.name, status_of(migration), "Offline", joined(migration.databases), duration_of(migration),
+               migration::format_time(migration.started)});
+  }
+  return table.text();
+}
+
+std::string validation_text(const migration::ValidationDetails& details, OutputFormat format) {
+  if (format == OutputFormat::kNone) return "";
+  if (format == OutputFormat::kJson) return migration::to_text(migration::to_document(details), 2) + "\n";
+  std::string text = findings_text("Servers", details.server);
+  for (const migration::DatabaseValidation& database : details.databases) {
+    text += "\n" + findings_text("Database " + pg::display_name("", database.database), database.validations);
+  }
+  return text;
+}
+
+pipeline::ProgressSnapshot progress_of(const Migration& migration) {
+  pipeline::ProgressSnapshot all;
+  all.phase = to_string(migration.substate);
+  if (migration.started) all.elapsed = std::chrono::system_clock::now() - *migration.started;
+  for (const DatabaseDetails& database : migration.details) {
+    const std::int64_t tables =
+        database.completed_tables + database.queued_tables + database.loading_tables + database.errored_tables;
+    all.tables_done += static_cast<std::size_t>(database.completed_tables);
+    all.tables_total += static_cast<std::size_t>(tables);
+    all.rows += database.rows;
+    all.copied += database.copied;
+    all.pending += database.pending;
+    const bool runs = database.state == migration::DatabaseState::kInProgress && database.started && !database.ended;
+    if (runs) {
+      all.running.push_back({.name = fmt::format("{}: {}", pg::display_name("", database.name), database.operation),
+                             .copied = database.copied});
+    }
+  }
+  const auto whole = static_cast<double>(all.copied.count + all.pending.count);
+  if (whole > 0) all.fraction = static_cast<double>(all.copied.count) / whole;
+  if (migration.active()) all.fraction = std::min(all.fraction, 0.99);
+  return all;
+}
+
+}  // namespace pgsluice::tools

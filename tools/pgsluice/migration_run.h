@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+#include "pgsluice/migration/migration.h"
+#include "pgsluice/migration/properties.h"
+#include "pgsluice/migration/store.h"
+#include "pgsluice/migration_report.h"
+#include "pgsluice/progress_display.h"
+
+namespace pgsluice::tools {
+
+struct MigrationRunOptions {
+  OutputFormat output = OutputFormat::kTable;
+  ProgressStyle progress = ProgressStyle::kLines;
+  /// host:port at which /healthz, /metrics and /status answer while it runs; empty: none.
+  std::string listen;
+};
+
+/// Carries out a migration of the store in this process, from which SIGINT and SIGTERM end it so that it can be taken
+/// up again. Prints how it has ended, and returns the exit code.
+int run_migration(migration::Store& store, const migration::Migration& migration, const migration::Request& request,
+                  const MigrationRunOptions& options, Console& console);
+
+/// Tells whoever has started this process detached that it has begun; nothing for others.
+void report_ready();
+
+}  // namespace pgsluice::tools

@@ -1,0 +1,79 @@
+// `worker`: one migration in the foreground, as a container runs it.
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <memory>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/commands.h"
+#include "pgsluice/console.h"
+#include "pgsluice/migration/runner.h"
+#include "pgsluice/migration_arguments.h"
+#include "pgsluice/migration_run.h"
+
+namespace pgsluice::tools {
+
+namespace {
+
+using migration::Migration;
+using migration::State;
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  pgsluice worker --name first --properties /config/body.json --store /state --listen 0.0.0.0:8080\n"
+    "  pgsluice worker --name first --properties /config/body.json --store /state --resume\n"
+    "\n"
+    "Log lines go to standard output, as JSON. With --listen, /healthz, /metrics and /status answer while it runs.\n"
+    "SIGTERM ends it so that --resume goes on where it was; with --resume, a migration that is not there is created.\n"
+    "\n"
+    "Exit codes: 0 Succeeded, 1 arguments, 2 properties file, 3 state, 6 source, 7 target, 20 a validation has "
+    "failed,\n"
+    "21 source and target differ, 22 objects are missing, 130 cancelled, 143 ended by SIGTERM.";
+
+// The one that waits for its worker, one that has failed and is to go on, or a new one.
+Migration find_or_create(migration::Store& store, const MigrationArguments& args, const migration::Request& request) {
+  const std::string name = args.own_name().empty() ? migration::make_uuid() : args.own_name();
+  const std::string target = args.target_name().empty() ? request.target.host_and_port() : args.target_name();
+  if (store.name_available(name, target)) {
+    return migration::create(store, name, args.target_name(), args.labels(), request);
+  }
+  const Migration there = store.find(name, target);
+  if (there.active()) return there;  // where it has its worker, taking it up fails
+  if (args.resume) return migration::take_up_again(store, there, request);
+  throw Error(ErrorKind::kState, fmt::format("the migration {} has come to its end: {}", name, to_string(there.state)))
+      .hint("--resume takes up one that has failed; another name begins another one");
+}
+
+struct WorkerArguments : MigrationArguments {
+  std::string listen;
+};
+
+int run(WorkerArguments& args) {
+  return run_reporting(args.log, [&](Console& console) -> int {
+    const migration::Request request = parse_request(args, migration::read_properties_text(args.properties));
+    migration::Store store = open_store(args);
+    const Migration migration = find_or_create(store, args, request);
+    return run_migration(store, migration, request,
+                         {.output = args.output.empty() ? OutputFormat::kNone : output_format(args.output),
+                          .progress = progress_style(args.progress, args.log),
+                          .listen = args.listen},
+                         console);
+  });
+}
+
+}  // namespace
+
+void add_worker_command(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("worker", "One migration in the foreground, for a container");
+  command->footer(kFooter);
+  auto args = std::make_shared<WorkerArguments>();
+  args->log.json = true;
+  args->log.on_output = true;
+  add_name_options(*command, *args);
+  add_request_options(*command, *args);
+  command->add_option("--listen", args->listen, "host:port at which /healthz, /metrics and /status answer");
+  add_migration_options(*command, *args);
+  command->callback([args, &exit_code] { exit_code = run(*args); });
+}
+
+}  // namespace pgsluice::tools
