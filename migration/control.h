@@ -1,15 +1,25 @@
 #pragma once
 
-#include <chrono>
+#include <map>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 
 #include "pgsluice/base/cancel.h"
 #include "pgsluice/migration/migration.h"
+#include "pgsluice/migration/properties.h"
 #include "pgsluice/migration/store.h"
 
 namespace pgsluice::migration {
+
+/// Adds a migration to the store, for a runner. `target` is how the user calls the target server; where it is empty,
+/// its address is. Throws Error(kUsage) for a name that is none, Error(kState) where the name is taken or another
+/// migration is active on the target.
+Migration create(Store& store, const std::string& name, const std::string& target,
+                 const std::map<std::string, std::string>& labels, const Request& request);
+
+/// Has a migration that has failed wait for a runner again. The request has to be of the same servers and databases.
+/// Throws Error(kState).
+Migration take_up_again(Store& store, const Migration& migration, const Request& request);
 
 /// How a worker is begun that goes on by itself.
 struct WorkerStart {

@@ -27,6 +27,8 @@ void validate_user(const ValidationContext& context, Validation& validation) {
   if (!user[0].boolean(1) && !context.request.existing_target) {
     fail(validation, fmt::format("the target's user {} may not make databases: ALTER ROLE {} CREATEDB", name, quoted));
   }
+  // A clone into a database that is there needs no more.
+  if (context.request.existing_target && !context.request.roles) return;
   if (!user[0].boolean(2)) {
     const std::string text =
         fmt::format("the target's user {} may not make roles: ALTER ROLE {} CREATEROLE", name, quoted);

@@ -436,40 +436,6 @@ End Runner::Implementation::end_of(const Error& error) {
   return {State::kFailed, Substate::kFailed, text};
 }
 
-Migration create(Store& store, const std::string& name, const std::string& target,
-                 const std::map<std::string, std::string>& labels, const Request& request) {
-  require_name(name);
-  Migration migration{.id = make_uuid(),
-                      .name = name,
-                      .target = target.empty() ? request.target.host_and_port() : target,
-                      .option = request.option,
-                      .source_type = request.source_type,
-                      .ssl_mode = request.ssl_mode,
-                      .source_server = request.source.text(),
-                      .target_server = request.target.text(),
-                      .databases = request.databases,
-                      .overwrite = request.overwrite,
-                      .roles = request.roles,
-                      .labels = labels,
-                      .created = now()};
-  for (const std::string& database : request.databases) migration.details.push_back({.name = database});
-  store.add(migration);
-  return migration;
-}
-
-Migration take_up_again(Store& store, const Migration& migration, const Request& request) {
-  const auto require = [&](bool same, std::string_view what) {
-    if (same) return;
-    throw Error(ErrorKind::kState, fmt::format("the migration {} has other {}", migration.name, what))
-        .hint("give the properties file that it was created with, or create another migration");
-  };
-  require(migration.source_server == request.source.text(), "source servers or users");
-  require(migration.target_server == request.target.text(), "target servers or users");
-  require(migration.databases == request.databases, "databases");
-  require(migration.roles == request.roles && migration.overwrite == request.overwrite, "options");
-  return store.reopen(migration);
-}
-
 Runner::Runner(Store& store, const Migration& migration, Request request, LogSink& sink, OnProgress on_progress)
     : implementation_(
           std::make_unique<Implementation>(store, migration, std::move(request), sink, std::move(on_progress))) {}

@@ -1,10 +1,8 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
-#include <string>
 
 #include "pgsluice/base/cancel.h"
 #include "pgsluice/base/log.h"
@@ -13,16 +11,6 @@
 #include "pgsluice/migration/store.h"
 
 namespace pgsluice::migration {
-
-/// Adds a migration to the store, for a runner. `target` is how the user calls the target server; where it is empty,
-/// its address is. Throws Error(kUsage) for a name that is none, Error(kState) where the name is taken or another
-/// migration is active on the target.
-Migration create(Store& store, const std::string& name, const std::string& target,
-                 const std::map<std::string, std::string>& labels, const Request& request);
-
-/// Has a migration that has failed wait for a runner again. The request has to be of the same servers and databases.
-/// Throws Error(kState).
-Migration take_up_again(Store& store, const Migration& migration, const Request& request);
 
 /// Carries out one migration of a store, from its validations to its end: databases are made or made over on the
 /// target, cloned, compared with the source.

@@ -10,6 +10,7 @@ namespace pgsluice::migration {
 
 namespace {
 
+constexpr int kVersion96 = 90600;
 constexpr int kVersion10 = 100000;
 constexpr int kVersion11 = 110000;
 constexpr int kVersion12 = 120000;
@@ -34,6 +35,28 @@ void find_oids(pg::Connection& source, Validation& validation) {
          fmt::format("table {}: WITH OIDS, which no server from 12 on has: the oids would be lost; ALTER TABLE "
                      "{} SET WITHOUT OIDS, behind a column of your own that keeps them if they are needed",
                      pg::display_name(row.text(0), row.text(1)), quoted));
+  }
+}
+
+// pg_dump writes them down for pg_catalog alone.
+void find_grants_on_catalogs(pg::Connection& source, Validation& validation) {
+  if (source.server_version() < kVersion96) return;
+  const auto differs = [](const char* catalog, const char* name, const char* schema, const char* acl) {
+    return fmt::format(
+        "SELECT n.nspname, c.{1} FROM pg_catalog.{0} c JOIN pg_catalog.pg_namespace n ON n.oid = c.{2}"
+        "  LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid = c.oid AND i.objsubid = 0"
+        "   AND i.classoid = 'pg_catalog.{0}'::pg_catalog.regclass"
+        " WHERE n.nspname = 'pg_catalog' AND c.oid < 16384 AND c.{3} IS NOT NULL"
+        "   AND NOT (c.{3} @> coalesce(i.initprivs, '{{}}') AND coalesce(i.initprivs, '{{}}') @> c.{3})",
+        catalog, name, schema, acl);
+  };
+  for (const std::string& sql : {differs("pg_class", "relname", "relnamespace", "relacl"),
+                                 differs("pg_proc", "proname", "pronamespace", "proacl")}) {
+    for (const pg::Row row : source.execute(sql)) {
+      fail(validation, fmt::format("grants on {}: privileges of the system's catalogs were changed, which the target's "
+                                   "user may not; REVOKE them on the source",
+                                   pg::display_name(row.text(0), row.text(1))));
+    }
   }
 }
 
@@ -63,19 +86,7 @@ void find_what_superusers_make(pg::Connection& source, Validation& validation) {
                                  "write it in another language, or drop it",
                                  pg::display_name(row.text(0), row.text(1)), row.text(2)));
   }
-  if (source.server_version() < 90600) return;
-  for (const pg::Row row :
-       source.execute("SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
-                      "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                      "  LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid = c.oid AND i.objsubid = 0"
-                      "   AND i.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass"
-                      " WHERE n.nspname IN ('pg_catalog', 'information_schema') AND c.oid < 16384"
-                      "   AND c.relacl IS DISTINCT FROM i.initprivs AND c.relacl IS NOT NULL")) {
-    fail(validation,
-         fmt::format("grants on {}: privileges of the system's catalogs were changed, which the target's user "
-                     "may not; REVOKE them on the source",
-                     pg::display_name(row.text(0), row.text(1))));
-  }
+  find_grants_on_catalogs(source, validation);
 }
 
 // pg_dump leaves them out without a word.

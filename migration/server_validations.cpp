@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
 
+#include "pgsluice/base/bytes.h"
 #include "pgsluice/migration/validations.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/sessions.h"
@@ -92,6 +94,18 @@ bool is_of_the_machine(const std::string& name) {
          name.rfind("recovery_", 0) == 0 || name.rfind("azure.", 0) == 0;
 }
 
+// "64 MB" for 65536 kB.
+std::string with_unit(const std::string& value, const std::string& unit) {
+  static const std::map<std::string, std::int64_t> kBytes = {
+      {"B", 1},      {"kB", 1024},        {"8kB", 8192},      {"16kB", 16384}, {"64kB", 65536},
+      {"4kB", 4096}, {"MB", 1024 * 1024}, {"16MB", 16 << 20}, {"GB", 1 << 30}};
+  const auto bytes = kBytes.find(unit);
+  if (bytes == kBytes.end() || value.rfind('-', 0) == 0 || value.empty()) {
+    return unit.empty() ? value : fmt::format("{} {}", value, unit);
+  }
+  return to_string(Bytes{std::stoll(value) * bytes->second});
+}
+
 // The server's own, whatever this session has set: reset_val is what a new session gets.
 std::map<std::string, Parameter> read_parameters(pg::Connection& server) {
   std::map<std::string, Parameter> parameters;
@@ -100,18 +114,19 @@ std::map<std::string, Parameter> read_parameters(pg::Connection& server) {
                                           "  FROM pg_catalog.pg_settings WHERE context <> 'internal'")) {
     const std::string value(row.text(1));
     const std::string unit(row.text(2));
-    parameters[std::string(row.text(0))] = {.value = value,
-                                            .shown = unit.empty() ? value : fmt::format("{} (in {})", value, unit),
-                                            .is_default = row.boolean(3)};
+    parameters[std::string(row.text(0))] = {
+        .value = value, .shown = with_unit(value, unit), .is_default = row.boolean(3)};
   }
   return parameters;
 }
 
-std::string setting(pg::Connection& server, const std::string& name) {
+// Nothing where this user may not see it, or the server has none of that name.
+std::optional<std::string> setting(pg::Connection& server, const std::string& name) {
   const std::array<std::string, 1> parameters = {name};
-  return server.execute("SELECT coalesce(pg_catalog.current_setting($1, true), '')", parameters)[0]
-      .optional_text(0)
-      .value_or("");
+  const pg::Result row =
+      server.execute("SELECT coalesce(setting, '') FROM pg_catalog.pg_settings WHERE name = $1", parameters);
+  if (row.empty()) return std::nullopt;
+  return std::string(row[0].text(0));
 }
 
 std::int64_t number(pg::Connection& server, const std::string& name) {
@@ -155,9 +170,15 @@ std::map<std::string, std::set<std::string>> extensions_in_use(const ValidationC
 
 void validate_extension_lists(const ValidationContext& context, Validation& validation) {
   const auto used = extensions_in_use(context);
-  const std::string allowed_text = setting(context.target, "azure.extensions");
-  const std::set<std::string> allowed = list_of(allowed_text);
-  const std::set<std::string> preloaded = list_of(setting(context.target, "shared_preload_libraries"));
+  const std::optional<std::string> allowed_text = setting(context.target, "azure.extensions");
+  const std::set<std::string> allowed = list_of(allowed_text.value_or(""));
+  const std::optional<std::string> preloaded_text = setting(context.target, "shared_preload_libraries");
+  const std::set<std::string> preloaded = list_of(preloaded_text.value_or(""));
+  if (!preloaded_text) {
+    warn(validation, fmt::format("shared_preload_libraries may not be read by the target's user: GRANT "
+                                 "pg_read_all_settings TO {}",
+                                 pg::quote_identifier(context.target.user())));
+  }
   // The extension, and the library that the server has to have loaded.
   static const std::map<std::string, std::string> kPreloaded = {
       {"pg_cron", "pg_cron"},       {"pg_hint_plan", "pg_hint_plan"}, {"pg_partman", "pg_partman_bgw"},
@@ -166,21 +187,22 @@ void validate_extension_lists(const ValidationContext& context, Validation& vali
   for (const auto& [extension, databases] : used) {
     const std::string where = fmt::format("extension {} (in {})", extension, fmt::join(databases, ", "));
     const bool is_built_in = extension == "plpgsql";
-    if (!allowed_text.empty() && !is_built_in && !allowed.contains(extension)) {
+    if (allowed_text && !is_built_in && !allowed.contains(extension)) {
       fail(validation,
            fmt::format("{}: not on the target's allow-list; add {} to its server parameter azure.extensions", where,
                        extension));
     }
     const auto library = kPreloaded.find(extension);
-    if (library == kPreloaded.end() || preloaded.contains(library->second)) continue;
+    if (library == kPreloaded.end() || !preloaded_text || preloaded.contains(library->second)) continue;
     fail(validation,
          fmt::format("{}: its library is not preloaded on the target; add {} to shared_preload_libraries and "
                      "restart the server",
                      where, library->second));
   }
-  const std::set<std::string> on_source = list_of(setting(context.source, "shared_preload_libraries"));
+  const std::set<std::string> on_source = list_of(setting(context.source, "shared_preload_libraries").value_or(""));
   for (const auto& [extension, library] : kPreloaded) {
-    if (!on_source.contains(library) || preloaded.contains(library) || used.contains(extension)) continue;
+    const bool is_said = preloaded.contains(library) || used.contains(extension) || !preloaded_text;
+    if (!on_source.contains(library) || is_said) continue;
     warn(validation, fmt::format("library {}: preloaded on the source and not on the target; add it to "
                                  "shared_preload_libraries and restart the server, if it is needed",
                                  library));

@@ -100,7 +100,11 @@ std::vector<Validation> Validator::validate_servers() {
     }
   }
   if (!reached_both()) {
-    if (const auto advice = networking_advice(source, target)) warn(connectivity, *advice);
+    const bool is_silent =
+        std::any_of(connectivity.findings.begin(), connectivity.findings.end(),
+                    [](const auto& finding) { return finding.message.find("does not answer") != std::string::npos; });
+    const std::optional<std::string> advice = is_silent ? networking_advice(source, target) : std::nullopt;
+    if (advice) warn(connectivity, *advice);
     return {connectivity};
   }
   const ValidationContext context{request_, *source_, *target_, log_, cancel_};

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "pgsluice/base/wait.h"
+#include "pgsluice/migration/control.h"
 #include "support/cluster.h"
 #include "support/database_comparison.h"
 #include "support/recording_sink.h"

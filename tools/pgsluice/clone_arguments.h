@@ -68,6 +68,9 @@ void add_leaving_out_options(CLI::App& command, CloneArguments& args);
 void add_whole_clone_options(CLI::App& command, CloneArguments& args);
 void add_output_options(CLI::App& command, CloneArguments& args);
 
+/// All of the above: what `clone` takes.
+void add_clone_options(CLI::App& command, CloneArguments& args);
+
 /// Throws Error(kUsage, kConfig, kState) for what is none of an option's values.
 pipeline::CloneOptions clone_options(const CloneArguments& args);
 

@@ -156,8 +156,6 @@ int run_clone(const CloneArguments& args) {
   }
 }
 
-namespace {
-
 void add_clone_options(CLI::App& command, CloneArguments& args) {
   add_connection_options(command, args);
   add_row_options(command, args);
@@ -175,8 +173,6 @@ void add_clone_options(CLI::App& command, CloneArguments& args) {
   add_output_options(command, args);
   refuse_change_data_capture(command);
 }
-
-}  // namespace
 
 void add_clone_command(CLI::App& app, int& exit_code) {
   constexpr const char* kDescription = "Clone a whole database into another, empty one";

@@ -5,6 +5,7 @@
 namespace pgsluice::tools {
 
 /// Each adds a command to the line; parsing runs it and puts the exit code into `exit_code`.
+void add_check_command(CLI::App& app, int& exit_code);
 void add_clone_command(CLI::App& app, int& exit_code);
 void add_compare_command(CLI::App& app, int& exit_code);
 void add_list_command(CLI::App& app, int& exit_code);

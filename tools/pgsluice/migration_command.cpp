@@ -12,7 +12,6 @@
 #include "pgsluice/exit_code.h"
 #include "pgsluice/migration/control.h"
 #include "pgsluice/migration/document.h"
-#include "pgsluice/migration/runner.h"
 #include "pgsluice/migration_arguments.h"
 #include "pgsluice/migration_run.h"
 #include "pgsluice/signals.h"

@@ -7,7 +7,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/commands.h"
 #include "pgsluice/console.h"
-#include "pgsluice/migration/runner.h"
+#include "pgsluice/migration/control.h"
 #include "pgsluice/migration_arguments.h"
 #include "pgsluice/migration_run.h"
 

@@ -1,0 +1,127 @@
+// `check`: everything that would make a clone fail or lose something, before it begins.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/clone_arguments.h"
+#include "pgsluice/commands.h"
+#include "pgsluice/console.h"
+#include "pgsluice/exit_code.h"
+#include "pgsluice/migration/validator.h"
+#include "pgsluice/migration_arguments.h"
+#include "pgsluice/migration_report.h"
+#include "pgsluice/pipeline/server_clone.h"
+#include "pgsluice/pipeline/sessions.h"
+#include "pgsluice/signals.h"
+
+namespace pgsluice::tools {
+
+namespace {
+
+using migration::ValidationDetails;
+using migration::ValidationRequest;
+using migration::ValidationState;
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  pgsluice check --source postgresql://me@old/shop --target postgresql://me@new/shop\n"
+    "  pgsluice check --all-databases --source postgresql://me@old --target postgresql://me@new -o json\n"
+    "\n"
+    "Takes the options of 'clone', so that what is checked is what will be done. Changes nothing.\n"
+    "\n"
+    "Exit codes: 0 nothing stands in the way (there may be warnings), 20 something does, 1 arguments, 130/143 "
+    "cancelled.";
+
+struct CheckArguments : CloneArguments {
+  std::string output;
+};
+
+// That of a connection string, as libpq would take it; what cannot be reached is named as it was written.
+std::string database_of(const pipeline::CloneOptions& options, Side side, const Log& log, const CancelToken& cancel) {
+  const pg::ConnInfo conninfo = pipeline::conninfo_of(options, side);
+  try {
+    return pg::Connection::open(conninfo, "check", log, cancel).database();
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) throw;
+    const char* variable = std::getenv("PGDATABASE");
+    return conninfo.get("dbname").value_or(variable == nullptr ? "postgres" : variable);
+  }
+}
+
+// What the clone itself would find before it begins.
+migration::Validation validate_plan(const pipeline::CloneOptions& options, Console& console,
+                                    const CancelToken& cancel) {
+  migration::Validation validation{.type = "CloneValidation"};
+  try {
+    pipeline::Clone clone(options, console, cancel);
+    for (const std::string& warning : clone.plan().warnings) {
+      validation.findings.push_back({ValidationState::kWarning, warning});
+    }
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled || error.kind() == ErrorKind::kUsage) throw;
+    validation.findings.push_back({ValidationState::kFailed, error.describe()});
+  }
+  return validation;
+}
+
+ValidationDetails check(const CheckArguments& args, Console& console, const CancelToken& cancel) {
+  const Log log(console);
+  const pipeline::CloneOptions options = clone_options(args);
+  ValidationRequest request{
+      .source = options.source, .target = options.target, .roles = options.roles, .engine = options};
+  if (args.all_databases) {
+    for (const pipeline::PlannedDatabase& planned : pipeline::ServerClone(options, console, {}, cancel).plan()) {
+      request.databases.push_back(planned.database.name);
+    }
+  } else {
+    request.databases = {database_of(options, Side::kSource, log, cancel)};
+    request.existing_target = database_of(options, Side::kTarget, log, cancel);
+  }
+  ValidationDetails details{.started = std::chrono::system_clock::now()};
+  migration::Validator validator(request, log, cancel);
+  details.server = validator.validate_servers();
+  for (const std::string& database : request.databases) {
+    if (!validator.reached_both()) break;
+    migration::DatabaseValidation validation{.database = database, .started = std::chrono::system_clock::now()};
+    validation.validations = validator.validate_database(database);
+    if (request.existing_target) validation.validations.push_back(validate_plan(options, console, cancel));
+    validation.ended = std::chrono::system_clock::now();
+    details.databases.push_back(std::move(validation));
+  }
+  details.ended = std::chrono::system_clock::now();
+  return details;
+}
+
+int run(const CheckArguments& args) {
+  return run_reporting(args.log, [&](Console& console) -> int {
+    const OutputFormat output = output_format(args.json ? "json" : args.output);
+    CancelSource cancel;
+    const SignalsCancel signals([&cancel] { cancel.cancel(); });
+    try {
+      const ValidationDetails details = check(args, console, cancel.token());
+      std::fputs(validation_text(details, output).c_str(), stdout);
+      return details.state() == ValidationState::kFailed ? kExitInvalid : kExitWell;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kCancelled) throw;
+      Log(console).warning("cancelled");
+      return SignalsCancel::exit_code();
+    }
+  });
+}
+
+}  // namespace
+
+void add_check_command(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("check", "What would make a clone fail or lose something");
+  command->footer(kFooter);
+  auto args = std::make_shared<CheckArguments>();
+  add_clone_options(*command, *args);
+  command->add_option("-o,--output", args->output, "json, table or none (default: table on a terminal, else json)")
+      ->group("Output");
+  command->callback([args, &exit_code] { exit_code = run(*args); });
+}
+
+}  // namespace pgsluice::tools
