@@ -108,8 +108,8 @@ void start_worker(Store& store, const Migration& migration, const std::string& p
     // The worker has come to its end with the migration's.
   }
   const std::string said = last_lines(options.log);
-  throw Error(ErrorKind::kState, fmt::format("no worker came up for the migration {}{}", migration.name,
-                                             said.empty() ? "" : "; it said: " + said))
+  throw Error(ErrorKind::kSystem, fmt::format("no worker came up for the migration {}{}", migration.name,
+                                              said.empty() ? "" : "; it said: " + said))
       .hint(fmt::format("look at {}", options.log.string()));
 }
 

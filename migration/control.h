@@ -34,7 +34,7 @@ struct WorkerStart {
 };
 
 /// Begins the worker of a migration that waits for one, and waits until it has taken the migration up. `properties` is
-/// the file's text: it reaches the worker by a pipe, and is written nowhere. Throws Error(kConfig, kState) where none
+/// the file's text: it reaches the worker by a pipe, and is written nowhere. Throws Error(kConfig, kSystem) where none
 /// came up; the migration has failed then.
 void start_worker(Store& store, const Migration& migration, const std::string& properties, const WorkerStart& start);
 

@@ -94,12 +94,21 @@ std::string read_secret_file(const std::string& name, const std::string& path) {
 }
 
 // A password itself, or where it is to be had.
-std::string read_password(PropertiesObject& credentials, const std::string& key) {
+std::string read_password(PropertiesObject& credentials, const std::string& key, PropertiesContext::Origin origin) {
   const std::optional<std::string> itself = credentials.text(key);
   const std::optional<std::string> file = credentials.text(key + "File");
   const std::optional<std::string> variable = credentials.text(key + "Env");
   if (static_cast<int>(itself.has_value()) + file.has_value() + variable.has_value() > 1) {
     credentials.refuse(key, fmt::format("is given twice: one of {0}, {0}File, {0}Env is wanted", key));
+  }
+  if (origin == PropertiesContext::Origin::kRemote) {
+    for (const char* ending : {"File", "Env"}) {
+      if (credentials.has(key + ending)) {
+        credentials.refuse(key + ending,
+                           "names what is on the server's machine, which a request may not: give the "
+                           "password itself");
+      }
+    }
   }
   if (itself) return *itself;
   if (file) return read_secret_file(*file, credentials.path_of(key + "File"));
@@ -134,12 +143,13 @@ void read_databases(PropertiesObject& properties, int most, Request& request) {
   request.databases = *names;
 }
 
-void read_secrets(PropertiesObject& properties, Request& request, std::string& target_user) {
+void read_secrets(PropertiesObject& properties, PropertiesContext::Origin origin, Request& request,
+                  std::string& target_user) {
   std::optional<PropertiesObject> secrets = properties.object("SecretParameters");
   if (!secrets) return;
   if (std::optional<PropertiesObject> credentials = secrets->object("AdminCredentials")) {
-    request.source_password = read_password(*credentials, "SourceServerPassword");
-    request.target_password = read_password(*credentials, "TargetServerPassword");
+    request.source_password = read_password(*credentials, "SourceServerPassword", origin);
+    request.target_password = read_password(*credentials, "TargetServerPassword", origin);
     credentials->require_all_known();
   }
   if (const auto user = secrets->text("sourceServerUsername")) request.source.user = *user;
@@ -159,7 +169,7 @@ void read_servers(PropertiesObject& properties, const PropertiesContext& context
   request.target = target ? parse_server(*target, properties.path_of("TargetDbServerResourceId"))
                           : parse_server(*context.target, "the target's name");
   std::string target_user = properties.text("targetServerUserName").value_or("");
-  read_secrets(properties, request, target_user);
+  read_secrets(properties, context.origin, request, target_user);
   if (!target_user.empty()) request.target.user = target_user;
   if (request.source.user.empty()) {
     properties.refuse("SourceDBServerResourceId", "names no user: host:port@user is wanted");
@@ -181,7 +191,7 @@ void read_engine(PropertiesObject& properties, const PropertiesContext& context,
   if (rest.empty()) return;
   if (!context.engine) engine->require_all_known();
   try {
-    request.engine = context.engine(rest);
+    request.engine = context.engine(rest, context.origin);
   } catch (const Error& error) {
     throw Error(ErrorKind::kConfig, fmt::format("{}: {}", properties.path_of("engine"), error.what()))
         .hint(error.hint());

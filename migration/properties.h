@@ -49,6 +49,9 @@ struct Request {
 };
 
 struct PropertiesContext {
+  /// Who has written them. Somebody elsewhere may name no files, variables or programs of this machine.
+  enum class Origin { kLocal, kRemote };
+  Origin origin = Origin::kLocal;
   /// The target server, where the file does not name it: "host:port@user", port and user left away at will.
   std::optional<std::string> target;
   int max_databases = 8;
@@ -56,7 +59,7 @@ struct PropertiesContext {
   std::optional<MigrationOption> option;
   /// Reads the object "engine" but for what is above; without it, such an object is refused.
   /// Throws Error(kUsage) that names the key.
-  std::function<pipeline::CloneOptions(const nlohmann::json& engine)> engine;
+  std::function<pipeline::CloneOptions(const nlohmann::json& engine, Origin origin)> engine;
 };
 
 /// Reads a properties file's text. Throws Error(kConfig), one line that names the key by its path, and never a

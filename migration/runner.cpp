@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -20,6 +21,7 @@
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pipeline/server_clone.h"
 #include "pgsluice/pipeline/sessions.h"
+#include "pgsluice/schema/databases.h"
 
 namespace pgsluice::migration {
 
@@ -126,7 +128,7 @@ void Runner::Implementation::refresh() {
                                    details.loading_tables - details.errored_tables,
                                0);
     details.copied = progress->copied;
-    details.pending = progress->pending;
+    if (progress->tasks_total > 0) details.pending = progress->pending;
     details.rows = progress->rows;
   }
 }
@@ -172,15 +174,21 @@ void Runner::Implementation::look_at_servers() {
   const std::string system = pg::system_identifier(target);
   std::set<std::string> missing;
   std::set<std::string> in_the_way;
-  const std::set<std::string> on_source = database_names(source);
+  std::map<std::string, Bytes> on_source;
+  for (const schema::Database& database : schema::read_databases(source)) on_source[database.name] = database.size;
   const std::set<std::string> on_target = database_names(target);
   {
     const std::lock_guard lock(mutex);
     migration.source_version = source.server_version_text();
     migration.target_version = target.server_version_text();
     if (!system.empty()) claim.set_target_system(system);
-    for (const DatabaseDetails& details : migration.details) {
-      if (!on_source.contains(details.name)) missing.insert(pg::display_name("", details.name));
+    for (DatabaseDetails& details : migration.details) {
+      const auto size = on_source.find(details.name);
+      if (size == on_source.end()) {
+        missing.insert(pg::display_name("", details.name));
+      } else if (details.state != DatabaseState::kSucceeded) {
+        details.pending = size->second;  // until its plan is made
+      }
       const bool is_there = on_target.contains(details.name) && !details.made;
       if (is_there && !request.overwrite) in_the_way.insert(pg::display_name("", details.name));
     }

@@ -155,7 +155,7 @@ std::vector<Migration> Store::list(Filter filter, const std::optional<std::strin
   return select(where, values);
 }
 
-Migration Store::find(const std::string& name, const std::optional<std::string>& target) {
+std::vector<Migration> Store::named(const std::string& name, const std::optional<std::string>& target) {
   find_dead_workers();
   std::string where = "NOT deleted AND name = ? COLLATE NOCASE";
   std::vector<SqliteFile::Value> values = {name};
@@ -163,7 +163,11 @@ Migration Store::find(const std::string& name, const std::optional<std::string>&
     where += " AND target = ? COLLATE NOCASE";
     values.emplace_back(*target);
   }
-  std::vector<Migration> found = select(where, values);
+  return select(where, values);
+}
+
+Migration Store::find(const std::string& name, const std::optional<std::string>& target) {
+  std::vector<Migration> found = named(name, target);
   if (found.empty()) {
     throw Error(ErrorKind::kState, fmt::format("there is no migration named {}{}", name,
                                                target ? fmt::format(" on the target {}", *target) : ""))

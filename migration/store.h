@@ -51,7 +51,9 @@ class Store {
   /// Newest first. Of one target, where it is given.
   std::vector<Migration> list(Filter filter, const std::optional<std::string>& target);
 
-  /// Throws Error(kUsage) where there is none, or where several targets have one and none is given.
+  /// Those of that name, of one target where it is given.
+  std::vector<Migration> named(const std::string& name, const std::optional<std::string>& target);
+  /// The one. Throws Error(kState) where there is none, or where several targets have one and none is given.
   Migration find(const std::string& name, const std::optional<std::string>& target);
   std::optional<Migration> find_id(const std::string& id);
 

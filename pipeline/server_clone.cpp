@@ -85,6 +85,10 @@ void add(const ProgressSnapshot& one, const PlannedDatabase& of, ProgressSnapsho
 
 }  // namespace
 
+std::filesystem::path work_folder_of(const std::filesystem::path& work_folder, const std::string& database) {
+  return work_folder / "databases" / file_name(database);
+}
+
 bool ServerSummary::complete() const {
   return roles_failed.empty() && std::all_of(databases.begin(), databases.end(),
                                              [](const DatabaseResult& result) { return result.complete(); });
@@ -188,7 +192,7 @@ void ServerClone::Implementation::make(const PlannedDatabase& planned) const {
 CloneOptions ServerClone::Implementation::options_of(const std::string& database) const {
   CloneOptions of = options;
   of.database = database;
-  of.work_folder = options.work_folder / "databases" / file_name(database);
+  of.work_folder = work_folder_of(options.work_folder, database);
   of.roles = false;
   if (options.trace_file) {
     of.trace_file =

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -30,6 +31,9 @@ struct DatabaseResult {
 
   bool complete() const { return !error && summary.complete(); }
 };
+
+/// Where the clone of a database keeps its files, below the folder of all.
+std::filesystem::path work_folder_of(const std::filesystem::path& work_folder, const std::string& database);
 
 struct ServerSummary {
   std::vector<DatabaseResult> databases;  ///< in the order in which they were begun: largest first

@@ -13,6 +13,7 @@ void add_list_command(CLI::App& app, int& exit_code);
 void add_list_progress_command(CLI::App& app, int& exit_code);
 /// `migration create|list|show|…`.
 void add_migration_commands(CLI::App& app, int& exit_code);
+void add_serve_command(CLI::App& app, int& exit_code);
 void add_worker_command(CLI::App& app, int& exit_code);
 void add_ping_command(CLI::App& app, int& exit_code);
 /// Adds to `copy`, which add_clone_command() has made: after that.

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,9 @@ const std::map<std::string, std::string, std::less<>> kNotHere = {
     {"help", "it is no option of a copy"},
 };
 
+const std::set<std::string, std::less<>> kOfTheMachine = {"pg-bindir", "trace-file", "filters", "filter",
+                                                          "requirements"};
+
 std::string argument(const std::string& option, const nlohmann::json& value, const std::string& key) {
   if (value.is_boolean()) return fmt::format("--{}={}", option, value.get<bool>());
   if (value.is_number_integer()) return fmt::format("--{}={}", option, value.get<std::int64_t>());
@@ -51,7 +55,7 @@ std::string argument(const std::string& option, const nlohmann::json& value, con
 
 }  // namespace
 
-pipeline::CloneOptions engine_options(const nlohmann::json& engine) {
+pipeline::CloneOptions engine_options(const nlohmann::json& engine, migration::PropertiesContext::Origin origin) {
   CLI::App app;
   CloneArguments args;
   add_connection_options(app, args);
@@ -75,6 +79,10 @@ pipeline::CloneOptions engine_options(const nlohmann::json& engine) {
     }
     if (const auto reason = kNotHere.find(*option); reason != kNotHere.end()) {
       throw Error(ErrorKind::kUsage, fmt::format("{} is not for a migration: {}", key, reason->second));
+    }
+    if (origin == migration::PropertiesContext::Origin::kRemote && kOfTheMachine.contains(*option)) {
+      throw Error(ErrorKind::kUsage,
+                  fmt::format("{} names a file of the server's machine, which a request may not", key));
     }
     arguments.push_back(argument(*option, value, key));
   }

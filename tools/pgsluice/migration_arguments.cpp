@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <strings.h>
 
+#include <cctype>
+#include <cstdlib>
+
 #include "pgsluice/base/error.h"
 #include "pgsluice/console.h"
 #include "pgsluice/engine_options.h"
@@ -56,6 +59,33 @@ void add_request_options(CLI::App& command, MigrationArguments& args) {
   command.add_flag("--resume", args.resume, "Take up a migration that has failed, where it was");
   command.add_option("--progress", args.progress, "auto, bar, lines, json or none")
       ->check(CLI::IsMember({"auto", "bar", "lines", "json", "none"}));
+}
+
+void add_http_options(CLI::App& command, HttpArguments& args, const std::string& listen_help) {
+  constexpr const char* kHttp = "HTTP";
+  command.add_option("--listen", args.listen, listen_help)->group(kHttp);
+  command
+      .add_option(
+          "--token-file", args.token_file,
+          "File of the bearer token that requests need (else $PGSLUICE_TOKEN); a must on any address but loopback")
+      ->group(kHttp);
+  command.add_option("--tls-cert", args.tls_certificate, "PEM file of the server's certificate")->group(kHttp);
+  command.add_option("--tls-key", args.tls_key, "PEM file of its key")->group(kHttp);
+}
+
+migration::HttpOptions http_options(const HttpArguments& args) {
+  migration::HttpOptions options{
+      .listen = args.listen, .tls_certificate = args.tls_certificate, .tls_key = args.tls_key};
+  if (!args.token_file.empty()) {
+    options.token = read_file(args.token_file);
+    while (!options.token.empty() && std::isspace(static_cast<unsigned char>(options.token.back())) != 0) {
+      options.token.pop_back();
+    }
+    if (options.token.empty()) throw Error(ErrorKind::kConfig, fmt::format("the file {} is empty", args.token_file));
+  } else if (const char* token = std::getenv("PGSLUICE_TOKEN")) {
+    options.token = token;
+  }
+  return options;
 }
 
 migration::Store open_store(const MigrationArguments& args) {

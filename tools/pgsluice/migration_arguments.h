@@ -9,6 +9,7 @@
 
 #include "pgsluice/console.h"
 #include "pgsluice/log_options.h"
+#include "pgsluice/migration/http_server.h"
 #include "pgsluice/migration/properties.h"
 #include "pgsluice/migration/store.h"
 #include "pgsluice/migration_report.h"
@@ -49,6 +50,19 @@ void add_migration_options(CLI::App& command, MigrationArguments& args);
 void add_name_options(CLI::App& command, MigrationArguments& args);
 /// What begins a migration: --properties and the like.
 void add_request_options(CLI::App& command, MigrationArguments& args);
+
+/// Where a command listens.
+struct HttpArguments {
+  std::string listen;
+  std::string token_file;
+  std::string tls_certificate;
+  std::string tls_key;
+};
+
+/// --listen, --token-file, --tls-cert, --tls-key.
+void add_http_options(CLI::App& command, HttpArguments& args, const std::string& listen_help);
+/// The token is that of the file, else $PGSLUICE_TOKEN. Throws Error(kConfig).
+migration::HttpOptions http_options(const HttpArguments& args);
 
 migration::Store open_store(const MigrationArguments& args);
 /// Reads the properties file's text. Throws Error.

@@ -8,6 +8,7 @@
 
 #include "pgsluice/base/subprocess.h"
 #include "pgsluice/exit_code.h"
+#include "pgsluice/migration/rest_api.h"
 #include "pgsluice/migration/runner.h"
 #include "pgsluice/signals.h"
 
@@ -41,7 +42,14 @@ int exit_code_of(const Migration& ended, const migration::Runner& runner) {
 int run_migration(migration::Store& store, const Migration& migration, const migration::Request& request,
                   const MigrationRunOptions& options, Console& console) {
   const Log log(console);
+  std::optional<migration::HttpServer> server;
+  if (!options.http.listen.empty()) server.emplace(options.http, log);
   migration::Runner runner(store, migration, request, console);
+  if (server) {
+    migration::add_worker_routes(*server, [&runner] { return runner.migration(); });
+    server->start();
+    log.info(fmt::format("{}/status shows the migration", server->url()));
+  }
   report_ready();
   const SignalsCancel signals([&runner] { runner.stop(); });
   Migration ended;
@@ -49,6 +57,7 @@ int run_migration(migration::Store& store, const Migration& migration, const mig
     const ProgressDisplay display(console, options.progress, [&runner] { return progress_of(runner.migration()); });
     ended = runner.run();
   }
+  if (server) server->stop();
   std::fputs(migration_text(ended, options.output).c_str(), stdout);
   std::fflush(stdout);
   if (ended.state == State::kSucceeded) {

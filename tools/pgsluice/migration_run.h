@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "pgsluice/migration/http_server.h"
 #include "pgsluice/migration/migration.h"
 #include "pgsluice/migration/properties.h"
 #include "pgsluice/migration/store.h"
@@ -13,8 +14,8 @@ namespace pgsluice::tools {
 struct MigrationRunOptions {
   OutputFormat output = OutputFormat::kTable;
   ProgressStyle progress = ProgressStyle::kLines;
-  /// host:port at which /healthz, /metrics and /status answer while it runs; empty: none.
-  std::string listen;
+  /// Where /healthz, /metrics and /status answer while it runs; an empty address: nowhere.
+  migration::HttpOptions http = {.listen = ""};
 };
 
 /// Carries out a migration of the store in this process, from which SIGINT and SIGTERM end it so that it can be taken

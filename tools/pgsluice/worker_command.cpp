@@ -45,7 +45,7 @@ Migration find_or_create(migration::Store& store, const MigrationArguments& args
 }
 
 struct WorkerArguments : MigrationArguments {
-  std::string listen;
+  HttpArguments http;
 };
 
 int run(WorkerArguments& args) {
@@ -56,7 +56,7 @@ int run(WorkerArguments& args) {
     return run_migration(store, migration, request,
                          {.output = args.output.empty() ? OutputFormat::kNone : output_format(args.output),
                           .progress = progress_style(args.progress, args.log),
-                          .listen = args.listen},
+                          .http = http_options(args.http)},
                          console);
   });
 }
@@ -71,7 +71,7 @@ void add_worker_command(CLI::App& app, int& exit_code) {
   args->log.on_output = true;
   add_name_options(*command, *args);
   add_request_options(*command, *args);
-  command->add_option("--listen", args->listen, "host:port at which /healthz, /metrics and /status answer");
+  add_http_options(*command, args->http, "host:port at which /healthz, /metrics and /status answer");
   add_migration_options(*command, *args);
   command->callback([args, &exit_code] { exit_code = run(*args); });
 }

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "pgsluice/migration/control.h"
+#include "pgsluice/migration/http_server.h"
+#include "pgsluice/migration/properties.h"
+
+namespace pgsluice::migration {
+
+/// What a worker answers while it runs: /healthz, /metrics, and /status with the migration's document.
+void add_worker_routes(HttpServer& server, std::function<Migration()> read);
+
+struct RestOptions {
+  /// Of the migrations.
+  std::filesystem::path store;
+  /// How a request's properties are read: those of others than this machine's user (PropertiesContext::kRemote).
+  PropertiesContext properties;
+  /// How migrations are carried out: each in a process of its own, which goes on without this one.
+  WorkerStart worker;
+};
+
+/// The migrations of a store:
+///
+///     PUT|GET|PATCH|DELETE /migrations/{name}     ?target=…, where several targets have one of that name
+///     PUT /migrations/{name}?resume=true          takes up one that has failed
+///     GET /migrations?migrationListFilter=Active|All
+///     GET /migrations/{name}/samples, /tables     bytes over time; tables and indexes at work, and the slowest
+///     GET /migrations/{name}/events               all of these, once a second, as server-sent events
+///     POST /checkMigrationNameAvailability
+///     GET /metrics, /healthz, /                   the last one is a page (page/)
+void add_rest_routes(HttpServer& server, RestOptions options, const Log& log);
+
+}  // namespace pgsluice::migration
