@@ -1,0 +1,199 @@
+// `pgsluice worker` as a container runs it: watched, ended, killed, short of memory, without io_uring.
+#include <gmock/gmock.h>
+#include <httplib.h>
+
+#include <csignal>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "pgsluice/base/subprocess.h"
+#include "pgsluice/base/wait.h"
+#include "pgsluice/migration/store.h"
+#include "support/cluster.h"
+#include "support/database_comparison.h"
+
+namespace pgsluice::migration {
+namespace {
+
+using test::Cluster;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using Json = nlohmann::json;
+
+constexpr const char* kPassword = "s3cret-of-the-test";
+
+class WorkerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (Cluster* cluster : {&source_, &target_}) {
+      cluster->sql("postgres", std::string("CREATE ROLE admin SUPERUSER LOGIN PASSWORD '") + kPassword + "'");
+    }
+    for (const char* name : {"one", "two"}) {
+      source_.create_database(name, "TEMPLATE template0");
+      source_.sql(name,
+                  "CREATE TABLE t AS SELECT g, repeat('x', 400) AS s FROM generate_series(1, 200000) g;"
+                  "CREATE INDEX ON t (g)");
+    }
+    std::ofstream(folder_.path() / "password") << kPassword << "\n";
+    const auto server = [](const Cluster& cluster) { return "127.0.0.1:" + std::to_string(cluster.port()) + "@admin"; };
+    std::ofstream(folder_.path() / "body.json")
+        << Json{{"properties",
+                 {{"SourceDBServerResourceId", server(source_)},
+                  {"TargetDbServerResourceId", server(target_)},
+                  {"SecretParameters",
+                   {{"AdminCredentials",
+                     {{"SourceServerPasswordFile", (folder_.path() / "password").string()},
+                      {"TargetServerPasswordEnv", "TARGET_PASSWORD"}}}}},
+                  {"engine", {{"tableJobs", 2}, {"indexJobs", 2}, {"retry-for", 1}}},
+                  {"DBsToMigrate", {"one", "two"}}}}};
+  }
+
+  SubprocessOptions worker(std::vector<std::string> more = {}, std::vector<std::string> before = {}) const {
+    std::vector<std::string> command = std::move(before);
+    command.insert(command.end(),
+                   {PGSLUICE_PROGRAM, "worker", "--name", "job", "--store", (folder_.path() / "store").string(),
+                    "--properties", (folder_.path() / "body.json").string()});
+    command.insert(command.end(), more.begin(), more.end());
+    return {.command = std::move(command),
+            .environment = {{"TARGET_PASSWORD", kPassword}, {"PGSLUICE_LOG_FILENAME", log().string()}}};
+  }
+  std::filesystem::path log() const { return folder_.path() / "worker.log"; }
+
+  // The migration, as soon as it satisfies the wish.
+  Migration wait_until(const std::function<bool(const Migration&)>& wish) {
+    while (true) {
+      const std::vector<Migration> now = store_.list(Filter::kAll, std::nullopt);
+      if (!now.empty() && wish(now.front())) return now.front();
+      if (!now.empty() && !now.front().active()) ADD_FAILURE() << "ended before: " << now.front().error;
+      if (!now.empty() && !now.front().active()) return now.front();
+      wait_for({}, {}, std::chrono::milliseconds(2));
+    }
+  }
+
+  // What an earlier worker has left has been taken up.
+  void wait_until_active() {
+    while (store_.list(Filter::kActive, std::nullopt).empty()) wait_for({}, {}, std::chrono::milliseconds(2));
+  }
+
+  void expect_equal() const {
+    for (const char* name : {"one", "two"}) {
+      EXPECT_EQ(test::compare_databases(source_.conninfo(name), target_.conninfo(name), test::server_bindir()),
+                std::vector<std::string>{})
+          << name;
+    }
+  }
+
+  Cluster source_;
+  Cluster target_;
+  TemporaryFolder folder_;
+  Store store_{folder_.path() / "store"};
+};
+
+bool is_migrating(const Migration& migration) { return migration.details.at(1).operation == "MigratingData"; }
+
+TEST_F(WorkerTest, IsWatchedWhileItRunsAndItsLogIsJson) {
+  Subprocess process(worker({"--listen", "127.0.0.1:0"}));
+  wait_until(is_migrating);
+  std::string url = read_file(log());
+  url = url.substr(url.find("http://"));
+  url = url.substr(0, url.find("/status"));
+  httplib::Client client(url);
+  EXPECT_EQ(client.Get("/healthz")->body, "ok\n");
+  EXPECT_THAT(client.Get("/metrics")->body, HasSubstr("pgsluice_database_copied_bytes{migration=\"job\""));
+  const Json status = Json::parse(client.Get("/status")->body);
+  EXPECT_EQ(status.at("properties").at("currentStatus").at("state"), "InProgress");
+  EXPECT_EQ(client.Get("/migrations")->status, 404);
+  std::ifstream command_line("/proc/" + std::to_string(process.pid()) + "/cmdline");
+  std::stringstream arguments;
+  arguments << command_line.rdbuf();
+  EXPECT_THAT(arguments.str(), Not(HasSubstr(kPassword)));
+  const SubprocessResult ended = process.wait({});
+  EXPECT_EQ(ended.exit_code, 0) << ended.output;
+  std::istringstream lines(ended.output);
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) EXPECT_TRUE(Json::parse(line).contains("message")) << line;
+  EXPECT_GT(count, 5);
+  EXPECT_THAT(ended.output + ended.errors + read_file(log()), Not(HasSubstr(kPassword)));
+  expect_equal();
+}
+
+TEST_F(WorkerTest, SigtermEndsItAndResumeGoesOnWhereItWas) {
+  {
+    Subprocess process(worker());
+    wait_until(is_migrating);
+    ::kill(process.pid(), SIGTERM);
+    const SubprocessResult ended = process.wait({});
+    EXPECT_EQ(ended.exit_code, 143) << ended.output;
+  }
+  const Migration stopped = store_.find("job", std::nullopt);
+  EXPECT_EQ(stopped.state, State::kFailed);
+  EXPECT_THAT(stopped.error, HasSubstr("--resume"));
+  EXPECT_EQ(stopped.details.at(0).state, DatabaseState::kSucceeded);
+  const SubprocessResult refused = run_command(worker());
+  EXPECT_EQ(refused.exit_code, 3) << "a name that is taken: " << refused.output;
+  const SubprocessResult again = run_command(worker({"--resume"}));
+  EXPECT_EQ(again.exit_code, 0) << again.output;
+  expect_equal();
+}
+
+TEST_F(WorkerTest, WhereverItIsKilledTheMigrationIsFoundFailedAndCanBeTakenUpAgain) {
+  const std::vector<std::pair<const char*, std::function<bool(const Migration&)>>> moments = {
+      {"in its prerequisites", [](const Migration& now) { return now.started.has_value(); }},
+      {"validating", [](const Migration& now) { return now.substate == Substate::kValidationInProgress; }},
+      {"making a database", [](const Migration& now) { return now.details.at(0).operation == "MakingDatabase"; }},
+      {"copying", [](const Migration& now) { return now.details.at(0).copied.count > 0; }},
+      {"comparing", [](const Migration& now) { return now.details.at(0).operation == "Verifying"; }},
+      {"in the second database", is_migrating},
+      {"comparing the second", [](const Migration& now) { return now.details.at(1).operation == "Verifying"; }}};
+  for (const auto& [name, moment] : moments) {
+    SCOPED_TRACE(name);
+    Subprocess process(worker({"--resume"}));
+    wait_until_active();
+    const Migration at = wait_until(moment);
+    ::kill(process.pid(), SIGKILL);
+    EXPECT_EQ(process.wait({}).exit_code, 128 + SIGKILL);
+    if (at.details.at(1).operation == "Completed") break;
+    const Migration found = store_.find("job", std::nullopt);
+    EXPECT_EQ(found.state, State::kFailed);
+    EXPECT_THAT(found.error, HasSubstr("ended without a word"));
+    EXPECT_EQ(found.details.at(1).state, DatabaseState::kFailed);
+  }
+  const SubprocessResult ended = run_command(worker({"--resume"}));
+  EXPECT_EQ(ended.exit_code, 0) << ended.output;
+  EXPECT_EQ(store_.find("job", std::nullopt).state, State::kSucceeded);
+  expect_equal();
+}
+
+TEST_F(WorkerTest, RunsWhereIoUringIsRefused) {
+  const SubprocessResult ended =
+      run_command(worker({}, {std::string(PGSLUICE_BUILD_FOLDER) + "/bin/without_io_uring"}));
+  EXPECT_EQ(ended.exit_code, 0) << ended.output << ended.errors;
+  expect_equal();
+}
+
+TEST_F(WorkerTest, RunsWithLittleMemory) {
+  constexpr std::int64_t kMemory = 256LL << 20;
+  const std::string name = "pgsluice-test-" + std::to_string(::getpid());
+  const bool is_v2 = std::filesystem::exists("/sys/fs/cgroup/cgroup.controllers");
+  const std::filesystem::path group =
+      is_v2 ? std::filesystem::path("/sys/fs/cgroup") / name : std::filesystem::path("/sys/fs/cgroup/memory") / name;
+  std::error_code error;
+  std::filesystem::create_directory(group, error);
+  const std::filesystem::path limit = group / (is_v2 ? "memory.max" : "memory.limit_in_bytes");
+  std::ofstream(limit) << kMemory << std::flush;
+  std::string taken;
+  std::ifstream(limit) >> taken;
+  if (taken != std::to_string(kMemory)) {
+    std::filesystem::remove(group, error);
+    GTEST_SKIP() << "no memory cgroup can be made here: a worker in 256 MB is NOT tested";
+  }
+  const SubprocessResult ended = run_command(
+      worker({}, {"/bin/sh", "-c", "echo $$ > " + (group / "cgroup.procs").string() + " && exec \"$@\"", "sh"}));
+  EXPECT_EQ(ended.exit_code, 0) << ended.output << ended.errors;
+  std::filesystem::remove(group, error);
+  expect_equal();
+}
+
+}  // namespace
+}  // namespace pgsluice::migration
