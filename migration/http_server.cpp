@@ -207,6 +207,7 @@ void HttpServer::start() {
 
 void HttpServer::stop() {
   if (!thread_.joinable()) return;
+  stop_.cancel();
   server_->stop();
   thread_.join();
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "pgsluice/base/cancel.h"
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/log.h"
 
@@ -53,7 +54,10 @@ class HttpServer {
 
   /// Throws Error(kConfig) where the address cannot be had.
   void start();
+  /// Waits for the handlers.
   void stop();
+  /// Cancelled by stop(): for handlers that go on for long.
+  CancelToken stopping() const { return stop_.token(); }
 
   /// "http://127.0.0.1:8432", as it was got.
   const std::string& url() const { return url_; }
@@ -70,6 +74,7 @@ class HttpServer {
   bool is_loopback_ = false;
   std::unique_ptr<httplib::Server> server_;
   std::string url_;
+  CancelSource stop_;
   std::thread thread_;
 };
 

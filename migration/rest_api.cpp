@@ -54,7 +54,8 @@ bool is_true(const Json& value) {
 // The routes' own state, shared by the handlers.
 class RestApi {
  public:
-  RestApi(RestOptions options, const Log& log) : options_(std::move(options)), log_(log) {}
+  RestApi(RestOptions options, const CancelToken& stopping, const Log& log)
+      : options_(std::move(options)), stopping_(stopping), log_(log) {}
 
   void create(const HttpRequest& request, HttpResponse& response) {
     const std::string name = request.matches[1];
@@ -119,7 +120,9 @@ class RestApi {
         answer_json(response, to_text(migration), 202);  // it is being cancelled: to be asked again
         return;
       }
-      wait_for({}, {}, kPeriod / 4);
+      if (wait_for({}, stopping_, kPeriod / 4) == WaitResult::kCancelled) {
+        throw HttpError(503, "Stopping", "the server is being ended; the migration is being cancelled");
+      }
     }
     at.store().remove(migration);
     log_.info(fmt::format("migration {} deleted", migration.name));
@@ -164,8 +167,10 @@ class RestApi {
     response.set_chunked_content_provider(
         "text/event-stream",
         [this, store, id = first.id](std::size_t offset, httplib::DataSink& sink) {
-          if (offset > 0) wait_for({}, {}, kPeriod);
-          return send_event(*store, id, sink);
+          if (offset > 0 && wait_for({}, stopping_, kPeriod) == WaitResult::kCancelled) return false;
+          const bool sent = send_event(*store, id, sink);
+          if (offset == 0 && sent) log_.debug(fmt::format("migration {} is followed", id));
+          return sent;
         },
         [this](bool) { --streams_; });
   }
@@ -212,6 +217,7 @@ class RestApi {
   }
 
   const RestOptions options_;
+  const CancelToken stopping_;
   const Log log_;
   std::atomic<int> streams_{0};
 };
@@ -228,7 +234,7 @@ void add_worker_routes(HttpServer& server, std::function<Migration()> read) {
 }
 
 void add_rest_routes(HttpServer& server, RestOptions options, const Log& log) {
-  const auto api = std::make_shared<RestApi>(std::move(options), log);
+  const auto api = std::make_shared<RestApi>(std::move(options), server.stopping(), log);
   const auto to = [&api](void (RestApi::*handler)(const HttpRequest&, HttpResponse&)) {
     return [api = api, handler](const HttpRequest& request, HttpResponse& response) {
       ((*api).*handler)(request, response);
