@@ -38,6 +38,27 @@ std::string read_file(const std::filesystem::path& path) {
   }
 }
 
+void write_file(const std::filesystem::path& path, std::string_view content) {
+  std::filesystem::path temporary = path;
+  temporary += ".new";
+  constexpr mode_t kOwnerOnly = 0600;
+  const auto refuse = [&](int error_number) {
+    throw Error(ErrorKind::kState, system_error(fmt::format("cannot write {}", path.string()), error_number).what())
+        .hint("its folder has to be writable and have some space");
+  };
+  FileDescriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kOwnerOnly));
+  if (!file.valid()) refuse(errno);
+  while (!content.empty()) {
+    const ssize_t written = ::write(file.get(), content.data(), content.size());
+    if (written < 0 && errno != EINTR) refuse(errno);
+    if (written > 0) content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  file.reset();
+  std::error_code error;
+  std::filesystem::rename(temporary, path, error);
+  if (error) refuse(error.value());
+}
+
 TemporaryFolder::TemporaryFolder() {
   std::string pattern = (std::filesystem::temp_directory_path() / "pgsluice.XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) throw system_error("cannot make a temporary folder", errno);

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace pgsluice {
@@ -33,6 +34,10 @@ class FileDescriptor {
 
 /// The whole content of a file. Throws Error(kConfig) that names the file when it cannot be read.
 std::string read_file(const std::filesystem::path& path);
+
+/// Writes a file whole or not at all, by another name first; readable by its owner only. Throws Error(kState) that
+/// names the file.
+void write_file(const std::filesystem::path& path, std::string_view content);
 
 /// A new folder under the system's temporary folder, mode 0700, removed with all that is in it when the object goes.
 class TemporaryFolder {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "pgsluice/copy/copy_format.h"
 #include "pgsluice/schema/catalog.h"
@@ -22,8 +23,12 @@ std::string copy_out_statement(const schema::Relation& table, CopyFormat format,
 /// The same for all rows of a partitioned table.
 std::string copy_out_of_tree_statement(const schema::Relation& table, CopyFormat format);
 
+/// What the server's message holds when copy_in_statement() has found rows of somebody else.
+inline constexpr std::string_view kRowsOfOthers = "pgsluice: the table holds rows";
+
 /// "COPY … FROM STDIN" into `into`, with the column names of `table` (they differ for a partition that is loaded
-/// through its root). Preceded by a TRUNCATE for kFreeze: to be sent in a transaction.
+/// through its root). For kFreeze preceded by a TRUNCATE, which fails with kRowsOfOthers (22P02) where there are rows:
+/// to be sent in a transaction.
 std::string copy_in_statement(const schema::Relation& table, const schema::Relation& into, CopyFormat format,
                               Loading loading);
 

@@ -85,11 +85,23 @@ std::string copy_out(const TableCopy& copy) {
 
 // What to do, where the server's message does not say it.
 void explain(Error& error) {
+  if (error.side() == Side::kTarget && std::string_view(error.what()).find(kRowsOfOthers) != std::string_view::npos) {
+    error = Error(ErrorKind::kState, "it holds rows that are not of this run, and was not truncated")
+                .on(Side::kTarget)
+                .hint("somebody has put them in since the run began: take them out, then run again with --resume");
+    return;
+  }
   constexpr std::string_view kLockNotAvailable = "55P03";
   if (error.side() == Side::kSource && error.sqlstate() == kLockNotAvailable) {
     error.hint(
         "another session of the source waits to truncate, drop or alter the table: end it (pg_stat_activity, "
         "wait_event_type Lock), then run again with --resume");
+  }
+  constexpr std::string_view kRecoveryConflict = "40001";
+  if (error.side() == Side::kSource && error.sqlstate() == kRecoveryConflict) {
+    error.hint(
+        "the standby has replayed what removes rows that the snapshot shows, which ends the snapshot: set "
+        "hot_standby_feedback = on or max_standby_streaming_delay = -1 there, or pause its replay");
   }
 }
 

@@ -88,17 +88,21 @@ std::string quoted_after(const std::string& text, const std::string& word) {
   return end == std::string::npos ? "" : text.substr(begin, end - begin);
 }
 
-// The line that pg_hba.conf has not, by what the server says of the connection that it refused.
-std::string hba_line(const std::string& message) {
+// The line that pg_hba.conf has not, by what the server says of the connection that it refused, and for all databases.
+std::string hba_line(const std::string& message, const std::vector<std::string>& databases) {
   const std::string host = quoted_after(message, "host");
   const bool is_ipv6 = has(host, ":");
   const bool is_socket = host == "[local]";
   const std::string address = is_socket ? "" : fmt::format(" {}/{}", host, is_ipv6 ? 128 : 32);
   const std::string kind = is_socket ? "local" : has(message, "no encryption") ? "host" : "hostssl";
-  const std::string database = quoted_after(message, "database");
+  std::set<std::string> wanted(databases.begin(), databases.end());
+  wanted.insert(quoted_after(message, "database"));
+  wanted.insert("postgres");
+  wanted.erase("");
+  std::vector<std::string> quoted;
+  for (const std::string& database : wanted) quoted.push_back(fmt::format("\"{}\"", database));
   const std::string user = quoted_after(message, "user");
-  return fmt::format("{} {} {}{} scram-sha-256", kind, database.empty() ? "all" : fmt::format("\"{}\"", database),
-                     fmt::format("\"{}\"", user), address);
+  return fmt::format("{} {} \"{}\"{} scram-sha-256", kind, fmt::join(quoted, ","), user, address);
 }
 
 }  // namespace
@@ -113,7 +117,8 @@ std::string describe_address(const pg::ConnInfo& conninfo) {
                      resolved.network == Network::kPrivate ? "private" : "public");
 }
 
-Finding explain_connection_error(const Error& error, const pg::ConnInfo& conninfo) {
+Finding explain_connection_error(const Error& error, const pg::ConnInfo& conninfo,
+                                 const std::vector<std::string>& databases) {
   const std::string message = error.what();
   const std::string side(to_string(conninfo.side()));
   const std::string where = fmt::format("{} at {}", side, describe_address(conninfo));
@@ -122,7 +127,7 @@ Finding explain_connection_error(const Error& error, const pg::ConnInfo& conninf
     what = fmt::format(
         "the server's pg_hba.conf lets this machine not in; the line that is missing (behind it: SELECT "
         "pg_reload_conf()):\n    {}",
-        hba_line(message));
+        hba_line(message, databases));
   } else if (has(message, "no password supplied")) {
     what = fmt::format("the server asks for a password, and none was given: {}ServerPassword",
                        conninfo.side() == Side::kSource ? "Source" : "Target");

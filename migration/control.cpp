@@ -65,7 +65,7 @@ Migration create(Store& store, const std::string& name, const std::string& targe
   return migration;
 }
 
-Migration take_up_again(Store& store, const Migration& migration, const Request& request) {
+void require_same(const Migration& migration, const Request& request, Sameness sameness) {
   const auto require = [&](bool same, std::string_view what) {
     if (same) return;
     throw Error(ErrorKind::kState, fmt::format("the migration {} has other {}", migration.name, what))
@@ -74,7 +74,15 @@ Migration take_up_again(Store& store, const Migration& migration, const Request&
   require(migration.source_server == request.source.text(), "source servers or users");
   require(migration.target_server == request.target.text(), "target servers or users");
   require(migration.databases == request.databases, "databases");
+  if (sameness == Sameness::kServersAndDatabases) return;
   require(migration.roles == request.roles && migration.overwrite == request.overwrite, "options");
+}
+
+Migration take_up_again(Store& store, const Migration& migration, const Request& request) {
+  // Until a database was made, what becomes of those that are there may be thought over.
+  const bool any_made = std::any_of(migration.details.begin(), migration.details.end(),
+                                    [](const DatabaseDetails& details) { return details.made; });
+  require_same(migration, request, any_made ? Sameness::kWhole : Sameness::kServersAndDatabases);
   return store.reopen(migration);
 }
 
@@ -102,12 +110,8 @@ void start_worker(Store& store, const Migration& migration, const std::string& p
   const std::string word = read_word(ready.get());
   const bool begun = word == "1" || word.rfind("e0", 0) == 0 || (word == "timeout" && !start.command.empty());
   if (begun) return;
-  try {
-    store.request_cancel(migration);
-  } catch (const Error&) {
-    // The worker has come to its end with the migration's.
-  }
   const std::string said = last_lines(options.log);
+  store.give_up(migration, said.empty() ? "no worker came up" : "no worker came up; it said: " + said);
   throw Error(ErrorKind::kSystem, fmt::format("no worker came up for the migration {}{}", migration.name,
                                               said.empty() ? "" : "; it said: " + said))
       .hint(fmt::format("look at {}", options.log.string()));

@@ -17,6 +17,10 @@ namespace pgsluice::migration {
 Migration create(Store& store, const std::string& name, const std::string& target,
                  const std::map<std::string, std::string>& labels, const Request& request);
 
+enum class Sameness { kServersAndDatabases, kWhole };
+/// Throws Error(kState) where a request is not that of a migration.
+void require_same(const Migration& migration, const Request& request, Sameness sameness);
+
 /// Has a migration that has failed wait for a runner again. The request has to be of the same servers and databases.
 /// Throws Error(kState).
 Migration take_up_again(Store& store, const Migration& migration, const Request& request);

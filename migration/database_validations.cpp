@@ -140,10 +140,34 @@ void validate_large_objects(pg::Connection& source, Validation& validation) {
       "pg_catalog.aclexplode(m.lomacl) a"
       "  WHERE a.privilege_type = 'SELECT' AND (a.grantee = 0 OR pg_catalog.pg_has_role(a.grantee, 'USAGE')))")[0];
   if (row.integer(0) == 0) return;
-  fail(validation,
-       fmt::format("{} large objects, {} among them: may not be read by {}; GRANT SELECT ON LARGE OBJECT … TO "
-                   "it, or migrate as their owner or a superuser",
-                   row.integer(0), row.integer(1), pg::display_name("", source.user())));
+  fail(validation, fmt::format("{} large objects (one is {}): may not be read by {}; GRANT SELECT ON LARGE OBJECT … TO "
+                               "it, or migrate as their owner or a superuser",
+                               row.integer(0), row.integer(1), pg::display_name("", source.user())));
+}
+
+// An extension that only a superuser may make, and that is not there yet. Services have rules of their own for that.
+std::optional<std::string> why_not_to_be_made(const ValidationContext& context, const std::string& extension) {
+  constexpr int kTrusted = 130000;
+  if (is_superuser(context.target) || is_managed(context.target)) return std::nullopt;
+  const std::array<std::string, 1> name = {extension};
+  if (context.request.existing_target &&
+      !context.target.execute("SELECT FROM pg_catalog.pg_extension WHERE extname = $1", name).empty()) {
+    return std::nullopt;
+  }
+  const std::string trusted = context.target.server_version() >= kTrusted ? "v.trusted" : "false";
+  const pg::Result version = context.target.execute(
+      "SELECT v.superuser AND NOT " + trusted +
+          " FROM pg_catalog.pg_available_extensions e JOIN pg_catalog.pg_available_extension_versions v"
+          "   ON v.name = e.name AND v.version = e.default_version WHERE e.name = $1",
+      name);
+  if (version.empty() || !version[0].boolean(0)) return std::nullopt;
+  const std::string quoted = pg::quote_identifier(extension);
+  return fmt::format(
+      "extension {}: only a superuser may make it; {}", pg::display_name("", extension),
+      context.request.existing_target
+          ? fmt::format("have one run CREATE EXTENSION {} in the target's database before", quoted)
+          : "have a superuser make the database and the extension, and clone that database ('pgsluice clone'), or "
+            "leave it out (engine: filters)");
 }
 
 }  // namespace
@@ -167,6 +191,7 @@ Validation validate_extensions(const ValidationContext& context) {
                                    shown, row.text(1), row.text(2)));
       continue;
     }
+    if (const auto trouble = why_not_to_be_made(context, name[0])) fail(validation, *trouble);
     if (there[0].text(0) == row.text(1)) continue;
     warn(validation, fmt::format("extension {}: version {} on the source, {} will be made on the target", shown,
                                  row.text(1), there[0].text(0)));
@@ -209,8 +234,15 @@ Validation validate_permissions(const ValidationContext& context) {
 
 Validation validate_space(const ValidationContext& context) {
   Validation validation;
-  const Bytes size{
-      context.source.execute("SELECT pg_catalog.pg_database_size(pg_catalog.current_database())")[0].integer(0)};
+  // All that are migrated, since they end up on one disk; what is made over makes room before.
+  Bytes size;
+  for (const std::string& database : context.request.databases) {
+    const std::array<std::string, 1> name = {database};
+    constexpr const char* kSize =
+        "SELECT coalesce((SELECT pg_catalog.pg_database_size(oid) FROM pg_catalog.pg_database WHERE datname = $1"
+        "  AND pg_catalog.has_database_privilege(oid, 'CONNECT')), 0)";
+    size.count += context.source.execute(kSize, name)[0].integer(0);
+  }
   const Bytes needed{static_cast<std::int64_t>(static_cast<double>(size.count) * kRoomForGrowth)};
   // No server tells how much is free, but one of this machine lets it be seen.
   const std::string host = context.target.conninfo().get("host").value_or("/");
@@ -220,14 +252,14 @@ Validation validate_space(const ValidationContext& context) {
         context.target.execute("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'");
     if (!folder.empty() && ::statvfs(std::string(folder[0].text(0)).c_str(), &disk) == 0) {
       const Bytes free{static_cast<std::int64_t>(disk.f_bavail) * static_cast<std::int64_t>(disk.f_frsize)};
-      const std::string text = fmt::format("{} are wanted on the target (1.25 times the database), and {} are free",
+      const std::string text = fmt::format("{} are wanted on the target (1.25 times what is migrated), and {} are free",
                                            to_string(needed), to_string(free));
       free.count < needed.count ? fail(validation, text + "; make room before") : note(validation, text);
       return validation;
     }
   }
   note(validation,
-       fmt::format("{} are wanted on the target (1.25 times the database); the server does not tell what is "
+       fmt::format("{} are wanted on the target (1.25 times what is migrated); the server does not tell what is "
                    "free: see to it",
                    to_string(needed)));
   return validation;

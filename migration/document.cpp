@@ -52,7 +52,8 @@ Json to_document(const DatabaseDetails& database) {
           {"copiedBytes", database.copied.count},
           {"copiedRows", database.rows},
           {"verification", database.verification},
-          {"madeByMigration", database.made}};
+          {"madeByMigration", database.made},
+          {"targetOid", database.target_oid}};
 }
 
 DatabaseDetails read_database(const Json& document) {
@@ -70,7 +71,8 @@ DatabaseDetails read_database(const Json& document) {
           .rows = document.at("copiedRows"),
           .message = document.at("message"),
           .verification = document.at("verification"),
-          .made = document.at("madeByMigration")};
+          .made = document.at("madeByMigration"),
+          .target_oid = document.value("targetOid", std::uint32_t{0})};
 }
 
 Json to_document(const std::vector<Validation>& validations) {

@@ -1,8 +1,11 @@
 #include "pgsluice/migration/http_server.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
+#include <strings.h>
 
 #include <array>
 #include <charconv>
@@ -36,8 +39,15 @@ Status status_of(const Error& error) {
   }
 }
 
-bool is_loopback_name(const std::string& host) {
-  return host == "localhost" || host == "::1" || host == "[::1]" || host.rfind("127.", 0) == 0;
+// Only an address itself, or a name that no name server is asked for (RFC 6761): any other one may be made to lead here
+// by whoever owns it, in the name of a page of his.
+bool is_loopback_name(std::string host) {
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  in_addr ipv4{};
+  if (::inet_pton(AF_INET, host.c_str(), &ipv4) == 1) return (ntohl(ipv4.s_addr) >> 24) == 127;
+  in6_addr ipv6{};
+  if (::inet_pton(AF_INET6, host.c_str(), &ipv6) == 1) return IN6_IS_ADDR_LOOPBACK(&ipv6);
+  return ::strcasecmp(host.c_str(), "localhost") == 0;
 }
 
 // "localhost:8432", "[::1]:8432"
@@ -117,9 +127,14 @@ HttpServer::HttpServer(HttpOptions options, const Log& log) : options_(std::move
        {"Referrer-Policy", "no-referrer"}});
   server_->set_error_handler([](const httplib::Request&, httplib::Response& response) {
     if (!response.body.empty()) return;
-    const bool is_missing = response.status == 404;
-    answer_error(response, response.status, is_missing ? "NotFound" : "BadRequest",
-                 is_missing ? "there is nothing of that name" : "the request cannot be taken");
+    switch (response.status) {
+      case 404:
+        return answer_error(response, 404, "NotFound", "there is nothing of that name, or not for that method");
+      case 413:
+        return answer_error(response, 413, "PayloadTooLarge", "a request has 1 MiB at most");
+      default:
+        return answer_error(response, response.status, "BadRequest", "the request cannot be taken");
+    }
   });
 }
 
@@ -136,8 +151,8 @@ bool HttpServer::may_pass(const httplib::Request& request, httplib::Response& re
   }
   constexpr const char* kBearer = "Bearer ";
   const std::string given = request.get_header_value("Authorization");
-  if (given.rfind(kBearer, 0) == 0 &&
-      same_secret(given.substr(std::char_traits<char>::length(kBearer)), options_.token)) {
+  constexpr std::size_t kLength = std::char_traits<char>::length(kBearer);
+  if (::strncasecmp(given.c_str(), kBearer, kLength) == 0 && same_secret(given.substr(kLength), options_.token)) {
     return true;
   }
   response.set_header("WWW-Authenticate", "Bearer");
@@ -187,7 +202,8 @@ void HttpServer::remove(const std::string& pattern, Handler handler) {
   server_->Delete(pattern, guarded(std::move(handler)));
 }
 
-void HttpServer::start() {
+void HttpServer::bind() {
+  if (is_bound_) return;
   if (port_ == 0) {
     port_ = server_->bind_to_any_port(host_);
   } else if (!server_->bind_to_port(host_, port_)) {
@@ -200,6 +216,11 @@ void HttpServer::start() {
   const bool is_ipv6 = host_.find(':') != std::string::npos;
   url_ = fmt::format("{}://{}:{}", options_.tls_certificate.empty() ? "http" : "https",
                      is_ipv6 ? "[" + host_ + "]" : host_, port_);
+  is_bound_ = true;
+}
+
+void HttpServer::start() {
+  bind();
   thread_ = std::thread([this] { server_->listen_after_bind(); });
   // stop() does nothing to a server that has not begun to listen.
   while (!server_->is_running()) wait_for({}, {}, std::chrono::milliseconds(1));

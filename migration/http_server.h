@@ -52,7 +52,9 @@ class HttpServer {
   void post(const std::string& pattern, Handler handler);
   void remove(const std::string& pattern, Handler handler);
 
-  /// Throws Error(kConfig) where the address cannot be had.
+  /// Takes the address, from then on url() is known. Throws Error(kConfig) where it cannot be had.
+  void bind();
+  /// Answers from then on; binds where that was not done.
   void start();
   /// Waits for the handlers.
   void stop();
@@ -72,6 +74,7 @@ class HttpServer {
   std::string host_;
   int port_ = 0;
   bool is_loopback_ = false;
+  bool is_bound_ = false;
   std::unique_ptr<httplib::Server> server_;
   std::string url_;
   CancelSource stop_;

@@ -71,25 +71,15 @@ constexpr Status kInvalid{State::kValidationFailed, Substate::kFailed};
 constexpr Status kFailed{State::kFailed, Substate::kFailed};
 
 // Every way there is.
-constexpr std::array<std::pair<Status, Status>, 18> kTransitions = {{
-    {kBegin, kValidating},
-    {kBegin, kMigrating},  // with --migration-option Migrate
-    {kBegin, kCanceling},
-    {kBegin, kFailed},
-    {kValidating, kMigrating},
+constexpr std::array<std::pair<Status, Status>, 19> kTransitions = {{
+    {kBegin, kValidating},      {kBegin, kMigrating},  // with --migration-option Migrate
+    {kBegin, kCanceling},       {kBegin, kFailed},         {kValidating, kMigrating},
     {kValidating, kCompleting},  // with --migration-option Validate
-    {kValidating, kInvalid},
-    {kValidating, kCanceling},
-    {kValidating, kFailed},
-    {kMigrating, kCompleting},
-    {kMigrating, kCanceling},
-    {kMigrating, kFailed},
-    {kCompleting, kSucceeded},
-    {kCompleting, kCanceling},
-    {kCompleting, kFailed},
-    {kCanceling, kCanceled},
-    {kCanceling, kFailed},
-    {kFailed, kBegin},  // taken up again
+    {kValidating, kInvalid},    {kValidating, kCanceling}, {kValidating, kFailed},
+    {kMigrating, kCompleting},  {kMigrating, kCanceling},  {kMigrating, kFailed},
+    {kCompleting, kSucceeded},  {kCompleting, kCanceling}, {kCompleting, kFailed},
+    {kCanceling, kCanceled},    {kCanceling, kFailed},     {kFailed, kBegin},  // taken up again
+    {kInvalid, kBegin},
 }};
 
 }  // namespace

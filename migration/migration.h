@@ -101,8 +101,9 @@ struct DatabaseDetails {
   std::string message;
   /// "equal", or what differs between source and target; empty where it was not compared.
   std::string verification;
-  /// Whether this migration has made the target's database, or made it over.
+  /// Whether this migration has made the target's database, or made it over; and the oid that it has there.
   bool made = false;
+  std::uint32_t target_oid = 0;
 };
 
 /// A migration, as it is stored and shown. No secret is part of it.

@@ -52,6 +52,7 @@ ServerAddress parse_server(const std::string& text, const std::string& path) {
     throw Error(ErrorKind::kConfig, fmt::format("{}: {}", path, what))
         .hint("host:port@user is wanted, an IPv6 address in brackets: \"db.example.com:5432@admin\"");
   };
+  if (text.find("://") != std::string::npos) refuse("a URI is not taken");
   ServerAddress server;
   std::size_t at = 0;
   if (text.rfind('[', 0) == 0) {
@@ -70,7 +71,8 @@ ServerAddress parse_server(const std::string& text, const std::string& path) {
     const auto [last, error] = std::from_chars(port.data(), port.data() + port.size(), server.port);
     const bool is_port = error == std::errc() && last == port.data() + port.size() && server.port > 0 &&
                          server.port <= 65535 && !port.empty();
-    if (!is_port) refuse(fmt::format("\"{}\" is no port", port));
+    // Not what stands there: in a URI it is the password.
+    if (!is_port) refuse("what stands behind the colon is no port");
     at = end;
   }
   if (at < text.size()) {
@@ -136,8 +138,9 @@ void read_databases(PropertiesObject& properties, int most, Request& request) {
     if (name.empty()) properties.refuse(at, "is empty: the name of a database is wanted");
     if (name.find('\0') != std::string::npos) properties.refuse(at, "holds a byte of value 0, which no name may");
     if (name.size() > kLongestName) properties.refuse(at, "is longer than 63 bytes, which no name of a database is");
+    if (name == "template0" || name == "template1") properties.refuse(at, "is a template, which every server has");
     if (!seen.insert(name).second) {
-      properties.refuse(at, fmt::format("names {} a second time", pg::display_name("", name)));
+      properties.refuse(at, fmt::format("is there already: {}", pg::display_name("", name)));
     }
   }
   request.databases = *names;
@@ -168,6 +171,13 @@ void read_servers(PropertiesObject& properties, const PropertiesContext& context
   }
   request.target = target ? parse_server(*target, properties.path_of("TargetDbServerResourceId"))
                           : parse_server(*context.target, "the target's name");
+  if (context.origin == PropertiesContext::Origin::kRemote) {
+    for (const auto& [server, key] :
+         {std::pair{&request.source, "SourceDBServerResourceId"}, {&request.target, "TargetDbServerResourceId"}}) {
+      const bool is_socket = server->host.front() == '/' || server->host.front() == '@';
+      if (is_socket) properties.refuse(key, "names a socket of the server's machine, which a request may not");
+    }
+  }
   std::string target_user = properties.text("targetServerUserName").value_or("");
   read_secrets(properties, context.origin, request, target_user);
   if (!target_user.empty()) request.target.user = target_user;
@@ -193,7 +203,8 @@ void read_engine(PropertiesObject& properties, const PropertiesContext& context,
   try {
     request.engine = context.engine(rest, context.origin);
   } catch (const Error& error) {
-    throw Error(ErrorKind::kConfig, fmt::format("{}: {}", properties.path_of("engine"), error.what()))
+    // "tableJobs: …" of the object's own keys.
+    throw Error(ErrorKind::kConfig, fmt::format("{}.{}", properties.path_of("engine"), error.what()))
         .hint(error.hint());
   }
 }

@@ -58,7 +58,7 @@ struct PropertiesContext {
   /// Where the file does not say it.
   std::optional<MigrationOption> option;
   /// Reads the object "engine" but for what is above; without it, such an object is refused.
-  /// Throws Error(kUsage) that names the key.
+  /// Throws Error(kUsage) whose message begins with the key.
   std::function<pipeline::CloneOptions(const nlohmann::json& engine, Origin origin)> engine;
 };
 

@@ -11,6 +11,7 @@
 #include "pgsluice/migration/document.h"
 #include "pgsluice/migration/metrics.h"
 #include "pgsluice/migration/page.h"
+#include "pgsluice/migration/properties_object.h"
 #include "pgsluice/migration/table_activity.h"
 
 namespace pgsluice::migration {
@@ -95,8 +96,11 @@ class RestApi {
     Json cancel;
     try {
       const Json body = Json::parse(request.body);
-      if (body.is_object() && body.contains("properties") && body["properties"].is_object()) {
-        cancel = body["properties"].value("cancel", Json());
+      for (const auto& [name, properties] : body.items()) {
+        if (!same_key(name, "properties") || !properties.is_object()) continue;
+        for (const auto& [key, value] : properties.items()) {
+          if (same_key(key, "cancel")) cancel = value;
+        }
       }
     } catch (const Json::exception&) {
       throw Error(ErrorKind::kUsage, "the body is no JSON");
@@ -177,7 +181,7 @@ class RestApi {
 
   void metrics(const HttpRequest&, HttpResponse& response) {
     Store store(options_.store);
-    response.set_content(to_metrics(store.list(Filter::kAll, std::nullopt)), "text/plain; version=0.0.4");
+    response.set_content(to_metrics(store.list(Filter::kKept, std::nullopt)), "text/plain; version=0.0.4");
   }
 
  private:

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <set>
@@ -41,6 +42,24 @@ void validate_user(const ValidationContext& context, Validation& validation) {
     if (row.boolean(1)) continue;
     warn(validation, fmt::format("the target's user {} is not a member of {}: GRANT {} TO {}", name, row.text(0),
                                  row.text(0), quoted));
+  }
+}
+
+void validate_right_to_drop(const ValidationContext& context, Validation& validation) {
+  if (!context.request.overwrite || context.request.existing_target) return;
+  for (const pg::Row row :
+       context.target.execute("SELECT d.datname, pg_catalog.pg_get_userbyid(d.datdba) FROM pg_catalog.pg_database d"
+                              " WHERE NOT pg_catalog.pg_has_role(d.datdba, 'USAGE')")) {
+    const std::string name(row.text(0));
+    const auto& databases = context.request.databases;
+    if (std::find(databases.begin(), databases.end(), name) == databases.end()) continue;
+    fail(
+        validation,
+        fmt::format("database {}: is on the target, and {} may not drop it: ALTER DATABASE {} OWNER TO {}, or GRANT {} "
+                    "TO {}",
+                    pg::display_name("", name), pg::display_name("", context.target.user()), pg::quote_identifier(name),
+                    pg::quote_identifier(context.target.user()), pg::quote_identifier(row.text(1)),
+                    pg::quote_identifier(context.target.user())));
   }
 }
 
@@ -117,6 +136,7 @@ void validate_needed(const ValidationContext& context, Validation& validation) {
 Validation validate_roles(const ValidationContext& context) {
   Validation validation;
   validate_user(context, validation);
+  validate_right_to_drop(context, validation);
   validate_needed(context, validation);
   return validation;
 }

@@ -14,14 +14,17 @@
 #include "pgsluice/base/duration.h"
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/wait.h"
-#include "pgsluice/migration/target_database.h"
+#include "pgsluice/migration/outcome.h"
+#include "pgsluice/migration/target_server.h"
 #include "pgsluice/migration/validator.h"
 #include "pgsluice/migration/verification.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/snapshot.h"
+#include "pgsluice/pipeline/preflight_checks.h"
 #include "pgsluice/pipeline/server_clone.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/databases.h"
+#include "pgsluice/schema/pg_dump.h"
 
 namespace pgsluice::migration {
 
@@ -51,6 +54,7 @@ struct Runner::Implementation {
   const OnProgress on_progress;
   CancelSource work = {};
   std::atomic<Asked> asked{Asked::kNothing};
+  TargetServer target;
 
   /// Of all below.
   mutable std::mutex mutex = {};
@@ -68,6 +72,7 @@ struct Runner::Implementation {
         sink(to),
         log(to),
         on_progress(std::move(progress)),
+        target(request, log),
         claim(in.claim(of.id)),
         migration(of) {}
 
@@ -80,6 +85,7 @@ struct Runner::Implementation {
   void report_while_it_runs(const CancelToken& until);
 
   pg::Connection connect(Side side, const CancelToken& cancel) const;
+  void look_for_what_was_made(const std::map<std::string, DatabaseId>& on_target);
   void look_at_servers();
   void validate();
   void migrate();
@@ -88,7 +94,7 @@ struct Runner::Implementation {
   void take_over(const pipeline::ServerSummary& summary);
   void drop_made();
   void end_open_databases(const std::string& message);
-  std::vector<std::string> next_steps(const pipeline::ServerSummary& summary) const;
+  std::string end_invalid();
   End work_through();
   End end_of(const Error& error);
 };
@@ -120,7 +126,8 @@ void Runner::Implementation::refresh() {
   for (DatabaseDetails& details : migration.details) {
     if (details.state != DatabaseState::kInProgress) continue;
     const std::optional<pipeline::ProgressSnapshot> progress = clone->progress_of(details.name);
-    if (!progress) continue;
+    // Before its plan is there, and when there is nothing left to do, what an earlier attempt has counted holds.
+    if (!progress || progress->tasks_total == 0) continue;
     details.completed_tables = static_cast<std::int64_t>(progress->tables_done);
     details.loading_tables = static_cast<std::int64_t>(progress->tables_running);
     details.queued_tables =
@@ -128,7 +135,7 @@ void Runner::Implementation::refresh() {
                                    details.loading_tables - details.errored_tables,
                                0);
     details.copied = progress->copied;
-    if (progress->tasks_total > 0) details.pending = progress->pending;
+    details.pending = progress->pending;
     details.rows = progress->rows;
   }
 }
@@ -168,41 +175,56 @@ pg::Connection Runner::Implementation::connect(Side side, const CancelToken& can
   return connect_to_server(request, side, log, cancel);
 }
 
+// What was copied by an earlier attempt counts as long as it is there.
+void Runner::Implementation::look_for_what_was_made(const std::map<std::string, DatabaseId>& on_target) {
+  for (DatabaseDetails& details : migration.details) {
+    const auto there = on_target.find(details.name);
+    if (!details.made || (there != on_target.end() && there->second == details.target_oid)) continue;
+    log.warning(fmt::format("the database {} that was made before is not there any more: it is copied anew",
+                            pg::display_name("", details.name)));
+    details = {.name = details.name};
+  }
+}
+
 void Runner::Implementation::look_at_servers() {
   pg::Connection source = connect(Side::kSource, work.token());
-  pg::Connection target = connect(Side::kTarget, work.token());
-  const std::string system = pg::system_identifier(target);
-  std::set<std::string> missing;
-  std::set<std::string> in_the_way;
-  std::map<std::string, Bytes> on_source;
-  for (const schema::Database& database : schema::read_databases(source)) on_source[database.name] = database.size;
-  const std::set<std::string> on_target = database_names(target);
-  {
-    const std::lock_guard lock(mutex);
-    migration.source_version = source.server_version_text();
-    migration.target_version = target.server_version_text();
-    if (!system.empty()) claim.set_target_system(system);
+  pg::Connection there = connect(Side::kTarget, work.token());
+  if (pipeline::server_identity(source) == pipeline::server_identity(there)) {
+    throw Error(ErrorKind::kState, "source and target are the same server")
+        .hint("a database would be dropped before it is copied; nothing was changed");
+  }
+  schema::find_pg_dump(request.engine.pg_bindir, source.server_version(), work.token());
+  const std::string system = pg::system_identifier(there);
+  std::set<std::string> on_source;
+  const std::map<std::string, DatabaseId> on_target = databases_of(there);
+  const std::lock_guard lock(mutex);
+  migration.source_version = source.server_version_text();
+  migration.target_version = there.server_version_text();
+  if (!system.empty()) claim.set_target_system(system);
+  look_for_what_was_made(on_target);
+  for (const schema::Database& database : schema::read_databases(source)) {
+    on_source.insert(database.name);
     for (DatabaseDetails& details : migration.details) {
-      const auto size = on_source.find(details.name);
-      if (size == on_source.end()) {
-        missing.insert(pg::display_name("", details.name));
-      } else if (details.state != DatabaseState::kSucceeded) {
-        details.pending = size->second;  // until its plan is made
-      }
-      const bool is_there = on_target.contains(details.name) && !details.made;
-      if (is_there && !request.overwrite) in_the_way.insert(pg::display_name("", details.name));
+      const bool is_open = details.name == database.name && details.state != DatabaseState::kSucceeded;
+      if (is_open && !details.made) details.pending = database.size;  // until its plan is made
     }
   }
-  if (!missing.empty()) {
-    throw Error(ErrorKind::kState, fmt::format("there are no databases {}", fmt::join(missing, ", ")))
-        .on(Side::kSource)
-        .hint("DBsToMigrate names databases as the source has them, in their case; nothing was changed");
+  std::optional<Error> obstacle;
+  const auto refuse = [&](DatabaseDetails& details, Side side, const char* what, const char* hint) {
+    const Error error = Error(ErrorKind::kState, what).on(side).hint(hint);
+    details.message = error.describe();
+    if (!obstacle) obstacle = Error(ErrorKind::kState, fmt::format("{}: {}", details.name, details.message));
+  };
+  for (DatabaseDetails& details : migration.details) {
+    if (!on_source.contains(details.name)) {
+      refuse(details, Side::kSource, "there is no such database",
+             "DBsToMigrate names databases as the source has them, in their case; nothing was changed");
+    } else if (on_target.contains(details.name) && !details.made && !request.overwrite) {
+      refuse(details, Side::kTarget, "there is a database of that name already",
+             "with OverwriteDBsInTarget true it is dropped and made again; nothing was changed");
+    }
   }
-  if (!in_the_way.empty()) {
-    throw Error(ErrorKind::kState, fmt::format("databases are there already: {}", fmt::join(in_the_way, ", ")))
-        .on(Side::kTarget)
-        .hint("with OverwriteDBsInTarget true they are dropped and made again; nothing was changed");
-  }
+  if (obstacle) throw Error(*obstacle);
 }
 
 void Runner::Implementation::validate() {
@@ -237,16 +259,15 @@ void Runner::Implementation::prepare(const pipeline::PlannedDatabase& planned) {
     details.operation = "MakingDatabase";
     if (!details.started) details.started = now();
   });
-  pg::Connection target = connect(Side::kTarget, work.token());
   // One that an earlier attempt has made holds what that one has copied.
-  if (!is_ours || !database_names(target).contains(name)) {
-    make_over(target, name,
-              schema::create_sql(planned.database, target.server_version(), request.engine.restore.tablespaces));
-  }
+  target.lock(work.token());
+  const DatabaseId made = is_ours ? 0 : target.make_over(planned.database, work.token());
   change([&](Migration& of) {
     (void)of;
-    details_of(name).made = true;
-    details_of(name).operation = "MigratingData";
+    DatabaseDetails& details = details_of(name);
+    if (!is_ours) details.target_oid = made;
+    details.made = true;
+    details.operation = "MigratingData";
   });
 }
 
@@ -297,12 +318,9 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
 void Runner::Implementation::migrate() {
   enter(Substate::kMigratingData);
   pipeline::CloneOptions options = request.engine;
-  pg::Connection source = connect(Side::kSource, work.token());
-  pg::Connection target = connect(Side::kTarget, work.token());
-  options.source = request.conninfo(Side::kSource, source.database());
-  options.target = request.conninfo(Side::kTarget, target.database());
-  source.close();
-  target.close();
+  target.lock(work.token());
+  options.source = request.conninfo(Side::kSource, connect(Side::kSource, work.token()).database());
+  options.target = request.conninfo(Side::kTarget, connect(Side::kTarget, work.token()).database());
   options.work_folder = store.work_folder(migration.id);
   options.roles = request.roles;
   pipeline::ServerCloneOptions care{.at_once = request.databases_at_once};
@@ -319,31 +337,7 @@ void Runner::Implementation::migrate() {
   }
   const pipeline::ServerSummary summary = clone->run();
   work.token().throw_if_cancelled();
-  change([&](Migration& of) { of.next_steps = next_steps(summary); });
-}
-
-std::vector<std::string> Runner::Implementation::next_steps(const pipeline::ServerSummary& summary) const {
-  std::vector<std::string> steps = {fmt::format("connection strings: point the applications of {} at {}",
-                                                fmt::join(migration.databases, ", "), request.target.host_and_port())};
-  steps.emplace_back(
-      "server parameters: they are not copied; ServerParametersValidation ('pgsluice check') shows which differ and "
-      "the "
-      "line that sets each");
-  steps.emplace_back(request.roles
-                         ? "roles: they were copied; superusers' attributes and what only a superuser may read "
-                           "or give have to be looked at by hand"
-                         : "roles: they were not copied (MigrateRoles false); log in as each user once");
-  for (const Error& error : summary.roles_failed) steps.push_back("role: " + error.describe());
-  for (const std::string& warning : summary.warnings) steps.push_back(warning);
-  for (const pipeline::DatabaseResult& database : summary.databases) {
-    for (const std::string& skipped : database.summary.skipped) {
-      steps.push_back(fmt::format("{}: left out: {}", database.name, skipped));
-    }
-    for (const std::string& warning : database.summary.warnings) {
-      steps.push_back(fmt::format("{}: {}", database.name, warning));
-    }
-  }
-  return steps;
+  change([&](Migration& of) { of.next_steps = next_steps(of, summary); });
 }
 
 // Databases that were made are dropped; the migration is cancelled whatever becomes of that.
@@ -354,34 +348,29 @@ void Runner::Implementation::drop_made() {
       if (details.state == DatabaseState::kInProgress) details.state = DatabaseState::kCanceling;
     }
   });
-  const bool any = std::any_of(migration.details.begin(), migration.details.end(),
-                               [](const DatabaseDetails& details) { return details.made; });
-  std::optional<pg::Connection> target;
-  std::string trouble;
-  try {
-    if (any) target.emplace(connect(Side::kTarget, {}));
-  } catch (const Error& error) {
-    trouble = error.describe();
-  }
   for (const std::string& name : migration.databases) {
-    const bool made = details_of(name).made;
-    std::string message = made ? "canceled; the database was dropped" : "canceled; the target was not changed";
-    bool dropped = made && target.has_value();
+    const DatabaseDetails before = details_of(name);
+    const std::string failure_of_before = before.state == DatabaseState::kFailed ? " (" + before.message + ")" : "";
+    std::string message = "canceled; the target was not changed" + failure_of_before;
+    bool is_left = false;
     try {
-      if (dropped) drop_database(*target, name);
+      if (before.made) {
+        const bool dropped = target.drop(name, before.target_oid, {}) == TargetServer::Dropped::kYes;
+        message = dropped ? "canceled; the database was dropped" + failure_of_before
+                          : "canceled; what was made is not on the target any more";
+      }
     } catch (const Error& error) {
-      trouble = error.describe();
-      dropped = false;
+      message = "canceled, but the target's database could not be dropped: " + error.describe();
+      is_left = true;
     }
-    if (made && !dropped) message = "canceled, but the target's database could not be dropped: " + trouble;
     change([&](Migration&) {
       DatabaseDetails& details = details_of(name);
       details.state = DatabaseState::kCanceled;
       details.operation = "Ended";
       details.message = message;
       details.loading_tables = details.queued_tables = 0;
-      details.made = made && !dropped;
-      details.ended = now();
+      details.made = is_left;
+      if (!details.ended) details.ended = now();
     });
   }
 }
@@ -392,11 +381,18 @@ void Runner::Implementation::end_open_databases(const std::string& message) {
       if (details.state != DatabaseState::kInProgress) continue;
       details.state = DatabaseState::kFailed;
       details.operation = "Ended";
-      details.message = details.started ? message : "not begun";
+      if (details.message.empty()) details.message = details.started ? message : "not begun";
       details.loading_tables = 0;
       details.ended = now();
     }
   });
+}
+
+std::string Runner::Implementation::end_invalid() {
+  std::string first;
+  change([&](Migration& of) { first = tell_failed_validations(of); });
+  end_open_databases("");
+  return first;
 }
 
 End Runner::Implementation::work_through() {
@@ -407,9 +403,7 @@ End Runner::Implementation::work_through() {
   validate();
   work.token().throw_if_cancelled();
   if (migration.validation.ended && migration.validation.state() == ValidationState::kFailed) {
-    end_open_databases("");
-    return {State::kValidationFailed, Substate::kFailed,
-            "a validation has failed: 'pgsluice migration show' names what, and what to do"};
+    return {State::kValidationFailed, Substate::kFailed, end_invalid()};
   }
   if (request.option != MigrationOption::kMigrate) look_at_servers();
   if (request.option == MigrationOption::kValidate) {

@@ -1,6 +1,7 @@
 // SchemaValidation: what a dump leaves out or a target refuses.
 #include <fmt/format.h>
 
+#include <array>
 #include <string>
 
 #include "pgsluice/migration/validations.h"
@@ -50,8 +51,16 @@ void find_grants_on_catalogs(pg::Connection& source, Validation& validation) {
         "   AND NOT (c.{3} @> coalesce(i.initprivs, '{{}}') AND coalesce(i.initprivs, '{{}}') @> c.{3})",
         catalog, name, schema, acl);
   };
+  const std::string columns =
+      "SELECT DISTINCT n.nspname, c.relname FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = "
+      "a.attrelid"
+      "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+      "  LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid = c.oid AND i.objsubid = a.attnum"
+      "   AND i.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+      " WHERE n.nspname = 'pg_catalog' AND c.oid < 16384 AND a.attacl IS NOT NULL"
+      "   AND NOT (a.attacl @> coalesce(i.initprivs, '{}') AND coalesce(i.initprivs, '{}') @> a.attacl)";
   for (const std::string& sql : {differs("pg_class", "relname", "relnamespace", "relacl"),
-                                 differs("pg_proc", "proname", "pronamespace", "proacl")}) {
+                                 differs("pg_proc", "proname", "pronamespace", "proacl"), columns}) {
     for (const pg::Row row : source.execute(sql)) {
       fail(validation, fmt::format("grants on {}: privileges of the system's catalogs were changed, which the target's "
                                    "user may not; REVOKE them on the source",
@@ -60,11 +69,13 @@ void find_grants_on_catalogs(pg::Connection& source, Validation& validation) {
   }
 }
 
+// Whoever owns one of the types may make a cast by a function.
 void find_what_superusers_make(pg::Connection& source, Validation& validation) {
-  for (const pg::Row row :
-       source.execute("SELECT pg_catalog.format_type(castsource, NULL), pg_catalog.format_type(casttarget, NULL)"
-                      "  FROM pg_catalog.pg_cast c WHERE " +
-                      is_users("c", "pg_cast"))) {
+  for (const pg::Row row : source.execute(
+           "SELECT pg_catalog.format_type(castsource, NULL), pg_catalog.format_type(casttarget, NULL)"
+           "  FROM pg_catalog.pg_cast c WHERE (castmethod = 'b' OR (castsource < 16384 AND casttarget < 16384))"
+           "   AND " +
+           is_users("c", "pg_cast"))) {
     fail(validation,
          fmt::format("cast of {0} to {1}: the target's user is no superuser, and may not make it; DROP CAST "
                      "({0} AS {1}) on the source, or have a superuser make it",
@@ -110,6 +121,29 @@ void find_objects_of_the_system(pg::Connection& source, Validation& validation) 
                                           std::string(kIn) + is_users("p", "pg_proc"))) {
     report("function", row);
   }
+  for (const pg::Row row : source.execute("SELECT n.nspname, t.typname FROM pg_catalog.pg_type t JOIN "
+                                          "pg_catalog.pg_namespace n ON n.oid = t.typnamespace"
+                                          " WHERE t.typrelid = 0 AND t.typelem = 0 AND" +
+                                          std::string(kIn) + is_users("t", "pg_type"))) {
+    report("type", row);
+  }
+}
+
+// In which the database, its tables and indexes are to be made.
+void find_tablespaces_that_are_missing(const ValidationContext& context, Validation& validation) {
+  if (!context.request.engine.restore.tablespaces) return;
+  for (const pg::Row row : context.source.execute(
+           "SELECT s.spcname FROM pg_catalog.pg_tablespace s WHERE s.oid IN"
+           " (SELECT reltablespace FROM pg_catalog.pg_class UNION SELECT dattablespace FROM pg_catalog.pg_database"
+           "   WHERE datname = pg_catalog.current_database())"
+           " AND s.spcname NOT IN ('pg_default', 'pg_global')")) {
+    const std::array<std::string, 1> name = {std::string(row.text(0))};
+    if (!context.target.execute("SELECT FROM pg_catalog.pg_tablespace WHERE spcname = $1", name).empty()) continue;
+    fail(validation,
+         fmt::format("tablespace {}: missing on the target; CREATE TABLESPACE {} LOCATION '…', or do without "
+                     "(engine: noTablespaces)",
+                     pg::display_name("", name[0]), pg::quote_identifier(name[0])));
+  }
 }
 
 void find_invalid_indexes(pg::Connection& source, Validation& validation) {
@@ -144,6 +178,7 @@ Validation validate_schema(const ValidationContext& context) {
   Validation validation;
   find_oids(context.source, validation);
   if (!is_superuser(context.target)) find_what_superusers_make(context.source, validation);
+  find_tablespaces_that_are_missing(context, validation);
   find_objects_of_the_system(context.source, validation);
   find_invalid_indexes(context.source, validation);
   if (context.source.server_version() >= kVersion10) find_hash_partitions_by_enum(context.source, validation);

@@ -11,6 +11,7 @@
 #include "pgsluice/base/bytes.h"
 #include "pgsluice/migration/validations.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pipeline/lock_need.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/pg_dump.h"
 
@@ -129,6 +130,13 @@ std::optional<std::string> setting(pg::Connection& server, const std::string& na
   return std::string(row[0].text(0));
 }
 
+// The service's, where it has one; pg_settings need not show what a library has added.
+std::optional<std::string> allow_list(pg::Connection& target) {
+  const pg::Result row = target.execute("SELECT pg_catalog.current_setting('azure.extensions', true)");
+  if (row[0].is_null(0)) return std::nullopt;
+  return std::string(row[0].text(0));
+}
+
 std::int64_t number(pg::Connection& server, const std::string& name) {
   const std::array<std::string, 1> parameters = {name};
   const pg::Result row =
@@ -170,7 +178,7 @@ std::map<std::string, std::set<std::string>> extensions_in_use(const ValidationC
 
 void validate_extension_lists(const ValidationContext& context, Validation& validation) {
   const auto used = extensions_in_use(context);
-  const std::optional<std::string> allowed_text = setting(context.target, "azure.extensions");
+  const std::optional<std::string> allowed_text = allow_list(context.target);
   const std::set<std::string> allowed = list_of(allowed_text.value_or(""));
   const std::optional<std::string> preloaded_text = setting(context.target, "shared_preload_libraries");
   const std::set<std::string> preloaded = list_of(preloaded_text.value_or(""));
@@ -215,8 +223,9 @@ std::string how_to_set(const ValidationContext& context, const std::string& name
 }
 
 void compare_parameters(const ValidationContext& context, Validation& validation) {
-  static const std::set<std::string, std::less<>> kSizes = {"max_connections", "shared_buffers",
-                                                            "max_worker_processes"};
+  static const std::set<std::string, std::less<>> kSizes = {
+      "max_connections",           "shared_buffers",  "max_worker_processes",  "max_locks_per_transaction",
+      "max_prepared_transactions", "max_wal_senders", "max_replication_slots", "max_wal_size"};
   const std::map<std::string, Parameter> source = read_parameters(context.source);
   const std::map<std::string, Parameter> target = read_parameters(context.target);
   for (const auto& [name, here] : source) {
@@ -254,9 +263,6 @@ void validate_room(const ValidationContext& context, Validation& validation) {
                        to_string(server.side()), needed, room));
     }
   }
-  const std::int64_t locks =
-      number(context.source, "max_locks_per_transaction") *
-      (number(context.source, "max_connections") + number(context.source, "max_prepared_transactions"));
   for (const std::string& database : context.request.databases) {
     try {
       pg::Connection session = pipeline::open_reader(context.source.conninfo().with("dbname", database), "validate",
@@ -264,11 +270,10 @@ void validate_room(const ValidationContext& context, Validation& validation) {
       const std::int64_t tables =
           session.execute("SELECT count(*) FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p') AND oid >= 16384")[0]
               .integer(0);
-      if (tables <= locks / 2) continue;
+      const auto error = pipeline::small_lock_table(context.source, pipeline::lock_need(tables, engine.table_jobs));
+      if (!error) continue;
       fail(validation,
-           fmt::format("max_locks_per_transaction of the source: database {} has {} tables to be locked, and "
-                       "the lock table has room for {}; double it and restart the server",
-                       pg::display_name("", database), tables, locks));
+           fmt::format("database {}: {}; {}", pg::display_name("", database), error->what(), error->hint()));
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kCancelled) throw;
       // The database's own validation says it.
@@ -302,13 +307,21 @@ Validation validate_versions(const ValidationContext& context) {
     fail(validation, fmt::format("the source is of version {}: 9.5 is the oldest that can be migrated",
                                  context.source.server_version_text()));
   }
-  if (schema::comparable_major(target) < schema::comparable_major(source)) {
+  if (pg::release_of(target) < pg::release_of(source)) {
     fail(validation,
          fmt::format("the target is of version {}, older than the source's {}: choose a target of the same or "
                      "a later version",
                      context.target.server_version_text(), context.source.server_version_text()));
   }
-  if (validation.findings.empty()) {
+  try {
+    const schema::ClientProgram pg_dump =
+        schema::find_pg_dump(context.request.engine.pg_bindir, std::max(source, kOldestSource), context.cancel);
+    note(validation, fmt::format("pg_dump {} at {}", pg_dump.version_text, pg_dump.path.string()));
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) throw;
+    fail(validation, fmt::format("{}; {}", error.what(), error.hint()));
+  }
+  if (validation.state() == ValidationState::kSucceeded) {
     note(validation, fmt::format("source {}, target {}", context.source.server_version_text(),
                                  context.target.server_version_text()));
   }

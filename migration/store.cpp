@@ -48,14 +48,37 @@ std::string address_of(const Migration& migration) {
   return migration.target_server.substr(0, migration.target_server.find('@'));
 }
 
-void make_folder(const std::filesystem::path& folder) { pipeline::make_work_folder(folder); }
+void make_folder(const std::filesystem::path& folder) {
+  try {
+    pipeline::make_work_folder(folder);
+  } catch (Error& error) {
+    throw error.hint("choose another place for the store with --store or PGSLUICE_STORE");
+  }
+}
+
+// Nobody is there who could drop what the migration has made: each database says what became of it.
+void end_canceled(Migration& migration, const std::string& reason) {
+  migration.state = State::kCanceled;
+  migration.substate = Substate::kCompleted;
+  migration.error = reason;
+  migration.ended = std::chrono::system_clock::now();
+  for (DatabaseDetails& database : migration.details) {
+    if (!database.ended) database.ended = migration.ended;
+    database.state = DatabaseState::kCanceled;
+    database.operation = "Ended";
+    database.loading_tables = database.queued_tables = 0;
+    database.message = database.made
+                           ? fmt::format("{}; the database that was made is still on the target: drop it there", reason)
+                           : fmt::format("{}; the target was not changed", reason);
+  }
+}
 
 // Databases that have not come to an end do so with the migration.
-void end_databases(Migration& migration, DatabaseState state, const std::string& message) {
+void fail_open_databases(Migration& migration, const std::string& message) {
   for (DatabaseDetails& database : migration.details) {
     const bool open = database.state == DatabaseState::kInProgress || database.state == DatabaseState::kCanceling;
     if (!open) continue;
-    database.state = state;
+    database.state = DatabaseState::kFailed;
     database.operation = "Ended";
     database.message = message;
     database.loading_tables = 0;
@@ -146,7 +169,7 @@ bool Store::name_available(const std::string& name, const std::string& target) {
 
 std::vector<Migration> Store::list(Filter filter, const std::optional<std::string>& target) {
   find_dead_workers();
-  std::string where = filter == Filter::kActive ? "active" : "true";
+  std::string where = filter == Filter::kActive ? "active" : filter == Filter::kKept ? "NOT deleted" : "true";
   std::vector<SqliteFile::Value> values;
   if (target) {
     where += " AND target = ? COLLATE NOCASE";
@@ -197,11 +220,7 @@ void Store::request_cancel(const Migration& migration) {
   file_->execute("UPDATE migration SET cancel = 1 WHERE id = ? AND claimed", {migration.id});
   if (file_->changes() == 0) {
     Migration canceled = now.front();
-    canceled.state = State::kCanceled;
-    canceled.substate = Substate::kCompleted;
-    canceled.error = "canceled before it has begun";
-    canceled.ended = std::chrono::system_clock::now();
-    end_databases(canceled, DatabaseState::kCanceled, "canceled before it has begun");
+    end_canceled(canceled, "canceled while no worker was at work");
     file_->execute("UPDATE migration SET active = 0, document = ? WHERE id = ?", {to_text(canceled), migration.id});
   }
   transaction.commit();
@@ -238,10 +257,13 @@ Migration Store::reopen(const Migration& migration) {
   find_dead_workers();
   SqliteFile::Transaction transaction(*file_);
   const std::vector<Migration> now = select("id = ? AND NOT deleted", {migration.id});
-  if (now.empty() || now.front().state != State::kFailed) {
+  const bool may_go_on =
+      !now.empty() && (now.front().state == State::kFailed || now.front().state == State::kValidationFailed);
+  if (!may_go_on) {
     const std::string state = now.empty() ? "deleted" : std::string(to_string(now.front().state));
     throw Error(ErrorKind::kState, fmt::format("the migration {} is {}: only one that has failed can be taken up again",
-                                               migration.name, state));
+                                               migration.name, state))
+        .hint("'pgsluice migration delete' frees its name");
   }
   Migration again = now.front();
   again.state = State::kInProgress;
@@ -249,13 +271,18 @@ Migration Store::reopen(const Migration& migration) {
   again.error.clear();
   again.ended.reset();
   for (DatabaseDetails& database : again.details) {
-    if (database.state != DatabaseState::kSucceeded) {
-      database = {.name = database.name, .started = database.started, .made = database.made};
-    }
+    if (database.state == DatabaseState::kSucceeded) continue;
+    // What was counted stays: a run that finds nothing left counts nothing.
+    database.state = DatabaseState::kInProgress;
+    database.operation = "Queued";
+    database.message.clear();
+    database.verification.clear();
+    database.ended.reset();
   }
-  if (!select("active AND address = ? COLLATE NOCASE", {address_of(again)}).empty()) {
-    throw Error(ErrorKind::kState, fmt::format("another migration is active on the target {}", address_of(again)));
-  }
+  std::string system;
+  file_->execute("SELECT system FROM migration WHERE id = ?", {again.id},
+                 [&](const SqliteFile::Row& row) { system = row.text(0); });
+  require_no_other(again, system);
   const double since = seconds_of(std::chrono::system_clock::now());
   file_->execute("UPDATE migration SET active = 1, claimed = 0, cancel = 0, waits_since = ?, document = ? WHERE id = ?",
                  {since, to_text(again), again.id});
@@ -263,22 +290,49 @@ Migration Store::reopen(const Migration& migration) {
   return again;
 }
 
+void Store::require_no_other(const Migration& migration, const std::string& system) {
+  const std::vector<Migration> others =
+      select("active AND id <> ? AND (address = ? COLLATE NOCASE OR (system = ? AND system <> ''))",
+             {migration.id, address_of(migration), system});
+  if (others.empty()) return;
+  throw Error(ErrorKind::kState, fmt::format("the migration {} is active on the same target server, as {}",
+                                             others.front().name, others.front().target_server))
+      .hint(fmt::format("wait for its end ('pgsluice migration show --name {0} --watch'), or cancel it ('pgsluice "
+                        "migration update --name {0} --cancel')",
+                        others.front().name));
+}
+
+void Store::give_up(const Migration& migration, const std::string& reason) {
+  SqliteFile::Transaction transaction(*file_);
+  const std::vector<Migration> now = select("id = ? AND active AND NOT claimed", {migration.id});
+  if (!now.empty()) end_dead(now.front(), reason);
+  transaction.commit();
+}
+
 void Store::find_dead_workers() {
   struct Suspect {
     std::string id;
     bool claimed;
+    bool cancel;
     Time waits_since;
   };
   std::vector<Suspect> suspects;
-  file_->execute("SELECT id, claimed, waits_since FROM migration WHERE active", {}, [&](const SqliteFile::Row& row) {
-    suspects.push_back({row.text(0), row.integer(1) != 0, time_of(row.real(2))});
-  });
+  file_->execute("SELECT id, claimed, cancel, waits_since FROM migration WHERE active", {},
+                 [&](const SqliteFile::Row& row) {
+                   suspects.push_back({row.text(0), row.integer(1) != 0, row.integer(2) != 0, time_of(row.real(3))});
+                 });
   for (const Suspect& suspect : suspects) {
     if (!suspect.claimed && std::chrono::system_clock::now() - suspect.waits_since < kPatience) continue;
     try {
       const FileLock lock(lock_file(suspect.id));
-      const std::optional<Migration> migration = find_id(suspect.id);
+      std::optional<Migration> migration = find_id(suspect.id);
       if (!migration || !migration->active()) continue;
+      if (suspect.cancel) {
+        end_canceled(*migration, "canceled, and its worker has ended before it was through with that");
+        file_->execute("UPDATE migration SET active = 0, document = ? WHERE id = ? AND active",
+                       {to_text(*migration), suspect.id});
+        continue;
+      }
       end_dead(*migration, suspect.claimed
                                ? "the worker has ended without a word: it was killed, or its machine went down"
                                : "no worker has taken it up");
@@ -294,7 +348,7 @@ void Store::end_dead(const Migration& migration, const std::string& reason) {
   failed.substate = Substate::kFailed;
   failed.error = fmt::format("{}; 'pgsluice migration create --resume' goes on where it was", reason);
   failed.ended = std::chrono::system_clock::now();
-  end_databases(failed, DatabaseState::kFailed, reason);
+  fail_open_databases(failed, reason);
   file_->execute("UPDATE migration SET active = 0, document = ? WHERE id = ? AND active",
                  {to_text(failed), migration.id});
 }
@@ -342,11 +396,7 @@ bool Claim::write(const Migration& migration, Bytes copied) {
 void Claim::set_target_system(const std::string& identifier) {
   SqliteFile& file = *store_.file_;
   SqliteFile::Transaction transaction(file);
-  const std::vector<Migration> others = store_.select("active AND system = ? AND id <> ?", {identifier, id_});
-  if (!others.empty()) {
-    throw Error(ErrorKind::kState, fmt::format("the migration {} is active on the same target server, as {}",
-                                               others.front().name, others.front().target_server));
-  }
+  store_.require_no_other(*store_.find_id(id_), identifier);
   file.execute("UPDATE migration SET system = ? WHERE id = ?", {identifier, id_});
   transaction.commit();
 }

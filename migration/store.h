@@ -14,7 +14,11 @@
 namespace pgsluice::migration {
 
 /// Which migrations a list holds.
-enum class Filter { kActive, kAll };
+enum class Filter {
+  kActive,
+  kKept,  ///< without those that were deleted
+  kAll,
+};
 
 /// How much had been copied at a moment, of all databases.
 struct Sample {
@@ -66,7 +70,9 @@ class Store {
 
   /// Takes up a migration that waits for its worker. Throws Error(kState) where another one has done so.
   Claim claim(const std::string& id);
-  /// Has one that has failed wait for a worker again. Throws Error(kState) for others.
+  /// Ends one that no worker has taken up as Failed; nothing where one has.
+  void give_up(const Migration& migration, const std::string& reason);
+  /// Has one that has failed, or whose validation has, wait for a worker again. Throws Error(kState) for others.
   Migration reopen(const Migration& migration);
 
   std::vector<Sample> samples(const std::string& id);
@@ -81,6 +87,7 @@ class Store {
   std::filesystem::path lock_file(const std::string& id) const { return folder_ / "workers" / (id + ".lock"); }
   std::vector<Migration> select(const std::string& where, const std::vector<SqliteFile::Value>& values);
   void find_dead_workers();
+  void require_no_other(const Migration& migration, const std::string& system);
   void end_dead(const Migration& migration, const std::string& reason);
 
   std::filesystem::path folder_;

@@ -31,7 +31,8 @@ inline void note(Validation& validation, std::string message) {
 }
 
 /// What a failed connection means, and what to do about it.
-Finding explain_connection_error(const Error& error, const pg::ConnInfo& conninfo);
+Finding explain_connection_error(const Error& error, const pg::ConnInfo& conninfo,
+                                 const std::vector<std::string>& databases);
 /// "db.example.com (10.0.0.5, private)", and whether the tutorial's table of networks has something to say.
 std::string describe_address(const pg::ConnInfo& conninfo);
 std::optional<std::string> networking_advice(const pg::ConnInfo& source, const pg::ConnInfo& target);

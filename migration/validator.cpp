@@ -8,6 +8,7 @@
 
 #include "pgsluice/migration/validations.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pipeline/preflight_checks.h"
 #include "pgsluice/pipeline/sessions.h"
 
 namespace pgsluice::migration {
@@ -27,6 +28,10 @@ pg::Connection open(const pg::ConnInfo& conninfo, const Log& log, const CancelTo
 // The first of these databases that is there.
 pg::Connection open_any(const pg::ConnInfo& conninfo, const std::vector<std::string>& databases, const Log& log,
                         const CancelToken& cancel) {
+  if (databases.empty()) {
+    throw Error(ErrorKind::kConfig, "DBsToMigrate names postgres and template1: no database is left to work from")
+        .on(conninfo.side());
+  }
   for (std::size_t i = 0;; ++i) {
     try {
       return open(conninfo.with("dbname", databases[i]), log, cancel);
@@ -71,6 +76,7 @@ ValidationRequest validation_request(const Request& request) {
           .target = request.conninfo(Side::kTarget, "postgres"),
           .databases = request.databases,
           .roles = request.roles,
+          .overwrite = request.overwrite,
           .engine = request.engine};
 }
 
@@ -96,8 +102,14 @@ std::vector<Validation> Validator::validate_servers() {
                        describe_address(session->conninfo()), pg::display_name("", session->user())));
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kCancelled) throw;
-      connectivity.findings.push_back(explain_connection_error(error, *conninfo));
+      connectivity.findings.push_back(explain_connection_error(error, *conninfo, request_.databases));
     }
+  }
+  if (reached_both() && !request_.existing_target &&
+      pipeline::server_identity(*source_) == pipeline::server_identity(*target_)) {
+    fail(connectivity,
+         "source and target are the same server: a database would be dropped before it is copied; look at "
+         "SourceDBServerResourceId and TargetDbServerResourceId");
   }
   if (!reached_both()) {
     const bool is_silent =

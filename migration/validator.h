@@ -25,6 +25,8 @@ struct ValidationRequest {
   std::optional<std::string> existing_target;
   /// Whether roles are copied before.
   bool roles = false;
+  /// Whether databases that are there are dropped and made again.
+  bool overwrite = false;
   pipeline::CloneOptions engine;
 };
 

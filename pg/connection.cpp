@@ -8,6 +8,7 @@
 #include <charconv>
 #include <condition_variable>
 #include <mutex>
+#include <regex>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -25,8 +26,8 @@ constexpr std::chrono::seconds kDefaultConnectTimeout{30};
 constexpr std::chrono::seconds kCancelLimit{2};
 constexpr std::chrono::seconds kCancelGrace{3};
 
-// libpq 15 does not hand out the SQLSTATE of a refused connection. The messages below are the server's own English
-// ones; where lc_messages translates them, only the hint is lost.
+// What a server says that refuses a session, by its own English words; where lc_messages translates them, only the hint
+// is another one. A pooler may say it without the SQLSTATE.
 struct Refusal {
   std::string_view text;
   std::string_view sqlstate;
@@ -45,6 +46,36 @@ constexpr std::array<Refusal, 10> kRefusals = {{
     {"not yet accepting connections", "57P03", "wait until the server has recovered"},
     {"shutting down", "57P03", "wait until the server runs again"},
 }};
+
+// "FATAL:  53300: sorry, too many clients already\nLOCATION:  InitProcess, proc.c:361", as libpq writes it when it is
+// told to be verbose: the code and the place in the server's source are taken out.
+std::string take_sqlstate(std::string& text) {
+  static const std::regex kCode(":  ([0-9A-Z]{5}): ");
+  static const std::regex kPlace("\n[^\n]*:  \\w+, [^\n]*\\.c:[0-9]+(?=\n|$)");
+  std::smatch found;
+  if (!std::regex_search(text, found, kCode)) return "";
+  const std::string code = found[1];
+  text = std::regex_replace(std::regex_replace(text, kCode, ":  "), kPlace, "");
+  return code;
+}
+
+Error refusal(const std::string& message, const std::string& sqlstate, Side side) {
+  Error refused = Error(ErrorKind::kServer, message).on(side).sqlstate(sqlstate);
+  for (const Refusal& known : kRefusals) {
+    if (!sqlstate.empty() && sqlstate != known.sqlstate) continue;
+    const bool is_the_only_one = sqlstate == "53300" || sqlstate == "57P03";
+    if (!is_the_only_one && message.find(known.text) == std::string::npos) continue;
+    return refused.sqlstate(known.sqlstate).hint(known.hint);
+  }
+  const bool says_missing =
+      message.find("database \"") != std::string::npos && message.find("does not exist") != std::string::npos;
+  if (sqlstate == "3D000" || (sqlstate.empty() && says_missing)) {
+    refused.sqlstate("3D000").hint(side == Side::kTarget
+                                       ? "create it first: CREATE DATABASE, with the source's encoding and locale"
+                                       : "names are as the server has them, in their case ('psql -l' lists them)");
+  }
+  return refused;
+}
 
 struct Trouble {
   std::string_view text;
@@ -71,10 +102,7 @@ Connection Connection::open(const ConnInfo& conninfo, std::string_view purpose, 
 }
 
 void Connection::connect(std::string_view purpose) {
-  std::map<std::string, std::string, std::less<>> parameters = conninfo_.parameters();
-  parameters.emplace("keepalives_idle", "10");
-  parameters.emplace("keepalives_interval", "10");
-  parameters.emplace("keepalives_count", "60");
+  std::map<std::string, std::string, std::less<>> parameters = conninfo_.parameters_for_libpq();
   parameters["application_name"] = fmt::format("pgsluice: {}", purpose);
   std::vector<const char*> keys;
   std::vector<const char*> values;
@@ -86,6 +114,9 @@ void Connection::connect(std::string_view purpose) {
   values.push_back(nullptr);
   native_.reset(PQconnectStartParams(keys.data(), values.data(), 0));
   if (native_ == nullptr) throw Error(ErrorKind::kSystem, "out of memory");
+  // libpq hands out the SQLSTATE of a refusal in no other way, and its text may be in any language.
+  PQsetErrorVerbosity(handle(), PQERRORS_VERBOSE);
+  PQsetNoticeReceiver(handle(), &Connection::receive_notice, state_.get());
 
   std::chrono::milliseconds limit = kDefaultConnectTimeout;
   const std::string given = conninfo_.get("connect_timeout").value_or("");
@@ -110,7 +141,7 @@ void Connection::connect(std::string_view purpose) {
     }
     status = PQconnectPoll(handle());
   }
-  PQsetNoticeReceiver(handle(), &Connection::receive_notice, state_.get());
+  PQsetErrorVerbosity(handle(), PQERRORS_DEFAULT);
   if (PQsetnonblocking(handle(), 1) != 0) throw connection_error();
 }
 
@@ -123,19 +154,11 @@ Error Connection::connection_error() const {
   if (native_ == nullptr) {
     return closed_for_.value_or(Error(ErrorKind::kConnection, "the connection was closed").on(side()));
   }
-  const std::string message = one_line(PQerrorMessage(handle()));
-  if (message.find("FATAL:") != std::string::npos) {
-    Error refused = Error(ErrorKind::kServer, message).on(side());
-    for (const Refusal& refusal : kRefusals) {
-      if (message.find(refusal.text) == std::string::npos) continue;
-      return refused.sqlstate(refusal.sqlstate).hint(refusal.hint);
-    }
-    if (message.find("database \"") != std::string::npos && message.find("does not exist") != std::string::npos) {
-      refused.sqlstate("3D000").hint(side() == Side::kTarget
-                                         ? "create it first: CREATE DATABASE, with the source's encoding and locale"
-                                         : "check the database's name in --source");
-    }
-    return refused;
+  std::string text = PQerrorMessage(handle());
+  const std::string sqlstate = take_sqlstate(text);
+  const std::string message = one_line(text.c_str());
+  if (!sqlstate.empty() || message.find("FATAL:") != std::string::npos) {
+    return refusal(message, sqlstate, side());
   }
   Error lost = Error(ErrorKind::kConnection, message.empty() ? "the connection was lost" : message).on(side());
   for (const Trouble& trouble : kTroubles) {
@@ -306,8 +329,12 @@ void Connection::start_copy(std::string_view sql) {
   log_statement(sql);
   if (PQsendQuery(handle(), std::string(sql).c_str()) == 0) throw connection_error();
   std::optional<Result> started = take_result();
-  while (started && PQresultStatus(started->native()) == PGRES_COMMAND_OK) started = take_result();
-  const ExecStatusType status = started ? PQresultStatus(started->native()) : PGRES_FATAL_ERROR;
+  const auto status_of = [](const std::optional<Result>& result) {
+    return result ? PQresultStatus(result->native()) : PGRES_FATAL_ERROR;
+  };
+  // The answers to what stands before the COPY.
+  while (status_of(started) == PGRES_COMMAND_OK || status_of(started) == PGRES_TUPLES_OK) started = take_result();
+  const ExecStatusType status = status_of(started);
   if (status != PGRES_COPY_IN && status != PGRES_COPY_OUT) {
     throw Error(ErrorKind::kInternal, "the server did not begin the COPY").on(side());
   }

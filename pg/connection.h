@@ -19,6 +19,13 @@
 
 namespace pgsluice::pg {
 
+/// A release of PostgreSQL by its number, in an order that holds across the change of numbering: 150018 is 1500, and
+/// 90624 (9.6.24) is 906.
+constexpr int release_of(int server_version) {
+  return server_version >= 100000 ? server_version / 10000 * 100
+                                  : server_version / 100 % 100 + server_version / 10000 * 100;
+}
+
 /// A session with a server. Belongs to one thread at a time, with all that hangs on it; move-only; closed by its
 /// destructor. Every wait of execute() and take_result() ends with the cancellation of its token: the running statement
 /// is cancelled on the server and Error(kCancelled) is thrown, after which the connection is only good for being

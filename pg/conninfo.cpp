@@ -90,8 +90,16 @@ ConnInfo ConnInfo::with(std::string_view key, std::string_view value) const {
 
 std::string ConnInfo::redacted() const { return joined(parameters_); }
 
+std::map<std::string, std::string, std::less<>> ConnInfo::parameters_for_libpq() const {
+  std::map<std::string, std::string, std::less<>> parameters = parameters_;
+  parameters.emplace("keepalives_idle", "10");
+  parameters.emplace("keepalives_interval", "10");
+  parameters.emplace("keepalives_count", "60");
+  return parameters;
+}
+
 ConnInfo::ForProgram ConnInfo::for_program() const {
-  ForProgram result{.conninfo = joined(parameters_), .environment = {}};
+  ForProgram result{.conninfo = joined(parameters_for_libpq()), .environment = {{"LC_ALL", "C"}}};
   for (const auto& [key, value] : parameters_) {
     if (!secret_keys().contains(key) || value.empty()) continue;
     if (key != "password") {

@@ -46,8 +46,8 @@ constexpr Setting kBoth[] = {
     {"tcp_keepalives_idle", "10", Needed::kWhereKnown},                 // the server, too, finds out that we are gone
     {"tcp_keepalives_interval", "10", Needed::kWhereKnown},
     {"tcp_keepalives_count", "60", Needed::kWhereKnown},
-    {"tcp_user_timeout", "600000", Needed::kWhereKnown},                 // 12
-    {"client_connection_check_interval", "10000", Needed::kWhereKnown},  // 14
+    {"tcp_user_timeout", "600000", Needed::kWhereKnown},                // 12
+    {"client_connection_check_interval", "2000", Needed::kWhereKnown},  // 14; not of all systems that servers run on
 };
 
 constexpr Setting kReading[] = {
@@ -78,15 +78,41 @@ std::string statement(const std::vector<Setting>& settings) {
 
 }  // namespace
 
+namespace {
+
+// A server may know a setting and refuse it: one of Windows has no way to see whether its client is gone. Then each is
+// set by itself.
+Result set_all(Connection& connection, const std::vector<Setting>& settings) {
+  try {
+    return connection.execute(statement(settings));
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kServer || error.poisons_connection()) throw;
+  }
+  std::vector<Setting> taken;
+  for (const Setting& setting : settings) {
+    try {
+      connection.execute(statement({setting}));
+      taken.push_back(setting);
+    } catch (const Error& error) {
+      if (setting.needed == Needed::kAlways || error.poisons_connection()) throw;
+      connection.log().notice(fmt::format("{}: the server refuses {} = {}: {}", to_string(connection.side()),
+                                          setting.name, setting.value, error.what()));
+    }
+  }
+  return connection.execute(statement(taken));
+}
+
+}  // namespace
+
 void apply_session_settings(Connection& connection, SessionPurpose purpose, std::string_view encoding) {
   std::vector<Setting> settings(std::begin(kBoth), std::end(kBoth));
   if (purpose == SessionPurpose::kRead) settings.insert(settings.end(), std::begin(kReading), std::end(kReading));
   if (purpose == SessionPurpose::kWrite) settings.insert(settings.end(), std::begin(kWriting), std::end(kWriting));
   settings.push_back({"client_encoding", encoding, Needed::kAlways});
 
-  // By itself: the limit may be short for the statement that follows.
-  connection.execute("SET statement_timeout = 0");
-  const Result applied = connection.execute(statement(settings));
+  // By themselves: the limit may be short for the statement that follows, and a standby runs none that is serializable.
+  connection.execute("SET statement_timeout = 0; SET default_transaction_isolation = 'read committed'");
+  const Result applied = set_all(connection, settings);
   std::set<std::string, std::less<>> known;
   for (const Row row : applied) known.emplace(row.text(0));
   for (const Setting& setting : settings) {

@@ -45,9 +45,8 @@ const Plan& Clone::plan() {
   Implementation& self = *implementation_;
   check_jobs("--table-jobs", self.options.table_jobs);
   check_jobs("--index-jobs", self.options.index_jobs);
-  const TemporaryFolder folder;
   std::optional<Preflight> preflight =
-      run_preflight(self.options, Intent::kPlan, folder.path(), self.progress, self.log, self.cancel.token());
+      run_preflight(self.options, Intent::kPlan, self.progress, self.log, self.cancel.token());
   self.plan = preflight ? std::move(preflight->plan) : std::make_unique<const Plan>();
   return *self.plan;
 }
@@ -58,9 +57,8 @@ CloneSummary Clone::run() {
   check_jobs("--index-jobs", self.options.index_jobs);
   make_work_folder(self.options.work_folder);
   const FileLock lock(self.options.work_folder / "lock");
-  const TemporaryFolder archive_folder;
   std::optional<Preflight> preflight =
-      run_preflight(self.options, Intent::kRun, archive_folder.path(), self.progress, self.log, self.cancel.token());
+      run_preflight(self.options, Intent::kRun, self.progress, self.log, self.cancel.token());
   if (self.options.on_begin) self.options.on_begin();
   if (!preflight) return self.progress.summary();
   return run_plan(std::move(*preflight), self.options, self.progress, self.target_changed, self.log, self.cancel);

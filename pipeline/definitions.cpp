@@ -32,14 +32,12 @@ schema::Selection select(pg::Connection& source, const DefinitionsRequest& reque
   return selection;
 }
 
-std::vector<std::string> dump(pg::Connection& source, const DefinitionsRequest& request,
-                              const schema::Selection& selection, const schema::ClientProgram& pg_dump, const Log& log,
-                              const CancelToken& cancel) {
+schema::Dump dump(pg::Connection& source, const DefinitionsRequest& request, const schema::Selection& selection,
+                  const schema::ClientProgram& pg_dump, const Log& log, const CancelToken& cancel) {
   return schema::run_pg_dump({.program = pg_dump,
                               .source = source.pinned_conninfo(),
                               .snapshot = request.snapshot,
                               .encoding = request.encoding,
-                              .archive = request.archive,
                               .schemas_left_out = selection.schema_patterns,
                               .tables_left_out = selection.table_patterns},
                              log, cancel);
@@ -54,7 +52,7 @@ Definitions read_definitions(pg::Connection& source, const DefinitionsRequest& r
   Definitions result;
   result.selection = select(source, request, options, log);
   CancelSource dump_cancel(cancel);
-  std::future<std::vector<std::string>> dumped =
+  std::future<schema::Dump> dumped =
       std::async(std::launch::async, [&, conninfo = source.pinned_conninfo(), token = dump_cancel.token()] {
         return dump(source, request, result.selection, pg_dump, log, token);
       });
@@ -63,18 +61,20 @@ Definitions read_definitions(pg::Connection& source, const DefinitionsRequest& r
     result.catalog = schema::read_catalog(source);
     schema::apply(result.selection, result.catalog);
     // Before pg_dump's end: it would fail for the same reasons, and say less.
-    obstacles = check_source(source, result.catalog);
+    obstacles = check_source(source, result.catalog, options);
   } catch (...) {
     dump_cancel.cancel();  // or the future would wait for a pg_dump that nobody needs
     throw;
   }
-  result.warnings = dumped.get();
+  schema::Dump written = dumped.get();
+  result.warnings = std::move(written.warnings);
   for (std::string& obstacle : obstacles) {
     log.warning(obstacle);
     result.warnings.push_back(std::move(obstacle));
   }
   result.warnings.insert(result.warnings.end(), result.selection.warnings.begin(), result.selection.warnings.end());
-  result.archive = schema::read_archive(request.archive);
+  result.archive = schema::parse_archive(written.archive, "pg_dump's archive");
+  result.archive_bytes = std::move(written.archive);
   schema::apply(result.selection, result.archive);
   return result;
 }
@@ -90,22 +90,15 @@ void dump_schema(const CloneOptions& options, const Log& log, const CancelToken&
   pg::Connection holder = open_session(source.pinned_conninfo(), "snapshot", server_encoding(source), log, cancel);
   const pg::SnapshotMark mark = hold_snapshot(holder, options, std::nullopt, log);
   pg::import_snapshot(source, mark.snapshot);
-  // Under another name until it is whole.
-  const std::filesystem::path archive = folder.archive_file();
-  std::filesystem::path temporary = archive;
-  temporary += ".new";
-  const Definitions definitions = read_definitions(source,
-                                                   {.snapshot = mark.snapshot.name,
-                                                    .encoding = server_encoding(source),
-                                                    .archive = temporary,
-                                                    .extensions_on_target = {}},
-                                                   options, log, cancel);
+  const Definitions definitions = read_definitions(
+      source, {.snapshot = mark.snapshot.name, .encoding = server_encoding(source), .extensions_on_target = {}},
+      options, log, cancel);
   schema::write_definitions({.catalog = definitions.catalog,
                              .selection = definitions.selection,
                              .filters = options.filters.to_text(),
                              .system_identifier = mark.snapshot.system_identifier},
                             folder.catalog_file());
-  std::filesystem::rename(temporary, archive);
+  write_file(folder.archive_file(), definitions.archive_bytes);
   log.info(fmt::format("{} definitions in {}", definitions.archive.entries.size(), folder.schema_folder().string()));
 }
 

@@ -19,6 +19,7 @@ namespace pgsluice::pipeline {
 /// What the source has and is to be copied.
 struct Definitions {
   schema::Archive archive;
+  std::string archive_bytes;  ///< as pg_dump wrote it; empty of read_dumped_schema()
   schema::Catalog catalog;
   schema::Selection selection;
   std::vector<std::string> warnings;
@@ -31,8 +32,6 @@ struct Definitions {
 struct DefinitionsRequest {
   std::string snapshot;  ///< that the source's transaction sees, by its name
   std::string encoding;  ///< of the source's server
-  /// Gets pg_dump's archive.
-  std::filesystem::path archive;
   /// Extensions that need not be made, since they are on the target.
   std::set<std::string, std::less<>> extensions_on_target;
 };

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/wait.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/definitions.h"
 #include "pgsluice/pipeline/preflight_checks.h"
@@ -88,16 +89,15 @@ std::map<schema::Oid, copy::KeySpan> read_key_spans(pg::Connection& source, cons
   return spans;
 }
 
+constexpr std::chrono::milliseconds kPauseBeforeAnew{1000};
+
 class PreflightRun {
  public:
-  PreflightRun(const CloneOptions& options, Intent intent, std::filesystem::path archive_folder, Progress& progress,
-               const Log& log, const CancelToken& cancel)
-      : options_(options),
-        intent_(intent),
-        archive_folder_(std::move(archive_folder)),
-        progress_(progress),
-        log_(log),
-        cancel_(cancel) {}
+  PreflightRun(const CloneOptions& options, Intent intent, Progress& progress, const Log& log,
+               const CancelToken& cancel)
+      : options_(options), intent_(intent), progress_(progress), log_(log), cancel_(cancel) {}
+
+  bool has_reached_both() const { return reached_both_; }
 
   std::optional<Preflight> run() {
     progress_.enter_phase("connecting");
@@ -147,6 +147,7 @@ class PreflightRun {
     target_ = open_session(target_info, "definitions", encoding_, log_, cancel_);
     log_.info(fmt::format("target: PostgreSQL {} at {}, database {}", target_->server_version_text(),
                           target_->address(), target_->database()));
+    reached_both_ = true;
     if (!source_) return;
     check_servers(*source_, *target_);
     if (intent_ != Intent::kRun) return;
@@ -192,14 +193,10 @@ class PreflightRun {
   void read_input() {
     Definitions definitions;
     if (source_) {
-      DefinitionsRequest request{.snapshot = record_.mark.snapshot.name,
-                                 .encoding = encoding_,
-                                 .archive = archive_folder_ / "schema.dump",
-                                 .extensions_on_target = {}};
+      DefinitionsRequest request{
+          .snapshot = record_.mark.snapshot.name, .encoding = encoding_, .extensions_on_target = {}};
       for (const auto& [name, schema] : record_.inventory.extensions) request.extensions_on_target.insert(name);
       definitions = read_definitions(*source_, request, options_, log_, cancel_);
-      // It may hold passwords of subscriptions and user mappings, and all of it is in memory now.
-      std::filesystem::remove(request.archive);
     } else {
       definitions = std::move(dumped_);
       log_.info(fmt::format("definitions of the database {} from {}", definitions.archive.database,
@@ -344,7 +341,7 @@ class PreflightRun {
 
   CloneOptions options_;
   const Intent intent_;
-  const std::filesystem::path archive_folder_;
+  bool reached_both_ = false;
   Progress& progress_;
   const Log& log_;
   const CancelToken& cancel_;
@@ -362,10 +359,21 @@ class PreflightRun {
 
 }  // namespace
 
-std::optional<Preflight> run_preflight(const CloneOptions& options, Intent intent,
-                                       const std::filesystem::path& archive_folder, Progress& progress, const Log& log,
+std::optional<Preflight> run_preflight(const CloneOptions& options, Intent intent, Progress& progress, const Log& log,
                                        const CancelToken& cancel) {
-  return PreflightRun(options, intent, archive_folder, progress, log, cancel).run();
+  const auto end = SteadyClock::now() + options.retry_for;
+  while (true) {
+    PreflightRun run(options, intent, progress, log, cancel);
+    try {
+      return run.run();
+    } catch (const Error& error) {
+      // What was never reached has a wrong name, more often than not.
+      const bool lost = run.has_reached_both() && error.poisons_connection() && error.is_retryable();
+      if (!lost || SteadyClock::now() > end) throw;
+      log.warning(fmt::format("the checks before the start begin anew: {}", error.describe()));
+    }
+    if (wait_for({}, cancel, kPauseBeforeAnew) == WaitResult::kCancelled) cancel.throw_if_cancelled();
+  }
 }
 
 }  // namespace pgsluice::pipeline

@@ -35,10 +35,9 @@ enum class Intent {
 
 /// Connects to both servers, takes the snapshot, reads definitions (pg_dump, beside the catalog queries) and checks
 /// all that would stop the clone: versions, permissions, roles, extensions, what the target holds. Changes nothing in
-/// the databases. Nothing is left to do where this returns nothing: an earlier run has done it. `archive_folder`, a
-/// private one, gets the archive while it is read. Throws Error with what to do.
-std::optional<Preflight> run_preflight(const CloneOptions& options, Intent intent,
-                                       const std::filesystem::path& archive_folder, Progress& progress, const Log& log,
+/// the databases. Nothing is left to do where this returns nothing: an earlier run has done it. A session that is lost
+/// once both servers were reached is waited for as long as the options say (retry_for). Throws Error with what to do.
+std::optional<Preflight> run_preflight(const CloneOptions& options, Intent intent, Progress& progress, const Log& log,
                                        const CancelToken& cancel);
 
 }  // namespace pgsluice::pipeline

@@ -15,11 +15,14 @@
 #include "pgsluice/copy/row_digest.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/snapshot.h"
+#include "pgsluice/pipeline/lock_need.h"
 #include "pgsluice/schema/pg_dump.h"
 
 namespace pgsluice::pipeline {
 
 namespace {
+
+constexpr int kHasWalFunctions = 100000;  // under that name
 
 constexpr std::size_t kNamesShown = 5;
 
@@ -34,31 +37,6 @@ std::string list_of(const std::vector<std::string>& names) {
 
 Error refused(Side side, std::string_view sqlstate, const std::string& message, std::string_view hint) {
   return Error(ErrorKind::kServer, message).on(side).sqlstate(sqlstate).hint(hint);
-}
-
-// A copy of a server's files has its system identifier too, but another time of its start.
-std::string server_identity(pg::Connection& connection) {
-  const pg::Row started = connection.execute("SELECT pg_catalog.pg_postmaster_start_time()::text")[0];
-  return fmt::format("{} {}", pg::system_identifier(connection), started.text(0));
-}
-
-void check_lock_table(pg::Connection& source, std::size_t tables) {
-  const pg::Result row = source.execute(
-      "SELECT pg_catalog.current_setting('max_locks_per_transaction')::bigint,"
-      " pg_catalog.current_setting('max_connections')::bigint"
-      " + pg_catalog.current_setting('max_prepared_transactions')::bigint");
-  const std::int64_t each = row[0].integer(0);
-  const std::int64_t transactions = std::max<std::int64_t>(row[0].integer(1), 1);
-  // The holder and pg_dump lock every table. The server has room for so many objects, each locked by two sessions; half
-  // of it is left to others.
-  const auto needed = static_cast<std::int64_t>(tables);
-  if (needed <= each * transactions / 2) return;
-  throw Error(ErrorKind::kConfig,
-              fmt::format("{} tables have to be locked, and the server's lock table has room for {}", tables,
-                          each * transactions))
-      .on(Side::kSource)
-      .hint(fmt::format("set max_locks_per_transaction to {} or more and restart the server",
-                        needed * 2 / transactions + 1));
 }
 
 void check_roles(const PlanInput& input, const CloneOptions& options) {
@@ -171,6 +149,35 @@ void check_right_to_create(pg::Connection& target, const PlanInput& input) {
   }
 }
 
+bool is_standby(pg::Connection& source) {
+  return source.execute("SELECT pg_catalog.pg_is_in_recovery()")[0].boolean(0);
+}
+
+void refuse_unlogged_tables_of_a_standby(pg::Connection& source, const std::vector<const schema::Relation*>& tables) {
+  std::vector<std::string> unlogged;
+  for (const schema::Relation* table : tables) {
+    if (table->unlogged) unlogged.push_back(table->display());
+  }
+  if (unlogged.empty() || !is_standby(source)) return;
+  throw refused(Side::kSource, "0A000", fmt::format("a standby has no rows of unlogged tables: {}", list_of(unlogged)),
+                "clone from the primary, or leave the rows out ([exclude-table-data] of --filters)");
+}
+
+// What ends a snapshot of a standby: the primary's VACUUM, by a conflict of the log that is replayed.
+std::optional<std::string> conflicts_of_a_standby(pg::Connection& source) {
+  if (!is_standby(source)) return std::nullopt;
+  const std::string paused = source.server_version() >= kHasWalFunctions ? "pg_catalog.pg_is_wal_replay_paused()"
+                                                                         : "pg_catalog.pg_is_xlog_replay_paused()";
+  const pg::Row row = source.execute(
+      "SELECT pg_catalog.current_setting('hot_standby_feedback') = 'on'"
+      " OR (SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = 'max_standby_streaming_delay') = '-1'"
+      " OR " +
+      paused)[0];
+  if (row.boolean(0)) return std::nullopt;
+  return "the source is a standby, and what its primary removes may end the clone (a recovery conflict, 40001): set "
+         "hot_standby_feedback = on or max_standby_streaming_delay = -1 there and reload, or pause its replay";
+}
+
 // A setting of 9.6 to 16. Rows that a snapshot needs may be removed when it is older, and no later try can have them.
 std::vector<std::string> limits_of_snapshots(pg::Connection& source) {
   const pg::Result limit = source.execute(
@@ -185,10 +192,14 @@ std::vector<std::string> limits_of_snapshots(pg::Connection& source) {
 
 }  // namespace
 
+// A copy of a server's files has its system identifier too, but another time of its start.
+std::string server_identity(pg::Connection& connection) {
+  const pg::Row started = connection.execute("SELECT pg_catalog.pg_postmaster_start_time()::text")[0];
+  return fmt::format("{} {}", pg::system_identifier(connection), started.text(0));
+}
+
 void check_servers(pg::Connection& source, pg::Connection& target) {
-  const int source_major = schema::comparable_major(source.server_version());
-  const int target_major = schema::comparable_major(target.server_version());
-  if (source.server_version() / 100 > target.server_version() / 100 && source_major != target_major) {
+  if (pg::release_of(target.server_version()) < pg::release_of(source.server_version())) {
     throw Error(ErrorKind::kState, fmt::format("the server is of version {}, older than the source's {}",
                                                target.server_version_text(), source.server_version_text()))
         .on(Side::kTarget)
@@ -201,7 +212,8 @@ void check_servers(pg::Connection& source, pg::Connection& target) {
   }
 }
 
-std::vector<std::string> check_source(pg::Connection& source, const schema::Catalog& catalog) {
+std::vector<std::string> check_source(pg::Connection& source, const schema::Catalog& catalog,
+                                      const CloneOptions& options) {
   std::vector<std::string> unreadable;
   std::vector<std::string> hidden;
   const std::vector<const schema::Relation*> tables = tables_to_copy(catalog);
@@ -222,8 +234,13 @@ std::vector<std::string> check_source(pg::Connection& source, const schema::Cata
                   fmt::format("row-level security would hide rows from {}: {}", source.user(), list_of(hidden)),
                   "connect as a superuser or a role with BYPASSRLS");
   }
-  check_lock_table(source, tables.size());
-  return limits_of_snapshots(source);
+  if (reads_rows(options.steps)) {
+    refuse_small_lock_table(source, lock_need(catalog, options));
+    refuse_unlogged_tables_of_a_standby(source, tables);
+  }
+  std::vector<std::string> obstacles = limits_of_snapshots(source);
+  if (std::optional<std::string> conflicts = conflicts_of_a_standby(source)) obstacles.push_back(std::move(*conflicts));
+  return obstacles;
 }
 
 void refuse_large_objects_that_are_there(pg::Connection& source, pg::Connection& target) {

@@ -14,12 +14,16 @@
 
 namespace pgsluice::pipeline {
 
+/// The same text for two connections only if they lead to one server, whatever it is called.
+std::string server_identity(pg::Connection& connection);
+
 /// The two connections lead to different databases, and the target is not older. Throws Error(kState).
 void check_servers(pg::Connection& source, pg::Connection& target);
 
-/// Every table can be read whole: SELECT is granted and no row-level security hides rows; the lock table has room.
-/// Returns what may become an obstacle. Throws Error(kServer, 42501) or Error(kConfig) on the source.
-std::vector<std::string> check_source(pg::Connection& source, const schema::Catalog& catalog);
+/// Every table can be read whole: SELECT is granted and no row-level security hides rows; a standby has its rows; the
+/// lock table has room. Returns what may become an obstacle. Throws Error(kServer) or Error(kConfig) on the source.
+std::vector<std::string> check_source(pg::Connection& source, const schema::Catalog& catalog,
+                                      const CloneOptions& options);
 
 /// The target holds nothing that the archive would make. Adds a warning for what else it holds. Throws Error(kState).
 void check_conflicts(std::optional<pg::Connection>& source, pg::Connection& target, PlanInput& input,

@@ -15,24 +15,17 @@ namespace pgsluice::pipeline {
 
 namespace {
 
-void dump_into(const std::filesystem::path& file, const CloneOptions& options, const Log& log,
-               const CancelToken& cancel) {
+std::string dump(const CloneOptions& options, const Log& log, const CancelToken& cancel) {
   const pg::Connection source = open_reader(conninfo_of(options, Side::kSource), "roles", "", log, cancel);
-  schema::dump_roles({.program = schema::find_pg_dump(options.pg_bindir, source.server_version(), cancel, "pg_dumpall"),
-                      .source = source.pinned_conninfo(),
-                      .passwords = options.role_passwords,
-                      .file = file},
-                     cancel);
+  return schema::dump_roles(
+      {.program = schema::find_pg_dump(options.pg_bindir, source.server_version(), cancel, "pg_dumpall"),
+       .source = source.pinned_conninfo(),
+       .passwords = options.role_passwords},
+      cancel);
 }
 
-schema::RolesOutcome restore_from(const std::filesystem::path& file, const CloneOptions& options, const Log& log,
-                                  const CancelToken& cancel) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in.is_open()) {
-    throw Error(ErrorKind::kState, fmt::format("there are no roles in {}", file.string()))
-        .hint("run 'pgsluice dump roles' into this work directory (--dir)");
-  }
-  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+schema::RolesOutcome restore(const std::string& text, const CloneOptions& options, const Log& log,
+                             const CancelToken& cancel) {
   // pg_dumpall writes UTF-8 unless it is told otherwise.
   pg::Connection target = open_session(conninfo_of(options, Side::kTarget), "roles", "UTF8", log, cancel);
   const schema::RolesOutcome outcome = schema::restore_roles(target, schema::parse_roles(text));
@@ -50,18 +43,22 @@ schema::RolesOutcome restore_from(const std::filesystem::path& file, const Clone
 void dump_roles(const CloneOptions& options, const Log& log, const CancelToken& cancel) {
   const RunFolder folder(options.work_folder);
   make_work_folder(folder.schema_folder());
-  dump_into(folder.roles_file(), options, log, cancel);
+  write_file(folder.roles_file(), dump(options, log, cancel));
   log.info(fmt::format("roles in {}", folder.roles_file().string()));
 }
 
 schema::RolesOutcome restore_roles(const CloneOptions& options, const Log& log, const CancelToken& cancel) {
-  return restore_from(RunFolder(options.work_folder).roles_file(), options, log, cancel);
+  const std::filesystem::path file = RunFolder(options.work_folder).roles_file();
+  std::ifstream in(file, std::ios::binary);
+  if (!in.is_open()) {
+    throw Error(ErrorKind::kState, fmt::format("there are no roles in {}", file.string()))
+        .hint("run 'pgsluice dump roles' into this work directory (--dir)");
+  }
+  return restore({std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()}, options, log, cancel);
 }
 
 schema::RolesOutcome copy_roles(const CloneOptions& options, const Log& log, const CancelToken& cancel) {
-  const TemporaryFolder folder;
-  dump_into(folder.path() / "roles.sql", options, log, cancel);
-  return restore_from(folder.path() / "roles.sql", options, log, cancel);
+  return restore(dump(options, log, cancel), options, log, cancel);
 }
 
 }  // namespace pgsluice::pipeline

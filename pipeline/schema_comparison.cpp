@@ -24,17 +24,12 @@ pg::Connection open(const std::string& conninfo, Side side, const Log& log, cons
 
 // In one encoding on both sides, or the same name would be two.
 schema::Archive dump(pg::Connection& session, const schema::ClientProgram& program, const std::string& encoding,
-                     const std::filesystem::path& file, const Log& log, const CancelToken& cancel) {
+                     const Log& log, const CancelToken& cancel) {
   const pg::SnapshotIdentity snapshot = pg::export_snapshot(session);
-  schema::run_pg_dump({.program = program,
-                       .source = session.pinned_conninfo(),
-                       .snapshot = snapshot.name,
-                       .encoding = encoding,
-                       .archive = file},
-                      log, cancel);
-  schema::Archive archive = schema::read_archive(file);
-  std::filesystem::remove(file);
-  return archive;
+  const schema::Dump dump = schema::run_pg_dump(
+      {.program = program, .source = session.pinned_conninfo(), .snapshot = snapshot.name, .encoding = encoding}, log,
+      cancel);
+  return schema::parse_archive(dump.archive, "pg_dump's archive");
 }
 
 // By what they are about; several entries of one name (COMMENTs of functions that differ in their arguments have
@@ -71,14 +66,12 @@ std::vector<SchemaDifference> compare_schemas(const CompareSchemaOptions& option
       schema::find_pg_dump(options.pg_bindir, std::max(source.server_version(), target.server_version()), cancel);
   const char* own = PQparameterStatus(source.handle(), "server_encoding");
   const std::string encoding = own == nullptr ? "UTF8" : own;
-  const TemporaryFolder folder;
   CancelSource other(cancel);
-  std::future<schema::Archive> there = std::async(std::launch::async, [&, token = other.token()] {
-    return dump(target, program, encoding, folder.path() / "target.dump", log, token);
-  });
+  std::future<schema::Archive> there = std::async(
+      std::launch::async, [&, token = other.token()] { return dump(target, program, encoding, log, token); });
   Texts here;
   try {
-    here = texts_of(dump(source, program, encoding, folder.path() / "source.dump", log, cancel));
+    here = texts_of(dump(source, program, encoding, log, cancel));
   } catch (...) {
     other.cancel();  // or the future would wait for a pg_dump that nobody needs
     throw;

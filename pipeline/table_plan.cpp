@@ -164,6 +164,15 @@ std::vector<const Relation*> tables_to_copy(const schema::Catalog& catalog) {
   return result;
 }
 
+std::vector<const Relation*> tables_that_are_split(const TablePlanInput& input) {
+  const TablePlanner planner(input);
+  std::vector<const Relation*> result;
+  for (const Relation* table : tables_to_copy(input.source)) {
+    if (planner.how_to_split(*table).by != SplitBy::kNothing) result.push_back(table);
+  }
+  return result;
+}
+
 std::vector<const Relation*> tables_split_by_key(const TablePlanInput& input) {
   const TablePlanner planner(input);
   std::vector<const Relation*> result;

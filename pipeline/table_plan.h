@@ -58,6 +58,9 @@ struct TablePlanInput {
 /// them out.
 std::vector<const schema::Relation*> tables_to_copy(const schema::Catalog& catalog);
 
+/// Those that are copied in parts.
+std::vector<const schema::Relation*> tables_that_are_split(const TablePlanInput& input);
+
 /// Tables of which the span of their integer key has to be known before they can be planned.
 std::vector<const schema::Relation*> tables_split_by_key(const TablePlanInput& input);
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/file_descriptor.h"
 
 // MessagePack, whose texts may be of any bytes, as names in a database may be.
 
@@ -68,17 +69,8 @@ using Json = nlohmann::json;
 }  // namespace
 
 void write_definitions(const SavedDefinitions& definitions, const std::filesystem::path& file) {
-  std::filesystem::path temporary = file;
-  temporary += ".new";
   const std::vector<std::uint8_t> bytes = Json::to_msgpack(Json{{"format", kFormat}, {"definitions", definitions}});
-  std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-  out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  out.close();
-  std::error_code error;
-  if (out) std::filesystem::rename(temporary, file, error);
-  if (out && !error) return;
-  throw Error(ErrorKind::kState, fmt::format("cannot write {}", file.string()))
-      .hint("the work directory (--dir) has to be writable and have some space");
+  write_file(file, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 SavedDefinitions read_definitions_file(const std::filesystem::path& file) {

@@ -10,6 +10,7 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/subprocess.h"
+#include "pgsluice/pg/connection.h"
 
 namespace pgsluice::schema {
 
@@ -21,7 +22,8 @@ namespace {
 // to 9.5.
 constexpr std::string_view kSettings =
     " -c lc_monetary=C -c TimeZone=UTC -c bytea_output=hex -c xmloption=content -c array_nulls=on"
-    " -c quote_all_identifiers=off -c statement_timeout=0 -c lock_timeout=0";
+    " -c quote_all_identifiers=off -c statement_timeout=0 -c lock_timeout=0"
+    " -c default_transaction_isolation=read\\ committed";  // a standby runs nothing that is serializable
 
 std::vector<fs::path> folders_of_path() {
   std::vector<fs::path> result;
@@ -81,19 +83,12 @@ std::optional<ClientProgram> identify(const fs::path& path, const CancelToken& c
   const std::size_t at = result.output.find(kBefore);
   if (result.exit_code != 0 || at == std::string::npos) return std::nullopt;
   const std::string rest = result.output.substr(at + kBefore.size());
-  ClientProgram program{.path = path, .version_text = rest.substr(0, rest.find_first_of(" \n")), .major = 0};
+  ClientProgram program{.path = path, .version_text = rest.substr(0, rest.find_first_of(" \n")), .release = 0};
   char* end = nullptr;
-  program.major = static_cast<int>(std::strtol(rest.c_str(), &end, 10));
-  if (program.major > 0 && program.major < 10 && *end == '.') {
-    program.major = program.major * 100 + static_cast<int>(std::strtol(end + 1, nullptr, 10));
-  }
-  return program.major > 0 ? std::optional(program) : std::nullopt;
-}
-
-// 9.6 counts as 906 and is older than 10.
-bool not_older(int major, int than) {
-  const auto rank = [](int version) { return version >= 100 ? version : version * 100; };
-  return rank(major) >= rank(than);
+  const auto major = static_cast<int>(std::strtol(rest.c_str(), &end, 10));
+  program.release = major * 100;
+  if (major < 10 && *end == '.') program.release += static_cast<int>(std::strtol(end + 1, nullptr, 10));
+  return major > 0 ? std::optional(program) : std::nullopt;
 }
 
 std::string version_text(int server_version) {
@@ -103,18 +98,13 @@ std::string version_text(int server_version) {
 
 }  // namespace
 
-int comparable_major(int server_version) {
-  if (server_version >= 100000) return server_version / 10000;
-  return server_version / 10000 * 100 + server_version / 100 % 100;
-}
-
 ClientProgram find_pg_dump(const std::optional<fs::path>& bindir, int source_version, const CancelToken& cancel,
                            std::string_view name) {
   std::optional<ClientProgram> older;
   for (const fs::path& path : candidates(bindir, name)) {
     const std::optional<ClientProgram> program = identify(path, cancel);
     if (!program) continue;
-    if (not_older(program->major, comparable_major(source_version))) return *program;
+    if (program->release >= pg::release_of(source_version)) return *program;
     if (!older) older = program;
   }
   const std::string wanted = version_text(source_version);
@@ -151,14 +141,13 @@ SubprocessResult dump(const DumpRequest& request, std::string_view settings, con
                                       "--no-password",
                                       "--snapshot=" + request.snapshot,
                                       "--encoding=" + request.encoding,
-                                      "--file=" + request.archive.string(),
                                       "--dbname=" + connection.conninfo};
   for (const std::string& schema : request.schemas_left_out) command.push_back("--exclude-schema=" + schema);
   for (const std::string& table : request.tables_left_out) command.push_back("--exclude-table=" + table);
   return run_command({.command = std::move(command), .environment = std::move(connection.environment)}, cancel);
 }
 
-// As libpq says it, unless in another language: then it is a failure like any other.
+// As libpq says it; the server's own words may be in another language: then it is a failure like any other.
 bool lost_its_connection(std::string_view failure) {
   constexpr std::array<std::string_view, 5> kWords = {
       "server closed the connection unexpectedly", "could not receive data from server",
@@ -169,7 +158,7 @@ bool lost_its_connection(std::string_view failure) {
 
 }  // namespace
 
-std::vector<std::string> run_pg_dump(const DumpRequest& request, const Log& log, const CancelToken& cancel) {
+Dump run_pg_dump(const DumpRequest& request, const Log& log, const CancelToken& cancel) {
   std::vector<std::string> warnings;
   SubprocessResult result = dump(request, kSettings, cancel);
   // PgBouncer's words, unless its ignore_startup_parameters names the options.
@@ -205,7 +194,7 @@ std::vector<std::string> run_pg_dump(const DumpRequest& request, const Log& log,
         .hint("pg_dump has to read and lock every table: grant USAGE and SELECT, or pg_read_all_data from 14");
   }
   if (!failure.empty()) log.notice(fmt::format("pg_dump: {}", failure));
-  return warnings;
+  return {.archive = std::move(result.output), .warnings = std::move(warnings)};
 }
 
 }  // namespace pgsluice::schema

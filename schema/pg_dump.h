@@ -16,11 +16,8 @@ namespace pgsluice::schema {
 struct ClientProgram {
   std::filesystem::path path;
   std::string version_text;  ///< "15.18"
-  int major = 0;             ///< 15; 906 for 9.6, so that versions compare
+  int release = 0;           ///< as pg::release_of()
 };
-
-/// The part of a server version number that pg_dump must not be older than: 15 for 150018, 906 for 90624.
-int comparable_major(int server_version);
 
 /// Finds pg_dump, or another client program, in `bindir` if one is given, else in PATH, else where PostgreSQL is
 /// usually installed; the first that is not older than the source. Throws Error(kConfig) that names both versions, or
@@ -32,15 +29,19 @@ struct DumpRequest {
   ClientProgram program;
   pg::ConnInfo source;
   std::string snapshot;
-  std::string encoding;           ///< the source's server encoding: nothing is converted
-  std::filesystem::path archive;  ///< written over
+  std::string encoding;  ///< the source's server encoding: nothing is converted
   /// Patterns of pg_dump for what it need not look at (Selection).
   std::vector<std::string> schemas_left_out = {};
   std::vector<std::string> tables_left_out = {};
 };
 
-/// Dumps the definitions, without data and large objects, as the snapshot sees them. Returns pg_dump's warnings.
+struct Dump {
+  std::string archive;  ///< in pg_dump's own format; may hold passwords, and so stands in no file
+  std::vector<std::string> warnings;
+};
+
+/// Dumps the definitions, without data and large objects, as the snapshot sees them.
 /// Throws Error(kServer) on the source with what pg_dump said.
-std::vector<std::string> run_pg_dump(const DumpRequest& request, const Log& log, const CancelToken& cancel);
+Dump run_pg_dump(const DumpRequest& request, const Log& log, const CancelToken& cancel);
 
 }  // namespace pgsluice::schema

@@ -1,6 +1,5 @@
 #include "pgsluice/schema/roles.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include "pgsluice/base/file_descriptor.h"
 #include "pgsluice/base/subprocess.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/server_message.h"
 #include "pgsluice/pg/transaction.h"
 
 namespace pgsluice::schema {
@@ -234,24 +234,16 @@ std::vector<RoleStatement> parse_roles(std::string_view dump) {
   return statements;
 }
 
-void dump_roles(const RoleDumpRequest& request, const CancelToken& cancel) {
-  constexpr int kOwnerOnly = 0600;
-  {
-    const FileDescriptor file(::open(request.file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kOwnerOnly));
-    if (file.get() < 0) {
-      throw Error(ErrorKind::kState, fmt::format("cannot write {}", request.file.string()))
-          .hint("the work directory (--dir) has to be writable and have some space");
-    }
-  }
+std::string dump_roles(const RoleDumpRequest& request, const CancelToken& cancel) {
   pg::ConnInfo::ForProgram connection = request.source.with("application_name", "pgsluice: pg_dumpall").for_program();
   std::vector<std::string> command = {request.program.path.string(), "--roles-only", "--no-password",
-                                      "--file=" + request.file.string(), "--dbname=" + connection.conninfo};
+                                      "--dbname=" + connection.conninfo};
   if (!request.passwords) command.emplace_back("--no-role-passwords");
-  const SubprocessResult result =
+  SubprocessResult result =
       run_command({.command = std::move(command), .environment = std::move(connection.environment)}, cancel);
-  if (result.exit_code == 0) return;
+  if (result.exit_code == 0) return std::move(result.output);
   throw Error(ErrorKind::kServer,
-              fmt::format("pg_dumpall failed with exit code {}: {}", result.exit_code, result.errors))
+              fmt::format("pg_dumpall failed with exit code {}: {}", result.exit_code, pg::one_line(result.errors)))
       .on(Side::kSource)
       .step("reading the roles")
       .hint("passwords are for superusers to read: --no-role-passwords does without");

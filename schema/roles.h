@@ -29,12 +29,11 @@ std::vector<RoleStatement> parse_roles(std::string_view dump);
 struct RoleDumpRequest {
   ClientProgram program;  ///< pg_dumpall
   pg::ConnInfo source;
-  bool passwords = true;       ///< which only a superuser may read
-  std::filesystem::path file;  ///< written over, readable by its owner only
+  bool passwords = true;  ///< which only a superuser may read
 };
 
-/// Writes the source's roles into a file. Throws Error(kServer) with what pg_dumpall said.
-void dump_roles(const RoleDumpRequest& request, const CancelToken& cancel);
+/// The source's roles as pg_dumpall writes them, passwords and all. Throws Error(kServer) with what pg_dumpall said.
+std::string dump_roles(const RoleDumpRequest& request, const CancelToken& cancel);
 
 struct RolesOutcome {
   std::vector<std::string> created;

@@ -1,7 +1,12 @@
 #include "pgsluice/copy/ledger.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/copy/table_copy.h"
 #include "support/cluster.h"
 
 namespace pgsluice::copy {
@@ -17,6 +22,55 @@ TEST(Ledger, TheSessionThatMakesItStandsInIt) {
   ASSERT_EQ(sessions.size(), 1U);
   EXPECT_EQ(sessions[0].pid, own.pid);
   EXPECT_EQ(sessions[0].started, own.started);
+}
+
+LedgerPart some_part() {
+  schema::Relation table;
+  table.oid = 4711;
+  table.file_node = 4712;
+  return ledger_part(table, {});
+}
+
+// A backend that nobody knows of any more may go on and commit: its row keeps the part from being loaded again.
+TEST(Ledger, APartIsLoadedOnceWhoeverElseIsAtIt) {
+  test::shared_target().create_database("ledger");
+  pg::Connection forgotten = test::shared_target().connect("ledger", Side::kTarget);
+  create_ledger(forgotten, "what it is");
+  forgotten.execute("BEGIN; " + part_sql(some_part()));
+  std::string sqlstate;
+  std::jthread other([&] {
+    pg::Connection session = test::shared_target().connect("ledger", Side::kTarget);
+    try {
+      session.execute("BEGIN; " + part_sql(some_part()));
+    } catch (const Error& error) {
+      sqlstate = error.sqlstate();
+    }
+  });
+  const char* waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'ledger' AND wait_event_type = 'Lock'";
+  while (test::shared_target().value("postgres", waits) != "1") {
+  }
+  forgotten.execute("COMMIT");
+  other.join();
+  EXPECT_EQ(sqlstate, "23505");
+  EXPECT_EQ(test::shared_target().value("ledger", "SELECT count(*) FROM pgsluice.part"), "1");
+}
+
+TEST(Ledger, SessionsThatAreLeftAreEndedAndWaitedFor) {
+  test::shared_target().create_database("ledger");
+  pg::Connection target = test::shared_target().connect("ledger", Side::kTarget);
+  create_ledger(target, "what it is");
+  pg::Connection busy = test::shared_target().connect("ledger", Side::kTarget);
+  const Backend left = register_session(busy);
+  std::jthread work([&] { EXPECT_THROW(busy.execute("BEGIN; CREATE TABLE half (); SELECT pg_sleep(60)"), Error); });
+  const std::string is_busy =
+      fmt::format("SELECT count(*) FROM pg_stat_activity WHERE pid = {} AND wait_event = 'PgSleep'", left.pid);
+  while (test::shared_target().value("postgres", is_busy) != "1") {
+  }
+  end_sessions(target, {left});
+  EXPECT_EQ(test::shared_target().value("postgres",
+                                        fmt::format("SELECT count(*) FROM pg_stat_activity WHERE pid = {}", left.pid)),
+            "0");
+  EXPECT_EQ(test::shared_target().value("ledger", "SELECT to_regclass('half') IS NULL"), "t");
 }
 
 }  // namespace

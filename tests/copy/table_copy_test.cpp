@@ -38,7 +38,10 @@ TEST(CopyStatement, SaysFormatRangeAndLoading) {
   EXPECT_EQ(copy_out_statement(table, kBinary, "ctid < '(7,0)'"),
             "COPY (SELECT \"a\" FROM ONLY \"s\".\"t\" WHERE ctid < '(7,0)') TO STDOUT WITH (FORMAT binary)");
   EXPECT_EQ(copy_in_statement(table, table, kBinary, Loading::kFreeze),
-            "TRUNCATE ONLY \"s\".\"t\"; COPY \"s\".\"t\" (\"a\") FROM STDIN WITH (FORMAT binary, FREEZE)");
+            "LOCK TABLE ONLY \"s\".\"t\" IN ACCESS EXCLUSIVE MODE;"
+            " SELECT (one.is || 'pgsluice: the table holds rows')::pg_catalog.int4"
+            " FROM (SELECT ''::pg_catalog.text AS is FROM ONLY \"s\".\"t\" LIMIT 1) one;"
+            " TRUNCATE ONLY \"s\".\"t\"; COPY \"s\".\"t\" (\"a\") FROM STDIN WITH (FORMAT binary, FREEZE)");
 }
 
 class TableCopyTest : public ::testing::Test {
@@ -253,6 +256,22 @@ TEST_F(TableCopyTest, RangesOfKeysAreTheWholeTableNullsIncluded) {
   EXPECT_EQ(rows, 10004);
   EXPECT_EQ(test::shared_target().value("table_copy", "SELECT count(DISTINCT i) || ' ' || count(*) FROM t"),
             "10002 10004");
+}
+
+// Between the look at an empty table and its COPY somebody else may have put rows in.
+TEST_F(TableCopyTest, RowsOfOthersAreNotTruncatedForFreezing) {
+  make("CREATE TABLE t AS SELECT generate_series(1, 100) AS i", "CREATE TABLE t (i int); INSERT INTO t VALUES (-1)");
+  try {
+    copy(kBinary, Loading::kFreeze);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kState);
+    EXPECT_NE(error.describe().find("table public.t"), std::string::npos);
+    EXPECT_NE(error.describe().find("rows that are not of this run"), std::string::npos);
+  }
+  EXPECT_EQ(rows(), "1");
+  target_->execute("DELETE FROM t");
+  EXPECT_EQ(copy(kBinary, Loading::kFreeze), 100);
 }
 
 }  // namespace

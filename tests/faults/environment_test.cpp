@@ -368,5 +368,41 @@ TEST_P(Cancellation, LeavesNoSessionBehindAndIsResumed) {
 
 INSTANTIATE_TEST_SUITE_P(In, Cancellation, Values(Moment::kLocks, Moment::kRows, Moment::kIndex));
 
+// The session that reads the catalog waits for a lock of somebody else when it is ended.
+TEST_F(Environment, ASessionThatIsLostBeforeTheStartIsReplaced) {
+  make(kDatabase, "CREATE TABLE t AS SELECT generate_series(1, 1000) AS i");
+  pg::Connection other = shared_source().connect(kDatabase);
+  other.execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
+  CloneOptions wanted = options(kDatabase);
+  wanted.retry_for = std::chrono::seconds(30);
+  RunningClone running(wanted, sink_);
+  const std::string ended =
+      "SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity WHERE application_name = 'pgsluice: catalog'";
+  ASSERT_TRUE(running.meets([&] { return shared_source().value("postgres", ended) == "t"; })) << running.outcome();
+  ASSERT_TRUE(running.meets([&] { return sink_.text().find("begin anew") != std::string::npos; })) << running.outcome();
+  other.execute("ROLLBACK");
+  EXPECT_EQ(running.outcome(), "");
+  EXPECT_EQ(differences(), std::vector<std::string>{});
+}
+
+TEST_F(Environment, TheSnapshotIsLetGoBeforeTheIndexesAreBuilt) {
+  make(kDatabase,
+       "CREATE TABLE t AS SELECT 1 AS i;"
+       "CREATE FUNCTION slow(i int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT i'; CREATE INDEX ON t (slow(i));"
+       "CREATE OR REPLACE FUNCTION slow(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS"
+       " 'BEGIN PERFORM pg_catalog.pg_advisory_xact_lock_shared(1); RETURN i; END'");
+  Gate gate(kDatabase, 1);
+  RunningClone running(options(kDatabase), sink_);
+  ASSERT_TRUE(running.meets([&] { return gate.is_reached(); })) << running.outcome();
+  EXPECT_TRUE(wait_until([&] {
+    return is_true(shared_source(),
+                   "NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'environment' AND"
+                   " application_name LIKE 'pgsluice: %' AND application_name <> 'pgsluice: test' AND"
+                   " (backend_xmin IS NOT NULL OR state LIKE 'idle in transaction%'))");
+  }));
+  gate.open();
+  EXPECT_EQ(running.outcome(), "");
+}
+
 }  // namespace
 }  // namespace pgsluice::test

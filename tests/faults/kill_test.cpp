@@ -244,6 +244,7 @@ TEST_F(KillTest, WhateverIsKilledTheResumedCloneEndsEqual) {
           source_.sql("killed", "DROP TABLE fleeting, fleeting_small");
           source_.sql("postgres", "CHECKPOINT");
           target_.create_database("killed");
+          result.exit_code = -1;  // what was killed before has nothing to be resumed on any more
           break;
         }
         ++struck;

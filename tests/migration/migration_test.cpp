@@ -52,6 +52,7 @@ TEST(StateMachine, HasTheseWaysAndNoOther) {
             "InProgress/CompletingMigration > Succeeded/Completed\n"
             "InProgress/CancelingRequestedDBMigrations > Canceled/Completed\n"
             "InProgress/CancelingRequestedDBMigrations > Failed/Failed\n"
+            "ValidationFailed/Failed > InProgress/PerformingPreRequisiteSteps\n"
             "Failed/Failed > InProgress/PerformingPreRequisiteSteps\n");
 }
 
@@ -88,7 +89,8 @@ TEST(Document, IsReadAsItWasWritten) {
                    .rows = 7,
                    .message = "m",
                    .verification = "equal",
-                   .made = true},
+                   .made = true,
+                   .target_oid = 16385},
                   {.name = "odd \"name\"", .state = DatabaseState::kCanceled, .ended = at}},
       .validation = {.started = at,
                      .server = {{.type = "RolesValidation",

@@ -93,6 +93,13 @@ TEST_F(RestTest, ARequestNamesNoFileVariableOrProgramOfTheServersMachine) {
   };
   EXPECT_THAT(refused(R"("SourceServerPasswordFile":"/etc/passwd")", ""), HasSubstr("400"));
   EXPECT_THAT(refused(R"("TargetServerPasswordEnv":"HOME")", ""), HasSubstr("TargetServerPasswordEnv"));
+  const auto socket = client.Put("/migrations/first",
+                                 R"({"properties":{"SourceDBServerResourceId":"/var/run/postgresql:5432@postgres",)"
+                                 R"("TargetDbServerResourceId":"a:1@b","DBsToMigrate":["x"]}})",
+                                 "application/json");
+  EXPECT_EQ(socket->status, 400);
+  EXPECT_THAT(body_of(socket).at("error").at("message").get<std::string>(),
+              HasSubstr("a socket of the server's machine"));
 }
 
 TEST_F(RestTest, WithoutATokenOnlyThisMachinesOwnPagesReachIt) {
@@ -100,6 +107,11 @@ TEST_F(RestTest, WithoutATokenOnlyThisMachinesOwnPagesReachIt) {
   httplib::Client client = server.client();
   const std::string host = server.url().substr(std::string("http://").size());
   EXPECT_EQ(client.Get("/migrations", {{"Host", "evil.example"}})->status, 403);
+  // Names that begin like an address of this machine, and that somebody else owns.
+  EXPECT_EQ(client.Get("/migrations", {{"Host", "127.0.0.1.evil.example"}})->status, 403);
+  EXPECT_EQ(client.Get("/migrations", {{"Host", "127.evil.example"}, {"Origin", "http://127.evil.example"}})->status,
+            403);
+  EXPECT_EQ(client.Get("/migrations", {{"Host", "LOCALHOST:1"}})->status, 200);
   EXPECT_EQ(client.Get("/migrations", {{"Origin", "https://evil.example"}})->status, 403);
   EXPECT_EQ(client.Get("/migrations", {{"Host", host}, {"Origin", server.url()}})->status, 200);
 }

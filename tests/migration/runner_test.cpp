@@ -1,84 +1,16 @@
 // Migrations between real servers, from their validations to their ends.
-#include "pgsluice/migration/runner.h"
-
 #include <gmock/gmock.h>
 
 #include <atomic>
-#include <thread>
 
-#include "pgsluice/base/wait.h"
-#include "pgsluice/migration/control.h"
-#include "support/cluster.h"
-#include "support/database_comparison.h"
-#include "support/recording_sink.h"
+#include "migration/runner_fixture.h"
 
 namespace pgsluice::migration {
 namespace {
 
-using test::Cluster;
 using ::testing::HasSubstr;
 
-constexpr const char* kPassword = "s3cret-of-the-test";
-
-class RunnerTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    for (Cluster* cluster : {&source_, &target_}) {
-      cluster->sql("postgres", std::string("CREATE ROLE admin SUPERUSER LOGIN PASSWORD '") + kPassword + "'");
-    }
-    for (const char* name : {"testdb1", "testdb3", "testdb6", "testschema"}) {
-      source_.create_database(name, "TEMPLATE template0");
-      source_.sql(name, "CREATE TABLE t (i int PRIMARY KEY, s text); INSERT INTO t SELECT g, '" + std::string(name) +
-                            "' FROM generate_series(1, 5000) g; CREATE INDEX ON t (s)");
-    }
-    target_.create_database("testdb6", "TEMPLATE template0");
-    target_.sql("testdb6", "CREATE TABLE of_before (i int)");
-  }
-
-  Request request() const {
-    Request result;
-    result.source = {.host = "127.0.0.1", .port = source_.port(), .user = "admin"};
-    result.target = {.host = "127.0.0.1", .port = target_.port(), .user = "admin"};
-    result.source_password = result.target_password = kPassword;
-    result.databases = {"testdb3", "testdb6", "testschema"};
-    result.engine.table_jobs = result.engine.index_jobs = 2;
-    result.engine.retry_for = std::chrono::seconds(1);
-    return result;
-  }
-
-  Migration run(const Request& wanted, const std::string& name = "first") {
-    Runner runner(store_, create(store_, name, "", {}, wanted), wanted, sink_);
-    return runner.run();
-  }
-
-  std::vector<std::string> differences(const std::string& database) const {
-    return test::compare_databases(source_.conninfo(database), target_.conninfo(database), test::server_bindir());
-  }
-
-  bool target_has(const std::string& database) const {
-    return target_.value("postgres", "SELECT count(*) FROM pg_database WHERE datname = '" + database + "'") == "1";
-  }
-
-  // Runs until a moment, and then asks something of the runner, from another thread.
-  Migration run_and(const Request& wanted, const std::function<bool(const Migration&)>& moment,
-                    const std::function<void(Runner&)>& ask) {
-    Runner runner(store_, create(store_, "first", "", {}, wanted), wanted, sink_);
-    std::atomic<bool> ended{false};
-    std::jthread user([&] {
-      while (!ended && !moment(runner.migration())) wait_for({}, {}, std::chrono::milliseconds(5));
-      if (!ended) ask(runner);
-    });
-    Migration result = runner.run();
-    ended = true;
-    return result;
-  }
-
-  Cluster source_;
-  Cluster target_;
-  test::RecordingSink sink_;
-  TemporaryFolder folder_;
-  Store store_{folder_.path() / "store"};
-};
+class RunnerTest : public RunnerFixture {};
 
 TEST_F(RunnerTest, DatabasesAreMadeOrMadeOverClonedAndCompared) {
   std::atomic<int> heard{0};
@@ -119,7 +51,8 @@ TEST_F(RunnerTest, ADatabaseThatIsThereIsNotTouchedWhereItMayNotBeOverwritten) {
   wanted.overwrite = false;
   const Migration ended = run(wanted);
   EXPECT_EQ(ended.state, State::kFailed);
-  EXPECT_THAT(ended.error, HasSubstr("databases are there already: testdb6"));
+  EXPECT_THAT(ended.error, HasSubstr("testdb6: target: there is a database of that name already"));
+  EXPECT_EQ(ended.error, "testdb6: " + ended.details[1].message);
   EXPECT_EQ(target_.value("testdb6", "SELECT count(*) FROM of_before"), "0");
   EXPECT_FALSE(target_has("testdb3"));
 }
@@ -128,12 +61,15 @@ TEST_F(RunnerTest, AValidationThatFailsEndsItBeforeAnythingIsChanged) {
   source_.sql("testdb3", "CREATE ROLE owner_of_much; ALTER TABLE t OWNER TO owner_of_much");
   const Migration ended = run(request());
   EXPECT_EQ(ended.state, State::kValidationFailed);
+  EXPECT_THAT(ended.error, HasSubstr("servers: RolesValidation: role owner_of_much"));
   EXPECT_EQ(ended.details.front().state, DatabaseState::kFailed);
   EXPECT_FALSE(target_has("testdb3"));
   EXPECT_EQ(target_.value("testdb6", "SELECT count(*) FROM of_before"), "0");
+  // What was wrong is mended, and the same migration goes on.
   Request with_roles = request();
   with_roles.roles = true;
-  const Migration again = run(with_roles, "second");
+  Runner runner(store_, take_up_again(store_, ended, with_roles), with_roles, sink_);
+  const Migration again = runner.run();
   EXPECT_EQ(again.state, State::kSucceeded) << again.error;
 }
 
@@ -222,7 +158,7 @@ TEST_F(RunnerTest, ADatabaseThatTheSourceHasNotIsNamedBeforeAnythingIsChanged) {
   wanted.option = MigrationOption::kMigrate;
   const Migration ended = run(wanted);
   EXPECT_EQ(ended.state, State::kFailed);
-  EXPECT_THAT(ended.error, HasSubstr("\"TestDB9\""));
+  EXPECT_THAT(ended.error, HasSubstr("TestDB9: source: there is no such database"));
   EXPECT_FALSE(target_has("testdb3"));
 }
 

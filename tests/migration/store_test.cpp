@@ -195,5 +195,52 @@ TEST_F(StoreTest, OfALaterVersionIsRefused) {
 
 TEST_F(StoreTest, WhereItCannotBeMadeSaysSo) { EXPECT_THROW(Store("/proc/no/store"), Error); }
 
+TEST_F(StoreTest, OneThatGoesOnFindsAnotherOnTheSameServerUnderAnotherName) {
+  const Migration first = migration("first", "127.0.0.1:5432");
+  store_.add(first);
+  {
+    Claim claim = store_.claim(first.id);
+    claim.set_target_system("4711");
+  }
+  const Migration failed = store_.find("first", std::nullopt);
+  ASSERT_EQ(failed.state, State::kFailed);
+  const Migration second = migration("second", "localhost:5432");
+  store_.add(second);
+  Claim claim = store_.claim(second.id);
+  claim.set_target_system("4711");
+  EXPECT_THAT(refusal([&] { store_.reopen(failed); }), HasSubstr("the migration second is active on the same target"));
+}
+
+TEST_F(StoreTest, AWorkerThatDiesWhileItCancelsLeavesItCanceledWithWhatIsLeft) {
+  Migration first = migration("first");
+  first.details.front().made = true;
+  store_.add(first);
+  {
+    Claim claim = store_.claim(first.id);
+    store_.request_cancel(first);
+  }
+  const Migration canceled = store_.find("first", std::nullopt);
+  EXPECT_EQ(canceled.state, State::kCanceled);
+  EXPECT_THAT(canceled.details.front().message, HasSubstr("still on the target: drop it"));
+}
+
+TEST_F(StoreTest, OneThatNoWorkerComesUpForHasFailedWithTheReason) {
+  const Migration first = migration("first");
+  store_.add(first);
+  store_.give_up(first, "no worker came up");
+  EXPECT_EQ(store_.find("first", std::nullopt).state, State::kFailed);
+  EXPECT_THAT(store_.find("first", std::nullopt).error, HasSubstr("no worker came up"));
+}
+
+TEST_F(StoreTest, WhatWasDeletedIsNotAmongTheKept) {
+  const Migration first = migration("first");
+  store_.add(first);
+  store_.give_up(first, "no worker came up");
+  store_.remove(store_.find("first", std::nullopt));
+  store_.add(migration("first"));
+  EXPECT_EQ(store_.list(Filter::kKept, std::nullopt).size(), 1U);
+  EXPECT_EQ(store_.list(Filter::kAll, std::nullopt).size(), 2U);
+}
+
 }  // namespace
 }  // namespace pgsluice::migration

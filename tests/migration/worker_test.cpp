@@ -12,6 +12,7 @@
 #include "pgsluice/migration/store.h"
 #include "support/cluster.h"
 #include "support/database_comparison.h"
+#include "support/sockets.h"
 
 namespace pgsluice::migration {
 namespace {
@@ -193,6 +194,41 @@ TEST_F(WorkerTest, RunsWithLittleMemory) {
   EXPECT_EQ(ended.exit_code, 0) << ended.output << ended.errors;
   std::filesystem::remove(group, error);
   expect_equal();
+}
+
+TEST_F(WorkerTest, WhatIsWrongWithItsArgumentsIsFoundBeforeAMigrationIsBegun) {
+  EXPECT_EQ(run_command(worker({"-o", "xml"})).exit_code, 1);
+  EXPECT_EQ(run_command(worker({"--listen", "0.0.0.0:8080"})).exit_code, 1);
+  const FileDescriptor taken = test::listen_on_loopback();
+  EXPECT_EQ(run_command(worker({"--listen", "127.0.0.1:" + std::to_string(test::port_of(taken))})).exit_code, 2);
+  EXPECT_TRUE(store_.list(Filter::kAll, std::nullopt).empty());
+}
+
+TEST_F(WorkerTest, AMigrationThatWaitsIsOnlyTakenUpWithItsOwnProperties) {
+  const SubprocessOptions create{
+      .command = {PGSLUICE_PROGRAM, "migration", "create", "--name", "job", "--store",
+                  (folder_.path() / "store").string(), "--properties", (folder_.path() / "body.json").string(),
+                  "--no-wait", "--worker-command", "true"},
+      .environment = {{"TARGET_PASSWORD", kPassword}}};
+  ASSERT_EQ(run_command(create).exit_code, 0);
+  Json body = Json::parse(read_file(folder_.path() / "body.json"));
+  body["properties"]["DBsToMigrate"] = {"two"};
+  std::ofstream(folder_.path() / "body.json") << body;
+  const SubprocessResult result = run_command(worker());
+  EXPECT_EQ(result.exit_code, 3) << result.output;
+  EXPECT_TRUE(store_.list(Filter::kAll, std::nullopt).front().active());
+}
+
+TEST_F(WorkerTest, ACommandThatBringsUpNoWorkerLeavesTheMigrationFailed) {
+  const SubprocessResult result = run_command(
+      {.command = {PGSLUICE_PROGRAM, "migration", "create", "--name", "job", "--store",
+                   (folder_.path() / "store").string(), "--properties", (folder_.path() / "body.json").string(),
+                   "--no-wait", "--worker-command", "echo no quota is left; exit 3"},
+       .environment = {{"TARGET_PASSWORD", kPassword}}});
+  EXPECT_NE(result.exit_code, 0);
+  const Migration failed = store_.list(Filter::kAll, std::nullopt).front();
+  EXPECT_EQ(failed.state, State::kFailed);
+  EXPECT_THAT(failed.error, HasSubstr("no quota is left"));
 }
 
 }  // namespace

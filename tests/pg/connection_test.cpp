@@ -1,11 +1,15 @@
 #include "pgsluice/pg/connection.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <thread>
 
 #include "pgsluice/base/error.h"
 #include "support/cluster.h"
+#include "support/scripted_server.h"
+#include "support/sockets.h"
 
 namespace pgsluice::pg {
 namespace {
@@ -19,6 +23,13 @@ Error error_of(const std::string& conninfo) {
     return error;
   }
   return Error(ErrorKind::kInternal, "no error");
+}
+
+TEST(Release, IsInOrderAcrossTheChangeOfNumbering) {
+  EXPECT_LT(release_of(90525), release_of(90624));
+  EXPECT_LT(release_of(90624), release_of(100023));
+  EXPECT_LT(release_of(140020), release_of(150001));
+  EXPECT_EQ(release_of(150001), release_of(150018));
 }
 
 TEST(Connection, RunsStatementsAndTellsWhatItIsFor) {
@@ -113,6 +124,40 @@ TEST(Connection, PinnedConninfoLeadsToTheSameServer) {
   EXPECT_EQ(pinned.get("host"), shared_source().folder().string());
   Connection again = Connection::open(pinned, "again", Log(), CancelToken());
   EXPECT_EQ(again.execute("SELECT current_database()")[0].text(0), "postgres");
+}
+
+// As libpq reads it before it has a session: its text is in the language of the server's lc_messages.
+TEST(Connection, ARefusalIsKnownByItsCodeInAnyLanguage) {
+  const auto refused_with = [](const std::string& fields) {
+    const FileDescriptor listener = test::listen_on_loopback();
+    const std::jthread server([&] {
+      const FileDescriptor client(::accept(listener.get(), nullptr, nullptr));
+      char startup[1024];
+      if (::recv(client.get(), startup, sizeof startup, 0) <= 0) return;
+      const std::string reply = test::message('E', fields);
+      ::send(client.get(), reply.data(), reply.size(), MSG_NOSIGNAL);
+    });
+    const std::string conninfo = fmt::format(
+        "host=127.0.0.1 port={} user=a dbname=b sslmode=disable gssencmode=disable", test::port_of(listener));
+    try {
+      Connection::open(ConnInfo::parse(conninfo, Side::kTarget), "test", Log(), CancelToken());
+    } catch (const Error& error) {
+      return error;
+    }
+    return Error(ErrorKind::kInternal, "it was not refused");
+  };
+  using namespace std::string_literals;
+  const Error full = refused_with(
+      "SFATAL\0VFATAL\0C53300\0Mtut mir leid, schon zu viele Verbindungen\0Fproc.c\0L361\0RInitProcess\0\0"s);
+  EXPECT_EQ(full.sqlstate(), "53300");
+  EXPECT_TRUE(full.is_retryable());
+  EXPECT_NE(full.describe().find("schon zu viele Verbindungen"), std::string::npos);
+  EXPECT_EQ(full.describe().find("proc.c"), std::string::npos) << full.describe();
+  EXPECT_NE(full.hint().find("max_connections"), std::string::npos);
+  const Error missing = refused_with("SFATAL\0VFATAL\0C3D000\0MDatenbank \"b\" existiert nicht\0\0"s);
+  EXPECT_EQ(missing.sqlstate(), "3D000");
+  EXPECT_FALSE(missing.is_retryable());
+  EXPECT_NE(missing.hint().find("CREATE DATABASE"), std::string::npos);
 }
 
 }  // namespace

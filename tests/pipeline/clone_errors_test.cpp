@@ -312,5 +312,30 @@ TEST_F(CloneErrors, ALostTargetNamesWhatItWasDoing) {
   EXPECT_NE(error.object().find("deadly"), std::string::npos) << error.describe();
 }
 
+TEST_F(CloneErrors, ALockTableThatIsTooSmallIsSaidWithTheNumberThatIsNeeded) {
+  test::Cluster source({.settings = {"max_connections = 20", "max_locks_per_transaction = 10"}});
+  source.create_database("many_locks");
+  source.sql("many_locks",
+             "DO $$ BEGIN FOR i IN 1..95 LOOP EXECUTE format('CREATE TABLE t%s AS SELECT g AS a, g AS b,"
+             " repeat(''x'', 200) AS c FROM generate_series(1, 200) g', i); EXECUTE format('CREATE INDEX"
+             " ON t%s (a)', i); EXECUTE format('CREATE INDEX ON t%s (b)', i); END LOOP; END $$");
+  test::shared_target().create_database("many_locks");
+  CloneOptions wanted = options("many_locks");
+  wanted.source = source.conninfo("many_locks");
+  wanted.split.when = copy::SplitOptions::When::kLarger;
+  wanted.split.size = Bytes{20000};
+  const Error error = error_of(wanted);
+  EXPECT_THAT(error.describe(), HasSubstr("95 tables have to be locked"));
+  EXPECT_FALSE(target_changed_);
+  // With the number that it says, and no other change, it is enough.
+  const std::string hint = error.hint();
+  const std::string number = hint.substr(hint.find("to ") + 3, hint.find(" or more") - hint.find("to ") - 3);
+  source.sql("postgres", "ALTER SYSTEM SET max_locks_per_transaction = " + number);
+  source.stop_fast();
+  source.start();
+  const CloneSummary summary = Clone(wanted, sink_).run();
+  EXPECT_TRUE(summary.complete()) << hint << "\n" << failures(summary);
+}
+
 }  // namespace
 }  // namespace pgsluice::pipeline

@@ -7,6 +7,7 @@
 
 #include "pgsluice/base/error.h"
 #include "pipeline/clone_fixture.h"
+#include "pipeline/running_clone.h"
 
 namespace pgsluice::pipeline {
 namespace {
@@ -59,6 +60,66 @@ TEST_F(StandbyTest, AResumeWithoutTheOldSnapshotIsRefused) {
   EXPECT_THAT(error_of(wanted).what(), HasSubstr("standby"));
   wanted.not_consistent = true;
   EXPECT_FALSE(Clone(wanted, sink_).run().complete()) << "the index still fails";
+}
+
+TEST_F(StandbyTest, WhatMayEndItIsForetoldAndUnloggedRowsAreRefused) {
+  make("standby_advice", "CREATE TABLE t (i int); CREATE UNLOGGED TABLE fleeting (i int)");
+  const std::unique_ptr<test::Cluster> source = standby();
+  CloneOptions wanted = options("standby_advice");
+  wanted.source = source->conninfo("standby_advice");
+  EXPECT_THAT(error_of(wanted).describe(), HasSubstr("a standby has no rows of unlogged tables: public.fleeting"));
+  EXPECT_FALSE(target_changed_);
+  wanted.filters = schema::parse_filter_rules("[exclude-table-data]\npublic.fleeting\n", "filter");
+  const CloneSummary summary = Clone(wanted, sink_).run();
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_THAT(summary.warnings, ::testing::Contains(HasSubstr("hot_standby_feedback = on")));
+  source->sql("postgres", "ALTER SYSTEM SET hot_standby_feedback = on");
+  source->sql("postgres", "SELECT pg_reload_conf()");
+  test::shared_target().create_database("standby_advice");
+  EXPECT_THAT(Clone(wanted, sink_).run().warnings, ::testing::Not(::testing::Contains(HasSubstr("hot_standby"))));
+}
+
+TEST_F(StandbyTest, ADatabaseWhoseDefaultIsSerializableIsCloned) {
+  make("standby_serializable",
+       "CREATE TABLE t AS SELECT 1 AS i;"
+       "ALTER DATABASE standby_serializable SET default_transaction_isolation = serializable");
+  const std::unique_ptr<test::Cluster> source = standby();
+  const CloneSummary summary = clone("standby_serializable", [&](CloneOptions& options) {
+    options.source = source->conninfo("standby_serializable");
+  });
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+}
+
+// Imported again, the snapshot would show a part of the rows.
+TEST_F(StandbyTest, ARecoveryConflictEndsTheCloneWithWhatToDo) {
+  make("standby_conflict", R"sql(
+    CREATE FUNCTION pass(id int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+    BEGIN IF id = 5000 THEN PERFORM pg_catalog.pg_advisory_xact_lock_shared(1); END IF; RETURN true; END $$;
+    CREATE TABLE one (id int CHECK (pass(id)), t text); CREATE TABLE two (i int);
+    INSERT INTO one SELECT g, repeat('x', 1000) FROM generate_series(1, 20000) g;
+    INSERT INTO two SELECT generate_series(1, 1000);
+  )sql");
+  const std::unique_ptr<test::Cluster> source = standby();
+  source->sql("postgres", "ALTER SYSTEM SET max_standby_streaming_delay = '100ms'");
+  source->sql("postgres", "SELECT pg_reload_conf()");
+  CloneOptions wanted = options("standby_conflict");
+  wanted.source = source->conninfo("standby_conflict");
+  wanted.table_jobs = 1;
+  test::Gate gate("standby_conflict", 1);
+  test::RunningClone running(wanted, sink_);
+  ASSERT_TRUE(running.meets([&] { return gate.is_reached(); })) << running.outcome();
+  test::shared_source().sql("standby_conflict", "DELETE FROM two WHERE i > 500");
+  test::shared_source().sql("standby_conflict", "VACUUM two");
+  ASSERT_TRUE(test::wait_until([&] {
+    return source->value("postgres",
+                         "SELECT confl_snapshot > 0 FROM pg_stat_database_conflicts WHERE datname ="
+                         " 'standby_conflict'") == "t";
+  }));
+  gate.open();
+  EXPECT_THAT(running.outcome(), HasSubstr("40001"));
+  ASSERT_TRUE(running.error());
+  EXPECT_THAT(test::shared_target().value("standby_conflict", "SELECT count(*) FROM two"),
+              ::testing::AnyOf("0", "1000"));
 }
 
 }  // namespace

@@ -2,11 +2,7 @@
 // what is asked of them can be answered, and the statements are looked through for what they have not.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 
-#include <array>
-
-#include "pgsluice/base/wait.h"
 #include "pgsluice/pg/session_settings.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/schema/collations.h"
@@ -16,38 +12,14 @@
 #include "pgsluice/schema/selection.h"
 #include "pgsluice/schema/sequences.h"
 #include "support/cluster.h"
-#include "support/proxy.h"
 #include "support/recording_sink.h"
+#include "support/version_proxy.h"
 
 namespace pgsluice::schema {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-// What is in front of a server that says which version it is: "15.18 (Debian …)" becomes "9.6.24 …" of the same length.
-void carry(const FileDescriptor& client, const FileDescriptor& server, const std::string& version,
-           const CancelToken& stop) {
-  std::array<WaitFor, 2> ends{WaitFor{.fd = client.get(), .want_read = true},
-                              WaitFor{.fd = server.get(), .want_read = true}};
-  std::array<char, 65536> piece;
-  while (wait_for(ends, stop, std::nullopt) == WaitResult::kReady) {
-    for (std::size_t i = 0; i < 2; ++i) {
-      if (!ends.at(i).readable) continue;
-      const ssize_t count = ::recv(ends.at(i).fd, piece.data(), piece.size(), 0);
-      if (count <= 0) return;
-      std::string bytes(piece.data(), static_cast<std::size_t>(count));
-      constexpr std::string_view kName("server_version\0", 15);
-      if (const std::size_t at = bytes.find(kName); at != std::string::npos && i == 1) {
-        const std::size_t value = at + kName.size();
-        std::string said = version;
-        said.resize(bytes.find('\0', value) - value, ' ');
-        bytes.replace(value, said.size(), said);
-      }
-      ::send(ends.at(1 - i).fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    }
-  }
-}
 
 struct OldVersion {
   const char* text;
@@ -56,10 +28,7 @@ struct OldVersion {
 
 class OldVersions : public ::testing::TestWithParam<OldVersion> {
  protected:
-  OldVersions()
-      : proxy_(cluster().socket_path(), [](FileDescriptor client, FileDescriptor server, const CancelToken& stop) {
-          carry(client, server, GetParam().text, stop);
-        }) {}
+  OldVersions() : proxy_(cluster().socket_path(), GetParam().text) {}
 
   // With the names that functions had before 10.
   static test::Cluster& cluster() {
@@ -93,7 +62,7 @@ class OldVersions : public ::testing::TestWithParam<OldVersion> {
   }
 
   test::RecordingSink sink_;
-  test::Proxy proxy_;
+  test::VersionProxy proxy_;
 };
 
 TEST_P(OldVersions, AllThatIsAskedCanBeAnswered) {

@@ -22,14 +22,12 @@ void write_program(const fs::path& folder, const std::string& version) {
 }
 
 TEST(FindPgDump, ComparesVersionsAcrossTheChangeOfNumbering) {
-  EXPECT_EQ(comparable_major(150018), 15);
-  EXPECT_EQ(comparable_major(90624), 906);
   const TemporaryFolder folder;
   write_program(folder.path(), "9.6.24");
-  EXPECT_EQ(find_pg_dump(folder.path(), 90500, {}).major, 906);
+  EXPECT_EQ(find_pg_dump(folder.path(), 90500, {}).release, 906);
   EXPECT_THROW(find_pg_dump(folder.path(), 100000, {}), Error);
   write_program(folder.path(), "18beta1");
-  EXPECT_EQ(find_pg_dump(folder.path(), 180000, {}).major, 18);
+  EXPECT_EQ(find_pg_dump(folder.path(), 180000, {}).release, 1800);
 }
 
 TEST(FindPgDump, AnOlderOneIsRefusedWithBothVersions) {
@@ -58,17 +56,15 @@ TEST(FindPgDump, AMissingOneIsNamedWithTheFolder) {
 
 TEST(FindPgDump, IsFoundWithoutBeingNamed) {
   const ClientProgram found = find_pg_dump(std::nullopt, 100000, {});
-  EXPECT_GE(found.major, 10);
+  EXPECT_GE(found.release, 1000);
   EXPECT_NE(fs::canonical(found.path).filename(), "pg_wrapper");
 }
 
 TEST(RunPgDump, SaysWhatPgDumpSaid) {
-  const TemporaryFolder folder;
   const DumpRequest request{.program = find_pg_dump(std::nullopt, 100000, {}),
                             .source = pg::ConnInfo::parse(test::shared_source().conninfo("postgres"), Side::kSource),
                             .snapshot = "00000000-00000000-1",
-                            .encoding = "UTF8",
-                            .archive = folder.path() / "x.dump"};
+                            .encoding = "UTF8"};
   try {
     run_pg_dump(request, Log(), {});
     FAIL();
@@ -84,12 +80,10 @@ TEST(RunPgDump, ThatHasLostItsSessionIsToldFromOneThatMayNot) {
   pg::Connection other = test::shared_source().connect("lost");
   other.execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
   pg::Connection holder = test::shared_source().connect("lost");
-  const TemporaryFolder folder;
   const DumpRequest request{.program = find_pg_dump(std::nullopt, 100000, {}),
                             .source = pg::ConnInfo::parse(test::shared_source().conninfo("lost"), Side::kSource),
                             .snapshot = pg::export_snapshot(holder).name,
-                            .encoding = "UTF8",
-                            .archive = folder.path() / "x.dump"};
+                            .encoding = "UTF8"};
   const std::jthread killer([](const std::stop_token& stop) {
     const std::string terminated =
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
@@ -116,11 +110,26 @@ TEST(RunPgDump, APoolerThatRefusesOptionsIsAskedWithoutThem) {
   fs::permissions(program, fs::perms::owner_all);
   const DumpRequest request{.program = {.path = program},
                             .source = pg::ConnInfo::parse(test::shared_source().conninfo("postgres"), Side::kSource),
-                            .encoding = "UTF8",
-                            .archive = folder.path() / "x.dump"};
-  const std::vector<std::string> warnings = run_pg_dump(request, Log(), {});
+                            .encoding = "UTF8"};
+  const std::vector<std::string> warnings = run_pg_dump(request, Log(), {}).warnings;
   ASSERT_EQ(warnings.size(), 1U);
   EXPECT_NE(warnings[0].find("lc_monetary"), std::string::npos);
+}
+
+TEST(RunPgDump, ItsWarningsAreSeenWhateverTheUsersLanguage) {
+  const TemporaryFolder folder;
+  const fs::path program = folder.path() / "pg_dump";
+  std::ofstream(program)
+      << "#!/bin/sh\ncase $LC_ALL in C) echo 'pg_dump: warning: left out' ;; *) echo 'pg_dump: Warnung:"
+         " ausgelassen' ;; esac >&2\n";
+  fs::permissions(program, fs::perms::owner_all);
+  const DumpRequest request{.program = {.path = program},
+                            .source = pg::ConnInfo::parse(test::shared_source().conninfo("postgres"), Side::kSource),
+                            .encoding = "UTF8"};
+  ::setenv("LC_ALL", "de_DE.UTF-8", 1);
+  const std::vector<std::string> warnings = run_pg_dump(request, Log(), {}).warnings;
+  ::unsetenv("LC_ALL");
+  EXPECT_EQ(warnings, std::vector<std::string>{"left out"});
 }
 
 }  // namespace

@@ -255,5 +255,70 @@ TEST_F(CommandTest, VersionNamesOursAndLibpqs) {
   EXPECT_THAT(run({"--version"}).output, HasSubstr("pgsluice "));
 }
 
+TEST_F(CommandTest, ADifferenceIsExitCode21AndIsNamed) {
+  make(
+      "CREATE TABLE t (id int PRIMARY KEY, v numeric); INSERT INTO t SELECT g, g / 7.0 FROM generate_series(1, 500) g");
+  ASSERT_EQ(clone().exit_code, 0);
+  const std::string source = shared_source().conninfo("command");
+  const std::string target = shared_target().conninfo("command");
+  const auto compare = [&](const std::string& what) {
+    return run({"compare", what, "--source", source, "--target", target, "--json"});
+  };
+  EXPECT_EQ(compare("data").exit_code, 0);
+  EXPECT_EQ(compare("schema").exit_code, 0);
+  shared_target().sql("command", "UPDATE t SET v = 0 WHERE id = 77; CREATE INDEX added ON t (v)");
+  const SubprocessResult data = compare("data");
+  EXPECT_EQ(data.exit_code, 21) << data.errors;
+  EXPECT_THAT(nlohmann::json::parse(data.output).dump(), HasSubstr("77"));
+  const SubprocessResult schema = compare("schema");
+  EXPECT_EQ(schema.exit_code, 21) << schema.errors;
+  EXPECT_THAT(nlohmann::json::parse(schema.output).dump(), HasSubstr("added"));
+}
+
+TEST_F(CommandTest, VerifyFindsWhatTheTargetHasMadeOfTheRows) {
+  make(
+      "CREATE TABLE t (id int PRIMARY KEY, v numeric); INSERT INTO t SELECT g, g / 7.0 FROM generate_series(1, 500) g");
+  const std::vector<std::string> servers = {"--source", shared_source().conninfo("command"), "--target",
+                                            shared_target().conninfo("command")};
+  const auto step = [&](std::vector<std::string> words) {
+    words.insert(words.end(), servers.begin(), servers.end());
+    return run(words);
+  };
+  ASSERT_EQ(step({"dump", "schema"}).exit_code, 0);
+  ASSERT_EQ(step({"restore", "pre-data"}).exit_code, 0);
+  shared_target().sql("command", "ALTER TABLE t ALTER v TYPE numeric(10, 2)");
+  const SubprocessResult result = step({"copy", "data", "--verify"});
+  EXPECT_EQ(result.exit_code, 21) << result.errors;
+  EXPECT_THAT(result.errors, HasSubstr("public.t"));
+}
+
+// The definitions hold it, and pg_dump is at work on them.
+TEST_F(CommandTest, AKilledCloneLeavesNoPasswordInAnyFile) {
+  make(
+      "CREATE TABLE t (); CREATE EXTENSION postgres_fdw; CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw;"
+      "CREATE USER MAPPING FOR postgres SERVER s OPTIONS (password 'hidd3n-in-a-mapping')");
+  pg::Connection other = shared_source().connect("command");
+  other.execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
+  {
+    std::vector<std::string> arguments = clone_arguments();
+    arguments.insert(arguments.begin(), PGSLUICE_PROGRAM);
+    Subprocess killed({.command = arguments, .environment = {{"TMPDIR", folder_.path().string()}}});
+    const char* at_work = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgsluice: pg_dump'";
+    while (shared_source().value("postgres", at_work) == "0") {
+    }
+    ::kill(killed.pid(), SIGKILL);
+    killed.wait({});
+  }
+  other.execute("ROLLBACK");
+  std::ptrdiff_t files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path())) {
+    if (!entry.is_regular_file()) continue;
+    ++files;
+    EXPECT_THAT(read_file(entry.path()), Not(HasSubstr("hidd3n"))) << entry.path();
+    EXPECT_THAT(entry.path().filename().string(), Not(HasSubstr("dump")));
+  }
+  EXPECT_GT(files, 0);
+}
+
 }  // namespace
 }  // namespace pgsluice::test

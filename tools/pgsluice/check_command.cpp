@@ -15,7 +15,7 @@
 #include "pgsluice/migration_report.h"
 #include "pgsluice/pipeline/server_clone.h"
 #include "pgsluice/pipeline/sessions.h"
-#include "pgsluice/signals.h"
+#include "pgsluice/running.h"
 
 namespace pgsluice::tools {
 
@@ -96,19 +96,11 @@ ValidationDetails check(const CheckArguments& args, Console& console, const Canc
 }
 
 int run(const CheckArguments& args) {
-  return run_reporting(args.log, [&](Console& console) -> int {
+  return run_cancellable(args.log, [&](Console& console, const CancelToken& cancel) -> int {
     const OutputFormat output = output_format(args.json ? "json" : args.output);
-    CancelSource cancel;
-    const SignalsCancel signals([&cancel] { cancel.cancel(); });
-    try {
-      const ValidationDetails details = check(args, console, cancel.token());
-      std::fputs(validation_text(details, output).c_str(), stdout);
-      return details.state() == ValidationState::kFailed ? kExitInvalid : kExitWell;
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::kCancelled) throw;
-      Log(console).warning("cancelled");
-      return SignalsCancel::exit_code();
-    }
+    const ValidationDetails details = check(args, console, cancel);
+    std::fputs(validation_text(details, output).c_str(), stdout);
+    return details.state() == ValidationState::kFailed ? kExitInvalid : kExitWell;
   });
 }
 

@@ -42,6 +42,16 @@ constexpr const char* kFooter =
     "Exit codes: 0 all is there, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target, 12 internal,\n"
     "21 rows differ, 22 finished with something missing, 130/143 cancelled.";
 
+std::string_view what_is_left(const Error& error, const Clone& clone, const CloneArguments& args) {
+  if (!clone.target_changed()) return "nothing was changed on the target";
+  // What a standby showed, nothing shows again.
+  const bool snapshot_is_lost = error.side() == Side::kSource && error.sqlstate() == "40001";
+  if (args.no_ledger || snapshot_is_lost) {
+    return "the target holds a part of the copy: drop and create its database again, then run the same command";
+  }
+  return "the target holds a part of the copy: run the same command with --resume to go on";
+}
+
 int report_error(const Error& error, const Clone& clone, const CloneArguments& args, Console& console) {
   if (args.json) std::fputs(error_json(error, clone.target_changed()).c_str(), stdout);
   std::fflush(stdout);
@@ -49,12 +59,7 @@ int report_error(const Error& error, const Clone& clone, const CloneArguments& a
   const bool cancelled = error.kind() == ErrorKind::kCancelled;
   if (!cancelled) log.error(error.describe());
   if (error.kind() == ErrorKind::kUsage) return kExitUsage;
-  const std::string_view state =
-      clone.target_changed()
-          ? args.no_ledger
-                ? "the target holds a part of the copy: drop and create its database again, then run the same command"
-                : "the target holds a part of the copy: run the same command with --resume to go on"
-          : "nothing was changed on the target";
+  const std::string_view state = what_is_left(error, clone, args);
   if (!cancelled) {
     log.error(fmt::format("failed; {}", state));
     return exit_code_for(error);

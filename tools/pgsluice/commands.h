@@ -22,6 +22,8 @@ void add_step_commands(CLI::App& app, int& exit_code);
 void add_parse_list_command(CLI::App& app, int& exit_code);
 void add_snapshot_command(CLI::App& app, int& exit_code);
 void add_version_command(CLI::App& app, int& exit_code);
+/// `completion`, and a hidden command for the build that writes man pages.
+void add_completion_command(CLI::App& app);
 void add_help_command(CLI::App& app);
 
 /// `follow`, `stream` and the options of a clone that go with them, which scripts for pgcopydb may have: each says that

@@ -12,6 +12,7 @@
 #include "pgsluice/pipeline/schema_comparison.h"
 #include "pgsluice/progress_display.h"
 #include "pgsluice/report.h"
+#include "pgsluice/running.h"
 #include "pgsluice/signals.h"
 
 namespace pgsluice::tools {
@@ -80,43 +81,28 @@ int finish(const std::string& document, bool equal, Console& console) {
   return kExitDifferent;
 }
 
-int report_error(const Error& error, Console& console) {
-  if (error.kind() != ErrorKind::kCancelled) {
-    Log(console).error(error.describe());
-    return exit_code_for(error);
-  }
-  Log(console).warning("cancelled");
-  return SignalsCancel::exit_code();
-}
-
 int run_compare_schema(const CompareArguments& args) {
-  Console console(args.log);
-  CancelSource cancel;
-  const SignalsCancel signals([&cancel] { cancel.cancel(); });
-  try {
+  return run_cancellable(args.log, [&](Console& console, const CancelToken& cancel) {
     pipeline::CompareSchemaOptions options{
         .source = args.options.source, .target = args.options.target, .pg_bindir = std::nullopt};
     if (!args.pg_bindir.empty()) options.pg_bindir = args.pg_bindir;
     const std::vector<pipeline::SchemaDifference> differences =
-        pipeline::compare_schemas(options, Log(console), cancel.token());
+        pipeline::compare_schemas(options, Log(console), cancel);
     return finish(args.json ? schema_comparison_json(differences) : schema_comparison_text(differences),
                   differences.empty(), console);
-  } catch (const Error& error) {
-    return report_error(error, console);
-  }
+  });
 }
 
 int run_compare_data(const CompareArguments& args) {
-  Console console(args.log);
-  pipeline::CompareOptions options = args.options;
-  if (args.split_larger_than != "auto") {
-    using When = copy::SplitOptions::When;
-    options.split.size = parse_bytes(args.split_larger_than);
-    options.split.when = options.split.size.count == 0 ? When::kNever : When::kLarger;
-  }
-  pipeline::DataComparison comparison(std::move(options), console);
-  const SignalsCancel signals([&comparison] { comparison.cancel(); });
-  try {
+  return run_reporting(args.log, [&](Console& console) {
+    pipeline::CompareOptions options = args.options;
+    if (args.split_larger_than != "auto") {
+      using When = copy::SplitOptions::When;
+      options.split.size = parse_bytes(args.split_larger_than);
+      options.split.when = options.split.size.count == 0 ? When::kNever : When::kLarger;
+    }
+    pipeline::DataComparison comparison(std::move(options), console);
+    const SignalsCancel signals([&comparison] { comparison.cancel(); });
     pipeline::ComparedData data;
     {
       const ProgressStyle style = args.log.quiet           ? ProgressStyle::kNone
@@ -126,9 +112,7 @@ int run_compare_data(const CompareArguments& args) {
       data = comparison.run();
     }
     return finish(args.json ? comparison_json(data) : comparison_text(data), data.equal(), console);
-  } catch (const Error& error) {
-    return report_error(error, console);
-  }
+  });
 }
 
 }  // namespace

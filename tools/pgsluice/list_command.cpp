@@ -14,12 +14,12 @@
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/pipeline/table_plan.h"
+#include "pgsluice/running.h"
 #include "pgsluice/schema/catalog.h"
 #include "pgsluice/schema/filter_rules.h"
 #include "pgsluice/schema/listing.h"
 #include "pgsluice/schema/selection.h"
 #include "pgsluice/schema_document.h"
-#include "pgsluice/signals.h"
 #include "pgsluice/text_table.h"
 
 namespace pgsluice::tools {
@@ -301,12 +301,9 @@ Listing list_table_parts(pg::Connection& source, const ListArguments& args) {
 using List = Listing (*)(pg::Connection&, const ListArguments&);
 
 int run_list(const ListArguments& args, List list) {
-  Console console(args.log);
-  CancelSource cancel;
-  const SignalsCancel signals([&cancel] { cancel.cancel(); });
-  try {
-    pg::Connection source = pipeline::open_reader(pipeline::parse_conninfo(args.source, Side::kSource), "list", "",
-                                                  Log(console), cancel.token());
+  return run_cancellable(args.log, [&](Console& console, const CancelToken& cancel) -> int {
+    pg::Connection source =
+        pipeline::open_reader(pipeline::parse_conninfo(args.source, Side::kSource), "list", "", Log(console), cancel);
     if (args.snapshot.empty()) {
       source.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
     } else {
@@ -314,11 +311,7 @@ int run_list(const ListArguments& args, List list) {
     }
     std::fputs(list(source, args).text(args.json).c_str(), stdout);
     return kExitWell;
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::kCancelled) return SignalsCancel::exit_code();
-    Log(console).error(error.describe());
-    return exit_code_for(error);
-  }
+  });
 }
 
 void add_common_options(CLI::App& command, ListArguments& args) {

@@ -76,6 +76,7 @@ int run(int argc, char** argv) {
   add_migration_commands(app, exit_code);
   add_worker_command(app, exit_code);
   add_serve_command(app, exit_code);
+  add_completion_command(app);
   add_version_command(app, exit_code);
   add_help_command(app);
   add_change_data_capture_commands(app);

@@ -110,14 +110,4 @@ migration::Request parse_request(const MigrationArguments& args, const std::stri
   return migration::parse_properties(text, context);
 }
 
-int run_reporting(const LogOptions& options, const std::function<int(Console&)>& work) {
-  Console console(options);
-  try {
-    return work(console);
-  } catch (const Error& error) {
-    Log(console).error(error.describe());
-    return exit_code_for(error);
-  }
-}
-
 }  // namespace pgsluice::tools

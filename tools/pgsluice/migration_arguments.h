@@ -68,7 +68,4 @@ migration::Store open_store(const MigrationArguments& args);
 /// Reads the properties file's text. Throws Error.
 migration::Request parse_request(const MigrationArguments& args, const std::string& text);
 
-/// Runs a command's work: an Error goes to the log, its exit code is returned.
-int run_reporting(const LogOptions& options, const std::function<int(Console&)>& work);
-
 }  // namespace pgsluice::tools

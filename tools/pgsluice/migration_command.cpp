@@ -14,6 +14,7 @@
 #include "pgsluice/migration/document.h"
 #include "pgsluice/migration_arguments.h"
 #include "pgsluice/migration_run.h"
+#include "pgsluice/running.h"
 #include "pgsluice/signals.h"
 
 namespace pgsluice::tools {

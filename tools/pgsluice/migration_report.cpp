@@ -61,6 +61,12 @@ std::string findings_text(const std::string& head, const std::vector<Validation>
   return table.text() + details;
 }
 
+// What differs stands below the table.
+std::string verification_of(const DatabaseDetails& database) {
+  if (database.verification.empty()) return database.ended ? "not compared" : "";
+  return database.state == migration::DatabaseState::kSucceeded ? "equal" : "different";
+}
+
 std::string database_table(const Migration& migration) {
   TextTable table({{"Database"},
                    {"State"},
@@ -74,7 +80,7 @@ std::string database_table(const Migration& migration) {
         database.completed_tables + database.queued_tables + database.loading_tables + database.errored_tables;
     table.add({pg::display_name("", database.name), std::string(to_string(database.state)), database.operation,
                fmt::format("{}/{}", database.completed_tables, all), std::to_string(database.rows),
-               to_string(database.copied), database.verification == "equal" ? "equal" : ""});
+               to_string(database.copied), verification_of(database)});
   }
   return table.text();
 }
@@ -163,6 +169,8 @@ pipeline::ProgressSnapshot progress_of(const Migration& migration) {
                              .copied = database.copied});
     }
   }
+  all.tasks_total = all.tables_total;
+  all.tasks_done = all.tables_done;
   const auto whole = static_cast<double>(all.copied.count + all.pending.count);
   if (whole > 0) all.fraction = static_cast<double>(all.copied.count) / whole;
   if (migration.active()) all.fraction = std::min(all.fraction, 0.99);

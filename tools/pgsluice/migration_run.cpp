@@ -40,12 +40,10 @@ int exit_code_of(const Migration& ended, const migration::Runner& runner) {
 }  // namespace
 
 int run_migration(migration::Store& store, const Migration& migration, const migration::Request& request,
-                  const MigrationRunOptions& options, Console& console) {
+                  const MigrationRunOptions& options, Console& console, migration::HttpServer* server) {
   const Log log(console);
-  std::optional<migration::HttpServer> server;
-  if (!options.http.listen.empty()) server.emplace(options.http, log);
   migration::Runner runner(store, migration, request, console);
-  if (server) {
+  if (server != nullptr) {
     migration::add_worker_routes(*server, [&runner] { return runner.migration(); });
     server->start();
     log.info(fmt::format("{}/status shows the migration", server->url()));
@@ -57,7 +55,7 @@ int run_migration(migration::Store& store, const Migration& migration, const mig
     const ProgressDisplay display(console, options.progress, [&runner] { return progress_of(runner.migration()); });
     ended = runner.run();
   }
-  if (server) server->stop();
+  if (server != nullptr) server->stop();
   std::fputs(migration_text(ended, options.output).c_str(), stdout);
   std::fflush(stdout);
   if (ended.state == State::kSucceeded) {

@@ -14,14 +14,13 @@ namespace pgsluice::tools {
 struct MigrationRunOptions {
   OutputFormat output = OutputFormat::kTable;
   ProgressStyle progress = ProgressStyle::kLines;
-  /// Where /healthz, /metrics and /status answer while it runs; an empty address: nowhere.
-  migration::HttpOptions http = {.listen = ""};
 };
 
 /// Carries out a migration of the store in this process, from which SIGINT and SIGTERM end it so that it can be taken
-/// up again. Prints how it has ended, and returns the exit code.
+/// up again. Prints how it has ended, and returns the exit code. /healthz, /metrics and /status answer meanwhile where
+/// there is a server for them.
 int run_migration(migration::Store& store, const migration::Migration& migration, const migration::Request& request,
-                  const MigrationRunOptions& options, Console& console);
+                  const MigrationRunOptions& options, Console& console, migration::HttpServer* server = nullptr);
 
 /// Tells whoever has started this process detached that it has begun; nothing for others.
 void report_ready();

@@ -2,11 +2,10 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/commands.h"
-#include "pgsluice/console.h"
 #include "pgsluice/environment.h"
 #include "pgsluice/exit_code.h"
 #include "pgsluice/pipeline/ping.h"
-#include "pgsluice/signals.h"
+#include "pgsluice/running.h"
 
 namespace pgsluice::tools {
 
@@ -28,13 +27,10 @@ constexpr const char* kFooter =
     "cancelled.";
 
 int run_ping(PingArguments& args) {
-  Console console(args.log);
-  const Log log(console);
-  CancelSource cancel;
-  const SignalsCancel signals([&cancel] { cancel.cancel(); });
-  args.options.limit = std::chrono::seconds(args.retry_for);
-  try {
-    const pipeline::PingResult result = pipeline::ping(args.options, log, cancel.token());
+  return run_cancellable(args.log, [&](Console& console, const CancelToken& cancel) -> int {
+    const Log log(console);
+    args.options.limit = std::chrono::seconds(args.retry_for);
+    const pipeline::PingResult result = pipeline::ping(args.options, log, cancel);
     int exit_code = kExitWell;
     for (const std::optional<Error>& error : {result.target, result.source}) {
       if (!error) continue;
@@ -42,14 +38,7 @@ int run_ping(PingArguments& args) {
       exit_code = exit_code_for(*error);
     }
     return exit_code;
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::kCancelled) {
-      log.warning("cancelled");
-      return SignalsCancel::exit_code();
-    }
-    log.error(error.describe());
-    return exit_code_for(error);
-  }
+  });
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "pgsluice/exit_code.h"
 #include "pgsluice/migration/rest_api.h"
 #include "pgsluice/migration_arguments.h"
+#include "pgsluice/running.h"
 #include "pgsluice/signals.h"
 
 namespace pgsluice::tools {

@@ -14,7 +14,7 @@
 #include "pgsluice/pipeline/extensions.h"
 #include "pgsluice/pipeline/roles.h"
 #include "pgsluice/pipeline/run_record.h"
-#include "pgsluice/signals.h"
+#include "pgsluice/running.h"
 
 namespace pgsluice::tools {
 
@@ -104,21 +104,6 @@ void add_step_command(CLI::App& group, const StepCommand& step, bool from_work_f
   command->callback([args, &exit_code] { exit_code = run_clone(*args); });
 }
 
-// Runs what ends by itself or by a signal, and says why it failed.
-int run_cancellable(const LogOptions& log_options, const std::function<int(const Log&, const CancelToken&)>& run) {
-  Console console(log_options);
-  const Log log(console);
-  CancelSource cancel;
-  const SignalsCancel signals([&cancel] { cancel.cancel(); });
-  try {
-    return run(log, cancel.token());
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::kCancelled) return SignalsCancel::exit_code();
-    log.error(error.describe());
-    return exit_code_for(error);
-  }
-}
-
 void add_dump_schema(CLI::App& group, int& exit_code) {
   CLI::App* command = group.add_subcommand("schema", "Write the source's definitions into the work directory");
   command->footer(
@@ -132,8 +117,8 @@ void add_dump_schema(CLI::App& group, int& exit_code) {
   add_leaving_out_options(*command, *args);
   add_log_options(*command, args->log);
   command->callback([args, &exit_code] {
-    exit_code = run_cancellable(args->log, [&](const Log& log, const CancelToken& cancel) {
-      pipeline::dump_schema(clone_options(*args), log, cancel);
+    exit_code = run_cancellable(args->log, [&](Console& console, const CancelToken& cancel) {
+      pipeline::dump_schema(clone_options(*args), Log(console), cancel);
       return kExitWell;
     });
   });
@@ -166,8 +151,9 @@ void add_other_command(CLI::App& group, const OtherCommand& other, int& exit_cod
   add_role_options(*command, *args);
   add_log_options(*command, args->log);
   command->callback([args, run = other.run, &exit_code] {
-    exit_code = run_cancellable(
-        args->log, [&](const Log& log, const CancelToken& cancel) { return run(clone_options(*args), log, cancel); });
+    exit_code = run_cancellable(args->log, [&](Console& console, const CancelToken& cancel) {
+      return run(clone_options(*args), Log(console), cancel);
+    });
   });
 }
 
@@ -230,12 +216,12 @@ void add_snapshot_command(CLI::App& app, int& exit_code) {
   add_log_options(*command, args->log);
   refuse_change_data_capture(*command);
   command->callback([args, &exit_code] {
-    exit_code = run_cancellable(args->log, [&](const Log& log, const CancelToken& cancel) {
+    exit_code = run_cancellable(args->log, [&](Console& console, const CancelToken& cancel) {
       const auto print = [](const std::string& name) {
         std::puts(name.c_str());
         std::fflush(stdout);
       };
-      pipeline::keep_snapshot(clone_options(*args), print, log, cancel);
+      pipeline::keep_snapshot(clone_options(*args), print, Log(console), cancel);
       return kExitWell;
     });
   });

@@ -1,28 +1,98 @@
 #include <fmt/format.h>
 #include <libpq-fe.h>
+#include <openssl/crypto.h>
+#include <pg_config.h>
+#include <sqlite3.h>
 
 #include <cstdio>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "pgsluice/commands.h"
+#include "pgsluice/exit_code.h"
+#include "pgsluice/pg/connection.h"
+#include "pgsluice/running.h"
+#include "pgsluice/schema/pg_dump.h"
 
 namespace pgsluice::tools {
 
-void add_version_command(CLI::App& app, int& exit_code) {
-  CLI::App* command = app.add_subcommand("version", "Print the version of pgsluice and of libpq");
-  auto as_json = std::make_shared<bool>(false);
-  command->add_flag("--json", *as_json, "One JSON document");
-  command->callback([as_json, &exit_code] {
-    const int libpq = PQlibVersion();
-    const std::string libpq_version = fmt::format("{}.{}", libpq / 10000, libpq % 10000);
-    const nlohmann::json document = {{"pgsluice", PGSLUICE_VERSION}, {"libpq", libpq_version}};
-    if (*as_json) {
-      std::puts(document.dump(2).c_str());
-    } else {
-      std::puts(fmt::format("pgsluice {}\nlibpq {}", PGSLUICE_VERSION, libpq_version).c_str());
+namespace {
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  pgsluice version\n"
+    "  pgsluice version --json --source postgresql://me@old/shop --target postgresql://me@new/shop\n"
+    "\n"
+    "With --source or --target those servers are asked for theirs. The keys of --json are pgcopydb's, and ours beside.";
+
+// Whose command line and files this program takes.
+constexpr const char* kPgcopydbVersion = "0.18";
+
+struct VersionArguments {
+  std::string source;
+  std::string target;
+  bool json = false;
+  LogOptions log;
+};
+
+std::string libpq_version() {
+  const int number = PQlibVersion();
+  return fmt::format("{}.{}", number / 10000, number % 10000);
+}
+
+std::string pg_dump_version(const CancelToken& cancel) {
+  try {
+    const schema::ClientProgram program = schema::find_pg_dump(std::nullopt, 0, cancel);
+    return fmt::format("{} ({})", program.version_text, program.path.string());
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) throw;
+    return "not found";
+  }
+}
+
+int run_version(const VersionArguments& args) {
+  return run_cancellable(args.log, [&](Console& console, const CancelToken& cancel) -> int {
+    nlohmann::ordered_json versions = {{"pgsluice", PGSLUICE_VERSION},
+                                       {"libpq", libpq_version()},
+                                       {"openssl", OpenSSL_version(OPENSSL_VERSION_STRING)},
+                                       {"liburing", PGSLUICE_LIBURING_VERSION},
+                                       {"sqlite", sqlite3_libversion()},
+                                       {"pg_dump", pg_dump_version(cancel)}};
+    for (const auto& [side, conninfo] :
+         {std::pair(Side::kSource, args.source), std::pair(Side::kTarget, args.target)}) {
+      if (conninfo.empty()) continue;
+      pg::Connection server =
+          pg::Connection::open(pg::ConnInfo::parse(conninfo, side), "version", Log(console), cancel);
+      versions[std::string(to_string(side))] = server.server_version_text();
     }
-    exit_code = 0;
+    std::string text;
+    for (const auto& [what, version] : versions.items())
+      text += fmt::format("{} {}\n", what, version.get<std::string>());
+    if (args.json) {
+      versions.update({{"pgcopydb", kPgcopydbVersion},
+                       {"pg_major", PG_MAJORVERSION},
+                       {"pg_version", PG_VERSION},
+                       {"pg_version_str", PG_VERSION_STR},
+                       {"pg_version_num", PG_VERSION_NUM}});
+      text = versions.dump(2) + "\n";
+    }
+    std::fputs(text.c_str(), stdout);
+    return kExitWell;
   });
+}
+
+}  // namespace
+
+void add_version_command(CLI::App& app, int& exit_code) {
+  CLI::App* command =
+      app.add_subcommand("version", "Print the versions of pgsluice, its libraries, pg_dump, and servers");
+  command->footer(kFooter);
+  auto args = std::make_shared<VersionArguments>();
+  command->add_option("-S,--source", args->source, "Source database, URI or keywords");
+  command->add_option("-T,--target", args->target, "Target database, URI or keywords");
+  command->add_flag("--json", args->json, "One JSON document");
+  add_log_options(*command, args->log);
+  command->callback([args, &exit_code] { exit_code = run_version(*args); });
 }
 
 }  // namespace pgsluice::tools

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <optional>
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/commands.h"
@@ -10,6 +11,7 @@
 #include "pgsluice/migration/control.h"
 #include "pgsluice/migration_arguments.h"
 #include "pgsluice/migration_run.h"
+#include "pgsluice/running.h"
 
 namespace pgsluice::tools {
 
@@ -38,7 +40,10 @@ Migration find_or_create(migration::Store& store, const MigrationArguments& args
     return migration::create(store, name, args.target_name(), args.labels(), request);
   }
   const Migration there = store.find(name, target);
-  if (there.active()) return there;  // where it has its worker, taking it up fails
+  if (there.active()) {
+    migration::require_same(there, request, migration::Sameness::kWhole);
+    return there;  // where it has its worker, taking it up fails
+  }
   if (args.resume) return migration::take_up_again(store, there, request);
   throw Error(ErrorKind::kState, fmt::format("the migration {} has come to its end: {}", name, to_string(there.state)))
       .hint("--resume takes up one that has failed; another name begins another one");
@@ -51,13 +56,17 @@ struct WorkerArguments : MigrationArguments {
 int run(WorkerArguments& args) {
   return run_reporting(args.log, [&](Console& console) -> int {
     const migration::Request request = parse_request(args, migration::read_properties_text(args.properties));
+    const MigrationRunOptions options{.output = args.output.empty() ? OutputFormat::kNone : output_format(args.output),
+                                      .progress = progress_style(args.progress, args.log)};
+    // What keeps a worker from being watched is found before a migration is begun.
+    std::optional<migration::HttpServer> server;
+    if (const migration::HttpOptions http = http_options(args.http); !http.listen.empty()) {
+      server.emplace(http, Log(console));
+      server->bind();
+    }
     migration::Store store = open_store(args);
     const Migration migration = find_or_create(store, args, request);
-    return run_migration(store, migration, request,
-                         {.output = args.output.empty() ? OutputFormat::kNone : output_format(args.output),
-                          .progress = progress_style(args.progress, args.log),
-                          .http = http_options(args.http)},
-                         console);
+    return run_migration(store, migration, request, options, console, server ? &*server : nullptr);
   });
 }
 

@@ -1,0 +1,68 @@
+#include "pgsluice/migration/outcome.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "pgsluice/base/error.h"
+
+namespace pgsluice::migration {
+
+namespace {
+
+std::string first_failed(const std::vector<Validation>& validations) {
+  for (const Validation& validation : validations) {
+    for (const Finding& finding : validation.findings) {
+      if (finding.state == ValidationState::kFailed) return fmt::format("{}: {}", validation.type, finding.message);
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<std::string> next_steps(const Migration& migration, const pipeline::ServerSummary& summary) {
+  std::vector<std::string> steps;
+  const bool all_there = std::all_of(migration.details.begin(), migration.details.end(),
+                                     [](const auto& details) { return details.state == DatabaseState::kSucceeded; });
+  if (all_there) {
+    steps.push_back(fmt::format("connection strings: point the applications of {} at {}",
+                                fmt::join(migration.databases, ", "),
+                                migration.target_server.substr(0, migration.target_server.find('@'))));
+  }
+  steps.emplace_back(
+      "server parameters: they are not copied; ServerParametersValidation ('pgsluice check') shows which differ and "
+      "the "
+      "line that sets each");
+  steps.emplace_back(migration.roles
+                         ? "roles: they were copied; superusers' attributes and what only a superuser may read "
+                           "or give have to be looked at by hand"
+                         : "roles: they were not copied (MigrateRoles false); log in as each user once");
+  for (const Error& error : summary.roles_failed) steps.push_back("role: " + error.describe());
+  for (const std::string& warning : summary.warnings) steps.push_back(warning);
+  for (const pipeline::DatabaseResult& database : summary.databases) {
+    for (const std::string& skipped : database.summary.skipped) {
+      steps.push_back(fmt::format("{}: left out: {}", database.name, skipped));
+    }
+    for (const std::string& warning : database.summary.warnings) {
+      steps.push_back(fmt::format("{}: {}", database.name, warning));
+    }
+  }
+  return steps;
+}
+
+std::string tell_failed_validations(Migration& migration) {
+  std::string first = first_failed(migration.validation.server);
+  if (!first.empty()) first.insert(0, "servers: ");
+  for (const DatabaseValidation& database : migration.validation.databases) {
+    const std::string failed = first_failed(database.validations);
+    for (DatabaseDetails& details : migration.details) {
+      if (details.name == database.database) details.message = failed;
+    }
+    if (first.empty() && !failed.empty()) first = fmt::format("{}: {}", database.database, failed);
+  }
+  return first;
+}
+
+}  // namespace pgsluice::migration

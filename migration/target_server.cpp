@@ -1,0 +1,128 @@
+#include "pgsluice/migration/target_server.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "pgsluice/base/digest.h"
+#include "pgsluice/migration/validator.h"
+#include "pgsluice/pg/quote.h"
+
+namespace pgsluice::migration {
+
+namespace {
+
+constexpr int kForce = 130000;  // DROP DATABASE … WITH (FORCE)
+
+// Of pg_advisory_lock(), in the database that migrations of the server work from; the first is that of the ledger's
+// locks
+// ("pgsl"), the second this lock's own.
+constexpr const char* kTryLock = "SELECT pg_catalog.pg_try_advisory_lock(1885827948, 2)";
+
+// What is not yet the database itself: the same for each try, so that what is left of one is found.
+std::string temporary_name(const std::string& name) { return "pgsluice_" + digest_of(name).hex(); }
+
+void drop_database(pg::Connection& server, const std::string& name) {
+  const std::string quoted = pg::quote_identifier(name);
+  if (server.server_version() >= kForce) {
+    server.execute(fmt::format("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted));
+    return;
+  }
+  const std::array<std::string, 1> parameters = {name};
+  server.execute(
+      "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
+      " WHERE datname = $1 AND pid <> pg_catalog.pg_backend_pid()",
+      parameters);
+  server.execute(fmt::format("DROP DATABASE IF EXISTS {}", quoted));
+}
+
+void explain(Error& error, const std::string& name, std::string_view step, std::string_view hint) {
+  error.object("database " + pg::display_name("", name)).step(step);
+  if (error.kind() == ErrorKind::kServer) error.hint(hint);
+}
+
+// Ends the half of a database that could not take its place.
+void drop_quietly(pg::Connection& server, const std::string& name, const Log& log) {
+  try {
+    drop_database(server, name);
+  } catch (const Error& error) {
+    log.warning(fmt::format("the database {} is left on the target: {}", name, error.describe()));
+  }
+}
+
+}  // namespace
+
+std::map<std::string, DatabaseId> databases_of(pg::Connection& server) {
+  std::map<std::string, DatabaseId> databases;
+  for (const pg::Row row : server.execute("SELECT datname, oid FROM pg_catalog.pg_database")) {
+    databases[std::string(row.text(0))] = row.oid(1);
+  }
+  return databases;
+}
+
+pg::Connection TargetServer::connect(const CancelToken& cancel) const {
+  return connect_to_server(request_, Side::kTarget, log_, cancel);
+}
+
+void TargetServer::lock(const CancelToken& cancel) {
+  const std::lock_guard guard(mutex_);
+  try {
+    if (holder_ && holder_->alive()) {
+      holder_->execute("SELECT 1");
+      return;
+    }
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) throw;
+    log_.notice(fmt::format("the session that keeps other migrations away was lost: {}", error.describe()));
+  }
+  holder_.reset();
+  pg::Connection session = connect(cancel);
+  if (!session.execute(kTryLock)[0].boolean(0)) {
+    throw Error(ErrorKind::kState, "another migration is at work on this server")
+        .on(Side::kTarget)
+        .hint("it is in another store: wait for its end; nothing was changed");
+  }
+  holder_.emplace(std::move(session));
+}
+
+DatabaseId TargetServer::make_over(const schema::Database& database, const CancelToken& cancel) {
+  pg::Connection server = connect(cancel);
+  schema::Database made = database;
+  made.name = temporary_name(database.name);
+  try {
+    server.execute("SET default_transaction_read_only = off");
+    drop_database(server, made.name);
+    server.execute(schema::create_sql(made, server.server_version(), request_.engine.restore.tablespaces));
+  } catch (Error& error) {
+    explain(error, database.name, "making the database",
+            "the user needs CREATEDB, and the server the source's locale; the database that was there is as it was");
+    throw;
+  }
+  try {
+    drop_database(server, database.name);
+    server.execute(fmt::format("ALTER DATABASE {} RENAME TO {}", pg::quote_identifier(made.name),
+                               pg::quote_identifier(database.name)));
+  } catch (Error& error) {
+    if (error.kind() == ErrorKind::kServer) drop_quietly(server, made.name, log_);
+    explain(error, database.name, "dropping the database", "its owner, or a superuser, may drop it");
+    throw;
+  }
+  return databases_of(server)[database.name];
+}
+
+TargetServer::Dropped TargetServer::drop(const std::string& name, DatabaseId made, const CancelToken& cancel) {
+  pg::Connection server = connect(cancel);
+  const std::map<std::string, DatabaseId> there = databases_of(server);
+  const auto found = there.find(name);
+  if (found == there.end() || found->second != made) return Dropped::kAnother;
+  try {
+    server.execute("SET default_transaction_read_only = off");
+    drop_database(server, name);
+  } catch (Error& error) {
+    explain(error, name, "dropping the database", "its owner, or a superuser, may drop it");
+    throw;
+  }
+  return Dropped::kYes;
+}
+
+}  // namespace pgsluice::migration

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "pgsluice/base/wait.h"
+#include "pgsluice/migration/control.h"
+#include "pgsluice/migration/runner.h"
+#include "support/cluster.h"
+#include "support/database_comparison.h"
+#include "support/recording_sink.h"
+
+namespace pgsluice::migration {
+
+inline constexpr const char* kPassword = "s3cret-of-the-test";
+
+/// Databases of a source, one of which the target has already, and migrations of three of them.
+class RunnerFixture : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (test::Cluster* cluster : {&source_, &target_}) {
+      cluster->sql("postgres", std::string("CREATE ROLE admin SUPERUSER LOGIN PASSWORD '") + kPassword + "'");
+    }
+    for (const char* name : {"testdb1", "testdb3", "testdb6", "testschema"}) {
+      source_.create_database(name, "TEMPLATE template0");
+      source_.sql(name, "CREATE TABLE t (i int PRIMARY KEY, s text); INSERT INTO t SELECT g, '" + std::string(name) +
+                            "' FROM generate_series(1, 5000) g; CREATE INDEX ON t (s)");
+    }
+    target_.create_database("testdb6", "TEMPLATE template0");
+    target_.sql("testdb6", "CREATE TABLE of_before (i int)");
+  }
+
+  Request request() const {
+    Request result;
+    result.source = {.host = "127.0.0.1", .port = source_.port(), .user = "admin"};
+    result.target = {.host = "127.0.0.1", .port = target_.port(), .user = "admin"};
+    result.source_password = result.target_password = kPassword;
+    result.databases = {"testdb3", "testdb6", "testschema"};
+    result.engine.table_jobs = result.engine.index_jobs = 2;
+    result.engine.retry_for = std::chrono::seconds(1);
+    return result;
+  }
+
+  Migration run(const Request& wanted, const std::string& name = "first") {
+    Runner runner(store_, create(store_, name, "", {}, wanted), wanted, sink_);
+    return runner.run();
+  }
+
+  std::vector<std::string> differences(const std::string& database) const {
+    return test::compare_databases(source_.conninfo(database), target_.conninfo(database), test::server_bindir());
+  }
+
+  bool target_has(const std::string& database) const {
+    return target_.value("postgres", "SELECT count(*) FROM pg_database WHERE datname = '" + database + "'") == "1";
+  }
+
+  // Runs until a moment, and then asks something of the runner, from another thread.
+  Migration run_and(const Request& wanted, const std::function<bool(const Migration&)>& moment,
+                    const std::function<void(Runner&)>& ask) {
+    Runner runner(store_, create(store_, "first", "", {}, wanted), wanted, sink_);
+    std::atomic<bool> ended{false};
+    std::jthread user([&] {
+      while (!ended && !moment(runner.migration())) wait_for({}, {}, std::chrono::milliseconds(5));
+      if (!ended) ask(runner);
+    });
+    Migration result = runner.run();
+    ended = true;
+    return result;
+  }
+
+  test::Cluster source_;
+  test::Cluster target_;
+  test::RecordingSink sink_;
+  TemporaryFolder folder_;
+  Store store_{folder_.path() / "store"};
+};
+
+}  // namespace pgsluice::migration

@@ -1,0 +1,512 @@
+// Each validation on a real server that has the fault; where a finding names the statement that mends it, that is run,
+// and the finding is gone.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "pgsluice/base/subprocess.h"
+#include "pgsluice/migration/validator.h"
+#include "support/cluster.h"
+#include "support/downloads.h"
+#include "support/recording_sink.h"
+#include "support/sockets.h"
+#include "support/version_proxy.h"
+
+namespace pgsluice::migration {
+namespace {
+
+using test::Cluster;
+using test::shared_source;
+using test::shared_target;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* kDatabase = "validated";
+constexpr const char* kPlainUser = "plain_user";
+constexpr const char* kPassword = "s3cret-of-the-test";
+
+class ValidationTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    shared_source().create_database(kDatabase);
+    shared_target().create_database(kDatabase);
+    // Without any rights, on both.
+    for (const Cluster* server : {&shared_source(), &shared_target()}) {
+      server->sql("postgres", fmt::format("CREATE ROLE {} LOGIN PASSWORD '{}'", kPlainUser, kPassword));
+    }
+  }
+  void TearDown() override {
+    for (const Cluster* server : {&shared_source(), &shared_target()}) {
+      server->create_database(kDatabase);
+      server->sql("postgres", fmt::format("DROP ROLE IF EXISTS {}, azure_pg_admin, boss", kPlainUser));
+    }
+  }
+
+  static ValidationRequest between(const Cluster& source, const Cluster& target) {
+    return {.source = source.conninfo("postgres"), .target = target.conninfo("postgres"), .databases = {kDatabase}};
+  }
+  static ValidationRequest request() { return between(shared_source(), shared_target()); }
+  static ValidationRequest as_plain_user_of_target() {
+    ValidationRequest result = request();
+    result.target = shared_target().conninfo("postgres", kPlainUser);
+    return result;
+  }
+
+  // What a validation says, a finding a line: "Failed: …".
+  std::string said(const ValidationRequest& wanted, const std::string& type) {
+    Validator validator(wanted, Log(sink_), {});
+    std::vector<Validation> all = validator.validate_servers();
+    if (validator.reached_both()) {
+      for (const std::string& database : wanted.databases) {
+        for (Validation& validation : validator.validate_database(database)) all.push_back(std::move(validation));
+      }
+    }
+    std::string text;
+    for (const Validation& validation : all) {
+      for (const Finding& finding : validation.findings) {
+        EXPECT_THAT(finding.message, Not(HasSubstr("could not be validated")));
+        if (validation.type != type) continue;
+        text += fmt::format("{}: {}\n", to_string(finding.state), finding.message);
+      }
+    }
+    EXPECT_THAT(text, Not(HasSubstr(kPassword)));
+    return text;
+  }
+
+  test::RecordingSink sink_;
+};
+
+// --- AuthenticationAndConnectivityValidation
+
+class ConnectivityTest : public ValidationTest {
+ protected:
+  std::string said_of_source(const std::string& conninfo) {
+    ValidationRequest wanted = request();
+    wanted.source = conninfo;
+    return said(wanted, "AuthenticationAndConnectivityValidation");
+  }
+};
+
+TEST_F(ConnectivityTest, ServersThatAreReachedAreNamedWithVersionAndUser) {
+  const std::string text = said(request(), "AuthenticationAndConnectivityValidation");
+  EXPECT_THAT(text, HasSubstr("Succeeded: source: PostgreSQL 15"));
+  EXPECT_THAT(text, HasSubstr("as postgres"));
+  EXPECT_THAT(text, Not(HasSubstr("Failed")));
+}
+
+TEST_F(ConnectivityTest, OneServerUnderTwoNames) {
+  ValidationRequest wanted = between(shared_source(), shared_source());
+  wanted.target += " application_name=another";
+  EXPECT_THAT(said(wanted, "AuthenticationAndConnectivityValidation"),
+              HasSubstr("Failed: source and target are the same server"));
+}
+
+TEST_F(ConnectivityTest, APortThatNothingListensOn) {
+  int port = 0;
+  {
+    const FileDescriptor socket = test::listen_on_loopback();
+    port = test::port_of(socket);
+  }
+  const std::string text = said_of_source(fmt::format("host=127.0.0.1 port={} user=postgres", port));
+  EXPECT_THAT(text, HasSubstr(fmt::format("Failed: source at 127.0.0.1:{} (127.0.0.1, private)", port)));
+  EXPECT_THAT(text, HasSubstr("the host refuses the port"));
+  EXPECT_THAT(text, HasSubstr("Succeeded: target"));
+}
+
+TEST_F(ConnectivityTest, AHostThatDoesNotAnswerGetsTheRowOfTheNetworks) {
+  const FileDescriptor socket = test::listen_on_loopback();
+  const std::string text = said_of_source(
+      fmt::format("host=127.0.0.1 port={} user=postgres connect_timeout=2 sslmode=disable", test::port_of(socket)));
+  EXPECT_THAT(text, HasSubstr("the host does not answer"));
+  EXPECT_THAT(text, HasSubstr("Warning: source private, target private"));
+}
+
+TEST_F(ConnectivityTest, ANameThatNobodyKnows) {
+  EXPECT_THAT(said_of_source("host=no-such-host.invalid user=postgres"), HasSubstr("the name is not known"));
+}
+
+TEST_F(ConnectivityTest, PasswordsThatAreMissingOrWrong) {
+  const std::string server = shared_source().tcp_conninfo("postgres", kPlainUser);
+  EXPECT_THAT(said_of_source(server), HasSubstr("the server asks for a password, and none was given: SourceServer"));
+  EXPECT_THAT(said_of_source(server + " password=another"), HasSubstr("user or password are refused"));
+  EXPECT_THAT(said_of_source(server + " password=" + kPassword), HasSubstr("Succeeded: source"));
+}
+
+TEST_F(ConnectivityTest, NoPlaceForAnotherSession) {
+  shared_source().sql("postgres", fmt::format("ALTER ROLE {} CONNECTION LIMIT 0", kPlainUser));
+  EXPECT_THAT(said_of_source(shared_source().conninfo("postgres", kPlainUser)),
+              HasSubstr("the server has no connection free"));
+}
+
+TEST_F(ConnectivityTest, TlsThatTheServerDoesNotSpeak) {
+  const std::string text =
+      said_of_source(shared_source().tcp_conninfo("postgres", kPlainUser) + " sslmode=require password=" + kPassword);
+  EXPECT_THAT(text, HasSubstr("TLS fails; sslMode says"));
+}
+
+TEST_F(ConnectivityTest, TheLineOfPgHbaThatIsMissingLetsTheUserIn) {
+  Cluster server;
+  server.sql("postgres", fmt::format("CREATE ROLE \"Odd User\" LOGIN PASSWORD '{}'", kPassword));
+  const std::filesystem::path hba = server.folder() / "data/pg_hba.conf";
+  std::ofstream(hba) << "local all all trust\n";
+  server.sql("postgres", "SELECT pg_reload_conf()");
+  const std::string conninfo = server.tcp_conninfo("postgres", "'Odd User'") + " sslmode=disable password=" + kPassword;
+  const std::string text = said_of_source(conninfo);
+  const std::string line = "host \"postgres\",\"validated\" \"Odd User\" 127.0.0.1/32 scram-sha-256";
+  ASSERT_THAT(text, HasSubstr(line));
+  std::ofstream(hba, std::ios::app) << line << "\n";
+  server.sql("postgres", "SELECT pg_reload_conf()");
+  EXPECT_THAT(said_of_source(conninfo), HasSubstr("Succeeded: source"));
+}
+
+// --- SourceVersionValidation
+
+TEST_F(ValidationTest, ATargetThatIsOlderThanTheSource) {
+  const std::filesystem::path programs = test::download("postgresql-12");
+  if (programs.empty()) GTEST_SKIP() << test::kNoDownloads;
+  const Cluster older({.bindir = programs / "native/bin"});
+  EXPECT_THAT(said(between(shared_source(), older), "SourceVersionValidation"),
+              HasSubstr("Failed: the target is of version 12"));
+  shared_target().sql("postgres", "DROP DATABASE validated");
+  EXPECT_THAT(said(between(older, shared_target()), "SourceVersionValidation"), HasSubstr("Succeeded: source 12"));
+}
+
+TEST_F(ValidationTest, ASourceOfBefore10IsOlderThanAnyTargetAndAllIsValidated) {
+  const std::filesystem::path programs = test::download("postgresql-10");
+  if (programs.empty()) GTEST_SKIP() << test::kNoDownloads;
+  const Cluster source({.bindir = programs / "native/bin"});
+  source.create_database(kDatabase);
+  source.sql("postgres", fmt::format("ALTER ROLE postgres PASSWORD '{}'", kPassword));
+  const test::VersionProxy old(source.socket_path(), "9.6.9");
+  ValidationRequest wanted = between(source, shared_target());
+  wanted.source = old.conninfo("postgres") + " password=" + kPassword;
+  EXPECT_THAT(said(wanted, "SourceVersionValidation"), HasSubstr("Succeeded: source 9.6.9"));
+  const test::VersionProxy too_old(source.socket_path(), "9.4.9");
+  wanted.source = too_old.conninfo("postgres") + " password=" + kPassword;
+  EXPECT_THAT(said(wanted, "SourceVersionValidation"), HasSubstr("9.5 is the oldest that can be migrated"));
+}
+
+TEST_F(ValidationTest, APgDumpThatIsNotThere) {
+  ValidationRequest wanted = request();
+  wanted.engine.pg_bindir = "/nonexistent";
+  EXPECT_THAT(said(wanted, "SourceVersionValidation"), HasSubstr("Failed: there is no pg_dump in /nonexistent"));
+}
+
+// --- ServerParametersValidation
+
+TEST_F(ValidationTest, ParametersThatDifferComeWithTheLineThatSetsThem) {
+  for (const char* name : {"work_mem", "DateStyle"}) {
+    shared_source().sql("postgres", fmt::format("ALTER SYSTEM SET {} = {}", name,
+                                                name == std::string("work_mem") ? "'7MB'" : "sql, dmy"));
+  }
+  shared_source().sql("postgres", "SELECT pg_reload_conf()");
+  const auto parameters = [&] { return said(request(), "ServerParametersValidation"); };
+  std::string text;
+  for (int tries = 0; tries < 50 && text.find("work_mem") == std::string::npos; ++tries) text = parameters();
+  EXPECT_THAT(text, HasSubstr("Warning: DateStyle (changes what SQL does): \"SQL, DMY\" on the source"));
+  const std::string line = "ALTER SYSTEM SET work_mem = '7168';";
+  EXPECT_THAT(text, HasSubstr("Warning: work_mem: \"7.0 MB\" on the source, \"4.0 MB\" on the target: " + line));
+  shared_target().sql("postgres", line);
+  shared_target().sql("postgres", "SELECT pg_reload_conf()");
+  for (int tries = 0; tries < 50 && text.find("work_mem") != std::string::npos; ++tries) text = parameters();
+  EXPECT_THAT(text, Not(HasSubstr("work_mem")));
+  for (const Cluster* server : {&shared_source(), &shared_target()}) {
+    server->sql("postgres", "ALTER SYSTEM RESET ALL");
+    server->sql("postgres", "SELECT pg_reload_conf()");
+  }
+}
+
+TEST_F(ValidationTest, AllowListPreloadedLibrariesAndSizesOfTheTarget) {
+  Cluster source({.settings = {"shared_preload_libraries = 'pg_stat_statements, pg_prewarm'", "max_connections = 90"}});
+  source.create_database(kDatabase);
+  source.sql(kDatabase, "CREATE EXTENSION pg_stat_statements; CREATE EXTENSION pg_trgm; CREATE EXTENSION hstore");
+  const Cluster target({.settings = {"azure.extensions = 'HSTORE, PG_STAT_STATEMENTS'"}});
+  const std::string text = said(between(source, target), "ServerParametersValidation");
+  EXPECT_THAT(text, HasSubstr("Failed: extension pg_trgm (in validated): not on the target's allow-list; add pg_trgm"));
+  EXPECT_THAT(text, Not(HasSubstr("extension hstore")));
+  EXPECT_THAT(text, HasSubstr("Failed: extension pg_stat_statements (in validated): its library is not preloaded"));
+  EXPECT_THAT(text, HasSubstr("Warning: library pg_prewarm: preloaded on the source and not on the target"));
+  EXPECT_THAT(text, HasSubstr("Warning: max_connections: 90 on the source, less on the target, 60"));
+}
+
+TEST_F(ValidationTest, WhoMayNotReadTheSettingsIsToldSo) {
+  EXPECT_THAT(said(as_plain_user_of_target(), "ServerParametersValidation"),
+              HasSubstr("Warning: shared_preload_libraries may not be read by the target's user: GRANT "
+                        "pg_read_all_settings TO \"plain_user\""));
+}
+
+TEST_F(ValidationTest, SessionsAndLocksThatTheJobsNeed) {
+  Cluster source({.settings = {"max_connections = 15", "max_locks_per_transaction = 10"}});
+  source.create_database(kDatabase);
+  source.sql(kDatabase, "DO $$ BEGIN FOR i IN 1..100 LOOP EXECUTE format('CREATE TABLE t%s ()', i); END LOOP; END $$");
+  ValidationRequest wanted = between(source, shared_target());
+  wanted.engine.table_jobs = 11;
+  const std::string text = said(wanted, "ServerParametersValidation");
+  EXPECT_THAT(text, HasSubstr("Failed: max_connections of the source: 13 sessions are needed for the jobs, and there "
+                              "is room for 12"));
+  EXPECT_THAT(text, Not(HasSubstr("max_connections of the target")));
+  EXPECT_THAT(text,
+              HasSubstr("Failed: database validated: 100 tables have to be locked, and the server's lock table is too "
+                        "small for that (max_locks_per_transaction = 10); set max_locks_per_transaction to 13"));
+}
+
+TEST_F(ValidationTest, ASourceNearTheWraparound) {
+  Cluster source({.settings = {"autovacuum_freeze_max_age = 2000000000", "max_prepared_transactions = 1"}});
+  source.create_database(kDatabase);
+  // Which autovacuum cannot get at.
+  source.sql(kDatabase, "CREATE TABLE t (); BEGIN; LOCK TABLE t; PREPARE TRANSACTION 'keeps it'");
+  const std::string data = (source.folder() / "data").string();
+  const auto grow_old = [&](const std::string& transaction, const std::string& segment) {
+    source.stop_fast();
+    const std::string file = data + "/pg_xact/" + segment;
+    std::ofstream(file) << std::string(256 * 1024, '\0');
+    for (const std::vector<std::string>& command :
+         {std::vector<std::string>{"chmod", "0666", file},
+          test::as_server_user({(test::server_bindir() / "pg_resetwal").string(), "-x", transaction, data})}) {
+      const SubprocessResult result = run_command({.command = command});
+      ASSERT_EQ(result.exit_code, 0) << result.errors;
+    }
+    source.start();
+  };
+  grow_old("1600000000", "05F5");  // a segment has 2^20 transactions
+  EXPECT_THAT(said(between(source, shared_target()), "ServerParametersValidation"),
+              HasSubstr("Warning: database validated: its oldest transaction is 1599"));
+  grow_old("2050000000", "07A3");
+  EXPECT_THAT(said(between(source, shared_target()), "ServerParametersValidation"),
+              HasSubstr("Failed: database validated: its oldest transaction is 2049"));
+}
+
+// --- RolesValidation
+
+TEST_F(ValidationTest, WhatTheTargetsUserMayNot) {
+  shared_target().sql("postgres", "CREATE ROLE azure_pg_admin");
+  ValidationRequest wanted = as_plain_user_of_target();
+  wanted.roles = true;
+  const std::string text = said(wanted, "RolesValidation");
+  EXPECT_THAT(text, HasSubstr("Failed: the target's user plain_user may not make databases: ALTER ROLE "
+                              "\"plain_user\" CREATEDB\n"));
+  EXPECT_THAT(text, HasSubstr("Failed: the target's user plain_user may not make roles: ALTER ROLE "
+                              "\"plain_user\" CREATEROLE\n"));
+  std::string mend = "ALTER ROLE plain_user CREATEDB; ALTER ROLE plain_user CREATEROLE";
+  for (const char* role : {"azure_pg_admin", "pg_read_all_settings", "pg_read_all_stats", "pg_stat_scan_tables"}) {
+    const std::string grant = fmt::format("GRANT {} TO \"plain_user\"", role);
+    EXPECT_THAT(
+        text, HasSubstr(fmt::format("Warning: the target's user plain_user is not a member of {}: {}\n", role, grant)));
+    mend += "; " + grant;
+  }
+  shared_target().sql("postgres", mend);
+  EXPECT_EQ(said(wanted, "RolesValidation"), "");
+}
+
+TEST_F(ValidationTest, ADatabaseOfTheTargetThatItsUserMayNotDrop) {
+  shared_target().sql("postgres", "ALTER ROLE plain_user CREATEDB CREATEROLE");
+  ValidationRequest wanted = as_plain_user_of_target();
+  EXPECT_THAT(said(wanted, "RolesValidation"), Not(HasSubstr("may not drop")));
+  wanted.overwrite = true;
+  const std::string mend = R"(ALTER DATABASE "validated" OWNER TO "plain_user")";
+  ASSERT_THAT(said(wanted, "RolesValidation"),
+              HasSubstr("Failed: database validated: is on the target, and plain_user may not drop it: " + mend));
+  shared_target().sql("postgres", mend);
+  EXPECT_THAT(said(wanted, "RolesValidation"), Not(HasSubstr("may not drop")));
+}
+
+TEST_F(ValidationTest, RolesThatTheDatabasesNeedAndSuperusersAmongThem) {
+  shared_source().sql("postgres", "CREATE ROLE boss SUPERUSER");
+  shared_source().sql(kDatabase, "CREATE TABLE of_boss (); ALTER TABLE of_boss OWNER TO boss");
+  shared_target().sql("postgres", "CREATE ROLE azure_pg_admin; ALTER ROLE plain_user CREATEDB CREATEROLE");
+  const std::string text = said(as_plain_user_of_target(), "RolesValidation");
+  EXPECT_THAT(text, HasSubstr("Failed: role boss (needed by validated): missing on the target; CREATE ROLE \"boss\""));
+  EXPECT_THAT(text, HasSubstr("Warning: role boss (needed by validated): a superuser of the source"));
+  ValidationRequest with_roles = as_plain_user_of_target();
+  with_roles.roles = true;
+  EXPECT_THAT(said(with_roles, "RolesValidation"), Not(HasSubstr("missing on the target")));
+  ValidationRequest without_owners = as_plain_user_of_target();
+  without_owners.engine.restore.owners = false;
+  EXPECT_THAT(said(without_owners, "RolesValidation"), Not(HasSubstr("boss")));
+}
+
+// --- SchemaValidation
+
+TEST_F(ValidationTest, WhatAPlainUserOfTheTargetMayNotMake) {
+  shared_source().sql(kDatabase,
+                      "CREATE TYPE pair AS (a int, b int);"
+                      "CREATE FUNCTION text_of(pair) RETURNS text LANGUAGE sql AS 'SELECT $1.a::text';"
+                      "CREATE CAST (pair AS text) WITH FUNCTION text_of(pair);"
+                      "CREATE CAST (bytea AS text) WITHOUT FUNCTION;"
+                      "CREATE FUNCTION own_handler() RETURNS language_handler LANGUAGE c AS '$libdir/plpgsql', "
+                      "'plpgsql_call_handler';"
+                      "CREATE LANGUAGE own_language HANDLER own_handler;"
+                      "GRANT SELECT (rolname) ON pg_catalog.pg_authid TO public");
+  const std::string text = said(as_plain_user_of_target(), "SchemaValidation");
+  EXPECT_THAT(text, HasSubstr("Failed: cast of bytea to text: the target's user is no superuser"));
+  EXPECT_THAT(text, HasSubstr("DROP CAST (bytea AS text) on the source"));
+  EXPECT_THAT(text, Not(HasSubstr("pair")));  // whoever owns the type may make that one
+  EXPECT_THAT(text, HasSubstr("Failed: language own_language"));
+  EXPECT_THAT(text, HasSubstr("Failed: function public.own_handler: in c"));
+  EXPECT_THAT(text, HasSubstr("Failed: grants on pg_catalog.pg_authid"));
+  EXPECT_EQ(said(request(), "SchemaValidation"), "");
+}
+
+TEST_F(ValidationTest, InvalidIndexesHashesOfEnumsAndObjectsInTheSystemsSchemas) {
+  shared_source().sql(kDatabase,
+                      "CREATE TABLE t (i int); CREATE INDEX t_i ON t (i);"
+                      "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 't_i'::regclass;"
+                      "CREATE TYPE mood AS ENUM ('good', 'bad');"
+                      "CREATE TABLE moods (m mood) PARTITION BY HASH (m);"
+                      "SET allow_system_table_mods = on; CREATE TABLE pg_catalog.hidden (i int);"
+                      "CREATE TYPE pg_catalog.hidden_type AS ENUM ('a');"
+                      "CREATE FUNCTION pg_catalog.hidden_function() RETURNS int LANGUAGE sql AS 'SELECT 1'");
+  const std::string text = said(request(), "SchemaValidation");
+  EXPECT_THAT(text, HasSubstr("Warning: index public.t_i: invalid, and left out; REINDEX INDEX CONCURRENTLY "));
+  EXPECT_THAT(text, HasSubstr("Warning: table public.moods: partitioned by the hash of an enum"));
+  EXPECT_THAT(text, HasSubstr("Failed: relation pg_catalog.hidden: in a schema of the system"));
+  EXPECT_THAT(text, HasSubstr("Failed: function pg_catalog.hidden_function: in a schema of the system"));
+  EXPECT_THAT(text, HasSubstr("Failed: type pg_catalog.hidden_type: in a schema of the system"));
+}
+
+TEST_F(ValidationTest, TablesWithOids) {
+  const std::filesystem::path programs = test::download("postgresql-10");
+  if (programs.empty()) GTEST_SKIP() << test::kNoDownloads;
+  const Cluster older({.bindir = programs / "native/bin"});
+  older.create_database(kDatabase);
+  older.sql(kDatabase, "CREATE TABLE old_style (i int) WITH OIDS; CREATE TABLE new_style (i int)");
+  const std::string text = said(between(older, shared_target()), "SchemaValidation");
+  EXPECT_THAT(text, HasSubstr("Failed: table public.old_style: WITH OIDS"));
+  EXPECT_THAT(text, Not(HasSubstr("new_style")));
+  const std::string mend = R"(ALTER TABLE "public"."old_style" SET WITHOUT OIDS)";
+  ASSERT_THAT(text, HasSubstr(mend));
+  older.sql(kDatabase, mend);
+  EXPECT_EQ(said(between(older, shared_target()), "SchemaValidation"), "");
+}
+
+TEST_F(ValidationTest, TablespacesThatTheTargetHasNot) {
+  shared_source().create_tablespace("space_of_source");
+  shared_source().sql(kDatabase, "CREATE TABLE t (i int) TABLESPACE space_of_source");
+  EXPECT_THAT(said(request(), "SchemaValidation"),
+              HasSubstr("Failed: tablespace space_of_source: missing on the target; CREATE TABLESPACE"));
+  ValidationRequest without = request();
+  without.engine.restore.tablespaces = false;
+  EXPECT_EQ(said(without, "SchemaValidation"), "");
+  shared_source().create_database(kDatabase);
+  shared_source().sql("postgres", "DROP TABLESPACE space_of_source");
+}
+
+// --- ExtensionsValidation
+
+TEST_F(ValidationTest, AnExtensionThatOnlyASuperuserMayMake) {
+  shared_source().sql(kDatabase, "CREATE EXTENSION pageinspect; CREATE EXTENSION hstore");
+  const std::string text = said(as_plain_user_of_target(), "ExtensionsValidation");
+  EXPECT_THAT(text, HasSubstr("Failed: extension pageinspect: only a superuser may make it"));
+  EXPECT_THAT(text, Not(HasSubstr("hstore")));  // a trusted one
+  ValidationRequest wanted = as_plain_user_of_target();
+  wanted.existing_target = kDatabase;
+  wanted.target = shared_target().conninfo(kDatabase, kPlainUser);
+  ASSERT_THAT(said(wanted, "ExtensionsValidation"),
+              HasSubstr("CREATE EXTENSION \"pageinspect\" in the target's database"));
+  shared_target().sql(kDatabase, "CREATE EXTENSION pageinspect");
+  EXPECT_EQ(said(wanted, "ExtensionsValidation"), "");
+}
+
+TEST_F(ValidationTest, ExtensionsThatAreNotAvailableOrOfAnotherVersion) {
+  shared_source().sql(kDatabase,
+                      "CREATE SCHEMA tools; CREATE EXTENSION pg_trgm SCHEMA tools; CREATE EXTENSION hstore;"
+                      "UPDATE pg_extension SET extname = 'absent' WHERE extname = 'pg_trgm';"
+                      "UPDATE pg_extension SET extversion = '0.9' WHERE extname = 'hstore'");
+  const std::string text = said(request(), "ExtensionsValidation");
+  EXPECT_THAT(text, HasSubstr("Failed: extension absent (version 1.6, in schema tools): not available on the target"));
+  EXPECT_THAT(text, HasSubstr("Warning: extension hstore: version 0.9 on the source, 1.8 will be made on the target"));
+  ValidationRequest without = request();
+  without.engine.extensions = false;
+  EXPECT_THAT(said(without, "ExtensionsValidation"), HasSubstr("Succeeded: extensions are left out"));
+}
+
+// --- CollationsValidation
+
+TEST_F(ValidationTest, CollationsThatAreMissingOrTheUsersOwn) {
+  shared_source().sql("postgres", "CREATE COLLATION pg_catalog.of_this_machine (locale = 'C.UTF-8')");
+  shared_source().sql(kDatabase,
+                      "CREATE COLLATION pg_catalog.of_this_machine (locale = 'C.UTF-8');"
+                      "CREATE TABLE t (s text COLLATE pg_catalog.of_this_machine);"
+                      "CREATE COLLATION own (provider = icu, locale = 'de')");
+  shared_target().sql("postgres", "CREATE ROLE azure_pg_admin");
+  const std::string text = said(request(), "CollationsValidation");
+  EXPECT_THAT(text, HasSubstr("Failed: collation of_this_machine: not on the target; install its locale"));
+  EXPECT_THAT(text, HasSubstr("Failed: collation public.own: of your own, which the target's service does not take"));
+  shared_target().sql("postgres", "DROP ROLE azure_pg_admin");
+  EXPECT_THAT(said(request(), "CollationsValidation"), Not(HasSubstr("public.own")));
+  shared_source().sql("postgres", "DROP COLLATION pg_catalog.of_this_machine");
+}
+
+TEST_F(ValidationTest, CollationsOfAnotherLibrary) {
+  const std::filesystem::path programs = test::download("postgresql-18");
+  if (programs.empty()) GTEST_SKIP() << test::kNoDownloads;
+  const Cluster later({.bindir = programs / "native/bin"});
+  EXPECT_THAT(said(between(shared_source(), later), "CollationsValidation"), HasSubstr("Warning: collations of ICU: "));
+}
+
+// --- PermissionsValidation
+
+TEST_F(ValidationTest, WhatTheSourcesUserMayNotRead) {
+  shared_source().sql(kDatabase,
+                      "CREATE SCHEMA apart; CREATE TABLE apart.t (i int); CREATE SEQUENCE numbers;"
+                      "CREATE TABLE guarded (i int); ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;"
+                      "GRANT SELECT ON guarded TO plain_user; SELECT lo_create(4711)");
+  ValidationRequest wanted = request();
+  wanted.source = shared_source().conninfo("postgres", kPlainUser);
+  const std::string text = said(wanted, "PermissionsValidation");
+  EXPECT_THAT(text, HasSubstr("Failed: sequence public.numbers: may not be read by plain_user"));
+  EXPECT_THAT(text, HasSubstr("Failed: table public.guarded: row-level security hides rows from plain_user"));
+  EXPECT_THAT(text, HasSubstr("Failed: 1 large objects (one is 4711): may not be read by plain_user"));
+  const std::string mend =
+      R"(GRANT USAGE ON SCHEMA "apart" TO "plain_user"; GRANT SELECT ON "apart"."t" TO "plain_user")";
+  ASSERT_THAT(text, HasSubstr("Failed: table apart.t: may not be read by plain_user; " + mend));
+  shared_source().sql(kDatabase, mend +
+                                     "; GRANT SELECT ON numbers TO plain_user; GRANT SELECT ON LARGE OBJECT 4711 TO "
+                                     "plain_user; ALTER ROLE plain_user BYPASSRLS");
+  EXPECT_EQ(said(wanted, "PermissionsValidation"), "");
+}
+
+TEST_F(ValidationTest, WhereTheTargetsUserMayNotCreate) {
+  ValidationRequest wanted = as_plain_user_of_target();
+  wanted.existing_target = kDatabase;
+  const std::string text = said(wanted, "PermissionsValidation");
+  const std::string first = R"(GRANT CREATE ON DATABASE "validated" TO "plain_user")";
+  const std::string second = R"(GRANT CREATE ON SCHEMA public TO "plain_user")";
+  EXPECT_THAT(text, HasSubstr("Failed: plain_user may not make schemas in the target's database: " + first));
+  EXPECT_THAT(text, HasSubstr("Failed: plain_user may not create in the target's schema public: " + second));
+  shared_target().sql(kDatabase, first + ";" + second);
+  EXPECT_EQ(said(wanted, "PermissionsValidation"), "");
+}
+
+// --- SpaceValidation
+
+TEST_F(ValidationTest, ATargetWithoutRoomWhereItsDiskCanBeSeen) {
+  EXPECT_THAT(said(request(), "SpaceValidation"), HasSubstr("Succeeded: "));
+  const TemporaryFolder disk;
+  const SubprocessResult mounted =
+      run_command({.command = {"mount", "-t", "tmpfs", "-o", "mode=0777,size=120m", "pgsluice-test", disk.path()}});
+  if (mounted.exit_code != 0) GTEST_SKIP() << "no file system of its own here: " << mounted.errors;
+  shared_source().sql(kDatabase, "CREATE TABLE large AS SELECT repeat('x', 1000) FROM generate_series(1, 80000)");
+  {
+    ::setenv("TMPDIR", disk.path().c_str(), 1);
+    const Cluster target;
+    ::unsetenv("TMPDIR");
+    const std::string text = said(between(shared_source(), target), "SpaceValidation");
+    EXPECT_THAT(text, HasSubstr("Failed: "));
+    EXPECT_THAT(text, HasSubstr("make room before"));
+  }
+  EXPECT_EQ(run_command({.command = {"umount", disk.path()}}).exit_code, 0);
+}
+
+// --- a database that is not there
+
+TEST_F(ValidationTest, ADatabaseThatTheSourceHasNot) {
+  ValidationRequest wanted = request();
+  wanted.databases = {"Nowhere"};
+  EXPECT_THAT(said(wanted, "SchemaValidation"), HasSubstr("Failed: database \"Nowhere\": "));
+}
+
+}  // namespace
+}  // namespace pgsluice::migration

@@ -1,0 +1,31 @@
+#include "pgsluice/running.h"
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/exit_code.h"
+#include "pgsluice/signals.h"
+
+namespace pgsluice::tools {
+
+int run_reporting(const LogOptions& options, const std::function<int(Console&)>& work) {
+  Console console(options);
+  try {
+    return work(console);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) {
+      Log(console).warning("cancelled");
+      return SignalsCancel::exit_code();
+    }
+    Log(console).error(error.describe());
+    return exit_code_for(error);
+  }
+}
+
+int run_cancellable(const LogOptions& options, const std::function<int(Console&, const CancelToken&)>& work) {
+  return run_reporting(options, [&work](Console& console) {
+    CancelSource cancel;
+    const SignalsCancel signals([&cancel] { cancel.cancel(); });
+    return work(console, cancel.token());
+  });
+}
+
+}  // namespace pgsluice::tools

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <functional>
+
+#include "pgsluice/base/cancel.h"
+#include "pgsluice/console.h"
+#include "pgsluice/log_options.h"
+
+namespace pgsluice::tools {
+
+/// Runs a command's work and returns its exit code: an Error goes to the log; a cancellation is said, and has the code
+/// of the signal.
+int run_reporting(const LogOptions& options, const std::function<int(Console&)>& work);
+
+/// The same, of work that SIGINT and SIGTERM cancel.
+int run_cancellable(const LogOptions& options, const std::function<int(Console&, const CancelToken&)>& work);
+
+}  // namespace pgsluice::tools
