@@ -28,7 +28,6 @@ Error another_is_at_work(pg::Connection& target) {
   const std::string pid = holders.empty() ? "?" : std::string(holders[0].text(0));
   return Error(ErrorKind::kState, fmt::format("another clone into {} is at work (session {} of the target)",
                                               pg::display_name("", target.database()), pid))
-      .on(Side::kTarget)
       .hint(
           fmt::format("wait for its end, or end it; if its machine is gone: SELECT pg_terminate_backend({}), then run "
                       "again with --resume",
@@ -48,13 +47,11 @@ std::optional<Continuation> read_continuation(pg::Connection& target, const Clon
                     ? fmt::format("a copy into {} was begun step by step", pg::display_name("", target.database()))
                     : fmt::format("an earlier command has not come to its end in {}: {}",
                                   pg::display_name("", target.database()), fmt::join(record.unfinished, ", ")))
-        .on(Side::kTarget)
         .hint("go on with it by --resume, or forget what it has done by --restart");
   }
   if ((options.earlier_run == EarlierRun::kRefuse && !next_in_a_row) || !options.ledger) {
     throw Error(ErrorKind::kState, fmt::format("an earlier clone into {} has not come to its end",
                                                pg::display_name("", target.database())))
-        .on(Side::kTarget)
         .hint(options.ledger
                   ? "go on with it by --resume; or drop and create the database again, or empty it and forget "
                     "the clone by --restart"

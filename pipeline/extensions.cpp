@@ -30,11 +30,14 @@ std::vector<SourceExtension> read_wanted(pg::Connection& source, const CloneOpti
   const schema::Selection selection = schema::select_objects(source, {.rules = options.filters});
   std::vector<SourceExtension> extensions;
   for (const pg::Row row : source.execute(
-           "SELECT e.oid, e.extname, n.nspname, coalesce(e.extconfig, '{}'::oid[]) FROM pg_catalog.pg_extension e"
+           "SELECT e.oid, e.extname, n.nspname, coalesce(e.extconfig, '{}'::oid[]), "
+           "pg_catalog.pg_get_userbyid(n.nspowner)"
+           " FROM pg_catalog.pg_extension e"
            " JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.oid >= 16384 ORDER BY e.oid")) {
     if (!selection.keeps({schema::kPgExtension, row.oid(0)})) continue;
     SourceExtension extension{.wanted = {.name = std::string(row.text(1)), .schema = std::string(row.text(2))},
                               .configuration = {}};
+    if (options.restore.owners) extension.wanted.schema_owner = row.text(4);
     const auto version = options.extension_versions.find(extension.wanted.name);
     if (version != options.extension_versions.end()) extension.wanted.version = version->second;
     for (const std::string& table : row.text_array(3)) {

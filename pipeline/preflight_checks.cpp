@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <map>
 #include <set>
 
 #include "pgsluice/base/error.h"
@@ -252,6 +253,30 @@ void refuse_large_objects_that_are_there(pg::Connection& source, pg::Connection&
       .hint("--drop-if-exists replaces them; nothing was changed");
 }
 
+namespace {
+
+// The server truncates no table without those that refer to it, be they empty. One with rows of this run stays as it
+// is.
+void add_empty_referrers(const schema::Catalog& catalog, const ExistingTarget& existing,
+                         const std::set<schema::Oid>& loaded, std::set<schema::Oid>& tables) {
+  std::map<schema::Oid, schema::Oid> parents;
+  for (const schema::Inheritance& link : catalog.inheritance) parents[link.child] = link.parent;
+  std::set<schema::Oid> holding = loaded;  // rows of this run, by themselves or below them
+  for (const schema::Oid table : loaded) {
+    for (auto parent = parents.find(table); parent != parents.end(); parent = parents.find(parent->second)) {
+      holding.insert(parent->second);
+    }
+  }
+  for (std::size_t before = tables.size() + 1; before != tables.size();) {
+    before = tables.size();
+    for (const auto& [child, parent] : existing.foreign_keys) {
+      if (tables.contains(parent) && !holding.contains(child)) tables.insert(child);
+    }
+  }
+}
+
+}  // namespace
+
 std::set<schema::Oid> tables_to_empty(const schema::Catalog& catalog, const ExistingTarget& existing,
                                       const std::set<schema::Oid>& loaded) {
   std::set<schema::Oid> roots_loaded;
@@ -264,13 +289,16 @@ std::set<schema::Oid> tables_to_empty(const schema::Catalog& catalog, const Exis
     const bool ours = loaded.contains(into) || (table->load_through != 0 && roots_loaded.contains(into));
     if (existing.filled.contains(into) && !ours && !table->extension_condition) result.insert(into);
   }
+  add_empty_referrers(catalog, existing, loaded, result);
   return result;
 }
 
 void refuse_rows_that_are_there(const PlanInput& input) {
-  if (input.tables_to_empty.empty()) return;
   std::vector<std::string> names;
-  for (const schema::Oid table : input.tables_to_empty) names.push_back(input.catalog.relation(table)->display());
+  for (const schema::Oid table : input.tables_to_empty) {
+    if (input.existing->filled.contains(table)) names.push_back(input.catalog.relation(table)->display());
+  }
+  if (names.empty()) return;
   throw Error(ErrorKind::kState, fmt::format("tables hold rows already: {}", list_of(names)))
       .on(Side::kTarget)
       .hint("--drop-if-exists truncates them first; --resume goes on with an earlier run; nothing was changed");

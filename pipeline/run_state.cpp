@@ -246,6 +246,8 @@ std::optional<RunState> read_run_state(const std::filesystem::path& file) {
         task.done = now == kDone;
         task.began = time_of(row, at++);
         task.ended = time_of(row, at++);
+        // An earlier run has done it, and nobody knows how long that took.
+        if (task.began == std::chrono::system_clock::time_point{}) task.began = task.ended;
         state.tasks.push_back(std::move(task));
       });
   database.execute("SELECT * FROM table_result", {}, [&](const Row& row) {

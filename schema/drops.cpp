@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string_view>
 
 #include "pgsluice/base/error.h"
@@ -44,6 +45,17 @@ std::string if_exists(const TocEntry& entry) {
   return text.rfind(drop, 0) == 0 && insert_behind(text, drop) ? text : "";
 }
 
+// A view that needs a primary key comes as one without a query, and its query as a rule behind the key. What drops that
+// rule makes the view one without a query again: so nothing that it was made of is kept by it.
+std::optional<std::string> freed_view(const TocEntry& entry) {
+  constexpr std::string_view kRule = " _RETURN";
+  constexpr std::string_view kReplace = "CREATE OR REPLACE VIEW ";
+  const bool is_query =
+      entry.kind == "RULE" && entry.tag.ends_with(kRule) && entry.drop_statement.starts_with(kReplace);
+  if (!is_query) return std::nullopt;
+  return pg::quote_qualified(entry.schema.value_or(""), entry.tag.substr(0, entry.tag.size() - kRule.size()));
+}
+
 // What else depends on a type, or on its own functions, when all of the archive that does is gone.
 void refuse_to_take_others_along(pg::Connection& target, const std::string& type) {
   const std::array<std::string, 1> parameters = {type};
@@ -73,6 +85,10 @@ std::vector<Drop> drop_statements(const Archive& archive, const RestoreOptions& 
   std::vector<Drop> statements;
   for (auto entry = archive.entries.rbegin(); entry != archive.entries.rend(); ++entry) {
     if (entry->pass() == RestorePass::kAcl || !is_restored(*entry, options) || is_one_of(entry->kind, kStay)) continue;
+    if (const auto view = freed_view(*entry)) {
+      statements.push_back({.sql = entry->drop_statement, .cascading_type = "", .only_with = *view});
+      continue;
+    }
     if (entry->section == Section::kPostData && !is_one_of(entry->kind, kApartFromTables)) continue;
     std::string text = if_exists(*entry);
     if (text.empty()) continue;
@@ -93,6 +109,11 @@ void drop(pg::Connection& target, const std::vector<Drop>& drops) {
     statements = 0;
   };
   for (const Drop& drop : drops) {
+    if (!drop.only_with.empty()) {
+      send();
+      const std::array<std::string, 1> name = {drop.only_with};
+      if (target.execute("SELECT pg_catalog.to_regclass($1) IS NULL", name)[0].boolean(0)) continue;
+    }
     if (!drop.cascading_type.empty()) {
       send();
       refuse_to_take_others_along(target, drop.cascading_type);

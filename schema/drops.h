@@ -13,6 +13,8 @@ struct Drop {
   std::string sql;  ///< "DROP … IF EXISTS …;"
   /// A base type, for SQL, that goes with its own functions by CASCADE, since each needs the other; else empty.
   std::string cascading_type;
+  /// A relation, for SQL, without which this is left away; else empty.
+  std::string only_with = {};
 };
 
 /// What drops the archive's objects where they are, in an order in which that works, and nothing else than they.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -19,13 +20,17 @@ ExtensionVersions read_requirements(const std::filesystem::path& file) {
   try {
     std::ifstream in(file);
     if (in.is_open() && !std::filesystem::is_directory(file)) {
-      for (const Json& extension : Json::parse(in)) {
+      const Json document = Json::parse(in);
+      if (!document.is_array()) throw Error(ErrorKind::kConfig, "");
+      for (const Json& extension : document) {
         versions[extension.at("name").get<std::string>()] = extension.at("version").get<std::string>();
       }
       return versions;
     }
-  } catch (const Json::exception& error) {
-    reason = error.what();
+  } catch (const Json::parse_error&) {
+    reason = "it is no JSON";
+  } catch (const std::exception&) {
+    reason = "it has another form";
   }
   throw Error(ErrorKind::kConfig, fmt::format("the requirements file {}: {}", file.string(), reason))
       .hint(
@@ -44,6 +49,25 @@ void apply(const ExtensionVersions& versions, Archive& archive) {
   }
 }
 
+namespace {
+
+std::string make_schema_sql(pg::Connection& target, const WantedExtension& extension) {
+  const std::array<std::string, 2> names = {extension.schema, extension.schema_owner};
+  const pg::Row there = target.execute(
+      "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1),"
+      " EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $2 AND pg_catalog.pg_has_role(oid, 'MEMBER'))",
+      names)[0];
+  if (there.boolean(0)) return "";
+  const std::string schema = pg::quote_identifier(extension.schema);
+  std::string sql = fmt::format("CREATE SCHEMA {}; ", schema);
+  if (there.boolean(1)) {
+    sql += fmt::format("ALTER SCHEMA {} OWNER TO {}; ", schema, pg::quote_identifier(extension.schema_owner));
+  }
+  return sql;
+}
+
+}  // namespace
+
 ExtensionsOutcome create_extensions(pg::Connection& target, const std::vector<WantedExtension>& extensions) {
   ExtensionsOutcome outcome;
   std::set<std::string, std::less<>> present;
@@ -55,8 +79,7 @@ ExtensionsOutcome create_extensions(pg::Connection& target, const std::vector<Wa
       continue;
     }
     const std::string schema = pg::quote_identifier(extension.schema);
-    std::string sql;
-    if (extension.schema != "pg_catalog") sql = fmt::format("CREATE SCHEMA IF NOT EXISTS {}; ", schema);
+    std::string sql = make_schema_sql(target, extension);
     sql +=
         fmt::format("CREATE EXTENSION IF NOT EXISTS {} WITH SCHEMA {}", pg::quote_identifier(extension.name), schema);
     if (extension.version) sql += fmt::format(" VERSION {}", pg::quote_literal(*extension.version));

@@ -30,10 +30,13 @@ struct WantedExtension {
   std::string name;
   std::string schema;
   std::optional<std::string> version;
+  /// Who the schema belongs to when it is made for the extension; empty: the user.
+  std::string schema_owner = {};
 };
 
-/// Makes the extensions that the target has not, with what they need, each in its schema, which is made for it. One
-/// transaction. Throws Error naming the extension; nothing was made.
+/// Makes the extensions that the target has not, with what they need, each in its schema, which is made for it: for its
+/// owner, where the target has such a role and the user may give it that. One transaction. Throws Error naming the
+/// extension; nothing was made.
 ExtensionsOutcome create_extensions(pg::Connection& target, const std::vector<WantedExtension>& extensions);
 
 }  // namespace pgsluice::schema

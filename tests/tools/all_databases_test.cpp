@@ -52,6 +52,11 @@ TEST_F(AllDatabases, AreMadeClonedAndSummedUp) {
     EXPECT_EQ(compare_databases(source_.conninfo(name), target_.conninfo(name), server_bindir()),
               std::vector<std::string>{});
   }
+  // Each has a work directory of its own, below the one that the command was given.
+  const SubprocessResult progress = run({"list", "progress", "--json"});
+  EXPECT_EQ(progress.exit_code, 0) << progress.errors;
+  EXPECT_EQ(Json::parse(progress.output).at("databases").at("first").at("tables").at("done"), 1) << progress.output;
+  EXPECT_THAT(run({"list", "progress"}).output, HasSubstr("Database second"));
   const SubprocessResult again = clone_all({});
   EXPECT_EQ(again.exit_code, 22) << "postgres has nothing, the others are not empty: " << again.errors;
   EXPECT_THAT(again.output, HasSubstr("Total: 1 of 3 databases"));

@@ -184,7 +184,7 @@ TEST_F(CommandTest, HelpIsThereWithAnExampleForEachCommand) {
 }
 
 TEST_F(CommandTest, AMistypedCommandOrOptionIsAnsweredWithTheNearest) {
-  EXPECT_THAT(run({"cloen"}).errors, HasSubstr("unknown command; is clone meant?"));
+  EXPECT_THAT(run({"cloen"}).errors, HasSubstr("unknown command cloen; is clone meant?"));
   EXPECT_THAT(run({"compare", "dta"}).errors, HasSubstr("is data meant?"));
   EXPECT_THAT(run({"clone", "--targt", "x"}).errors, HasSubstr("unknown options: --targt; is --target meant?"));
   EXPECT_THAT(run({"compare"}).errors, HasSubstr("there are: data, schema"));

@@ -1,3 +1,9 @@
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
 #include "pgsluice/base/error.h"
 #include "pgsluice/commands.h"
 
@@ -15,7 +21,17 @@ namespace {
 void refuse_change_data_capture(CLI::App& command) {
   for (const char* option : {"--follow", "--plugin", "--wal2json-numeric-as-string", "--slot-name", "--create-slot",
                              "--origin", "--endpos"}) {
-    command.add_flag_callback(option, refuse)->group("");
+    command.add_option_function<std::vector<std::string>>(option, [](const auto&) { refuse(); })
+        ->expected(0, 1)
+        ->group("");
+  }
+}
+
+void note_change_data_capture(const Log& log) {
+  for (const char* variable : {"PGCOPYDB_OUTPUT_PLUGIN", "PGCOPYDB_WAL2JSON_NUMERIC_AS_STRING"}) {
+    if (std::getenv(variable) != nullptr) {
+      log.notice(fmt::format("{} is set, and has no meaning here: there is no change data capture", variable));
+    }
   }
 }
 

@@ -70,11 +70,12 @@ void add_row_options(CLI::App& command, CloneArguments& args) {
   with_environment(
       group.option("-J,--table-jobs,--jobs", options.table_jobs, "Tables copied at a time (1 to 256, default 4)"),
       options.table_jobs, "TABLE_JOBS");
-  group
-      .option("--copy-format", args.copy_format, "auto, text or binary; both but text take binary wherever it is safe")
-      ->check(CLI::IsMember({"auto", "text", "binary"}));
-  with_environment(group.flag("--use-copy-binary", args.use_copy_binary, "--copy-format binary"), args.use_copy_binary,
-                   "USE_COPY_BINARY");
+  CLI::Option* format = group
+                            .option("--copy-format", args.copy_format,
+                                    "auto, text or binary; both but text take binary wherever it is safe")
+                            ->check(CLI::IsMember({"auto", "text", "binary"}));
+  with_environment(group.flag("--use-copy-binary", args.use_copy_binary, "--copy-format binary")->excludes(format),
+                   args.use_copy_binary, "USE_COPY_BINARY");
   with_environment(group.option("--split-tables-larger-than,--split-at", args.split_larger_than,
                                 "auto, a size such as \"10 GB\", or 0 for never"),
                    args.split_larger_than, "SPLIT_TABLES_LARGER_THAN");
@@ -92,7 +93,9 @@ void add_row_options(CLI::App& command, CloneArguments& args) {
   with_environment(
       group.flag("--estimate-table-sizes", options.analyze_source, "Run ANALYZE on the source first, for its sizes"),
       options.analyze_source, "ESTIMATE_TABLE_SIZES");
-  with_environment(group.flag("--skip-analyze", args.skip_analyze, "Not that"), args.skip_analyze, "SKIP_ANALYZE");
+  with_environment(
+      group.flag("--skip-analyze", args.skip_analyze, "Do not, whatever PGCOPYDB_ESTIMATE_TABLE_SIZES says"),
+      args.skip_analyze, "SKIP_ANALYZE");
   group.flag("--verify", options.verify, "Read the target's rows back and compare them with what the source sent");
 }
 
@@ -161,11 +164,16 @@ void add_leaving_out_options(CLI::App& command, CloneArguments& args) {
              "No collations: those that are needed have to be on the target");
 }
 
+void add_vacuum_option(CLI::App& command, CloneArguments& args) {
+  with_environment(
+      OptionGroup(command, "Leaving out").flag("--skip-vacuum", args.skip_vacuum, "No VACUUM ANALYZE on the target"),
+      args.skip_vacuum, "SKIP_VACUUM");
+}
+
 void add_whole_clone_options(CLI::App& command, CloneArguments& args) {
   OptionGroup group(command, "Leaving out");
   group.flag("--skip-large-objects,--skip-blobs", args.skip_large_objects, "No large objects");
-  with_environment(group.flag("--skip-vacuum", args.skip_vacuum, "No VACUUM ANALYZE on the target"), args.skip_vacuum,
-                   "SKIP_VACUUM");
+  add_vacuum_option(command, args);
   with_environment(group.flag("--skip-db-properties", args.skip_db_properties,
                               "No owner, settings, privileges of the database itself"),
                    args.skip_db_properties, "SKIP_DB_PROPERTIES");

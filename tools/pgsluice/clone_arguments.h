@@ -64,6 +64,7 @@ void add_run_options(CLI::App& command, CloneArguments& args);
 void add_role_options(CLI::App& command, CloneArguments& args);
 /// Filters, and what goes with definitions.
 void add_leaving_out_options(CLI::App& command, CloneArguments& args);
+void add_vacuum_option(CLI::App& command, CloneArguments& args);
 /// What only a clone of all can leave out.
 void add_whole_clone_options(CLI::App& command, CloneArguments& args);
 void add_output_options(CLI::App& command, CloneArguments& args);

@@ -13,6 +13,7 @@
 #include "pgsluice/pipeline/server_clone.h"
 #include "pgsluice/progress_display.h"
 #include "pgsluice/report.h"
+#include "pgsluice/running.h"
 #include "pgsluice/signals.h"
 
 namespace pgsluice::tools {
@@ -103,8 +104,7 @@ int exit_code_for(const pipeline::ServerSummary& summary) {
   return kExitIncomplete;
 }
 
-int run_server_clone(const CloneArguments& args) {
-  Console console(args.log);
+int run_server_clone(const CloneArguments& args, Console& console) {
   const Log log(console);
   pipeline::ServerClone clone(clone_options(args), console);
   const SignalsCancel signals([&clone] { clone.cancel(); });
@@ -136,11 +136,7 @@ int run_server_clone(const CloneArguments& args) {
   }
 }
 
-}  // namespace
-
-int run_clone(const CloneArguments& args) {
-  if (args.all_databases) return run_server_clone(args);
-  Console console(args.log);
+int run_one_clone(const CloneArguments& args, Console& console) {
   Clone clone(clone_options(args), console);
   const SignalsCancel signals([&clone] { clone.cancel(); });
   try {
@@ -159,6 +155,21 @@ int run_clone(const CloneArguments& args) {
   } catch (const Error& error) {
     return report_error(error, clone, args, console);
   }
+}
+
+}  // namespace
+
+int run_clone(const CloneArguments& args) {
+  return run_reporting(args.log, [&args](Console& console) {
+    note_change_data_capture(Log(console));
+    try {
+      return args.all_databases ? run_server_clone(args, console) : run_one_clone(args, console);
+    } catch (const Error& error) {
+      // Of the options, before there is a clone.
+      if (args.json) std::fputs(error_json(error, false).c_str(), stdout);
+      throw;
+    }
+  });
 }
 
 void add_clone_options(CLI::App& command, CloneArguments& args) {
@@ -191,7 +202,8 @@ void add_clone_command(CLI::App& app, int& exit_code) {
   clone->alias("fork");
   set_up(*clone);
   CLI::App* copy = app.add_subcommand("copy", "Copy a part of a database, or all of it");
-  copy->require_subcommand(1);
+  copy->require_subcommand(1)->footer(
+      "Example:\n  pgsluice copy table-data --source postgresql://me@old/shop --target postgresql://me@new/shop");
   set_up(*copy->add_subcommand("db", kDescription));
 }
 

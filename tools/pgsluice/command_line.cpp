@@ -84,6 +84,20 @@ const CLI::App& command_of(const CLI::App& app, const std::vector<std::string>& 
   });
 }
 
+std::optional<std::string> unknown_command(const CLI::App& app, const std::vector<std::string>& arguments) {
+  const CLI::App* command = &app;
+  for (const std::string& argument : arguments) {
+    if (argument.rfind('-', 0) == 0) return std::nullopt;
+    const CLI::App* deeper = find_command(*command, argument);
+    if (deeper == nullptr) {
+      const bool is_word = argument.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == std::string::npos;
+      return is_word && !commands_below(*command).empty() ? std::optional(argument) : std::nullopt;
+    }
+    command = deeper;
+  }
+  return std::nullopt;
+}
+
 std::vector<std::string> option_names(const CLI::App& command) {
   std::vector<std::string> names;
   for (const CLI::Option* option : command.get_options()) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,10 @@ std::vector<std::string> write_out_options(const CLI::App& app, const std::vecto
 
 /// The deepest command that the arguments name.
 const CLI::App& command_of(const CLI::App& app, const std::vector<std::string>& arguments);
+/// The first word of a line where a command is wanted and none is of that name; nothing where there is none, or where
+/// it may be something else that is not to be shown.
+std::optional<std::string> unknown_command(const CLI::App& app, const std::vector<std::string>& arguments);
+
 /// "--source", "--target", … of a command.
 std::vector<std::string> option_names(const CLI::App& command);
 /// "clone", "copy", … of a command that has others.

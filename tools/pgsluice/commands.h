@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "pgsluice/base/log.h"
+
 namespace pgsluice::tools {
 
 /// Each adds a command to the line; parsing runs it and puts the exit code into `exit_code`.
@@ -30,5 +32,7 @@ void add_help_command(CLI::App& app);
 /// it is not supported, and ends with the exit code for arguments.
 void add_change_data_capture_commands(CLI::App& app);
 void refuse_change_data_capture(CLI::App& command);
+/// A note for variables that go with them.
+void note_change_data_capture(const Log& log);
 
 }  // namespace pgsluice::tools

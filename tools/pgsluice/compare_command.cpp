@@ -119,7 +119,8 @@ int run_compare_data(const CompareArguments& args) {
 
 void add_compare_command(CLI::App& app, int& exit_code) {
   CLI::App* compare = app.add_subcommand("compare", "Compare two databases");
-  compare->require_subcommand(1);
+  compare->require_subcommand(1)->footer(
+      "Example:\n  pgsluice compare data --source postgresql://me@old/shop --target postgresql://me@new/shop");
   CLI::App* data = compare->add_subcommand("data", "Compare every row of every table, sequences and large objects");
   data->footer(kDataFooter);
   auto data_args = std::make_shared<CompareArguments>();

@@ -11,6 +11,7 @@
 #include "pgsluice/console.h"
 #include "pgsluice/environment.h"
 #include "pgsluice/exit_code.h"
+#include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/pipeline/table_plan.h"
@@ -208,7 +209,14 @@ Listing list_depends(pg::Connection& source, const ListArguments& args) {
   }
   const Listed listed(source, args);
   Listing listing{.table = psql_table({"Catalog OID", "OID", "Object", "Depends on"})};
+  // Names as an object's description has them: "view public.orders_of_today".
+  const std::string schema = args.schema_name.empty() ? "" : pg::display_name("", args.schema_name) + ".";
+  const std::string table = args.table_name.empty() ? "" : pg::display_name("", args.table_name);
   for (const schema::Dependent& dependent : listed.selection().dependents) {
+    const auto is_about = [&](const std::string& name) {
+      return name.empty() || (dependent.object + " " + dependent.because).find(name) != std::string::npos;
+    };
+    if (!is_about(schema) || !is_about(table)) continue;
     listing.table.add(
         {std::to_string(dependent.id.table), std::to_string(dependent.id.oid), dependent.object, dependent.because});
     listing.document.push_back({{"classid", dependent.id.table},
@@ -358,7 +366,10 @@ void add_split_options(CLI::App& command, ListArguments& args) {
 
 void add_list_command(CLI::App& app, int& exit_code) {
   CLI::App* group = app.add_subcommand("list", "List what the source has, and what would be done with it");
-  group->require_subcommand(1);
+  group->require_subcommand(1)->footer(
+      "Examples:\n"
+      "  pgsluice list tables --source postgresql://me@old/shop\n"
+      "  pgsluice list progress --dir /var/tmp/shop");
   const auto add = [&](const char* name, const char* description, List list) {
     CLI::App* command = group->add_subcommand(name, description);
     command->footer(fmt::format(

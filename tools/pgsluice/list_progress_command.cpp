@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -29,8 +30,9 @@ using pipeline::RunState;
 struct ProgressArguments {
   std::string source;
   std::string work_folder;
-  std::string snapshot;  ///< this and the next one have no effect
+  std::string snapshot;  ///< this and the next two have no effect
   bool resume = false;
+  int jobs = 0;
   bool json = false;
   bool summary = false;
   LogOptions log;
@@ -104,21 +106,45 @@ std::string progress_text(const Counts& tables, const Counts& indexes) {
   return table.text();
 }
 
-std::string shown(const ProgressArguments& args) {
-  const std::filesystem::path folder = work_folder(args.work_folder);
-  const std::optional<RunState> state = pipeline::read_run_state(pipeline::RunFolder(folder).state_file());
-  if (!state) {
-    throw Error(ErrorKind::kState, fmt::format("no run has used the work directory {}", folder.string()))
-        .hint("give the --dir that the run has");
-  }
+std::string shown(const RunState& state, const ProgressArguments& args) {
   if (args.summary) {
-    if (state->summary) return args.json ? run_summary_json(*state) : summary_text(*state->summary);
+    if (state.summary) return args.json ? run_summary_json(state) : summary_text(*state.summary);
     throw Error(ErrorKind::kState, "the run has not come to its end")
         .hint("'pgsluice list progress' shows how far it is");
   }
-  const Counts tables = counts_of(*state, to_string(pipeline::TaskKind::kTableData));
-  const Counts indexes = counts_of(*state, to_string(pipeline::TaskKind::kIndexBuild));
-  return args.json ? progress_json(*state, tables, indexes) : progress_text(tables, indexes);
+  const Counts tables = counts_of(state, to_string(pipeline::TaskKind::kTableData));
+  const Counts indexes = counts_of(state, to_string(pipeline::TaskKind::kIndexBuild));
+  return args.json ? progress_json(state, tables, indexes) : progress_text(tables, indexes);
+}
+
+// Of `clone --all-databases`: each database has a work directory of its own. Empty where there is none.
+std::map<std::string, RunState> states_of_databases(const std::filesystem::path& folder) {
+  std::map<std::string, RunState> states;
+  std::error_code ignored;  // there are none then
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "databases", ignored)) {
+    std::optional<RunState> state = pipeline::read_run_state(pipeline::RunFolder(entry.path()).state_file());
+    if (state) states.emplace(entry.path().filename().string(), std::move(*state));
+  }
+  return states;
+}
+
+std::string shown(const ProgressArguments& args) {
+  const std::filesystem::path folder = work_folder(args.work_folder);
+  const std::optional<RunState> state = pipeline::read_run_state(pipeline::RunFolder(folder).state_file());
+  if (state) return shown(*state, args);
+  const std::map<std::string, RunState> databases = states_of_databases(folder);
+  if (databases.empty()) {
+    throw Error(ErrorKind::kState, fmt::format("no run has used the work directory {}", folder.string()))
+        .hint("give the --dir that the run has");
+  }
+  Json document = Json::object();
+  std::string text;
+  for (const auto& [name, of_database] : databases) {
+    const std::string one = shown(of_database, args);
+    if (args.json) document[name] = Json::parse(one);
+    text += fmt::format("{}Database {}\n{}", text.empty() ? "" : "\n", name, one);
+  }
+  return args.json ? Json{{"databases", document}}.dump(2, ' ', false, Json::error_handler_t::replace) + "\n" : text;
 }
 
 }  // namespace
@@ -128,7 +154,8 @@ void add_list_progress_command(CLI::App& app, int& exit_code) {
   command->footer(
       "Examples:\n"
       "  pgsluice list progress --dir /var/tmp/shop\n"
-      "  pgsluice list progress --json --summary      what a run that has ended has done\n\n"
+      "  pgsluice list progress --json --summary      what a run that has ended has done\n"
+      "Of a clone of all databases it shows each.\n\n"
       "Exit codes: 0 well, 1 arguments, 3 work directory.");
   auto args = std::make_shared<ProgressArguments>();
   with_environment(command->add_option("-D,--dir", args->work_folder, "Work directory (default $TMPDIR/pgsluice)"),
@@ -136,6 +163,8 @@ void add_list_progress_command(CLI::App& app, int& exit_code) {
   command->add_option("-S,--source", args->source, "Taken as pgcopydb does; the work directory tells all");
   command->add_option("--snapshot", args->snapshot)->group("");
   command->add_flag("--resume", args->resume)->group("");
+  command->add_flag("--not-consistent", args->resume)->group("");
+  command->add_option("--table-jobs,--jobs", args->jobs)->group("");
   command->add_flag("-J,--json", args->json, "One JSON document");
   command->add_flag("--summary", args->summary, "What was done, when the run has ended");
   add_log_options(*command, args->log);

@@ -40,6 +40,9 @@ std::string meant(const std::string& mistyped, const std::vector<std::string>& n
 // Only options and commands are named: what else stands there may be a connection string with a password.
 std::string unexpected_arguments(const CLI::App& app, const std::vector<std::string>& arguments) {
   const CLI::App& command = command_of(app, arguments);
+  if (const std::optional<std::string> word = unknown_command(app, arguments)) {
+    return fmt::format("unknown command {}{}", *word, meant(*word, command_names(command)));
+  }
   std::string options;
   std::string first;
   for (const std::string& argument : app.remaining(true)) {
@@ -53,15 +56,15 @@ std::string unexpected_arguments(const CLI::App& app, const std::vector<std::str
                        meant(first, option_names(command)));
   }
   const std::vector<std::string> commands = command_names(command);
-  if (commands.empty()) return "an argument that belongs to no option";
-  const std::vector<std::string> left = app.remaining(true);
-  return "unknown command" + (left.empty() ? "" : meant(left.front(), commands));
+  return commands.empty() ? "an argument that belongs to no option" : "unknown command";
 }
 
 int run(int argc, char** argv) {
   CLI::App app(kDescription, "pgsluice");
   app.footer(kFooter);
   app.require_subcommand(1);
+  // As getopt_long: what is said last holds.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.set_version_flag("--version", std::string("pgsluice ") + PGSLUICE_VERSION);
   int exit_code = kExitWell;
   add_clone_command(app, exit_code);
@@ -89,12 +92,17 @@ int run(int argc, char** argv) {
     return app.exit(done);
   } catch (const CLI::ExtrasError&) {
     return usage_error(unexpected_arguments(app, given));
-  } catch (const CLI::RequiredError&) {
+  } catch (const CLI::RequiredError& error) {
     if (app.remaining_size(true) > 0) return usage_error(unexpected_arguments(app, given));
-    const CLI::App& command = command_of(app, given);
-    return usage_error(fmt::format("no command was given; there are: {}", fmt::join(command_names(command), ", ")));
+    const std::vector<std::string> names = command_names(command_of(app, given));
+    if (names.empty()) return usage_error(error.what());
+    return usage_error(fmt::format("no command was given; there are: {}", fmt::join(names, ", ")));
   } catch (const CLI::ParseError& error) {
     return usage_error(error.what());
+  }
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    std::fputs("pgsluice: standard output could not be written\n", stderr);
+    return exit_code == kExitWell ? kExitConfig : exit_code;
   }
   return exit_code;
 }

@@ -17,6 +17,7 @@
 #include "pgsluice/exit_code.h"
 #include "pgsluice/pipeline/definitions.h"
 #include "pgsluice/pipeline/run_record.h"
+#include "pgsluice/running.h"
 #include "pgsluice/schema/definitions_file.h"
 
 namespace pgsluice::tools {
@@ -99,7 +100,16 @@ std::string list_of_work_folder(const pipeline::CloneOptions& options) {
 }
 
 std::string list_of(const std::string& file, const pipeline::CloneOptions& options) {
+  const pipeline::RunFolder folder(options.work_folder);
+  if (file.empty() && !std::filesystem::exists(folder.archive_file())) {
+    throw Error(ErrorKind::kState, fmt::format("there is no archive in {}", folder.schema_folder().string()))
+        .hint("run 'pgsluice dump schema' into this work directory (--dir), or name a file");
+  }
   if (file.empty()) return list_of_work_folder(options);
+  if (!options.filters.empty()) {
+    throw Error(ErrorKind::kUsage, "a filter is applied to what the source's catalog says, which a file has not")
+        .hint("give the filter to 'pgsluice dump schema', then leave FILE away");
+  }
   const std::string text = read_text(file);
   constexpr std::string_view kArchive = "PGDMP";
   if (!text.starts_with(kArchive)) return marked_list(text, options);
@@ -127,15 +137,12 @@ void add_parse_list_command(CLI::App& app, int& exit_code) {
   add_run_options(*command, *args);
   add_leaving_out_options(*command, *args);
   add_log_options(*command, args->log);
+  command->add_option("--table-jobs,--jobs", args->restore_jobs)->group("");
   command->callback([args, file, &exit_code] {
-    try {
+    exit_code = run_reporting(args->log, [&](Console&) {
       std::fputs(list_of(*file, clone_options(*args)).c_str(), stdout);
-      exit_code = kExitWell;
-    } catch (const Error& error) {
-      Console console(args->log);
-      Log(console).error(error.describe());
-      exit_code = exit_code_for(error);
-    }
+      return kExitWell;
+    });
   });
 }
 

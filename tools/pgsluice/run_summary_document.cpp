@@ -22,7 +22,9 @@ std::int64_t milliseconds(std::chrono::nanoseconds duration) {
   return std::chrono::round<std::chrono::milliseconds>(duration).count();
 }
 
+// Nothing of what an earlier run has copied, of which nobody knows how long it took.
 std::string rate(Bytes bytes, std::chrono::nanoseconds duration) {
+  if (duration.count() == 0) return "";
   const double seconds = std::max(std::chrono::duration<double>(duration).count(), 0.001);
   return to_string(Bytes{static_cast<std::int64_t>(static_cast<double>(bytes.count) / seconds)}) + "/s";
 }

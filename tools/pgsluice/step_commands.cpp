@@ -71,6 +71,22 @@ const std::vector<StepCommand>& restore_commands() {
   return kCommands;
 }
 
+// pgcopydb's commands of a group take one list of options, also where they have no effect: so do these.
+void take_without_effect(CLI::App& command, const std::vector<std::string>& flags,
+                         const std::vector<std::string>& options) {
+  for (const std::string& flag : flags) {
+    if (command.get_option_no_throw(flag) == nullptr) command.add_flag_callback(flag, [] {})->group("");
+  }
+  for (const std::string& option : options) {
+    if (command.get_option_no_throw(option) != nullptr) continue;
+    command.add_option_function<std::string>(option, [](const std::string&) {})->group("");
+  }
+}
+
+const std::vector<std::string> kFlagsOfCopy = {"--roles",       "--no-role-passwords",  "--skip-vacuum",
+                                               "--skip-blobs",  "--skip-large-objects", "--skip-db-properties",
+                                               "--skip-analyze"};
+
 std::string footer(std::string_view group, const StepCommand& command) {
   const bool copies = group == "copy";
   return fmt::format(
@@ -100,7 +116,9 @@ void add_step_command(CLI::App& group, const StepCommand& step, bool from_work_f
     command->add_flag("--skip-large-objects,--skip-blobs", args->skip_large_objects, "No large objects")
         ->group("Leaving out");
   }
+  if (step.steps.contains(Step::kStatistics)) add_vacuum_option(*command, *args);
   add_output_options(*command, *args);
+  take_without_effect(*command, kFlagsOfCopy, {});
   command->callback([args, &exit_code] { exit_code = run_clone(*args); });
 }
 
@@ -116,6 +134,7 @@ void add_dump_schema(CLI::App& group, int& exit_code) {
   add_run_options(*command, *args);
   add_leaving_out_options(*command, *args);
   add_log_options(*command, args->log);
+  take_without_effect(*command, kFlagsOfCopy, {"--table-jobs", "--jobs"});
   command->callback([args, &exit_code] {
     exit_code = run_cancellable(args->log, [&](Console& console, const CancelToken& cancel) {
       pipeline::dump_schema(clone_options(*args), Log(console), cancel);
@@ -150,6 +169,7 @@ void add_other_command(CLI::App& group, const OtherCommand& other, int& exit_cod
   add_leaving_out_options(*command, *args);
   add_role_options(*command, *args);
   add_log_options(*command, args->log);
+  take_without_effect(*command, kFlagsOfCopy, {"--table-jobs", "--jobs"});
   command->callback([args, run = other.run, &exit_code] {
     exit_code = run_cancellable(args->log, [&](Console& console, const CancelToken& cancel) {
       return run(clone_options(*args), Log(console), cancel);
@@ -195,10 +215,12 @@ void add_step_commands(CLI::App& app, int& exit_code) {
   CLI::App* copy = app.get_subcommand("copy");
   for (const StepCommand& command : copy_commands()) add_step_command(*copy, command, false, exit_code);
   CLI::App* dump = app.add_subcommand("dump", "Write definitions into the work directory");
-  dump->require_subcommand(1);
+  dump->require_subcommand(1)->footer(
+      "Example:\n  pgsluice dump schema --source postgresql://me@old/shop --dir /var/tmp/shop");
   add_dump_schema(*dump, exit_code);
   CLI::App* restore = app.add_subcommand("restore", "Restore definitions from the work directory");
-  restore->require_subcommand(1);
+  restore->require_subcommand(1)->footer(
+      "Example:\n  pgsluice restore pre-data --target postgresql://me@new/shop --dir /var/tmp/shop");
   for (const StepCommand& command : restore_commands()) add_step_command(*restore, command, true, exit_code);
   add_role_and_extension_commands(*copy, *dump, *restore, exit_code);
 }
@@ -214,6 +236,7 @@ void add_snapshot_command(CLI::App& app, int& exit_code) {
   auto args = std::make_shared<CloneArguments>();
   add_connection_options(*command, *args);
   add_log_options(*command, args->log);
+  take_without_effect(*command, {"--not-consistent", "--resume", "--restart"}, {"--table-jobs", "--jobs"});
   refuse_change_data_capture(*command);
   command->callback([args, &exit_code] {
     exit_code = run_cancellable(args->log, [&](Console& console, const CancelToken& cancel) {
