@@ -150,20 +150,6 @@ struct Unit {
   Bytes size;
 };
 
-// Primary key's columns, or none.
-std::vector<std::string> key_of(pg::Connection& session, const Relation& table) {
-  std::vector<std::string> columns;
-  const std::array<std::string, 1> parameters = {std::to_string(table.oid)};
-  for (const pg::Row row : session.execute(
-           "SELECT a.attname FROM pg_catalog.pg_index i, pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY"
-           " k(attnum, at) JOIN pg_catalog.pg_attribute a ON a.attnum = k.attnum"
-           " WHERE i.indrelid = $1::pg_catalog.oid AND i.indisprimary AND a.attrelid = i.indrelid ORDER BY k.at",
-           parameters)) {
-    columns.push_back(pg::quote_identifier(row.text(0)));
-  }
-  return columns;
-}
-
 }  // namespace
 
 bool ComparedData::equal() const {
@@ -260,7 +246,7 @@ void DataComparison::Implementation::work(int number, const Server& source, cons
 
 // Where both sides know the rows by the same key.
 void DataComparison::Implementation::name_rows(TableComparison& table, Server& source, Server& target) {
-  const std::vector<std::string> key = key_of(source.session, table.table());
+  const std::vector<std::string> key = primary_key_of(source.session, table.table().oid);
   if (key.empty()) return;
   log.info(fmt::format("table {} differs: looking for the rows", table.table().display()));
   for (pg::Connection* session : {&source.session, &target.session}) session->execute("SAVEPOINT looking");

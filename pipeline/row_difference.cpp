@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <array>
 #include <optional>
+
+#include "pgsluice/pg/quote.h"
 
 namespace pgsluice::pipeline {
 
@@ -40,6 +43,19 @@ class Side {
 };
 
 }  // namespace
+
+std::vector<std::string> primary_key_of(pg::Connection& session, schema::Oid table) {
+  std::vector<std::string> columns;
+  const std::array<std::string, 1> parameters = {std::to_string(table)};
+  for (const pg::Row row : session.execute(
+           "SELECT a.attname FROM pg_catalog.pg_index i, pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY"
+           " k(attnum, at) JOIN pg_catalog.pg_attribute a ON a.attnum = k.attnum"
+           " WHERE i.indrelid = $1::pg_catalog.oid AND i.indisprimary AND a.attrelid = i.indrelid ORDER BY k.at",
+           parameters)) {
+    columns.push_back(pg::quote_identifier(row.text(0)));
+  }
+  return columns;
+}
 
 std::string keys_and_digests_sql(const std::string& from, const std::vector<std::string>& key,
                                  const std::vector<std::string>& columns) {

@@ -4,8 +4,12 @@
 #include <vector>
 
 #include "pgsluice/pg/connection.h"
+#include "pgsluice/schema/catalog.h"
 
 namespace pgsluice::pipeline {
+
+/// The columns of a table's primary key, for SQL; none where it has none.
+std::vector<std::string> primary_key_of(pg::Connection& session, schema::Oid table);
 
 /// The key and a digest of every row, ordered by the key's bytes; the same text for both servers.
 std::string keys_and_digests_sql(const std::string& from, const std::vector<std::string>& key,

@@ -12,6 +12,7 @@
 #include "pgsluice/pg/transaction.h"
 #include "pgsluice/pipeline/clone.h"
 #include "pgsluice/pipeline/continuation.h"
+#include "pgsluice/pipeline/row_difference.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/ddl_restore.h"
 #include "pgsluice/schema/sequences.h"
@@ -339,7 +340,44 @@ void Worker::copy_sequences() {
 void Worker::verify(const Task& task, Progress::Running& running) {
   schema::Relation there = *task.relation;
   if (context_.plan.partitioned_on_target.contains(there.oid)) there.kind = schema::RelationKind::kPartitionedTable;
-  verify_table(target(), there, task.table->format, context_.verification.of(there), running.bytes());
+  try {
+    verify_table(target(), there, task.table->format, context_.verification.of(there), running.bytes());
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kMismatch) throw;
+    const std::vector<std::string> rows = name_rows(there);
+    if (rows.empty()) throw;
+    throw Error(ErrorKind::kMismatch, fmt::format("{}: {}", error.what(), fmt::join(rows, "; ")))
+        .on(error.side())
+        .object(error.object())
+        .hint(error.hint());
+  }
+}
+
+// Those that differ, by their key: as the snapshot shows them while this worker sees it, else as the source is by now.
+std::vector<std::string> Worker::name_rows(const schema::Relation& table) {
+  constexpr int kMostRows = 10;
+  std::vector<std::string> rows;
+  try {
+    open_source();
+    if (source_->idle()) source_->execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+    source_->execute("SAVEPOINT looking");
+    const std::vector<std::string> key = primary_key_of(*source_, table.oid);
+    if (!key.empty()) {
+      std::vector<std::string> columns;
+      for (const std::string& column : table.columns) columns.push_back(pg::quote_identifier(column));
+      const bool has_children = table.kind == schema::RelationKind::kPartitionedTable;
+      pg::Transaction transaction(target());
+      rows =
+          different_rows(*source_, target(),
+                         keys_and_digests_sql((has_children ? "" : "ONLY ") + table.quoted(), key, columns), kMostRows);
+    }
+    source_->execute("ROLLBACK TO looking");
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) throw;
+    // That they differ is known; which, 'compare data' is to say.
+    context_.log.notice(fmt::format("the rows of {} that differ cannot be named: {}", table.display(), error.what()));
+  }
+  return rows;
 }
 
 void Worker::note(const std::string& step) {

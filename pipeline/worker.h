@@ -46,6 +46,7 @@ class Worker {
   copy::CopyTablesResult try_to_copy(const std::vector<TaskId>& tasks);
   void copy_large_objects(const std::string& step, Progress::Running& running);
   void copy_sequences();
+  std::vector<std::string> name_rows(const schema::Relation& table);
   void verify(const Task& task, Progress::Running& running);
   /// Puts a step that is done into the ledger.
   void note(const std::string& step);

@@ -52,7 +52,9 @@ async function call(path, options) {
   if (response.status === 401) { askForToken(); throw new Error("a token is needed"); }
   if (!response.ok) {
     const body = await response.json().catch(() => null);
-    throw new Error(body && body.error ? body.error.message : "the server answers " + response.status);
+    const error = new Error(body && body.error ? body.error.message : "the server answers " + response.status);
+    error.status = response.status;
+    throw error;
   }
   return response;
 }
@@ -144,8 +146,14 @@ function findings(details) {
   }
   const all = lists.length + " validations, ";
   return element("section", {}, element("h3", {}, "Validations"),
-    element("p", {}, all + (items.length === 0 ? "nothing found" : items.length + " findings")),
+    element("p", {}, all + (items.length === 0 ? "nothing found" : items.length === 1 ? "one finding" : items.length + " findings")),
     items.length === 0 ? null : element("ul", {}, ...items));
+}
+
+function compared(database) {
+  if (database.migrationOperation === "Verifying") return "comparing";
+  if (!database.verification) return database.endedOn && database.migrationState === "Succeeded" ? "not compared" : "";
+  return database.migrationState === "Succeeded" ? "equal" : "different";
 }
 
 function databases(migration) {
@@ -157,7 +165,7 @@ function databases(migration) {
     return [database.databaseName, state(database.migrationState), database.migrationOperation,
       element("progress", {max: 1, value: part, "aria-label": database.databaseName + " " + Math.floor(part * 100) + " %"}),
       number(database.fullLoadCompletedTables) + " / " + number(tables), number(database.copiedRows),
-      bytes(database.copiedBytes), database.verification === "equal" ? "equal" : ""];
+      bytes(database.copiedBytes), compared(database)];
   });
   return element("section", {}, element("h3", {}, "Databases"), table([{name: "Database"}, {name: "State"}, {name: "Operation"},
     {name: "Progress"}, {name: "Tables", number: true}, {name: "Rows", number: true}, {name: "Copied", number: true},
@@ -203,7 +211,9 @@ function showMigration({migration, samples, tables}, path) {
   const whole = sum.copied + sum.pending;
   const part = status.state === "Succeeded" ? 1 : whole > 0 ? Math.min(.99, sum.copied / whole) : 0;
   const speed = active ? rate(samples) : sum.copied / Math.max(1, lasted(migration));
-  const left = active && speed > 0 && sum.pending > 0 ? duration(sum.pending / speed) : null;
+  const comparing = Object.values(status.currentSubStateDetails.dbDetails).some((one) => one.migrationOperation === "Verifying");
+  // While rows are compared none are copied, and how long that takes nobody knows.
+  const left = active && speed > 0 && sum.pending > 0 ? duration(sum.pending / speed) : comparing ? "comparing rows" : null;
   document.title = migration.name + ": " + status.state + " – pgsluice";
   draw(element("p", {}, element("a", {href: "#/", id: "back"}, "All migrations")),
     element("div", {class: "row"}, element("h2", {}, migration.name), cancelButton(migration, path)),
@@ -256,6 +266,12 @@ async function openMigration(name, target) {
       if (!active) return;
     } catch (error) {
       if (abort.signal.aborted) return;
+      if (error.status === 404) {
+        connection.textContent = "";
+        draw(element("p", {}, "There is no migration named " + name + " (any more)."),
+          element("p", {}, element("a", {href: "#/", id: "back"}, "All migrations")));
+        return;
+      }
       connection.textContent = "Not connected: " + error.message;
     }
     await new Promise((resolve) => setTimeout(resolve, 2000));
@@ -290,10 +306,16 @@ async function openList() {
   await show();
 }
 
+function decoded(text) {
+  try { return decodeURIComponent(text); } catch { return text; }
+}
+
 function route() {
   leave();
   connection.textContent = "";
-  const [name, target] = location.hash.replace(/^#\//, "").split("/").map(decodeURIComponent);
+  // A link bears no token.
+  document.querySelector("footer").hidden = Boolean(sessionStorage.getItem("token"));
+  const [name, target] = location.hash.replace(/^#\//, "").split("/").map(decoded);
   if (name) openMigration(name, target); else openList();
 }
 

@@ -8,6 +8,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/copy/table_copy.h"
 #include "support/cluster.h"
+#include "support/wait_until.h"
 
 namespace pgsluice::copy {
 namespace {
@@ -47,8 +48,7 @@ TEST(Ledger, APartIsLoadedOnceWhoeverElseIsAtIt) {
     }
   });
   const char* waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'ledger' AND wait_event_type = 'Lock'";
-  while (test::shared_target().value("postgres", waits) != "1") {
-  }
+  EXPECT_TRUE(test::wait_until([&] { return test::shared_target().value("postgres", waits) == "1"; }));
   forgotten.execute("COMMIT");
   other.join();
   EXPECT_EQ(sqlstate, "23505");
@@ -64,8 +64,7 @@ TEST(Ledger, SessionsThatAreLeftAreEndedAndWaitedFor) {
   std::jthread work([&] { EXPECT_THROW(busy.execute("BEGIN; CREATE TABLE half (); SELECT pg_sleep(60)"), Error); });
   const std::string is_busy =
       fmt::format("SELECT count(*) FROM pg_stat_activity WHERE pid = {} AND wait_event = 'PgSleep'", left.pid);
-  while (test::shared_target().value("postgres", is_busy) != "1") {
-  }
+  EXPECT_TRUE(test::wait_until([&] { return test::shared_target().value("postgres", is_busy) == "1"; }));
   end_sessions(target, {left});
   EXPECT_EQ(test::shared_target().value("postgres",
                                         fmt::format("SELECT count(*) FROM pg_stat_activity WHERE pid = {}", left.pid)),

@@ -12,18 +12,9 @@
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pipeline/clone.h"
 #include "support/cluster.h"
+#include "support/wait_until.h"
 
 namespace pgsluice::test {
-
-/// Until the condition holds; false after a minute.
-inline bool wait_until(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    wait_for({}, {}, std::chrono::milliseconds(10));
-  }
-  return true;
-}
 
 /// Asked elsewhere than in the database that is cloned, which may have settings and limits.
 inline bool is_true(const Cluster& server, const std::string& condition) {

@@ -12,6 +12,7 @@
 #include "pgsluice/base/file_descriptor.h"
 #include "pgsluice/base/subprocess.h"
 #include "support/cluster.h"
+#include "support/wait_until.h"
 #include "tools/command_fixture.h"
 
 namespace pgsluice::test {
@@ -151,16 +152,18 @@ TEST_F(CommandTest, SignalsCancelTheCloneAndLeaveNoSession) {
     std::vector<std::string> arguments = clone_arguments();
     arguments.insert(arguments.begin(), PGSLUICE_PROGRAM);
     Subprocess process({.command = arguments, .environment = {{"TMPDIR", folder_.path().string()}}});
-    while (shared_source().value("postgres", "SELECT count(*) FROM pg_locks WHERE NOT granted") == "0") {
-    }
+    const bool waits = wait_until(
+        [] { return shared_source().value("postgres", "SELECT count(*) FROM pg_locks WHERE NOT granted") != "0"; });
     ::kill(process.pid(), signal_number);
     const SubprocessResult result = process.wait({});
+    ASSERT_TRUE(waits) << result.errors;
     EXPECT_EQ(result.exit_code, signal_number == SIGINT ? 130 : 143);
     EXPECT_THAT(result.errors, HasSubstr("cancelled; nothing was changed on the target"));
-    while (shared_source().value("postgres",
-                                 "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgsluice%'"
-                                 " AND application_name <> 'pgsluice: test'") != "0") {
-    }
+    EXPECT_TRUE(wait_until([] {
+      return shared_source().value("postgres",
+                                   "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgsluice%'"
+                                   " AND application_name <> 'pgsluice: test'") == "0";
+    }));
   }
 }
 
@@ -290,6 +293,7 @@ TEST_F(CommandTest, VerifyFindsWhatTheTargetHasMadeOfTheRows) {
   const SubprocessResult result = step({"copy", "data", "--verify"});
   EXPECT_EQ(result.exit_code, 21) << result.errors;
   EXPECT_THAT(result.errors, HasSubstr("public.t"));
+  EXPECT_THAT(result.errors, HasSubstr("(1): differs; (10): differs"));
 }
 
 // The definitions hold it, and pg_dump is at work on them.
@@ -304,10 +308,10 @@ TEST_F(CommandTest, AKilledCloneLeavesNoPasswordInAnyFile) {
     arguments.insert(arguments.begin(), PGSLUICE_PROGRAM);
     Subprocess killed({.command = arguments, .environment = {{"TMPDIR", folder_.path().string()}}});
     const char* at_work = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgsluice: pg_dump'";
-    while (shared_source().value("postgres", at_work) == "0") {
-    }
+    const bool works = wait_until([&] { return shared_source().value("postgres", at_work) != "0"; });
     ::kill(killed.pid(), SIGKILL);
-    killed.wait({});
+    const SubprocessResult result = killed.wait({});
+    ASSERT_TRUE(works) << result.errors;
   }
   other.execute("ROLLBACK");
   std::ptrdiff_t files = 0;
@@ -318,6 +322,33 @@ TEST_F(CommandTest, AKilledCloneLeavesNoPasswordInAnyFile) {
     EXPECT_THAT(entry.path().filename().string(), Not(HasSubstr("dump")));
   }
   EXPECT_GT(files, 0);
+}
+
+TEST_F(CommandTest, ASecondSignalEndsItAtOnceAndLeavesNoTemporaryFile) {
+  make(
+      "CREATE TABLE t AS SELECT 1 AS i; CREATE FUNCTION slow(i int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT i';"
+      "CREATE INDEX ON t (slow(i)); CREATE OR REPLACE FUNCTION slow(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS"
+      " 'BEGIN PERFORM pg_sleep(20); RETURN i; END'");
+  const std::filesystem::path temporary = folder_.path() / "tmp";
+  std::filesystem::create_directory(temporary);
+  std::vector<std::string> arguments = clone_arguments();
+  arguments.insert(arguments.begin(), PGSLUICE_PROGRAM);
+  arguments.insert(arguments.end(), {"--dir", (folder_.path() / "work").string()});
+  Subprocess clone({.command = arguments, .environment = {{"TMPDIR", temporary.string()}}});
+  const char* builds = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'command' AND wait_event = 'PgSleep'";
+  const bool is_building = wait_until([&] { return shared_target().value("postgres", builds) != "0"; });
+  ::kill(clone.pid(), SIGTERM);
+  ::kill(clone.pid(), SIGTERM);
+  const SubprocessResult result = clone.wait({});
+  ASSERT_TRUE(is_building) << result.errors;
+  EXPECT_EQ(result.exit_code, 143);
+  EXPECT_TRUE(std::filesystem::is_empty(temporary));
+  const char* ours =
+      "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgsluice: %' AND datname = 'command' AND"
+      " application_name <> 'pgsluice: test'";
+  for (const Cluster* server : {&shared_source(), &shared_target()}) {
+    EXPECT_TRUE(wait_until([&] { return server->value("postgres", ours) == "0"; }));
+  }
 }
 
 }  // namespace
