@@ -21,6 +21,7 @@ namespace {
 constexpr std::size_t kMostBytes = 1 << 20;
 constexpr std::size_t kThreads = 64;
 constexpr std::time_t kPatience = 5;  // s
+constexpr int kMostWaiting = 512;     // to be accepted
 
 struct Status {
   int number;
@@ -114,7 +115,8 @@ HttpServer::HttpServer(HttpOptions options, const Log& log) : options_(std::move
   server_->set_keep_alive_timeout(kPatience);
   server_->set_tcp_nodelay(true);
   // Not the library's own, SO_REUSEPORT: a second server would take a part of the requests.
-  server_->set_socket_options([](int socket) {
+  server_->set_socket_options([this](int socket) {
+    socket_ = socket;
     const int yes = 1;
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   });
@@ -213,6 +215,8 @@ void HttpServer::bind() {
     throw Error(ErrorKind::kConfig, fmt::format("cannot listen on {}", options_.listen))
         .hint("is another server there, or has this machine no such address? --listen takes another one");
   }
+  // The library lets five wait to be accepted: what a burst of clients sends beyond that is reset.
+  ::listen(socket_, kMostWaiting);
   const bool is_ipv6 = host_.find(':') != std::string::npos;
   url_ = fmt::format("{}://{}:{}", options_.tls_certificate.empty() ? "http" : "https",
                      is_ipv6 ? "[" + host_ + "]" : host_, port_);

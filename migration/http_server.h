@@ -75,6 +75,7 @@ class HttpServer {
   int port_ = 0;
   bool is_loopback_ = false;
   bool is_bound_ = false;
+  int socket_ = -1;  ///< the library's
   std::unique_ptr<httplib::Server> server_;
   std::string url_;
   CancelSource stop_;
