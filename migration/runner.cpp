@@ -197,12 +197,13 @@ void Runner::Implementation::look_at_servers() {
   const std::string system = pg::system_identifier(there);
   std::set<std::string> on_source;
   const std::map<std::string, DatabaseId> on_target = databases_of(there);
+  const std::vector<schema::Database> databases = schema::read_databases(source);
   const std::lock_guard lock(mutex);
   migration.source_version = source.server_version_text();
   migration.target_version = there.server_version_text();
   if (!system.empty()) claim.set_target_system(system);
   look_for_what_was_made(on_target);
-  for (const schema::Database& database : schema::read_databases(source)) {
+  for (const schema::Database& database : databases) {
     on_source.insert(database.name);
     for (DatabaseDetails& details : migration.details) {
       const bool is_open = details.name == database.name && details.state != DatabaseState::kSucceeded;

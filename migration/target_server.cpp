@@ -14,9 +14,8 @@ namespace {
 
 constexpr int kForce = 130000;  // DROP DATABASE … WITH (FORCE)
 
-// Of pg_advisory_lock(), in the database that migrations of the server work from; the first is that of the ledger's
-// locks
-// ("pgsl"), the second this lock's own.
+// Of pg_advisory_lock(), in the database that migrations of the server work from: that of the ledger's locks ("pgsl"),
+// and this lock's own.
 constexpr const char* kTryLock = "SELECT pg_catalog.pg_try_advisory_lock(1885827948, 2)";
 
 // What is not yet the database itself: the same for each try, so that what is left of one is found.
@@ -80,13 +79,15 @@ void TargetServer::lock(const CancelToken& cancel) {
   if (!session.execute(kTryLock)[0].boolean(0)) {
     throw Error(ErrorKind::kState, "another migration is at work on this server")
         .on(Side::kTarget)
-        .hint("it is in another store: wait for its end; nothing was changed");
+        .hint("it is in another store: wait for its end");
   }
   holder_.emplace(std::move(session));
 }
 
 DatabaseId TargetServer::make_over(const schema::Database& database, const CancelToken& cancel) {
-  pg::Connection server = connect(cancel);
+  cancel.throw_if_cancelled();
+  // Not to be cancelled from here on: between the drop and the new name nobody could say what is there.
+  pg::Connection server = connect({});
   schema::Database made = database;
   made.name = temporary_name(database.name);
   try {
@@ -100,11 +101,17 @@ DatabaseId TargetServer::make_over(const schema::Database& database, const Cance
   }
   try {
     drop_database(server, database.name);
-    server.execute(fmt::format("ALTER DATABASE {} RENAME TO {}", pg::quote_identifier(made.name),
-                               pg::quote_identifier(database.name)));
   } catch (Error& error) {
     if (error.kind() == ErrorKind::kServer) drop_quietly(server, made.name, log_);
     explain(error, database.name, "dropping the database", "its owner, or a superuser, may drop it");
+    throw;
+  }
+  try {
+    server.execute(fmt::format("ALTER DATABASE {} RENAME TO {}", pg::quote_identifier(made.name),
+                               pg::quote_identifier(database.name)));
+  } catch (Error& error) {
+    explain(error, database.name, "naming the database",
+            fmt::format("the one that was there is dropped, and the new one is named {}", made.name));
     throw;
   }
   return databases_of(server)[database.name];
