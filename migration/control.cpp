@@ -83,7 +83,10 @@ Migration take_up_again(Store& store, const Migration& migration, const Request&
   const bool any_made = std::any_of(migration.details.begin(), migration.details.end(),
                                     [](const DatabaseDetails& details) { return details.made; });
   require_same(migration, request, any_made ? Sameness::kWhole : Sameness::kServersAndDatabases);
-  return store.reopen(migration);
+  Migration wanted = migration;
+  wanted.roles = request.roles;
+  wanted.overwrite = request.overwrite;
+  return store.reopen(wanted);
 }
 
 void start_worker(Store& store, const Migration& migration, const std::string& properties, const WorkerStart& start) {

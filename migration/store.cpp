@@ -268,6 +268,8 @@ Migration Store::reopen(const Migration& migration) {
   Migration again = now.front();
   again.state = State::kInProgress;
   again.substate = Substate::kPerformingPreRequisiteSteps;
+  again.roles = migration.roles;
+  again.overwrite = migration.overwrite;
   again.error.clear();
   again.ended.reset();
   for (DatabaseDetails& database : again.details) {

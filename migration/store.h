@@ -72,7 +72,8 @@ class Store {
   Claim claim(const std::string& id);
   /// Ends one that no worker has taken up as Failed; nothing where one has.
   void give_up(const Migration& migration, const std::string& reason);
-  /// Has one that has failed, or whose validation has, wait for a worker again. Throws Error(kState) for others.
+  /// Has one that has failed, or whose validation has, wait for a worker again, with the roles and
+  /// overwriting that are asked for now. Throws Error(kState) for others.
   Migration reopen(const Migration& migration);
 
   std::vector<Sample> samples(const std::string& id);

@@ -71,6 +71,7 @@ TEST_F(RunnerTest, AValidationThatFailsEndsItBeforeAnythingIsChanged) {
   Runner runner(store_, take_up_again(store_, ended, with_roles), with_roles, sink_);
   const Migration again = runner.run();
   EXPECT_EQ(again.state, State::kSucceeded) << again.error;
+  EXPECT_TRUE(again.roles);
 }
 
 TEST_F(RunnerTest, ValidateAloneChangesNothing) {
