@@ -7,6 +7,7 @@
 
 #include "pgsluice/base/digest.h"
 #include "pgsluice/base/error.h"
+#include "pgsluice/copy/wide_rows.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pg/transaction.h"
@@ -97,6 +98,7 @@ void explain(Error& error) {
         "another session of the source waits to truncate, drop or alter the table: end it (pg_stat_activity, "
         "wait_event_type Lock), then run again with --resume");
   }
+  if (error.side() == Side::kSource && is_row_too_wide(error)) error.hint(kWideRowHint);
   constexpr std::string_view kRecoveryConflict = "40001";
   if (error.side() == Side::kSource && error.sqlstate() == kRecoveryConflict) {
     error.hint(

@@ -121,6 +121,7 @@ class PreflightRun {
     choose_parts();
     read_properties();
     std::unique_ptr<const Plan> plan = make_plan(std::move(input_), options_);
+    if (source_ && reads_rows(options_.steps)) check_wide_rows(*source_, *plan);
     return Preflight{.holder = std::move(holder_),
                      .source = std::move(source_),
                      .target = std::move(*target_),

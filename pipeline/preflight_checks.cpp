@@ -14,6 +14,7 @@
 #include "pgsluice/copy/large_objects.h"
 #include "pgsluice/copy/ledger.h"
 #include "pgsluice/copy/row_digest.h"
+#include "pgsluice/copy/wide_rows.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pipeline/lock_need.h"
@@ -242,6 +243,18 @@ std::vector<std::string> check_source(pg::Connection& source, const schema::Cata
   std::vector<std::string> obstacles = limits_of_snapshots(source);
   if (std::optional<std::string> conflicts = conflicts_of_a_standby(source)) obstacles.push_back(std::move(*conflicts));
   return obstacles;
+}
+
+void check_wide_rows(pg::Connection& source, const Plan& plan) {
+  for (const TablePlan& table : plan.tables) {
+    if (table.ranges.empty() || !copy::may_have_wide_rows(*table.table)) continue;
+    const auto wide = copy::find_wide_row(source, *table.table, plan.catalog.types, table.format);
+    if (!wide) continue;
+    throw refused(Side::kSource, "54000",
+                  fmt::format("the row at ctid {} of {} takes {} at least in COPY's {} format", wide->block_and_line,
+                              table.table->display(), to_string(wide->size), copy::to_string(table.format)),
+                  fmt::format("{}; nothing was changed", copy::kWideRowHint));
+  }
 }
 
 void refuse_large_objects_that_are_there(pg::Connection& source, pg::Connection& target) {

@@ -274,5 +274,16 @@ TEST_F(TableCopyTest, RowsOfOthersAreNotTruncatedForFreezing) {
   EXPECT_EQ(copy(kBinary, Loading::kFreeze), 100);
 }
 
+TEST_F(TableCopyTest, ARowThatTheSourceCannotSendIsExplained) {
+  make("CREATE TABLE t (b bytea); INSERT INTO t SELECT convert_to(repeat('x', 550 * 1024 * 1024), 'UTF8')",
+       "CREATE TABLE t (b bytea)");
+  try {
+    copy(kText);
+    FAIL() << "it takes 1.1 GB in text";
+  } catch (const Error& error) {
+    EXPECT_NE(error.describe().find("no row of more than 1 GB"), std::string::npos) << error.describe();
+  }
+}
+
 }  // namespace
 }  // namespace pgsluice::copy
