@@ -135,9 +135,10 @@ DelayingProxy::DelayingProxy(const Cluster& cluster, std::chrono::milliseconds e
 
 DelayingProxy::DelayingProxy(std::string server_socket, const Line& line)
     : line_(line),
-      proxy_(std::move(server_socket), [this](FileDescriptor client, FileDescriptor server, const CancelToken& stop) {
-        carry(client, server, stop);
-      }) {}
+      proxy_({.unix_socket = std::move(server_socket)},
+             [this](FileDescriptor client, FileDescriptor server, const CancelToken& stop) {
+               carry(client, server, stop);
+             }) {}
 
 void DelayingProxy::carry(const FileDescriptor& client, const FileDescriptor& server, const CancelToken& stop) {
   int unanswered = 0;

@@ -215,8 +215,8 @@ class FaultProxy::Session {
   FileDescriptor called_;
 };
 
-FaultProxy::FaultProxy(const Cluster& cluster)
-    : proxy_(cluster.socket_path(), [this](FileDescriptor client, FileDescriptor server, const CancelToken& stop) {
+FaultProxy::FaultProxy(ServerPlace place)
+    : proxy_(std::move(place), [this](FileDescriptor client, FileDescriptor server, const CancelToken& stop) {
         Session(*this, std::move(client), std::move(server), stop).run();
       }) {}
 

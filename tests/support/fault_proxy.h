@@ -46,7 +46,8 @@ std::string describe(const Fault& fault);
 /// 127.0.0.1. All calls from any thread. The destructor ends all sessions, the half-open ones too.
 class FaultProxy {
  public:
-  explicit FaultProxy(const Cluster& cluster);
+  explicit FaultProxy(const Cluster& cluster) : FaultProxy(ServerPlace{.unix_socket = cluster.socket_path()}) {}
+  explicit FaultProxy(ServerPlace place);
 
   std::string conninfo(std::string_view database) const { return proxy_.conninfo(database); }
 

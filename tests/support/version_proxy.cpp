@@ -38,7 +38,9 @@ void carry(const FileDescriptor& client, const FileDescriptor& server, const std
 
 VersionProxy::VersionProxy(std::string server_socket, std::string version)
     : version_(std::move(version)),
-      proxy_(std::move(server_socket), [this](const FileDescriptor& client, const FileDescriptor& server,
-                                              const CancelToken& stop) { carry(client, server, version_, stop); }) {}
+      proxy_({.unix_socket = std::move(server_socket)},
+             [this](const FileDescriptor& client, const FileDescriptor& server, const CancelToken& stop) {
+               carry(client, server, version_, stop);
+             }) {}
 
 }  // namespace pgsluice::test
