@@ -70,16 +70,15 @@ TemporaryFolder::~TemporaryFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-FileLock::FileLock(const std::filesystem::path& path)
+FileLock::FileLock(const std::filesystem::path& path, const std::string& when_held)
     : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-  if (!file_.valid()) {
-    throw Error(ErrorKind::kState, system_error(fmt::format("cannot write {}", path.string()), errno).what())
-        .hint("choose another work directory (--dir)");
-  }
-  if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
-    throw Error(ErrorKind::kState, fmt::format("another run is using {}", path.parent_path().string()))
-        .hint("wait for its end, or choose another work directory (--dir)");
-  }
+  const auto refuse = [&](int error) {
+    throw Error(ErrorKind::kConfig, system_error(fmt::format("cannot lock {}", path.string()), error).what());
+  };
+  if (!file_.valid()) refuse(errno);
+  if (::flock(file_.get(), LOCK_EX | LOCK_NB) == 0) return;
+  if (errno != EWOULDBLOCK) refuse(errno);
+  throw Error(ErrorKind::kState, when_held);
 }
 
 }  // namespace pgsluice

@@ -53,11 +53,11 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-/// Holds an exclusive lock on a file as long as it lives, so that two runs cannot share a folder.
+/// Holds an exclusive lock on a file as long as it lives, so that two processes do not share what it stands for.
 class FileLock {
  public:
-  /// Throws Error(kState) when another process holds the lock.
-  explicit FileLock(const std::filesystem::path& path);
+  /// Throws Error(kState) with this text when another process holds the lock, Error(kConfig) when there can be none.
+  FileLock(const std::filesystem::path& path, const std::string& when_held);
 
  private:
   FileDescriptor file_;

@@ -7,6 +7,7 @@
 #include <array>
 #include <optional>
 #include <set>
+#include <span>
 #include <tuple>
 
 #include "pgsluice/base/error.h"
@@ -150,12 +151,11 @@ class Copier {
 };
 
 // Executes what `text` makes of up to kLockedInABatch objects at a time, each text one transaction.
-template <class Text>
-void in_locked_batches(pg::QueryPipeline& target, const std::vector<const LargeObject*>& objects, Text text) {
+template <class Object, class Text>
+void in_locked_batches(pg::QueryPipeline& target, const std::vector<Object>& objects, Text text) {
+  const std::span<const Object> all(objects);
   for (std::size_t begin = 0; begin < objects.size(); begin += kLockedInABatch) {
-    const std::size_t end = std::min(objects.size(), begin + kLockedInABatch);
-    target.require({text(std::vector<const LargeObject*>(objects.begin() + static_cast<std::ptrdiff_t>(begin),
-                                                         objects.begin() + static_cast<std::ptrdiff_t>(end)))});
+    target.require({text(all.subspan(begin, std::min(objects.size() - begin, kLockedInABatch)))});
   }
 }
 
@@ -165,7 +165,7 @@ void copy_comments(pg::Connection& target, const std::vector<LargeObject>& objec
     if (object.comment) commented.push_back(&object);
   }
   pg::QueryPipeline pipeline(target);
-  in_locked_batches(pipeline, commented, [](const std::vector<const LargeObject*>& batch) {
+  in_locked_batches(pipeline, commented, [](std::span<const LargeObject* const> batch) {
     std::string sql;
     for (const LargeObject* object : batch) {
       sql += fmt::format("COMMENT ON LARGE OBJECT {} IS {};", object->oid, pg::quote_literal(*object->comment));
@@ -231,7 +231,7 @@ std::vector<std::string> copy_acls(pg::Connection& source, pg::Connection& targe
       if (!row.boolean(4) && !may_act_for(target, row.text(5))) out_of_reach.emplace(row.text(5));
     }
     pg::QueryPipeline pipeline(target);
-    in_locked_batches(pipeline, {begin, end}, [&](const std::vector<const LargeObject*>& batch) {
+    in_locked_batches(pipeline, std::vector(begin, end), [&](std::span<const LargeObject* const> batch) {
       std::vector<Oid> oids;
       for (const LargeObject* object : batch) oids.push_back(object->oid);
       return grants_sql(wanted, batch.front()->owner, fmt::format("{}", fmt::join(oids, ", ")), out_of_reach);
@@ -312,14 +312,32 @@ std::string large_objects_statement() {
       kChunk);
 }
 
-void drop_large_objects(pg::Connection& source, pg::Connection& target) {
-  std::vector<Oid> objects;
+bool drop_large_objects(pg::Connection& source, pg::Connection& target) {
+  std::vector<Oid> on_source;
   for (const pg::Row row : source.execute("SELECT oid FROM pg_catalog.pg_largeobject_metadata")) {
-    objects.push_back(row.oid(0));
+    on_source.push_back(row.oid(0));
   }
-  const std::array<std::string, 1> parameters = {fmt::format("{{{}}}", fmt::join(objects, ","))};
-  target.execute("SELECT pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata WHERE oid = ANY ($1::oid[])",
-                 parameters);
+  const std::array<std::string, 1> parameters = {fmt::format("{{{}}}", fmt::join(on_source, ","))};
+  const pg::Result there = target.execute(
+      "SELECT oid, pg_catalog.pg_has_role(lomowner, 'USAGE') FROM pg_catalog.pg_largeobject_metadata"
+      " WHERE oid = ANY ($1::oid[])",
+      parameters);
+  std::vector<Oid> objects;
+  for (const pg::Row row : there) {
+    objects.push_back(row.oid(0));
+    if (row.boolean(1)) continue;
+    throw Error(ErrorKind::kServer, fmt::format("large object {} is another role's", row.text(0)))
+        .on(Side::kTarget)
+        .sqlstate("42501")
+        .hint("connect as its owner or as a superuser, or remove it there");
+  }
+  pg::QueryPipeline pipeline(target);
+  in_locked_batches(pipeline, objects, [](std::span<const Oid> batch) {
+    return fmt::format("SELECT pg_catalog.lo_unlink(o) FROM pg_catalog.unnest('{{{}}}'::oid[]) o",
+                       fmt::join(batch, ","));
+  });
+  pipeline.finish();
+  return !objects.empty();
 }
 
 std::vector<std::string> find_large_object_conflicts(pg::Connection& source, pg::Connection& target, int limit) {

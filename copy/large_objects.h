@@ -27,8 +27,9 @@ LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& t
 /// "COPY … TO STDOUT" of all large objects in pieces, for a comparison: the OID, where the piece begins, its bytes.
 std::string large_objects_statement();
 
-/// Removes the target's large objects that have OIDs of the source's. In the caller's transaction.
-void drop_large_objects(pg::Connection& source, pg::Connection& target);
+/// Removes the target's large objects that have OIDs of the source's; true if there were some. In transactions of its
+/// own, since each object takes a lock: before the first, throws Error(kServer, 42501) where some are of others.
+bool drop_large_objects(pg::Connection& source, pg::Connection& target);
 
 /// Large objects of the source whose OIDs are in use on the target, at most `limit` of them.
 std::vector<std::string> find_large_object_conflicts(pg::Connection& source, pg::Connection& target, int limit);

@@ -156,6 +156,12 @@ void forget_parts(pg::Connection& target, schema::Oid relation) {
 
 bool has_crashed(pg::Connection& target) { return target.execute("SELECT FROM pgsluice.uncrashed").empty(); }
 
+Backend session_of(pg::Connection& target) {
+  const pg::Result own = target.execute(
+      "SELECT pid, backend_start::text FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()");
+  return {.pid = static_cast<int>(own[0].integer(0)), .started = std::string(own[0].text(1))};
+}
+
 Backend register_session(pg::Connection& target) {
   const pg::Result own = target.execute(
       "INSERT INTO pgsluice.session SELECT pid, backend_start FROM pg_catalog.pg_stat_activity"

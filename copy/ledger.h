@@ -50,6 +50,9 @@ struct Backend {
   std::string started;
 };
 
+/// The session of a connection, whether in the ledger or not.
+Backend session_of(pg::Connection& target);
+
 /// Makes the schema and what is in it, this session too, on disk when this returns. Throws Error(kState) when there is
 /// one already, Error(kServer, 42501) when the user may not.
 Backend create_ledger(pg::Connection& target, std::string_view run);

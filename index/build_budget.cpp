@@ -4,17 +4,17 @@
 
 namespace pgsluice::index {
 
-BuildShare BuildBudget::take(int others_ready) {
+BuildBudget::Share BuildBudget::take(int others_ready) {
   const std::lock_guard lock(mutex_);
   --free_;
   const int workers = std::clamp(free_ - others_ready, 0, most_workers_);
   free_ -= workers;
-  return {.memory = {share_.count * (1 + workers)}, .parallel_workers = workers};
+  return {this, {.memory = {share_.count * (1 + workers)}, .parallel_workers = workers}};
 }
 
-void BuildBudget::give_back(const BuildShare& share) {
+void BuildBudget::give_back(int parallel_workers) {
   const std::lock_guard lock(mutex_);
-  free_ += 1 + share.parallel_workers;
+  free_ += 1 + parallel_workers;
 }
 
 }  // namespace pgsluice::index

@@ -161,13 +161,13 @@ class RestApi {
   void events(const HttpRequest& request, HttpResponse& response) {
     const Migrations at(*this, request);
     const Migration first = at.find(request.matches[1]);
+    auto store = std::make_shared<Store>(options_.store);
     if (++streams_ > kMostStreams) {
       --streams_;
       response.set_header("Retry-After", "5");
       answer_error(response, 503, "TooManyStreams", "too many follow their migrations live; ask for its state instead");
       return;
     }
-    auto store = std::make_shared<Store>(options_.store);
     response.set_chunked_content_provider(
         "text/event-stream",
         [this, store, id = first.id](std::size_t offset, httplib::DataSink& sink) {

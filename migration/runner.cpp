@@ -426,11 +426,16 @@ End Runner::Implementation::work_through() {
 }
 
 End Runner::Implementation::end_of(const Error& error) {
-  if (asked == Asked::kCancel && !is_lost) {
+  bool cancels = asked == Asked::kCancel;
+  {
+    const std::lock_guard lock(mutex);
+    cancels = cancels && !is_lost;
+    if (!cancels && !failure) failure = error;
+  }
+  if (cancels) {
     drop_made();
     return {State::kCanceled, Substate::kCompleted, "canceled"};
   }
-  if (!failure) failure = error;
   std::string text = error.describe();
   if (asked == Asked::kStop) {
     text = "the worker was told to stop; 'pgsluice migration create --resume' goes on where it was";
@@ -465,12 +470,17 @@ Migration Runner::run() {
     const std::lock_guard lock(self.mutex);
     self.clone.reset();
   }
-  self.change([&](Migration& of) {
-    of.state = end.state;
-    of.substate = end.substate;
-    of.error = end.error;
-    of.ended = now();
-  });
+  try {
+    self.change([&](Migration& of) {
+      of.state = end.state;
+      of.substate = end.substate;
+      of.error = end.error;
+      of.ended = now();
+    });
+  } catch (const std::exception& error) {
+    self.log.error(
+        fmt::format("the migration's end, {}, could not be recorded: {}", to_string(end.state), error.what()));
+  }
   if (self.on_progress) self.on_progress(self.migration);
   return self.migration;
 }

@@ -244,10 +244,11 @@ void Store::remove(const Migration& migration) {
 }
 
 Claim Store::claim(const std::string& id) {
-  auto lock = std::make_unique<FileLock>(lock_file(id));
+  auto lock = std::make_unique<FileLock>(lock_file(id), "the migration has its worker already");
   SqliteFile::Transaction transaction(*file_);
   file_->execute("UPDATE migration SET claimed = 1 WHERE id = ? AND active AND NOT claimed", {id});
-  if (file_->changes() == 0) throw Error(ErrorKind::kState, "the migration is not there, or has its worker already");
+  if (file_->changes() == 0)
+    throw Error(ErrorKind::kState, "the migration is not there, or is not to be begun any more");
   const Migration migration = *find_id(id);
   transaction.commit();
   return {folder_, id, std::move(lock), migration};
@@ -272,6 +273,7 @@ Migration Store::reopen(const Migration& migration) {
   again.overwrite = migration.overwrite;
   again.error.clear();
   again.ended.reset();
+  again.validation = {};
   for (DatabaseDetails& database : again.details) {
     if (database.state == DatabaseState::kSucceeded) continue;
     // What was counted stays: a run that finds nothing left counts nothing.
@@ -326,7 +328,7 @@ void Store::find_dead_workers() {
   for (const Suspect& suspect : suspects) {
     if (!suspect.claimed && std::chrono::system_clock::now() - suspect.waits_since < kPatience) continue;
     try {
-      const FileLock lock(lock_file(suspect.id));
+      const FileLock lock(lock_file(suspect.id), "it lives");
       std::optional<Migration> migration = find_id(suspect.id);
       if (!migration || !migration->active()) continue;
       if (suspect.cancel) {

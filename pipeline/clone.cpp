@@ -55,8 +55,7 @@ CloneSummary Clone::run() {
   Implementation& self = *implementation_;
   check_jobs("--table-jobs", self.options.table_jobs);
   check_jobs("--index-jobs", self.options.index_jobs);
-  make_work_folder(self.options.work_folder);
-  const FileLock lock(self.options.work_folder / "lock");
+  const FileLock lock = lock_work_folder(self.options.work_folder);
   std::optional<Preflight> preflight =
       run_preflight(self.options, Intent::kRun, self.progress, self.log, self.cancel.token());
   if (self.options.on_begin) self.options.on_begin();

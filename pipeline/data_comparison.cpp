@@ -8,8 +8,8 @@
 #include <map>
 #include <mutex>
 #include <set>
-#include <thread>
 
+#include "pgsluice/base/threads.h"
 #include "pgsluice/copy/copy_statement.h"
 #include "pgsluice/copy/large_objects.h"
 #include "pgsluice/copy/ledger.h"
@@ -318,11 +318,8 @@ ComparedData DataComparison::Implementation::run() {
   }
   std::sort(units.begin(), units.end(), [](const Unit& a, const Unit& b) { return b.size < a.size; });
   units_total = units.size();
-  {
-    std::vector<std::jthread> threads;
-    const int workers = std::min(options.jobs, static_cast<int>(units.size()));
-    for (int i = 0; i < workers; ++i) threads.emplace_back([&, i] { work(i + 1, source, target); });
-  }
+  run_in_threads(std::min(options.jobs, static_cast<int>(units.size())),
+                 [&](int number) { work(number, source, target); });
   if (first_error) throw Error(*first_error);
   cancel.token().throw_if_cancelled();
   for (const std::unique_ptr<TableComparison>& table : tables) {

@@ -80,8 +80,7 @@ Definitions read_definitions(pg::Connection& source, const DefinitionsRequest& r
 }
 
 void dump_schema(const CloneOptions& options, const Log& log, const CancelToken& cancel) {
-  make_work_folder(options.work_folder);
-  const FileLock lock(options.work_folder / "lock");
+  const FileLock lock = lock_work_folder(options.work_folder);
   const RunFolder folder(options.work_folder);
   make_work_folder(folder.schema_folder());
   pg::Connection source = open_reader(conninfo_of(options, Side::kSource), "catalog", "", log, cancel);
@@ -122,8 +121,7 @@ Definitions read_dumped_schema(const CloneOptions& options) {
 
 void keep_snapshot(const CloneOptions& options, const std::function<void(const std::string& name)>& on_export,
                    const Log& log, const CancelToken& cancel) {
-  make_work_folder(options.work_folder);
-  const FileLock lock(options.work_folder / "snapshot.lock");
+  const FileLock lock = lock_work_folder(options.work_folder, "snapshot.lock");
   const RunFolder folder(options.work_folder);
   pg::Connection holder = open_reader(conninfo_of(options, Side::kSource), "snapshot", "", log, cancel);
   const pg::SnapshotMark mark = pg::mark_snapshot(holder, pg::export_snapshot(holder));

@@ -64,7 +64,10 @@ TargetResources read_resources(pg::Connection& target) {
       .toast_compressions = {},
   };
   resources.max_parallel_maintenance_workers = static_cast<int>(
-      target.execute("SELECT pg_catalog.current_setting('max_parallel_maintenance_workers')::integer")[0].integer(0));
+      target
+          .execute(
+              "SELECT coalesce(pg_catalog.current_setting('max_parallel_maintenance_workers', true)::integer, 0)")[0]
+          .integer(0));
   const pg::Result compressions =
       target.execute("SELECT enumvals FROM pg_catalog.pg_settings WHERE name = 'default_toast_compression'");
   if (!compressions.empty()) resources.toast_compressions = compressions[0].text_array(0);
@@ -93,11 +96,18 @@ constexpr std::chrono::milliseconds kPauseBeforeAnew{1000};
 
 class PreflightRun {
  public:
-  PreflightRun(const CloneOptions& options, Intent intent, Progress& progress, const Log& log,
-               const CancelToken& cancel)
-      : options_(options), intent_(intent), progress_(progress), log_(log), cancel_(cancel) {}
+  // What earlier tries have had on the target may not know yet that its connection is lost, and keep the target.
+  PreflightRun(const CloneOptions& options, Intent intent, std::vector<copy::Backend> earlier_tries, Progress& progress,
+               const Log& log, const CancelToken& cancel)
+      : options_(options),
+        intent_(intent),
+        of_target_(std::move(earlier_tries)),
+        progress_(progress),
+        log_(log),
+        cancel_(cancel) {}
 
   bool has_reached_both() const { return reached_both_; }
+  const std::vector<copy::Backend>& sessions_of_target() const { return of_target_; }
 
   std::optional<Preflight> run() {
     progress_.enter_phase("connecting");
@@ -149,11 +159,25 @@ class PreflightRun {
     log_.info(fmt::format("target: PostgreSQL {} at {}, database {}", target_->server_version_text(),
                           target_->address(), target_->database()));
     reached_both_ = true;
+    copy::end_sessions(*target_, of_target_);
+    of_target_ = {copy::session_of(*target_)};
     if (!source_) return;
     check_servers(*source_, *target_);
+    warn_of_an_old_target();
     if (intent_ != Intent::kRun) return;
     if (options_.analyze_source) analyze_source();
     if (options_.roles) require_all(copy_roles(options_, log_, cancel_));
+  }
+
+  void warn_of_an_old_target() {
+    constexpr int kOldestTested = 120000;
+    if (target_->server_version() >= kOldestTested) return;
+    std::string warning = fmt::format(
+        "target: PostgreSQL {} is older than 12: pg_dump may write definitions that it does not know, which would be "
+        "missing then",
+        target_->server_version_text());
+    log_.warning(warning);
+    input_.warnings.push_back(std::move(warning));
   }
 
   void analyze_source() {
@@ -207,7 +231,7 @@ class PreflightRun {
     schema::apply(options_.extension_versions, input_.archive);
     input_.catalog = std::move(definitions.catalog);
     input_.selection = std::move(definitions.selection);
-    input_.warnings = std::move(definitions.warnings);
+    std::move(definitions.warnings.begin(), definitions.warnings.end(), std::back_inserter(input_.warnings));
     check_continuation();
     if (options_.ledger && copy::read_ledger(*target_)) {
       record_.inventory.schemas.erase(std::string(copy::kLedgerSchema));
@@ -343,6 +367,7 @@ class PreflightRun {
   CloneOptions options_;
   const Intent intent_;
   bool reached_both_ = false;
+  std::vector<copy::Backend> of_target_;
   Progress& progress_;
   const Log& log_;
   const CancelToken& cancel_;
@@ -363,14 +388,16 @@ class PreflightRun {
 std::optional<Preflight> run_preflight(const CloneOptions& options, Intent intent, Progress& progress, const Log& log,
                                        const CancelToken& cancel) {
   const auto end = SteadyClock::now() + options.retry_for;
+  std::vector<copy::Backend> of_target;
   while (true) {
-    PreflightRun run(options, intent, progress, log, cancel);
+    PreflightRun run(options, intent, of_target, progress, log, cancel);
     try {
       return run.run();
     } catch (const Error& error) {
       // What was never reached has a wrong name, more often than not.
       const bool lost = run.has_reached_both() && error.poisons_connection() && error.is_retryable();
       if (!lost || SteadyClock::now() > end) throw;
+      of_target = run.sessions_of_target();
       log.warning(fmt::format("the checks before the start begin anew: {}", error.describe()));
     }
     if (wait_for({}, cancel, kPauseBeforeAnew) == WaitResult::kCancelled) cancel.throw_if_cancelled();

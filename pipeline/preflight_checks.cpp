@@ -63,11 +63,13 @@ void check_roles(const PlanInput& input, const CloneOptions& options) {
       "changed");
 }
 
+bool is_available(pg::Connection& target, std::string_view extension) {
+  const std::array<std::string, 1> name = {std::string(extension)};
+  return target.execute("SELECT EXISTS (SELECT FROM pg_catalog.pg_available_extensions WHERE name = $1)", name)[0]
+      .boolean(0);
+}
+
 void check_extensions(pg::Connection& target, const PlanInput& input, const schema::ExtensionVersions& versions) {
-  std::set<std::string, std::less<>> available;
-  for (const pg::Row row : target.execute("SELECT name FROM pg_catalog.pg_available_extensions")) {
-    available.emplace(row.text(0));
-  }
   std::vector<std::string> missing;
   for (const schema::TocEntry& entry : input.archive.entries) {
     if (entry.kind != "EXTENSION") continue;
@@ -81,7 +83,7 @@ void check_extensions(pg::Connection& target, const PlanInput& input, const sche
           .hint(fmt::format("ALTER EXTENSION {} SET SCHEMA {}, or drop it there; nothing was changed",
                             pg::quote_identifier(entry.tag), pg::quote_identifier(here->second)));
     }
-    if (!available.contains(entry.tag)) missing.push_back(entry.tag);
+    if (!is_available(target, entry.tag)) missing.push_back(entry.tag);
     const auto version = versions.find(entry.tag);
     if (version == versions.end()) continue;
     const std::array<std::string, 2> parameters = {entry.tag, version->second};

@@ -119,7 +119,7 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
   if (const auto reason = pg::UringIo::unavailable_because(); reason && !plan->tables.empty()) {
     log.info(fmt::format("no io_uring on this machine ({}): sockets are polled", *reason));
   }
-  RunSessions sessions(std::move(preflight), *plan, options, log, cancel.token());
+  RunSessions sessions(std::move(preflight), *plan, options, target_changed, log, cancel.token());
   index::BuildBudget own_builds(plan->index_memory, options.index_jobs, plan->most_parallel_workers);
   index::BuildBudget& builds =
       options.pool != nullptr ? options.pool->builds(plan->index_memory, plan->most_parallel_workers) : own_builds;
@@ -136,7 +136,6 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
   };
 
   std::map<TaskId, copy::LoadedRows> done = sessions.begin();
-  if (options.ledger) target_changed = true;
   while (true) {
     progress.set_work(plan->graph);
     Verification verification;

@@ -261,6 +261,17 @@ void make_work_folder(const std::filesystem::path& folder) {
   }
 }
 
+FileLock lock_work_folder(const std::filesystem::path& folder, const char* lock_file) {
+  make_work_folder(folder);
+  try {
+    return FileLock(folder / lock_file, fmt::format("another run is using {}", folder.string()));
+  } catch (Error& error) {
+    error.hint(error.kind() == ErrorKind::kState ? "wait for its end, or choose another work directory (--dir)"
+                                                 : "choose another work directory (--dir)");
+    throw;
+  }
+}
+
 std::filesystem::path RunFolder::shared_snapshot_file() const { return folder_ / kSnapshotFile; }
 
 std::optional<pg::SnapshotMark> RunFolder::shared_snapshot() const {

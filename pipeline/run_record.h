@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "pgsluice/base/file_descriptor.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/schema/inventory.h"
 
@@ -47,6 +48,8 @@ void require_same_options(const RunRecord& record, const CloneOptions& options);
 
 /// Makes a folder, and those above it, with mode 0700. Throws Error(kState).
 void make_work_folder(const std::filesystem::path& folder);
+/// Makes it, and keeps other processes from the same as long as the lock lives. Throws Error(kState) where one has it.
+FileLock lock_work_folder(const std::filesystem::path& folder, const char* lock_file = "lock");
 
 /// What the work directory knows of the run that used it last. Files, since they have to be there when everything else
 /// is gone; the folder's lock keeps others away.

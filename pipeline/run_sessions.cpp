@@ -37,8 +37,8 @@ bool may_go_on(const Error& error, const CloneOptions& options) {
   return options.ledger && options.retry_for.count() > 0 && error.is_retryable();
 }
 
-RunSessions::RunSessions(Preflight preflight, const Plan& plan, const CloneOptions& options, const Log& log,
-                         const CancelToken& cancel)
+RunSessions::RunSessions(Preflight preflight, const Plan& plan, const CloneOptions& options,
+                         std::atomic<bool>& target_changed, const Log& log, const CancelToken& cancel)
     : source_info(preflight.source ? std::optional(preflight.source->pinned_conninfo()) : std::nullopt),
       target_info(preflight.target.pinned_conninfo()),
       encoding(std::move(preflight.encoding)),
@@ -48,6 +48,7 @@ RunSessions::RunSessions(Preflight preflight, const Plan& plan, const CloneOptio
       record(std::move(preflight.record)),
       plan_(plan),
       options_(options),
+      target_changed_(target_changed),
       log_(log),
       cancel_(cancel),
       continuation_(std::move(preflight.continuation)),
@@ -59,12 +60,14 @@ void RunSessions::clear_target() {
   const bool begun = continuation_ && continuation_->record.begun.contains(kLargeObjects);
   const bool objects = options_.drop_if_exists && options_.large_objects &&
                        options_.steps.contains(Step::kLargeObjects) && source && !begun;
-  if (plan_.drops.empty() && plan_.tables_to_empty.empty() && !objects) return;
-  pg::Transaction transaction(target);
-  schema::drop(target, plan_.drops);
-  empty_tables();
-  if (objects) copy::drop_large_objects(*source, target);
-  transaction.commit();
+  if (!plan_.drops.empty() || !plan_.tables_to_empty.empty()) {
+    pg::Transaction transaction(target);
+    schema::drop(target, plan_.drops);
+    empty_tables();
+    transaction.commit();
+    target_changed_ = true;
+  }
+  if (objects && copy::drop_large_objects(*source, target)) target_changed_ = true;
 }
 
 // All at once, since keys may refer to one from another.
@@ -91,6 +94,7 @@ void RunSessions::forget_earlier_run() {
   pg::Transaction transaction(target);
   copy::drop_ledger(target);
   transaction.commit();
+  target_changed_ = true;
   log_.info("the state of an earlier run was dropped");
 }
 
@@ -126,6 +130,7 @@ std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
   } else {
     of_target.add(copy::create_ledger(target, record.to_text()));
   }
+  target_changed_ = true;
   done_before_ = done.size();
   return done;
 }
@@ -212,6 +217,7 @@ void RunSessions::empty_broken_tables() {
     }
   }
   transaction.commit();
+  target_changed_ = true;
   auto& parts = continuation_->ledger.parts;
   parts.erase(std::remove_if(parts.begin(), parts.end(),
                              [&](const copy::LedgerPart& part) { return !kept.contains(part.relation); }),

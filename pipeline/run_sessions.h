@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,8 +21,9 @@ bool may_go_on(const Error& error, const CloneOptions& options);
 /// ledger. Used by the thread that runs the plan, while no worker does.
 class RunSessions {
  public:
-  RunSessions(Preflight preflight, const Plan& plan, const CloneOptions& options, const Log& log,
-              const CancelToken& cancel);
+  /// `target_changed` is set with the first thing that is.
+  RunSessions(Preflight preflight, const Plan& plan, const CloneOptions& options, std::atomic<bool>& target_changed,
+              const Log& log, const CancelToken& cancel);
 
   /// Makes the ledger, or takes over that of the earlier run. Returns the tasks that are done.
   std::map<TaskId, copy::LoadedRows> begin();
@@ -64,6 +66,7 @@ class RunSessions {
 
   const Plan& plan_;
   const CloneOptions& options_;
+  std::atomic<bool>& target_changed_;
   const Log& log_;
   const CancelToken cancel_;
   std::optional<Continuation> continuation_;

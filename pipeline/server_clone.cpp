@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/base/threads.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/job_pool.h"
 #include "pgsluice/pipeline/preflight_checks.h"
@@ -287,8 +288,7 @@ std::vector<PlannedDatabase> ServerClone::plan() {
 
 ServerSummary ServerClone::run() {
   Implementation& self = *implementation_;
-  make_work_folder(self.options.work_folder);
-  const FileLock lock(self.options.work_folder / "lock");
+  const FileLock lock = lock_work_folder(self.options.work_folder);
   ServerSummary summary;
   {
     Servers servers = self.connect();
@@ -310,10 +310,7 @@ ServerSummary ServerClone::run() {
   const auto at_once = static_cast<int>(std::min(self.databases.size(), static_cast<std::size_t>(most)));
   self.log.info(fmt::format("{} databases, {} at a time", self.databases.size(), at_once));
   JobPool pool(self.options.table_jobs, self.options.index_jobs, at_once);
-  {
-    std::vector<std::jthread> threads;
-    for (int i = 0; i < at_once; ++i) threads.emplace_back([&] { self.clone_many(pool); });
-  }
+  run_in_threads(at_once, [&](int) { self.clone_many(pool); });
   self.sum_up(summary);
   return summary;
 }

@@ -165,7 +165,7 @@ void ServerWatch::report_stall() {
   context_.log.notice(fmt::format("no row and no step has ended for {}; running: {}",
                                   format_duration(SteadyClock::now() - moved_at_), fmt::join(names, ", ")));
   report_stalled_sessions(Side::kTarget);
-  report_stalled_sessions(Side::kSource);
+  if (context_.source) report_stalled_sessions(Side::kSource);
 }
 
 void ServerWatch::report_stalled_sessions(Side side) {
@@ -188,6 +188,7 @@ void ServerWatch::report_stalled_sessions(Side side) {
 
 void ServerWatch::report_ages() {
   for (const Side side : {Side::kSource, Side::kTarget}) {
+    if (side == Side::kSource && !context_.source) continue;
     std::optional<pg::Connection> connection = open(side);
     if (!connection) continue;
     const std::optional<std::string> warning = age_warning(read_transaction_ages(*connection), side);
@@ -207,7 +208,6 @@ std::optional<pg::Connection> ServerWatch::open(Side side) {
     slot_ = context_.target_slots.try_take();
     if (!slot_) return std::nullopt;
   }
-  if (side == Side::kSource && !context_.source) return std::nullopt;
   const pg::ConnInfo& where = side == Side::kSource ? *context_.source : context_.target;
   return open_session(where, "watch", context_.encoding, context_.log, stop_.token());
 }

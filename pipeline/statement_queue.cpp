@@ -65,12 +65,6 @@ std::optional<double> StatementQueue::room() const {
   return kMostCostTogether - cost_;
 }
 
-StatementQueue::~StatementQueue() {
-  for (const InFlight& task : in_flight_) {
-    if (task.share) context_.builds.give_back(*task.share);
-  }
-}
-
 void StatementQueue::send(TaskId task, std::vector<pg::Statement> statements) {
   cost_ += plan_.graph[task].cost;
   InFlight sent{.task = task, .statements = std::move(statements)};
@@ -86,10 +80,13 @@ void StatementQueue::give_share(InFlight& sent) {
   if (!sorts || task.cost < kMostCostTogether) return;
   sent.share = context_.builds.take(scheduler_.count_ready(Lane::kBuild, kMostCostTogether));
   constexpr std::int64_t kMost = 2147483647;  // of the setting, in kB
-  sent.statements.front().sql.insert(
-      0, fmt::format("SET LOCAL maintenance_work_mem = '{}kB'; SET LOCAL max_parallel_maintenance_workers = {};\n",
-                     std::clamp<std::int64_t>(sent.share->memory.count / 1024, 1024, kMost),
-                     sent.share->parallel_workers));
+  std::string settings = fmt::format("SET LOCAL maintenance_work_mem = '{}kB';\n",
+                                     std::clamp<std::int64_t>(sent.share->memory().count / 1024, 1024, kMost));
+  constexpr int kBuildsInParallel = 110000;
+  if (target_.server_version() >= kBuildsInParallel) {
+    settings += fmt::format("SET LOCAL max_parallel_maintenance_workers = {};\n", sent.share->parallel_workers());
+  }
+  sent.statements.front().sql.insert(0, settings);
 }
 
 void StatementQueue::put(InFlight task) {
@@ -127,7 +124,7 @@ void StatementQueue::take_answer() {
   if (goes_on) running_->begins_anew();
   end_oldest(ended);
   if (goes_on) return again ? try_again(std::move(ended)) : count(std::move(ended));
-  if (ended.share) context_.builds.give_back(*ended.share);
+  ended.share.reset();
   cost_ -= plan_.graph[ended.task].cost;
   report(ended);
 }

@@ -30,7 +30,6 @@ class StatementQueue {
         pipeline_(target) {}
   StatementQueue(const StatementQueue&) = delete;
   StatementQueue& operator=(const StatementQueue&) = delete;
-  ~StatementQueue();
 
   void send(TaskId task, std::vector<pg::Statement> statements);
   bool empty() const { return in_flight_.empty(); }
@@ -51,7 +50,7 @@ class StatementQueue {
     int tries = 1;
     std::optional<Error> error = std::nullopt;
     /// Of a build that is large enough for settings of its own.
-    std::optional<index::BuildShare> share = std::nullopt;
+    std::optional<index::BuildBudget::Share> share = std::nullopt;
     /// A validation that has failed: the rows that it has failed for are counted.
     bool counts = false;
     std::optional<std::int64_t> counted = std::nullopt;

@@ -17,6 +17,9 @@ class Verification {
   void add(const schema::Relation& into, const copy::LoadedRows& loaded);
   copy::RowsDigest of(const schema::Relation& into) const;
 
+  /// Held by who names the rows that differ.
+  std::mutex naming_rows;
+
  private:
   mutable std::mutex mutex_;
   std::map<schema::Oid, copy::RowsDigest> sent_;

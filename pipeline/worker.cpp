@@ -353,25 +353,32 @@ void Worker::verify(const Task& task, Progress::Running& running) {
   }
 }
 
-// Those that differ, by their key: as the snapshot shows them while this worker sees it, else as the source is by now.
+// Those that differ, by their key: as the snapshot shows them while somebody keeps it, else as the source is by now.
+// Over a session of its own, one at a time, since the source has room for one more than copy.
 std::vector<std::string> Worker::name_rows(const schema::Relation& table) {
   constexpr int kMostRows = 10;
   std::vector<std::string> rows;
+  const std::lock_guard one_at_a_time(context_.verification.naming_rows);
   try {
-    open_source();
-    if (source_->idle()) source_->execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
-    source_->execute("SAVEPOINT looking");
-    const std::vector<std::string> key = primary_key_of(*source_, table.oid);
+    pg::Connection source =
+        open_session(*context_.source, "differences", context_.encoding, context_.log, context_.cancel);
+    try {
+      pg::import_snapshot(source, context_.record.mark.snapshot);
+    } catch (const Error& error) {
+      if (error.poisons_connection()) throw;
+      if (!source.idle()) source.execute("ROLLBACK");
+      source.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+    }
+    const std::vector<std::string> key = primary_key_of(source, table.oid);
     if (!key.empty()) {
       std::vector<std::string> columns;
       for (const std::string& column : table.columns) columns.push_back(pg::quote_identifier(column));
       const bool has_children = table.kind == schema::RelationKind::kPartitionedTable;
-      pg::Transaction transaction(target());
+      pg::Transaction transaction(*target_);
       rows =
-          different_rows(*source_, target(),
+          different_rows(source, *target_,
                          keys_and_digests_sql((has_children ? "" : "ONLY ") + table.quoted(), key, columns), kMostRows);
     }
-    source_->execute("ROLLBACK TO looking");
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;
     // That they differ is known; which, 'compare data' is to say.

@@ -99,7 +99,9 @@ std::vector<Drop> drop_statements(const Archive& archive, const RestoreOptions& 
   return statements;
 }
 
-void drop(pg::Connection& target, const std::vector<Drop>& drops) {
+namespace {
+
+void carry_out(pg::Connection& target, const std::vector<Drop>& drops) {
   constexpr std::size_t kStatementsInAMessage = 500;
   std::string message;
   std::size_t statements = 0;
@@ -122,6 +124,22 @@ void drop(pg::Connection& target, const std::vector<Drop>& drops) {
     if (++statements == kStatementsInAMessage) send();
   }
   send();
+}
+
+}  // namespace
+
+void drop(pg::Connection& target, const std::vector<Drop>& drops) {
+  try {
+    carry_out(target, drops);
+  } catch (Error& error) {
+    constexpr std::string_view kOutOfMemory = "53200";
+    if (error.sqlstate() == kOutOfMemory) {
+      error.hint(
+          "what is dropped is locked until all of it is: set max_locks_per_transaction to a multiple of what it is and "
+          "restart the server, or drop and create the database");
+    }
+    throw;
+  }
 }
 
 }  // namespace pgsluice::schema

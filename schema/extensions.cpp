@@ -10,6 +10,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/transaction.h"
+#include "pgsluice/schema/inventory.h"
 
 namespace pgsluice::schema {
 
@@ -52,10 +53,11 @@ void apply(const ExtensionVersions& versions, Archive& archive) {
 namespace {
 
 std::string make_schema_sql(pg::Connection& target, const WantedExtension& extension) {
-  const std::array<std::string, 2> names = {extension.schema, extension.schema_owner};
+  const std::array<std::string, 3> names = {extension.schema, extension.schema_owner,
+                                            role_membership(target.server_version())};
   const pg::Row there = target.execute(
       "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1),"
-      " EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $2 AND pg_catalog.pg_has_role(oid, 'MEMBER'))",
+      " EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $2 AND pg_catalog.pg_has_role(oid, $3))",
       names)[0];
   if (there.boolean(0)) return "";
   const std::string schema = pg::quote_identifier(extension.schema);

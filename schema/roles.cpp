@@ -108,6 +108,7 @@ std::optional<RoleStatement> read_statement(const std::string& sql) {
   const auto begins = [&](std::initializer_list<const char*> with) {
     return words.size() > with.size() && std::equal(with.begin(), with.end(), words.begin());
   };
+  if (words.empty()) return std::nullopt;
   if (begins({"SET"}) || begins({"SELECT"})) return std::nullopt;
   if (begins({"CREATE", "ROLE"})) return RoleStatement{Kind::kCreate, unquoted(words[2]), "", sql};
   if (begins({"COMMENT", "ON", "ROLE"})) return RoleStatement{Kind::kComment, unquoted(words[3]), "", sql};

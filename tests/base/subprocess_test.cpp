@@ -57,15 +57,22 @@ TEST(Subprocess, IsEndedByItsDestructorEvenWhenItIgnoresTerm) {
   EXPECT_EQ(::kill(pid, 0), -1) << "the child is still there";
 }
 
-TEST(FileLock, RefusesASecondHolderAndNamesTheFolder) {
+TEST(FileLock, RefusesASecondHolderWithTheTextAndAPlaceThatCannotBeLockedWithAnother) {
   const TemporaryFolder folder;
-  const FileLock first(folder.path() / "lock");
+  const FileLock first(folder.path() / "lock", "");
   try {
-    const FileLock second(folder.path() / "lock");
+    const FileLock second(folder.path() / "lock", "somebody has it");
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kState);
-    EXPECT_NE(error.describe().find(folder.path().string()), std::string::npos);
+    EXPECT_EQ(error.describe(), "somebody has it");
+  }
+  try {
+    const FileLock nowhere(folder.path() / "no folder" / "lock", "somebody has it");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kConfig);
+    EXPECT_NE(error.describe().find("No such file"), std::string::npos) << error.describe();
   }
 }
 

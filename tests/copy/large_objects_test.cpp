@@ -103,5 +103,21 @@ TEST_F(LargeObjectsTest, OidsInUseOnTheTargetAreFoundBefore) {
   EXPECT_EQ(find_large_object_conflicts(source, target, 10), std::vector<std::string>{"large object 60001"});
 }
 
+// A lock each, all at once, are more than the server has room for.
+TEST_F(LargeObjectsTest, ManyAreDroppedAndThoseOfOthersStopItBefore) {
+  test::shared_source().sql("lo", "SELECT count(lo_create(100000 + i)) FROM generate_series(1, 20000) i");
+  test::shared_target().sql("lo", "SELECT count(lo_create(100000 + i)) FROM generate_series(1, 20001) i");
+  pg::Connection source = test::shared_source().connect("lo", Side::kSource);
+  pg::Connection target = test::shared_target().connect("lo", Side::kTarget);
+  const char* count = "SELECT count(*) FROM pg_largeobject_metadata";
+  target.execute("SET ROLE lo_plain");
+  EXPECT_THROW(drop_large_objects(source, target), Error);
+  EXPECT_EQ(test::shared_target().value("lo", count), "20001");
+  target.execute("RESET ROLE");
+  EXPECT_TRUE(drop_large_objects(source, target));
+  EXPECT_EQ(test::shared_target().value("lo", count), "1");
+  EXPECT_FALSE(drop_large_objects(source, target));
+}
+
 }  // namespace
 }  // namespace pgsluice::copy

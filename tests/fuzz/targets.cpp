@@ -13,6 +13,7 @@
 #include "pgsluice/pg/wire_reader.h"
 #include "pgsluice/schema/archive.h"
 #include "pgsluice/schema/filter_rules.h"
+#include "pgsluice/schema/roles.h"
 #include "schema/archive_builder.h"
 
 namespace pgsluice::test {
@@ -186,6 +187,17 @@ std::vector<std::string> filter_seeds() {
           "[exclude-extension]\nhstore\n", "x\n"};
 }
 
+void run_roles(std::string_view input) {
+  reads([&] { schema::parse_roles(input); });
+}
+
+std::vector<std::string> roles_seeds() {
+  return {
+      ";CREATE ROLE a;\nALTER ROLE a WITH LOGIN PASSWORD 'se;cret';\n",
+      "\\restrict x\nCREATE ROLE \"A b\";\nGRANT a TO \"A b\" GRANTED BY b;\n\\unrestrict x\n",
+      "ALTER ROLE a SET search_path TO 'x', 'y';\nCOMMENT ON ROLE a IS E'it\\'s';\nSECURITY LABEL ON ROLE a IS 'x';"};
+}
+
 }  // namespace
 
 const std::vector<FuzzTarget>& fuzz_targets() {
@@ -195,7 +207,8 @@ const std::vector<FuzzTarget>& fuzz_targets() {
                                                   {"bytes", &run_bytes, &bytes_seeds},
                                                   {"conninfo", &run_conninfo, &conninfo_seeds},
                                                   {"array", &run_array, &array_seeds},
-                                                  {"filter", &run_filter, &filter_seeds}};
+                                                  {"filter", &run_filter, &filter_seeds},
+                                                  {"roles", &run_roles, &roles_seeds}};
   return targets;
 }
 

@@ -7,31 +7,33 @@ namespace {
 
 TEST(BuildBudget, ABuildAloneGetsTheWholeAsFarAsItsWorkersGo) {
   BuildBudget budget({400}, 4, 8);
-  const BuildShare share = budget.take(0);
-  EXPECT_EQ(share.parallel_workers, 3);
-  EXPECT_EQ(share.memory.count, 400);
+  const BuildBudget::Share share = budget.take(0);
+  EXPECT_EQ(share.parallel_workers(), 3);
+  EXPECT_EQ(share.memory().count, 400);
 }
 
 TEST(BuildBudget, OthersThatAreReadyKeepTheirPlaces) {
   BuildBudget budget({400}, 4, 8);
-  const BuildShare first = budget.take(2);
-  EXPECT_EQ(first.parallel_workers, 1);
-  EXPECT_EQ(first.memory.count, 200);
-  EXPECT_EQ(budget.take(1).parallel_workers, 0);
-  EXPECT_EQ(budget.take(0).memory.count, 100);
+  const BuildBudget::Share first = budget.take(2);
+  EXPECT_EQ(first.parallel_workers(), 1);
+  EXPECT_EQ(first.memory().count, 200);
+  const BuildBudget::Share second = budget.take(1);
+  EXPECT_EQ(second.parallel_workers(), 0);
+  EXPECT_EQ(budget.take(0).memory().count, 100);
 }
 
 TEST(BuildBudget, TheTargetsConfigurationLimitsTheWorkers) {
   BuildBudget budget({800}, 8, 2);
-  EXPECT_EQ(budget.take(0).parallel_workers, 2);
+  EXPECT_EQ(budget.take(0).parallel_workers(), 2);
 }
 
 TEST(BuildBudget, WhatIsGivenBackIsGivenOutAgain) {
   BuildBudget budget({400}, 4, 8);
-  const BuildShare share = budget.take(0);
-  EXPECT_EQ(budget.take(0).parallel_workers, 0) << "nothing is left";
-  budget.give_back(share);
-  EXPECT_EQ(budget.take(0).parallel_workers, 2);
+  {
+    const BuildBudget::Share share = budget.take(0);
+    EXPECT_EQ(budget.take(0).parallel_workers(), 0) << "nothing is left";
+  }
+  EXPECT_EQ(budget.take(0).parallel_workers(), 3);
 }
 
 }  // namespace

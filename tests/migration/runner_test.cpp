@@ -174,6 +174,19 @@ TEST_F(RunnerTest, AWrongPasswordIsToldApartAndShownNowhere) {
   EXPECT_THAT(sink_.text(), ::testing::Not(HasSubstr("s3cret")));
 }
 
+TEST_F(RunnerTest, WhatAValidationRefusedIsMigratedWithoutOneIfSoAsked) {
+  Request wanted = request();
+  wanted.source_password = "another";
+  const Migration refused = run(wanted);
+  ASSERT_EQ(refused.state, State::kValidationFailed);
+  Request again = request();
+  again.option = MigrationOption::kMigrate;
+  Runner runner(store_, take_up_again(store_, refused, again), again, sink_);
+  const Migration ended = runner.run();
+  EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
+  EXPECT_FALSE(ended.validation.ended) << "what the earlier attempt has found is not this one's";
+}
+
 TEST_F(RunnerTest, TheStoreHoldsNoSecret) {
   run(request());
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path())) {

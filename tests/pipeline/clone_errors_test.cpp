@@ -172,7 +172,7 @@ TEST_F(CloneErrors, TheSameDatabaseTwice) {
 }
 
 TEST_F(CloneErrors, AWorkDirectoryInUse) {
-  const FileLock other(folder_.path() / "lock");
+  const FileLock other(folder_.path() / "lock", "");
   const Error error = error_of(options("errors"));
   EXPECT_EQ(error.kind(), ErrorKind::kState);
   EXPECT_EQ(error.side(), Side::kLocal);
