@@ -26,9 +26,8 @@ Error another_is_at_work(pg::Connection& target) {
       " AND l.objid = 1 AND l.database = (SELECT oid FROM pg_catalog.pg_database"
       " WHERE datname = pg_catalog.current_database())");
   const std::string pid = holders.empty() ? "?" : std::string(holders[0].text(0));
-  return Error(ErrorKind::kState, fmt::format("another clone into {} is at work (session {})",
+  return Error(ErrorKind::kState, fmt::format("another clone into {} is at work (session {} of the target)",
                                               pg::display_name("", target.database()), pid))
-      .on(Side::kTarget)
       .hint(
           fmt::format("wait for its end, or end it; if its machine is gone: SELECT pg_terminate_backend({}), then run "
                       "again with --resume",

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/cluster.h"
+#include "support/downloads.h"
 
 namespace pgsluice::pg {
 namespace {
@@ -48,6 +49,37 @@ TEST(SessionSettings, OverrideADatabaseWhoseDefaultsDiffer) {
   EXPECT_EQ(setting(connection, "client_min_messages"), "notice");
   EXPECT_EQ(setting(connection, "client_encoding"), "LATIN1");
   EXPECT_EQ(setting(connection, "check_function_bodies"), "off");
+}
+
+// Each side finds out that the other is gone, and no administrator's limit ends a copy. Over TCP: a Unix socket has no
+// keepalives.
+TEST(SessionSettings, KeepTheLineAndTheTransaction) {
+  const std::filesystem::path eighteen = test::download("postgresql-18");
+  if (eighteen.empty()) GTEST_SKIP() << test::kNoDownloads;
+  const test::Cluster cluster(
+      {.settings = {"tcp_keepalives_idle = 7200", "tcp_keepalives_interval = 75", "tcp_keepalives_count = 9",
+                    "tcp_user_timeout = 1000", "client_connection_check_interval = 0", "transaction_timeout = '1h'",
+                    "idle_session_timeout = '1h'", "default_table_access_method = 'heap'"},
+       .bindir = eighteen / "native/bin"});
+  cluster.sql("postgres",
+              "CREATE ACCESS METHOD other_heap TYPE TABLE HANDLER heap_tableam_handler;"
+              "CREATE ROLE remote SUPERUSER LOGIN PASSWORD 'secret'");
+  cluster.sql("postgres", "ALTER SYSTEM SET default_table_access_method = 'other_heap'");
+  cluster.sql("postgres", "SELECT pg_reload_conf()");
+  Connection connection =
+      Connection::open(ConnInfo::parse(cluster.tcp_conninfo("postgres", "remote") + " password=secret", Side::kTarget),
+                       "test", Log(), {});
+  while (setting(connection, "default_table_access_method") != "other_heap") continue;  // the reload has arrived
+  apply_session_settings(connection, SessionPurpose::kWrite, "UTF8");
+  EXPECT_EQ(setting(connection, "tcp_keepalives_idle"), "10");
+  EXPECT_EQ(setting(connection, "tcp_keepalives_interval"), "10");
+  EXPECT_EQ(setting(connection, "tcp_keepalives_count"), "60");
+  EXPECT_EQ(setting(connection, "tcp_user_timeout"), "600000");
+  EXPECT_EQ(setting(connection, "client_connection_check_interval"), "2s");
+  EXPECT_EQ(setting(connection, "transaction_timeout"), "0");
+  EXPECT_EQ(setting(connection, "idle_session_timeout"), "0");
+  EXPECT_EQ(setting(connection, "default_table_access_method"), "heap");
+  EXPECT_EQ(setting(connection, "session_replication_role"), "origin");
 }
 
 TEST(SessionSettings, ReadingSessionsScanFromTheFirstBlock) {

@@ -337,5 +337,42 @@ TEST_F(CloneErrors, ALockTableThatIsTooSmallIsSaidWithTheNumberThatIsNeeded) {
   EXPECT_TRUE(summary.complete()) << hint << "\n" << failures(summary);
 }
 
+// Sequences count on when a statement fails, so that each of these errors comes once.
+TEST_F(CloneErrors, DefinitionsThatMetADeadlockOrAConcurrentChangeAreMadeAgain) {
+  make("ddl_again",
+       "CREATE TABLE t (i int PRIMARY KEY, j int); CREATE INDEX by_j ON t (j); GRANT SELECT ON t TO pg_monitor");
+  test::shared_target().sql("ddl_again", R"sql(
+    CREATE SCHEMA probe; CREATE SEQUENCE probe.indexes; CREATE SEQUENCE probe.grants;
+    CREATE FUNCTION probe.fail_once() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF tg_tag = 'CREATE INDEX' AND nextval('probe.indexes') = 1 THEN
+        RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01'; END IF;
+      IF tg_tag = 'GRANT' AND nextval('probe.grants') = 1 THEN
+        RAISE EXCEPTION 'tuple concurrently updated' USING ERRCODE = 'XX000'; END IF; END $$;
+    CREATE EVENT TRIGGER fail_once ON ddl_command_start EXECUTE FUNCTION probe.fail_once();
+  )sql");
+  const CloneSummary summary = clone("ddl_again");
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_THAT(sink_.text(), HasSubstr("is tried again: deadlock detected"));
+  EXPECT_THAT(sink_.text(), HasSubstr("is tried again: tuple concurrently updated"));
+  EXPECT_EQ(test::shared_target().value("ddl_again",
+                                        "SELECT to_regclass('public.by_j') IS NOT NULL AND"
+                                        " has_table_privilege('pg_monitor', 'public.t', 'SELECT')"),
+            "t");
+}
+
+TEST_F(CloneErrors, NothingWasChangedIsNotSaidBehindWhatWasDropped) {
+  make("dropped", "CREATE TABLE t AS SELECT 1 AS i");
+  test::shared_target().sql("dropped", R"sql(
+    CREATE TABLE t (i int); CREATE SCHEMA probe;
+    CREATE FUNCTION probe.fail() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no schemas'; END $$;
+    CREATE EVENT TRIGGER no_schemas ON ddl_command_start WHEN TAG IN ('CREATE SCHEMA') EXECUTE FUNCTION probe.fail();
+  )sql");
+  CloneOptions wanted = options("dropped");
+  wanted.drop_if_exists = true;
+  EXPECT_THAT(error_of(wanted).describe(), HasSubstr("no schemas"));
+  EXPECT_TRUE(target_changed_);
+  EXPECT_EQ(test::shared_target().value("dropped", "SELECT to_regclass('public.t') IS NULL"), "t");
+}
+
 }  // namespace
 }  // namespace pgsluice::pipeline

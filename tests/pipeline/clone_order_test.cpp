@@ -121,5 +121,24 @@ TEST_F(CloneOrderTest, RowsThatNameIndexesAndGoThroughTheRootComeBehindAllIndexe
   EXPECT_EQ(differences("regs"), std::vector<std::string>{});
 }
 
+// Configuration of an extension that is on the target, with its key, before the rows come; the child was made first.
+TEST_F(CloneOrderTest, ConfigurationTablesAreFilledInTheOrderOfTheirKeys) {
+  const std::string extension = R"sql(
+    CREATE EXTENSION hstore;
+    CREATE TABLE a_child (i int, p int); CREATE TABLE b_parent (p int PRIMARY KEY);
+    ALTER TABLE a_child ADD FOREIGN KEY (p) REFERENCES b_parent;
+    ALTER EXTENSION hstore ADD TABLE a_child; ALTER EXTENSION hstore ADD TABLE b_parent;
+    UPDATE pg_extension SET extconfig = ARRAY['a_child'::regclass::oid, 'b_parent'::regclass::oid],
+                            extcondition = ARRAY['WHERE i > 0', ''] WHERE extname = 'hstore';
+  )sql";
+  make("config_order", extension +
+                           "INSERT INTO b_parent SELECT generate_series(1, 1000);"
+                           "INSERT INTO a_child SELECT g - 1, g FROM generate_series(1, 1000) g");
+  shared_target().sql("config_order", extension);
+  const pipeline::CloneSummary summary = clone("config_order");
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(shared_target().value("config_order", "SELECT count(*) || ' ' || min(i) FROM a_child"), "999 1");
+}
+
 }  // namespace
 }  // namespace pgsluice::test

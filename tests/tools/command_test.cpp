@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <array>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -46,6 +47,25 @@ TEST_F(CommandTest, TakesItsOptionsFromTheEnvironmentOurNamesBeforePgcopydbs) {
   EXPECT_EQ(summary["tables"][0]["name"], "public.t");
   for (const auto& step : summary["steps"]) EXPECT_NE(step["name"], "vacuum and statistics");
   EXPECT_EQ(result.errors, "");
+}
+
+TEST_F(CommandTest, OfTwoClonesIntoOneTargetAtOnceOneIsRefusedAndTheOtherComesOutEqual) {
+  make("CREATE TABLE t AS SELECT g, repeat('x', 200) AS s FROM generate_series(1, 200000) g; CREATE INDEX ON t (g)");
+  std::array<SubprocessResult, 2> results;
+  {
+    std::array<std::jthread, 2> both;
+    for (std::size_t i : {0U, 1U}) {
+      both[i] = std::jthread([&, i] {
+        results[i] = clone({"--quiet", "--dir", (folder_.path() / std::to_string(i)).string()});
+      });
+    }
+  }
+  const SubprocessResult& well = results[results[0].exit_code == 0 ? 0 : 1];
+  const SubprocessResult& refused = results[results[0].exit_code == 0 ? 1 : 0];
+  EXPECT_EQ(well.exit_code, 0) << well.errors;
+  EXPECT_EQ(refused.exit_code, 3) << refused.errors;
+  EXPECT_EQ(shared_target().value("command", "SELECT count(*) || ' ' || count(DISTINCT g) FROM t"), "200000 200000");
+  EXPECT_EQ(shared_target().value("command", "SELECT to_regnamespace('pgsluice') IS NULL"), "t");
 }
 
 TEST_F(CommandTest, ADryRunPrintsThePlanAndTouchesNothing) {

@@ -9,6 +9,7 @@ ExitCode exit_code_for(const Error& error) {
   if (error.side() == Side::kTarget) return kExitTarget;
   switch (error.kind()) {
     case ErrorKind::kConfig:
+    case ErrorKind::kSystem:
       return kExitConfig;
     case ErrorKind::kState:
       return kExitState;
