@@ -83,7 +83,15 @@ Migration take_up_again(Store& store, const Migration& migration, const Request&
   const bool any_made = std::any_of(migration.details.begin(), migration.details.end(),
                                     [](const DatabaseDetails& details) { return details.made; });
   require_same(migration, request, any_made ? Sameness::kWhole : Sameness::kServersAndDatabases);
+  if (request.option == MigrationOption::kValidate && migration.option != MigrationOption::kValidate) {
+    throw Error(ErrorKind::kState,
+                fmt::format("the migration {} was begun to migrate: with the option Validate it would "
+                            "end without its databases",
+                            migration.name))
+        .hint("leave the option away; 'pgsluice check' and a migration of its own validate");
+  }
   Migration wanted = migration;
+  wanted.option = request.option;
   wanted.roles = request.roles;
   wanted.overwrite = request.overwrite;
   return store.reopen(wanted);

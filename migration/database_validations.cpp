@@ -108,15 +108,20 @@ void validate_database_locale(const ValidationContext& context, Validation& vali
 void validate_reading(pg::Connection& source, Validation& validation) {
   const std::string user = pg::quote_identifier(source.user());
   for (const pg::Row row :
-       source.execute("SELECT n.nspname, c.relname, c.relkind = 'S' FROM pg_catalog.pg_class c"
+       source.execute("SELECT n.nspname, c.relname, CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'm' THEN"
+                      "  'materialized view' ELSE 'table' END FROM pg_catalog.pg_class c"
                       "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                      " WHERE c.relkind IN ('r', 'm', 'S') AND c.oid >= 16384 AND c.relpersistence <> 't'"
+                      " WHERE c.relkind IN ('r', 'p', 'm', 'S') AND c.oid >= 16384 AND c.relpersistence <> 't'"
+                      // Of an extension only what it has declared to be the user's.
+                      "   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e"
+                      "     ON e.oid = d.refobjid WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+                      "     AND d.objid = c.oid AND d.deptype = 'e' AND c.oid <> ALL (coalesce(e.extconfig, '{}')))"
                       "   AND NOT (pg_catalog.has_table_privilege(c.oid, 'SELECT')"
                       "            AND pg_catalog.has_schema_privilege(n.oid, 'USAGE'))")) {
     fail(validation,
          fmt::format("{} {}: may not be read by {}; GRANT USAGE ON SCHEMA {} TO {}; GRANT SELECT ON {} TO {}",
-                     row.boolean(2) ? "sequence" : "table", name_of(row), pg::display_name("", source.user()),
-                     pg::quote_identifier(row.text(0)), user, pg::quote_qualified(row.text(0), row.text(1)), user));
+                     row.text(2), name_of(row), pg::display_name("", source.user()), pg::quote_identifier(row.text(0)),
+                     user, pg::quote_qualified(row.text(0), row.text(1)), user));
   }
   if (source.server_version() < kVersion95) return;
   for (const pg::Row row :
@@ -178,6 +183,8 @@ Validation validate_extensions(const ValidationContext& context) {
     note(validation, "extensions are left out (skipExtensions): those that are needed have to be on the target");
     return validation;
   }
+  const std::map<std::string, std::string, std::less<>> on_target =
+      context.request.existing_target ? schema::read_extensions(context.target) : decltype(on_target){};
   for (const pg::Row row :
        context.source.execute("SELECT e.extname, e.extversion, n.nspname FROM pg_catalog.pg_extension e"
                               "  JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace ORDER BY 1")) {
@@ -192,6 +199,12 @@ Validation validate_extensions(const ValidationContext& context) {
       continue;
     }
     if (const auto trouble = why_not_to_be_made(context, name[0])) fail(validation, *trouble);
+    if (const auto made = on_target.find(name[0]); made != on_target.end() && made->second != row.text(2)) {
+      fail(validation, fmt::format("extension {}: in schema {} on the source, in {} on the target; ALTER EXTENSION {} "
+                                   "SET SCHEMA {} there, or drop it there",
+                                   shown, pg::display_name("", row.text(2)), pg::display_name("", made->second),
+                                   pg::quote_identifier(name[0]), pg::quote_identifier(row.text(2))));
+    }
     if (there[0].text(0) == row.text(1)) continue;
     warn(validation, fmt::format("extension {}: version {} on the source, {} will be made on the target", shown,
                                  row.text(1), there[0].text(0)));

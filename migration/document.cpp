@@ -53,7 +53,8 @@ Json to_document(const DatabaseDetails& database) {
           {"copiedRows", database.rows},
           {"verification", database.verification},
           {"madeByMigration", database.made},
-          {"targetOid", database.target_oid}};
+          {"targetOid", database.target_oid},
+          {"copiedAnewByResume", database.anew}};
 }
 
 DatabaseDetails read_database(const Json& document) {
@@ -72,7 +73,8 @@ DatabaseDetails read_database(const Json& document) {
           .message = document.at("message"),
           .verification = document.at("verification"),
           .made = document.at("madeByMigration"),
-          .target_oid = document.value("targetOid", std::uint32_t{0})};
+          .target_oid = document.value("targetOid", std::uint32_t{0}),
+          .anew = document.value("copiedAnewByResume", false)};
 }
 
 Json to_document(const std::vector<Validation>& validations) {
@@ -118,8 +120,9 @@ Json status_document(const Migration& migration) {
   return {{"state", to_string(migration.state)},
           {"error", migration.error},
           {"currentSubStateDetails",
-           {{"currentSubState", to_string(migration.substate)}, {"dbDetails", std::move(databases)}}},
-          {"validationDetails", migration::to_document(migration.validation)}};
+           {{"currentSubState", to_string(migration.substate)},
+            {"dbDetails", std::move(databases)},
+            {"validationDetails", migration::to_document(migration.validation)}}}};
 }
 
 Migration read_document(const Json& document) {
@@ -146,7 +149,7 @@ Migration read_document(const Json& document) {
                       .state = read_enum<State>(status.at("state")),
                       .substate = read_enum<Substate>(substate.at("currentSubState")),
                       .error = status.at("error"),
-                      .validation = read_validation_details(status.at("validationDetails")),
+                      .validation = read_validation_details(substate.at("validationDetails")),
                       .next_steps = properties.at("nextSteps")};
   for (const auto& [name, database] : substate.at("dbDetails").items()) {
     migration.details.push_back(read_database(database));

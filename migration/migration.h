@@ -104,6 +104,8 @@ struct DatabaseDetails {
   /// Whether this migration has made the target's database, or made it over; and the oid that it has there.
   bool made = false;
   std::uint32_t target_oid = 0;
+  /// What was made cannot be gone on with: the next attempt makes the database over.
+  bool anew = false;
 };
 
 /// A migration, as it is stored and shown. No secret is part of it.

@@ -33,11 +33,12 @@ std::vector<std::string> next_steps(const Migration& migration, const pipeline::
   }
   steps.emplace_back(
       "server parameters: they are not copied; ServerParametersValidation ('pgsluice check') shows which differ and "
-      "the "
-      "line that sets each");
+      "the line that sets each");
   steps.emplace_back(migration.roles
-                         ? "roles: they were copied; superusers' attributes and what only a superuser may read "
-                           "or give have to be looked at by hand"
+                         ? "roles: they were copied, but for those that were there, which stay as they were, with "
+                           "their passwords; superusers' attributes and what only a superuser may read or give have to "
+                           "be looked at by hand; a target's user that is no superuser is a member of the roles that "
+                           "were made now: REVOKE that when it is not needed any more"
                          : "roles: they were not copied (MigrateRoles false); log in as each user once");
   for (const Error& error : summary.roles_failed) steps.push_back("role: " + error.describe());
   for (const std::string& warning : summary.warnings) steps.push_back(warning);
@@ -50,6 +51,34 @@ std::vector<std::string> next_steps(const Migration& migration, const pipeline::
     }
   }
   return steps;
+}
+
+std::string describe_failure(const Error& error, bool anew) {
+  Error told = error;
+  // What the engine says to do is for its own command, whose options a migration has not.
+  if (anew && error.kind() != ErrorKind::kMismatch) {
+    told.hint("'pgsluice migration create --resume' copies the database anew");
+  }
+  std::string text = told.describe();
+  constexpr std::string_view kNotChanged = "; nothing was changed";
+  if (const std::size_t at = text.rfind(kNotChanged); at != std::string::npos) {
+    text.replace(at, kNotChanged.size(), "; the database that the migration has made is empty");
+  }
+  return text;
+}
+
+std::string describe_missing(const pipeline::CloneSummary& summary) {
+  constexpr std::size_t kMostNamed = 20;
+  std::vector<std::string> missing;
+  for (const pipeline::FailedObject& object : summary.failed) missing.push_back(object.error.describe());
+  for (const pipeline::LeftOutObject& object : summary.left_out) {
+    missing.push_back(fmt::format("{}: not tried, since something that it needs has failed", object.name));
+  }
+  const std::size_t all = missing.size();
+  missing.resize(std::min(all, kMostNamed));
+  std::string text = fmt::format("{} object{} missing: {}", all, all == 1 ? " is" : "s are", fmt::join(missing, " | "));
+  if (all > kMostNamed) text += fmt::format(" | and {} more, in the worker's log", all - kMostNamed);
+  return text;
 }
 
 std::string tell_failed_validations(Migration& migration) {

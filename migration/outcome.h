@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "pgsluice/base/error.h"
 #include "pgsluice/migration/migration.h"
 #include "pgsluice/pipeline/server_clone.h"
 
@@ -11,6 +12,12 @@ namespace pgsluice::migration {
 /// What is left for a person when databases were copied: applications, parameters, roles; what was left out, and
 /// warnings.
 std::vector<std::string> next_steps(const Migration& migration, const pipeline::ServerSummary& summary);
+
+/// Why a database was not copied, for its message: without what the engine says of a target that was not changed, since
+/// the migration has made the database; `anew`: the next attempt begins it anew.
+std::string describe_failure(const Error& error, bool anew);
+/// What a copy has not been able to make: all of it, up to a number.
+std::string describe_missing(const pipeline::CloneSummary& summary);
 
 /// Gives each database the first finding of its validations that fails as its message. Returns the first of all as
 /// "database: message", or "servers: message" where it is of no database.

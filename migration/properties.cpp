@@ -171,6 +171,12 @@ void read_servers(PropertiesObject& properties, const PropertiesContext& context
   }
   request.target = target ? parse_server(*target, properties.path_of("TargetDbServerResourceId"))
                           : parse_server(*context.target, "the target's name");
+  for (const auto& [server, key] :
+       {std::pair{&request.source, "SourceDBServerResourceId"}, {&request.target, "TargetDbServerResourceId"}}) {
+    if (server->host.find(',') != std::string::npos) {
+      properties.refuse(key, "names several hosts: a migration is from one server to one server");
+    }
+  }
   if (context.origin == PropertiesContext::Origin::kRemote) {
     for (const auto& [server, key] :
          {std::pair{&request.source, "SourceDBServerResourceId"}, {&request.target, "TargetDbServerResourceId"}}) {
@@ -283,7 +289,7 @@ Request parse_properties(const std::string& text, const PropertiesContext& conte
   if (!found) file.refuse("properties", "is missing: a file of the form {\"properties\": {…}} is wanted");
   PropertiesObject& properties = *found;
   for (const UnsupportedKey& key : kUnsupported) {
-    if (properties.has(std::string(key.key))) properties.refuse(std::string(key.key), std::string(key.reason));
+    if (properties.names(std::string(key.key))) properties.refuse(std::string(key.key), std::string(key.reason));
   }
   Request request;
   read_servers(properties, context, request);

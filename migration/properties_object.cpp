@@ -67,6 +67,11 @@ const Json* PropertiesObject::find(const std::string& key) const {
   return nullptr;
 }
 
+bool PropertiesObject::names(const std::string& key) const {
+  const auto items = object_.items();
+  return std::any_of(items.begin(), items.end(), [&](const auto& item) { return same_key(item.key(), key); });
+}
+
 const Json* PropertiesObject::take(const std::string& key) {
   known_.insert(key);
   return find(key);

@@ -22,6 +22,8 @@ class PropertiesObject {
   static PropertiesObject parse(const std::string& text);
 
   bool has(const std::string& key) const;
+  /// The same for a key whose value is null, too.
+  bool names(const std::string& key) const;
   std::optional<std::string> text(const std::string& key);
   /// true, false, "true", "false".
   std::optional<bool> boolean(const std::string& key);

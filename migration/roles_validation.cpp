@@ -10,6 +10,7 @@
 #include "pgsluice/migration/validations.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/sessions.h"
+#include "pgsluice/schema/inventory.h"
 
 namespace pgsluice::migration {
 
@@ -66,6 +67,7 @@ void validate_right_to_drop(const ValidationContext& context, Validation& valida
 struct NeededRole {
   std::set<std::string> databases;
   bool superuser = false;
+  bool owns = false;
 };
 
 // Owners, grantees, and those that policies name. What belongs to the role that initdb made is recorded nowhere.
@@ -74,7 +76,7 @@ std::map<std::string, NeededRole> needed_roles(const ValidationContext& context)
   if (context.request.engine.restore.owners) kinds += ", 'o'";
   if (context.request.engine.restore.acls) kinds += ", 'a'";
   const std::string pinned =
-      "SELECT rolname, rolsuper FROM pg_catalog.pg_roles r WHERE r.oid = 10 AND ("
+      "SELECT rolname, rolsuper, true FROM pg_catalog.pg_roles r WHERE r.oid = 10 AND ("
       " EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relowner = r.oid AND c.oid >= 16384)"
       " OR EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.proowner = r.oid AND p.oid >= 16384 AND NOT EXISTS"
       "  (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e'))"
@@ -85,7 +87,7 @@ std::map<std::string, NeededRole> needed_roles(const ValidationContext& context)
       pg::Connection session = pipeline::open_reader(context.source.conninfo().with("dbname", database), "validate",
                                                      "UTF8", context.log, context.cancel);
       const std::string recorded =
-          "SELECT DISTINCT r.rolname, r.rolsuper FROM pg_catalog.pg_shdepend d"
+          "SELECT DISTINCT r.rolname, r.rolsuper, d.deptype = 'o' FROM pg_catalog.pg_shdepend d"
           "  JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid"
           " WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.deptype IN (" +
           kinds +
@@ -97,6 +99,7 @@ std::map<std::string, NeededRole> needed_roles(const ValidationContext& context)
         NeededRole& role = needed[std::string(row.text(0))];
         role.databases.insert(pg::display_name("", database));
         role.superuser = row.boolean(1);
+        role.owns = role.owns || row.boolean(2);
       }
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kCancelled) throw;
@@ -104,6 +107,40 @@ std::map<std::string, NeededRole> needed_roles(const ValidationContext& context)
     }
   }
   return needed;
+}
+
+bool may_give_to(pg::Connection& target, const std::string& role) {
+  const std::array<std::string, 2> parameters = {role, schema::role_membership(target.server_version())};
+  return target
+      .execute("SELECT pg_catalog.pg_has_role(oid, $2) FROM pg_catalog.pg_roles WHERE rolname = $1", parameters)[0]
+      .boolean(0);
+}
+
+// By role, what its attributes are.
+std::map<std::string, std::string> attributes_of_roles(pg::Connection& server) {
+  std::map<std::string, std::string> roles;
+  for (const pg::Row row : server.execute(
+           "SELECT rolname, concat_ws(' ', CASE WHEN rolsuper THEN 'SUPERUSER' ELSE 'NOSUPERUSER' END,"
+           " CASE WHEN rolcanlogin THEN 'LOGIN' ELSE 'NOLOGIN' END, CASE WHEN rolinherit THEN 'INHERIT' ELSE"
+           " 'NOINHERIT' END, CASE WHEN rolcreatedb THEN 'CREATEDB' ELSE 'NOCREATEDB' END, CASE WHEN rolcreaterole THEN"
+           " 'CREATEROLE' ELSE 'NOCREATEROLE' END, CASE WHEN rolbypassrls THEN 'BYPASSRLS' ELSE 'NOBYPASSRLS' END,"
+           " CASE WHEN rolconnlimit >= 0 THEN 'CONNECTION LIMIT ' || rolconnlimit END)"
+           " FROM pg_catalog.pg_roles WHERE oid >= 16384")) {
+    roles[std::string(row.text(0))] = row.text(1);
+  }
+  return roles;
+}
+
+// Roles that are there stay as they are.
+void compare_roles(const ValidationContext& context, Validation& validation) {
+  if (!context.request.roles) return;
+  const std::map<std::string, std::string> target = attributes_of_roles(context.target);
+  for (const auto& [name, here] : attributes_of_roles(context.source)) {
+    const auto there = target.find(name);
+    if (there == target.end() || there->second == here || name == context.target.user()) continue;
+    warn(validation, fmt::format("role {}: is on the target already and stays as it is there: {}; on the source: {}",
+                                 pg::display_name("", name), there->second, here));
+  }
 }
 
 void validate_needed(const ValidationContext& context, Validation& validation) {
@@ -120,6 +157,14 @@ void validate_needed(const ValidationContext& context, Validation& validation) {
       fail(validation,
            fmt::format("{}: missing on the target; CREATE ROLE {}, or migrate the roles (MigrateRoles true)", what,
                        pg::quote_identifier(name)));
+    }
+    if (role.owns && !is_missing && !may_give_to(context.target, name)) {
+      fail(
+          validation,
+          fmt::format("{}: owns objects there, and {} is no member of it on the target, so that they would be its own; "
+                      "GRANT {} TO {}, or do without owners (engine: noOwner)",
+                      what, pg::display_name("", context.target.user()), pg::quote_identifier(name),
+                      pg::quote_identifier(context.target.user())));
     }
     const bool loses_rights = role.superuser && !superusers_allowed && (is_missing || !there.at(name));
     if (loses_rights) {
@@ -138,6 +183,7 @@ Validation validate_roles(const ValidationContext& context) {
   validate_user(context, validation);
   validate_right_to_drop(context, validation);
   validate_needed(context, validation);
+  compare_roles(context, validation);
   return validation;
 }
 

@@ -78,6 +78,7 @@ struct Runner::Implementation {
 
   void ask(Asked for_what) noexcept;
   DatabaseDetails& details_of(const std::string& database);
+  bool is_made(const std::string& database);
   void change(const std::function<void(Migration&)>& what);
   void enter(Substate substate);
   void refresh();
@@ -108,6 +109,11 @@ void Runner::Implementation::ask(Asked for_what) noexcept {
 DatabaseDetails& Runner::Implementation::details_of(const std::string& database) {
   return *std::find_if(migration.details.begin(), migration.details.end(),
                        [&](const DatabaseDetails& details) { return details.name == database; });
+}
+
+bool Runner::Implementation::is_made(const std::string& database) {
+  const std::lock_guard lock(mutex);
+  return details_of(database).made;
 }
 
 void Runner::Implementation::change(const std::function<void(Migration&)>& what) {
@@ -218,8 +224,9 @@ void Runner::Implementation::look_at_servers() {
   };
   for (DatabaseDetails& details : migration.details) {
     if (!on_source.contains(details.name)) {
-      refuse(details, Side::kSource, "there is no such database",
-             "DBsToMigrate names databases as the source has them, in their case; nothing was changed");
+      refuse(
+          details, Side::kSource, "there is no such database",
+          "DBsToMigrate names databases as the source has them, in their case, and no templates; nothing was changed");
     } else if (on_target.contains(details.name) && !details.made && !request.overwrite) {
       refuse(details, Side::kTarget, "there is a database of that name already",
              "with OverwriteDBsInTarget true it is dropped and made again; nothing was changed");
@@ -253,21 +260,25 @@ void Runner::Implementation::validate() {
 void Runner::Implementation::prepare(const pipeline::PlannedDatabase& planned) {
   const std::string& name = planned.database.name;
   bool is_ours = false;
-  change([&](Migration& of) {
-    (void)of;
+  bool anew = false;
+  change([&](Migration&) {
     DatabaseDetails& details = details_of(name);
     is_ours = details.made;
+    anew = details.anew;
     details.operation = "MakingDatabase";
     if (!details.started) details.started = now();
   });
   // One that an earlier attempt has made holds what that one has copied.
   target.lock(work.token());
-  const DatabaseId made = is_ours ? 0 : target.make_over(planned.database, work.token());
-  change([&](Migration& of) {
-    (void)of;
+  const bool is_made = !is_ours || anew;
+  const auto existing =
+      request.overwrite || is_ours ? TargetServer::Existing::kReplaced : TargetServer::Existing::kKept;
+  const DatabaseId made = is_made ? target.make_over(planned.database, existing, work.token()) : 0;
+  change([&](Migration&) {
     DatabaseDetails& details = details_of(name);
-    if (!is_ours) details.target_oid = made;
+    if (is_made) details.target_oid = made;
     details.made = true;
+    details.anew = false;
     details.operation = "MigratingData";
   });
 }
@@ -280,25 +291,30 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
     refresh();
   }
   const pipeline::CloneSummary& summary = result.summary;
+  // Of a copy that was gone on with: the source has changed, or what is there is not what the ledger says.
+  bool anew = result.error && result.error->kind() == ErrorKind::kState && result.error->side() != Side::kLocal &&
+              is_made(result.name);
   if (!result.error && summary.complete() && request.verify) {
     change([&](Migration&) { details_of(result.name).operation = "Verifying"; });
     try {
       const Verification verified = verify_database(request, result.name, sink, work.token());
       verification = verified.text;
       if (!verified.equal) {
-        result.error = Error(ErrorKind::kMismatch, "source and target differ: " + verified.text)
-                           .hint("has somebody written to the source meanwhile? Stop that, and migrate again");
+        anew = true;
+        result.error =
+            Error(ErrorKind::kMismatch, "source and target differ: " + verified.text)
+                .hint(
+                    "has somebody written to the source meanwhile? Stop that; 'pgsluice migration create --resume' "
+                    "then copies the database anew");
       }
     } catch (const Error& error) {
       result.error = error;
     }
   }
   if (result.error) {
-    message = result.error->describe();
+    message = describe_failure(*result.error, anew);
   } else if (!summary.complete()) {
-    message =
-        fmt::format("{} objects are missing; the first: {}", summary.failed.size() + summary.left_out.size(),
-                    summary.failed.empty() ? summary.left_out.front().name : summary.failed.front().error.describe());
+    message = describe_missing(summary);
   }
   // What is cancelled gets its state with the whole.
   if (result.error && result.error->kind() == ErrorKind::kCancelled) return;
@@ -309,6 +325,7 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
     details.operation = message.empty() ? "Completed" : "Ended";
     details.message = message;
     details.verification = verification;
+    details.anew = anew;
     details.errored_tables = message.empty() ? 0 : details.queued_tables + details.loading_tables;
     details.queued_tables = details.loading_tables = 0;
     if (message.empty()) details.pending = {};
@@ -323,7 +340,7 @@ void Runner::Implementation::migrate() {
   options.source = request.conninfo(Side::kSource, connect(Side::kSource, work.token()).database());
   options.target = request.conninfo(Side::kTarget, connect(Side::kTarget, work.token()).database());
   options.work_folder = store.work_folder(migration.id);
-  options.roles = request.roles;
+  options.roles = options.join_made_roles = request.roles;
   pipeline::ServerCloneOptions care{.at_once = request.databases_at_once};
   for (const DatabaseDetails& details : migration.details) {
     if (details.made) options.earlier_run = pipeline::EarlierRun::kResume;

@@ -25,6 +25,19 @@ std::string is_users(const std::string& alias, const std::string& catalog) {
       alias, catalog);
 }
 
+void find_template(const ValidationContext& context, Validation& validation) {
+  if (context.request.existing_target) return;
+  const std::string name = context.source.database();
+  if (!context.source
+           .execute("SELECT datistemplate FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()")[0]
+           .boolean(0)) {
+    return;
+  }
+  fail(validation, fmt::format("database {}: a template, and templates are not migrated; ALTER DATABASE {} IS_TEMPLATE "
+                               "false",
+                               pg::display_name("", name), pg::quote_identifier(name)));
+}
+
 void find_oids(pg::Connection& source, Validation& validation) {
   if (source.server_version() >= kVersion12) return;
   for (const pg::Row row : source.execute("SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN "
@@ -91,11 +104,29 @@ void find_what_superusers_make(pg::Connection& source, Validation& validation) {
   for (const pg::Row row :
        source.execute("SELECT DISTINCT n.nspname, p.proname, l.lanname FROM pg_catalog.pg_proc p"
                       "  JOIN pg_catalog.pg_language l ON l.oid = p.prolang"
-                      "  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE NOT l.lanpltrusted AND " +
+                      "  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE NOT l.lanpltrusted"
+                      // Anybody makes an aggregate, and a range type makes its constructors.
+                      "   AND NOT EXISTS (SELECT FROM pg_catalog.pg_aggregate a WHERE a.aggfnoid = p.oid)"
+                      "   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = p.oid AND d.deptype = 'i'"
+                      "     AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass) AND " +
                       is_users("p", "pg_proc"))) {
     fail(validation, fmt::format("function {}: in {}, in which the target's user, who is no superuser, may not write; "
                                  "write it in another language, or drop it",
                                  pg::display_name(row.text(0), row.text(1)), row.text(2)));
+  }
+  for (const pg::Row row :
+       source.execute("SELECT evtname FROM pg_catalog.pg_event_trigger e WHERE " + is_users("e", "pg_event_trigger"))) {
+    fail(validation,
+         fmt::format("event trigger {0}: the target's user is no superuser, and may not make it; DROP EVENT "
+                     "TRIGGER {1} on the source, or leave its making to a superuser afterwards",
+                     pg::display_name("", row.text(0)), pg::quote_identifier(row.text(0))));
+  }
+  if (source.server_version() >= kVersion10) {
+    for (const pg::Row row : source.execute("SELECT pubname FROM pg_catalog.pg_publication WHERE puballtables")) {
+      fail(validation, fmt::format("publication {0}: FOR ALL TABLES, which the target's user, who is no superuser, may "
+                                   "not make; DROP PUBLICATION {1} on the source, or name its tables",
+                                   pg::display_name("", row.text(0)), pg::quote_identifier(row.text(0))));
+    }
   }
   find_grants_on_catalogs(source, validation);
 }
@@ -176,6 +207,7 @@ void find_hash_partitions_by_enum(pg::Connection& source, Validation& validation
 
 Validation validate_schema(const ValidationContext& context) {
   Validation validation;
+  find_template(context, validation);
   find_oids(context.source, validation);
   if (!is_superuser(context.target)) find_what_superusers_make(context.source, validation);
   find_tablespaces_that_are_missing(context, validation);

@@ -107,12 +107,20 @@ std::string with_unit(const std::string& value, const std::string& unit) {
   return to_string(Bytes{std::stoll(value) * bytes->second});
 }
 
-// The server's own, whatever this session has set: reset_val is what a new session gets.
+// The server's own, whatever this session has set: reset_val is what a new session gets. Not those that its database or
+// its user has otherwise: a clone takes these along, and the server's are not to be seen.
 std::map<std::string, Parameter> read_parameters(pg::Connection& server) {
   std::map<std::string, Parameter> parameters;
-  for (const pg::Row row : server.execute("SELECT name, coalesce(reset_val, ''), coalesce(unit, ''),"
-                                          "       coalesce(reset_val, '') IS NOT DISTINCT FROM coalesce(boot_val, '')"
-                                          "  FROM pg_catalog.pg_settings WHERE context <> 'internal'")) {
+  for (const pg::Row row :
+       server.execute("SELECT name, coalesce(reset_val, ''), coalesce(unit, ''),"
+                      "       coalesce(reset_val, '') IS NOT DISTINCT FROM coalesce(boot_val, '')"
+                      "  FROM pg_catalog.pg_settings WHERE context <> 'internal' AND lower(name) NOT IN"
+                      "  (SELECT lower(split_part(c, '=', 1)) FROM pg_catalog.pg_db_role_setting s,"
+                      "    pg_catalog.unnest(s.setconfig) c"
+                      "    WHERE s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database"
+                      "      WHERE datname = pg_catalog.current_database()))"
+                      "      AND s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles"
+                      "      WHERE rolname = current_user)))")) {
     const std::string value(row.text(1));
     const std::string unit(row.text(2));
     parameters[std::string(row.text(0))] = {
@@ -217,9 +225,22 @@ void validate_extension_lists(const ValidationContext& context, Validation& vali
   }
 }
 
+std::string or_empty(const std::string& value) { return value.empty() ? "empty" : value; }
+
 std::string how_to_set(const ValidationContext& context, const std::string& name, const std::string& value) {
   if (is_managed(context.target)) return fmt::format("set the server parameter {} to {}", name, value);
-  return fmt::format("ALTER SYSTEM SET {} = {};", name, pg::quote_literal(value));
+  // A list is written as the server shows it: one literal would be one element.
+  static const std::set<std::string, std::less<>> kLists = {"search_path",
+                                                            "session_preload_libraries",
+                                                            "local_preload_libraries",
+                                                            "DateStyle",
+                                                            "synchronous_standby_names",
+                                                            "wal_consistency_checking",
+                                                            "createrole_self_grant",
+                                                            "debug_io_direct",
+                                                            "restrict_nonsystem_relation_kind"};
+  const bool is_list = kLists.contains(name) && !value.empty();
+  return fmt::format("ALTER SYSTEM SET {} = {};", name, is_list ? value : pg::quote_literal(value));
 }
 
 void compare_parameters(const ValidationContext& context, Validation& validation) {
@@ -241,9 +262,36 @@ void compare_parameters(const ValidationContext& context, Validation& validation
     }
     // What neither has set follows from the version.
     if (here.is_default && there->second.is_default && !kMeaning.contains(name)) continue;
-    warn(validation, fmt::format("{}{}: \"{}\" on the source, \"{}\" on the target: {}", name,
-                                 kMeaning.contains(name) ? " (changes what SQL does)" : "", here.shown,
-                                 there->second.shown, how_to_set(context, name, here.value)));
+    warn(validation, fmt::format("{}{}: {} on the source, {} on the target: {}", name,
+                                 kMeaning.contains(name) ? " (changes what SQL does)" : "", or_empty(here.shown),
+                                 or_empty(there->second.shown), how_to_set(context, name, here.value)));
+  }
+}
+
+// What others have open now may be closed by then, or not.
+std::int64_t sessions_of_others(pg::Connection& server) {
+  const std::string clients = server.server_version() >= 100000 ? " AND backend_type = 'client backend'" : "";
+  return server
+      .execute("SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE application_name NOT LIKE 'pgsluice: %'" +
+               clients)[0]
+      .integer(0);
+}
+
+// A role's and a database's CONNECTION LIMIT, which no superuser is held to.
+void validate_limits(pg::Connection& server, std::int64_t needed, const std::string& database, Validation& validation) {
+  const std::array<std::string, 1> name = {database};
+  const pg::Result limits = server.execute(
+      "SELECT 'role ' || rolname, 'ALTER ROLE ' || pg_catalog.quote_ident(rolname), rolconnlimit"
+      "  FROM pg_catalog.pg_roles WHERE rolname = current_user AND NOT rolsuper AND rolconnlimit >= 0"
+      " UNION ALL SELECT 'database ' || datname, 'ALTER DATABASE ' || pg_catalog.quote_ident(datname), datconnlimit"
+      "  FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.rolname = current_user AND NOT r.rolsuper"
+      " WHERE datname = $1 AND datconnlimit >= 0",
+      name);
+  for (const pg::Row row : limits) {
+    if (row.integer(2) >= needed) continue;
+    fail(validation, fmt::format("{} of the {}: its CONNECTION LIMIT of {} is less than the {} sessions that the jobs "
+                                 "need; {} CONNECTION LIMIT {}, or use fewer jobs (engine: tableJobs, indexJobs)",
+                                 row.text(0), to_string(server.side()), row.integer(2), needed, row.text(1), needed));
   }
 }
 
@@ -261,6 +309,14 @@ void validate_room(const ValidationContext& context, Validation& validation) {
            fmt::format("max_connections of the {}: {} sessions are needed for the jobs, and there is room for "
                        "{}; raise it, or use fewer jobs (engine: tableJobs, indexJobs)",
                        to_string(server.side()), needed, room));
+    } else if (const std::int64_t others = sessions_of_others(server); room - others < needed) {
+      warn(validation,
+           fmt::format("max_connections of the {}: {} sessions are needed for the jobs, and {} of {} are in use by "
+                       "others now; end some of them, or use fewer jobs (engine: tableJobs, indexJobs)",
+                       to_string(server.side()), needed, others, room));
+    }
+    for (const std::string& database : context.request.databases) {
+      validate_limits(server, needed, database, validation);
     }
   }
   for (const std::string& database : context.request.databases) {

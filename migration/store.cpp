@@ -269,6 +269,7 @@ Migration Store::reopen(const Migration& migration) {
   Migration again = now.front();
   again.state = State::kInProgress;
   again.substate = Substate::kPerformingPreRequisiteSteps;
+  again.option = migration.option;
   again.roles = migration.roles;
   again.overwrite = migration.overwrite;
   again.error.clear();

@@ -18,6 +18,11 @@ constexpr int kForce = 130000;  // DROP DATABASE … WITH (FORCE)
 // and this lock's own.
 constexpr const char* kTryLock = "SELECT pg_catalog.pg_try_advisory_lock(1885827948, 2)";
 
+// A lock is of one database, and who migrates that one has his in another: the lock table shows all.
+constexpr const char* kIsLockedElsewhere =
+    "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND classid = 1885827948"
+    " AND objid = 2 AND objsubid = 2 AND pid <> pg_catalog.pg_backend_pid())";
+
 // What is not yet the database itself: the same for each try, so that what is left of one is found.
 std::string temporary_name(const std::string& name) { return "pgsluice_" + digest_of(name).hex(); }
 
@@ -76,7 +81,7 @@ void TargetServer::lock(const CancelToken& cancel) {
   }
   holder_.reset();
   pg::Connection session = connect(cancel);
-  if (!session.execute(kTryLock)[0].boolean(0)) {
+  if (!session.execute(kTryLock)[0].boolean(0) || session.execute(kIsLockedElsewhere)[0].boolean(0)) {
     throw Error(ErrorKind::kState, "another migration is at work on this server")
         .on(Side::kTarget)
         .hint("it is in another store: wait for its end");
@@ -84,7 +89,7 @@ void TargetServer::lock(const CancelToken& cancel) {
   holder_.emplace(std::move(session));
 }
 
-DatabaseId TargetServer::make_over(const schema::Database& database, const CancelToken& cancel) {
+DatabaseId TargetServer::make_over(const schema::Database& database, Existing existing, const CancelToken& cancel) {
   cancel.throw_if_cancelled();
   // Not to be cancelled from here on: between the drop and the new name nobody could say what is there.
   pg::Connection server = connect({});
@@ -93,28 +98,43 @@ DatabaseId TargetServer::make_over(const schema::Database& database, const Cance
   try {
     server.execute("SET default_transaction_read_only = off");
     drop_database(server, made.name);
-    server.execute(schema::create_sql(made, server.server_version(), request_.engine.restore.tablespaces));
+    // Whoever looks at each new database would be in the way of its renaming.
+    server.execute(schema::create_sql(made, server.server_version(), request_.engine.restore.tablespaces) +
+                   " ALLOW_CONNECTIONS false");
+    if (request_.engine.restore.owners) schema::give_to_owner(server, made);
   } catch (Error& error) {
     explain(error, database.name, "making the database",
             "the user needs CREATEDB, and the server the source's locale; the database that was there is as it was");
     throw;
   }
   try {
-    drop_database(server, database.name);
+    if (existing == Existing::kReplaced) drop_database(server, database.name);
   } catch (Error& error) {
     if (error.kind() == ErrorKind::kServer) drop_quietly(server, made.name, log_);
     explain(error, database.name, "dropping the database", "its owner, or a superuser, may drop it");
     throw;
   }
+  give_name(server, made.name, database.name);
+  return databases_of(server)[database.name];
+}
+
+void TargetServer::give_name(pg::Connection& server, const std::string& made, const std::string& name) {
+  const std::string quoted = pg::quote_identifier(name);
   try {
-    server.execute(fmt::format("ALTER DATABASE {} RENAME TO {}", pg::quote_identifier(made.name),
-                               pg::quote_identifier(database.name)));
+    server.execute(fmt::format("ALTER DATABASE {} RENAME TO {}", pg::quote_identifier(made), quoted));
+    server.execute(fmt::format("ALTER DATABASE {} ALLOW_CONNECTIONS true", quoted));
   } catch (Error& error) {
-    explain(error, database.name, "naming the database",
-            fmt::format("the one that was there is dropped, and the new one is named {}", made.name));
+    constexpr std::string_view kDuplicateDatabase = "42P04";
+    if (error.sqlstate() == kDuplicateDatabase) {
+      drop_quietly(server, made, log_);
+      throw Error(ErrorKind::kState, "there is a database of that name by now")
+          .on(Side::kTarget)
+          .object("database " + pg::display_name("", name))
+          .hint("it was left as it is; drop it, or let OverwriteDBsInTarget true do so");
+    }
+    explain(error, name, "naming the database", fmt::format("it is on the target under the name {}", made));
     throw;
   }
-  return databases_of(server)[database.name];
 }
 
 TargetServer::Dropped TargetServer::drop(const std::string& name, DatabaseId made, const CancelToken& cancel) {

@@ -30,9 +30,12 @@ class TargetServer {
   /// Takes the lock, again where its session was lost. Throws Error(kState) where another migration has it.
   void lock(const CancelToken& cancel);
 
-  /// Makes a database, and drops the one that is there of its name, with its sessions, as the last step: by another
-  /// name first. Throws Error(kServer) with what to do; then the one that was there is as it was.
-  DatabaseId make_over(const schema::Database& database, const CancelToken& cancel);
+  /// What is to become of a database that is there of the name.
+  enum class Existing { kReplaced, kKept };
+  /// Makes a database, by another name first and without letting anybody in, and with kReplaced drops the one that is
+  /// there of its name, with its sessions, as the last step before it gets that name. Throws Error(kServer) with what
+  /// to do, Error(kState) where one is there that is kept; then it is as it was.
+  DatabaseId make_over(const schema::Database& database, Existing existing, const CancelToken& cancel);
 
   enum class Dropped {
     kYes,
@@ -43,6 +46,7 @@ class TargetServer {
 
  private:
   pg::Connection connect(const CancelToken& cancel) const;
+  void give_name(pg::Connection& server, const std::string& made, const std::string& name);
 
   const Request& request_;
   const Log log_;

@@ -33,14 +33,16 @@ inline void note(Validation& validation, std::string message) {
 /// What a failed connection means, and what to do about it.
 Finding explain_connection_error(const Error& error, const pg::ConnInfo& conninfo,
                                  const std::vector<std::string>& databases);
-/// "db.example.com (10.0.0.5, private)", and whether the tutorial's table of networks has something to say.
+/// "db.example.com (10.0.0.5, private)", and what the networks of the two have to be told of.
 std::string describe_address(const pg::ConnInfo& conninfo);
 std::optional<std::string> networking_advice(const pg::ConnInfo& source, const pg::ConnInfo& target);
 
-/// Each is one validation of CONTROL_SURFACE's list; they throw Error only where a session is lost or cancelled.
+/// Each is one validation of those that docs/migration.md lists; they throw Error only where a session is lost or
+/// cancelled.
 Validation validate_versions(const ValidationContext& context);
 Validation validate_parameters(const ValidationContext& context);
 Validation validate_roles(const ValidationContext& context);
+Validation validate_overwrite(const ValidationContext& context);
 Validation validate_schema(const ValidationContext& context);
 Validation validate_extensions(const ValidationContext& context);
 Validation validate_collations(const ValidationContext& context);

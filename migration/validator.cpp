@@ -22,6 +22,9 @@ pg::Connection open(const pg::ConnInfo& conninfo, const Log& log, const CancelTo
   const bool has_timeout = conninfo.get("connect_timeout").has_value();
   pg::Connection session = pipeline::open_reader(
       has_timeout ? conninfo : conninfo.with("connect_timeout", kConnectTimeout), "validate", "UTF8", log, cancel);
+  // Names there are of any bytes, which the server would refuse to convert.
+  constexpr std::string_view kAnyBytes = "SQL_ASCII";
+  if (pipeline::server_encoding(session) == kAnyBytes) session.execute("SET client_encoding TO SQL_ASCII");
   return session;
 }
 
@@ -122,7 +125,8 @@ std::vector<Validation> Validator::validate_servers() {
   const ValidationContext context{request_, *source_, *target_, log_, cancel_};
   return {connectivity, run("SourceVersionValidation", [&] { return validate_versions(context); }),
           run("ServerParametersValidation", [&] { return validate_parameters(context); }),
-          run("RolesValidation", [&] { return validate_roles(context); })};
+          run("RolesValidation", [&] { return validate_roles(context); }),
+          run("OverwriteValidation", [&] { return validate_overwrite(context); })};
 }
 
 std::string Validator::version_of(Side side) const {

@@ -15,15 +15,24 @@ namespace {
 
 constexpr std::size_t kMostNamed = 5;
 
-// Whether all definitions of the source should be on the target.
-bool leaves_nothing_out(const pipeline::CloneOptions& engine) {
+// What of the source should be on the target.
+struct Wanted {
+  bool relations = true;    ///< every one
+  bool definitions = true;  ///< all of them, and as they are
+  bool large_objects = true;
+};
+
+Wanted wanted_of(const pipeline::CloneOptions& engine) {
   const schema::RestoreOptions all;
   const schema::RestoreOptions& wanted = engine.restore;
   const bool everything = wanted.owners == all.owners && wanted.acls == all.acls && wanted.comments == all.comments &&
                           wanted.tablespaces == all.tablespaces &&
                           wanted.extension_comments == all.extension_comments && wanted.collations == all.collations;
-  return everything && engine.extensions && engine.large_objects && engine.extension_versions.empty() &&
-         engine.filters.empty();
+  return {.relations = engine.filters.empty() && engine.extensions,
+          // A key with orphan rows that is allowed stays NOT VALID.
+          .definitions = everything && engine.extensions && engine.large_objects && engine.extension_versions.empty() &&
+                         engine.filters.empty() && !engine.allow_orphans,
+          .large_objects = engine.large_objects};
 }
 
 std::string some_of(const std::vector<std::string>& all) {
@@ -40,11 +49,11 @@ std::string side_of(const pipeline::SchemaDifference& difference) {
 
 std::string name_of(const pipeline::ComparedTable& table) { return pg::display_name(table.schema, table.name); }
 
-std::vector<std::string> differences_of(const pipeline::ComparedData& data, bool all_wanted) {
+std::vector<std::string> differences_of(const pipeline::ComparedData& data, const Wanted& wanted) {
   std::vector<std::string> differences;
   for (const pipeline::ComparedTable& table : data.tables) {
     if (table.equal()) continue;
-    const bool is_left_out = !all_wanted && !(table.on_source && table.on_target);
+    const bool is_left_out = !wanted.relations && !(table.on_source && table.on_target);
     if (is_left_out) continue;
     const std::string what = !table.on_target         ? "only on the source"
                              : !table.on_source       ? "only on the target"
@@ -53,7 +62,10 @@ std::vector<std::string> differences_of(const pipeline::ComparedData& data, bool
                                                       : "row " + table.rows.front();
     differences.push_back(fmt::format("table {}: {}", name_of(table), what));
   }
-  if (all_wanted) differences.insert(differences.end(), data.others.begin(), data.others.end());
+  for (const std::string& other : data.others) {
+    const bool of_large_objects = other.starts_with("large objects");
+    if (of_large_objects ? wanted.large_objects : wanted.relations) differences.push_back(other);
+  }
   return differences;
 }
 
@@ -63,9 +75,9 @@ Verification verify_database(const Request& request, const std::string& database
                              const CancelToken& cancel) {
   const std::string source = request.conninfo(Side::kSource, database);
   const std::string target = request.conninfo(Side::kTarget, database);
-  const bool all_wanted = leaves_nothing_out(request.engine);
+  const Wanted wanted = wanted_of(request.engine);
   std::vector<std::string> differences;
-  if (all_wanted) {
+  if (wanted.definitions) {
     const pipeline::CompareSchemaOptions options{
         .source = source, .target = target, .pg_bindir = request.engine.pg_bindir};
     for (const auto& difference : pipeline::compare_schemas(options, Log(sink), cancel)) {
@@ -75,12 +87,13 @@ Verification verify_database(const Request& request, const std::string& database
   pipeline::DataComparison comparison(
       {.source = source, .target = target, .jobs = request.engine.table_jobs, .split = request.engine.split}, sink,
       cancel);
-  for (std::string& difference : differences_of(comparison.run(), all_wanted)) {
+  for (std::string& difference : differences_of(comparison.run(), wanted)) {
     differences.push_back(std::move(difference));
   }
   if (!differences.empty()) return {.equal = false, .text = some_of(differences)};
-  return {.equal = true,
-          .text = all_wanted ? "equal" : "contents equal; definitions were not compared, since some are left out"};
+  return {
+      .equal = true,
+      .text = wanted.definitions ? "equal" : "contents equal; definitions were not compared, since some are left out"};
 }
 
 }  // namespace pgsluice::migration

@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <array>
 #include <fstream>
 #include <iterator>
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/run_record.h"
 #include "pgsluice/pipeline/sessions.h"
+#include "pgsluice/schema/inventory.h"
 
 namespace pgsluice::pipeline {
 
@@ -24,6 +27,20 @@ std::string dump(const CloneOptions& options, const Log& log, const CancelToken&
       cancel);
 }
 
+void join(pg::Connection& target, const std::vector<std::string>& roles, const Log& log) {
+  for (const std::string& role : roles) {
+    const std::array<std::string, 2> parameters = {role, schema::role_membership(target.server_version())};
+    if (target
+            .execute("SELECT pg_catalog.pg_has_role(oid, $2) FROM pg_catalog.pg_roles WHERE rolname = $1",
+                     parameters)[0]
+            .boolean(0)) {
+      continue;
+    }
+    target.execute(fmt::format("GRANT {} TO {}", pg::quote_identifier(role), pg::quote_identifier(target.user())));
+    log.notice(fmt::format("{} is a member of {} now", target.user(), pg::display_name("", role)));
+  }
+}
+
 schema::RolesOutcome restore(const std::string& text, const CloneOptions& options, const Log& log,
                              const CancelToken& cancel) {
   // pg_dumpall writes UTF-8 unless it is told otherwise.
@@ -35,6 +52,7 @@ schema::RolesOutcome restore(const std::string& text, const CloneOptions& option
     log.warning(fmt::format("left away: {}", attribute));
   }
   for (const Error& error : outcome.failed) log.error(error.describe());
+  if (options.join_made_roles) join(target, outcome.created, log);
   return outcome;
 }
 

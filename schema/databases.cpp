@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/schema/inventory.h"
 
 namespace pgsluice::schema {
 
@@ -17,7 +20,8 @@ constexpr int kHasOneLocale = 170000;
 std::vector<Database> read_databases(pg::Connection& connection) {
   const int version = connection.server_version();
   const pg::Result rows = connection.execute(fmt::format(
-      "SELECT datname, pg_catalog.pg_encoding_to_char(encoding), {}, datcollate, datctype, {}, {}, spcname, may, "
+      "SELECT datname, pg_catalog.pg_get_userbyid(datdba), pg_catalog.pg_encoding_to_char(encoding), {}, datcollate, "
+      "datctype, {}, {}, spcname, may, "
       "datconnlimit = -2,"
       "       CASE WHEN may THEN pg_catalog.pg_database_size(oid) ELSE 0 END AS size"
       "  FROM (SELECT d.*, s.spcname,"
@@ -32,18 +36,19 @@ std::vector<Database> read_databases(pg::Connection& connection) {
       version >= kHasIcuRules ? "daticurules" : "NULL"));
   std::vector<Database> databases;
   for (const pg::Row row : rows) {
-    const std::string tablespace = row.optional_text(7).value_or("");
+    const std::string tablespace = row.optional_text(8).value_or("");
     databases.push_back({.name = std::string(row.text(0)),
-                         .encoding = std::string(row.text(1)),
-                         .locale_provider = row.text(2).front(),
-                         .collate = row.optional_text(3).value_or(""),
-                         .ctype = row.optional_text(4).value_or(""),
-                         .locale = row.optional_text(5).value_or(""),
-                         .icu_rules = row.optional_text(6).value_or(""),
+                         .owner = std::string(row.text(1)),
+                         .encoding = std::string(row.text(2)),
+                         .locale_provider = row.text(3).front(),
+                         .collate = row.optional_text(4).value_or(""),
+                         .ctype = row.optional_text(5).value_or(""),
+                         .locale = row.optional_text(6).value_or(""),
+                         .icu_rules = row.optional_text(7).value_or(""),
                          .tablespace = tablespace == "pg_default" ? "" : tablespace,
-                         .may_connect = row.boolean(8),
-                         .half_dropped = row.boolean(9),
-                         .size = {row.integer(10)}});
+                         .may_connect = row.boolean(9),
+                         .half_dropped = row.boolean(10),
+                         .size = {row.integer(11)}});
   }
   return databases;
 }
@@ -65,6 +70,19 @@ std::string create_sql(const Database& database, int target_version, bool tables
   add("ICU_RULES", database.icu_rules);
   if (tablespaces && !database.tablespace.empty()) sql += " TABLESPACE " + pg::quote_identifier(database.tablespace);
   return sql;
+}
+
+void give_to_owner(pg::Connection& target, const Database& database) {
+  const std::array<std::string, 2> parameters = {database.owner, role_membership(target.server_version())};
+  const bool may_act_for = !target
+                                .execute(
+                                    "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1 AND"
+                                    " pg_catalog.pg_has_role(oid, $2) AND pg_catalog.pg_has_role(oid, 'USAGE')",
+                                    parameters)
+                                .empty();
+  if (!may_act_for) return;
+  target.execute(fmt::format("ALTER DATABASE {} OWNER TO {}", pg::quote_identifier(database.name),
+                             pg::quote_identifier(database.owner)));
 }
 
 }  // namespace pgsluice::schema

@@ -12,6 +12,7 @@ namespace pgsluice::schema {
 /// (database_properties.h).
 struct Database {
   std::string name;
+  std::string owner;
   std::string encoding;
   char locale_provider = 'c';  ///< c: the C library, i: ICU (from 15 on), b: PostgreSQL itself (from 17 on)
   std::string collate;
@@ -29,5 +30,9 @@ std::vector<Database> read_databases(pg::Connection& connection);
 
 /// CREATE DATABASE for a server of this version, from template0. The creating user owns it.
 std::string create_sql(const Database& database, int target_version, bool tablespaces);
+
+/// Gives a database that was just made to its owner, where that role is there and this user, who may act for it, loses
+/// nothing: what belongs to the owner in schema public could not be made before (from 15 on). Throws Error(kServer).
+void give_to_owner(pg::Connection& target, const Database& database);
 
 }  // namespace pgsluice::schema

@@ -227,7 +227,7 @@ function showMigration({migration, samples, tables}, path) {
       ["Tables", number(sum.done) + " / " + number(sum.tables)], [active ? "Rate" : "Rate over all", bytes(Math.round(speed)) + "/s"],
       ["Time", duration(lasted(migration))], active ? ["Left, about", left || "–"] : null]),
     databases(migration), chart(samples) || "", ...activity(active ? tables : tables.filter((one) => one.state === "done")).map((one) => one || ""),
-    findings(status.validationDetails) || "",
+    findings(status.currentSubStateDetails.validationDetails) || "",
     of.nextSteps.length === 0 ? "" : element("section", {}, element("h3", {}, "Left for you"),
       element("ul", {}, ...of.nextSteps.map((step) => element("li", {class: "message"}, step)))));
 }

@@ -106,7 +106,9 @@ TEST(Document, IsReadAsItWasWritten) {
   EXPECT_EQ(properties.at("migrationWindowStartTimeInUtc"), "2026-09-21T14:13:20Z");
   const auto& status = properties.at("currentStatus");
   EXPECT_EQ(status.at("currentSubStateDetails").at("dbDetails").at("testdb3").at("fullLoadCompletedTables"), 3);
-  EXPECT_EQ(status.at("validationDetails").at("serverLevelValidationDetails").at(0).at("state"), "Failed");
+  EXPECT_EQ(
+      status.at("currentSubStateDetails").at("validationDetails").at("serverLevelValidationDetails").at(0).at("state"),
+      "Failed");
 }
 
 TEST(Document, OfAnotherVersionIsRefused) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "migration/runner_fixture.h"
+#include "pgsluice/migration/verification.h"
 
 namespace pgsluice::migration {
 namespace {
@@ -70,6 +71,159 @@ TEST_F(OverwriteTest, TwoMigrationsOfTwoStoresAreNotAtWorkOnOneServer) {
   EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
   EXPECT_THAT(of_other, HasSubstr("another migration is at work on this server"));
   for (const std::string& name : ended.databases) EXPECT_EQ(differences(name), std::vector<std::string>{}) << name;
+}
+
+// Its lock is in another database of the server than those of all others.
+TEST_F(OverwriteTest, AMigrationOfPostgresIsNotAtWorkBesideAnother) {
+  source_.sql("testdb6", "CREATE TABLE large AS SELECT g, repeat('x', 500) FROM generate_series(1, 300000) g");
+  std::string of_other;
+  const Migration ended = run_and(
+      request(), [](const Migration& now) { return now.details[1].operation == "MigratingData"; },
+      [&](Runner&) {
+        Store other(folder_.path() / "other");
+        Request wanted = request();
+        wanted.databases = {"postgres", "testdb6"};
+        test::RecordingSink sink;
+        Runner runner(other, create(other, "first", "elsewhere", {}, wanted), wanted, sink);
+        of_other = runner.run().error;
+      });
+  EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
+  EXPECT_THAT(of_other, HasSubstr("another migration is at work on this server"));
+}
+
+TEST_F(OverwriteTest, ADatabaseThatComesUpMeanwhileIsLeftWhereNoneMayBeReplaced) {
+  source_.sql("testdb3", "CREATE TABLE large AS SELECT g, repeat('x', 500) FROM generate_series(1, 300000) g");
+  Request wanted = without_validation();
+  wanted.overwrite = false;
+  wanted.databases = {"testdb3", "testdb1"};
+  wanted.databases_at_once = 1;
+  const Migration ended = run_and(
+      wanted, [](const Migration& now) { return now.details[0].operation == "MigratingData"; },
+      [&](Runner&) {
+        target_.create_database("testdb1", "TEMPLATE template0");
+        target_.sql("testdb1", "CREATE TABLE precious AS SELECT 42 AS i");
+      });
+  EXPECT_EQ(ended.state, State::kFailed);
+  EXPECT_EQ(ended.details[0].state, DatabaseState::kSucceeded);
+  EXPECT_THAT(ended.details[1].message, HasSubstr("there is a database of that name by now"));
+  EXPECT_EQ(target_.value("testdb1", "SELECT i FROM precious"), "42");
+  EXPECT_EQ(target_.value("postgres", "SELECT count(*) FROM pg_database WHERE datname LIKE 'pgsluice%'"), "0");
+}
+
+// As a monitoring agent does.
+TEST_F(OverwriteTest, WhoConnectsToEachNewDatabaseIsNotInTheWayOfItsName) {
+  std::atomic<bool> ended_now{false};
+  std::jthread agent([&] {
+    pg::Connection server = target_.connect("postgres");
+    while (!ended_now) {
+      for (const pg::Row row : server.execute("SELECT datname FROM pg_database WHERE datname LIKE 'pgsluice%'")) {
+        try {
+          target_.connect(row.text(0)).execute("SELECT pg_sleep(0.5)");
+        } catch (const Error&) {
+          continue;  // not let in, or dropped
+        }
+      }
+    }
+  });
+  const Migration ended = run(request());
+  ended_now = true;
+  EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
+}
+
+TEST_F(OverwriteTest, WhatDiffersFromAChangedSourceIsCopiedAnewByAResume) {
+  source_.sql("testdb6", "CREATE TABLE large AS SELECT g, repeat('x', 500) FROM generate_series(1, 300000) g");
+  Migration ended = run_and(
+      request(), [](const Migration& now) { return now.details[1].copied.count > 0; },
+      [&](Runner&) { source_.sql("testdb6", "INSERT INTO t VALUES (0, 'late')"); });
+  ASSERT_EQ(ended.state, State::kFailed);
+  EXPECT_THAT(ended.details[1].message, HasSubstr("source and target differ"));
+  EXPECT_THAT(ended.details[1].message, HasSubstr("--resume' then copies the database anew"));
+  Request wanted = request();
+  Runner again(store_, take_up_again(store_, ended, wanted), wanted, sink_);
+  ended = again.run();
+  EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
+  EXPECT_EQ(differences("testdb6"), std::vector<std::string>{});
+}
+
+TEST_F(OverwriteTest, AStoppedCopyOfAChangedSourceSaysThatItIsCopiedAnewAndIsThen) {
+  source_.sql("testdb6", "CREATE TABLE large AS SELECT g, repeat('x', 500) FROM generate_series(1, 300000) g");
+  const Migration stopped = run_and(
+      request(), [](const Migration& now) { return now.details[1].copied.count > 0; },
+      [](Runner& runner) { runner.stop(); });
+  ASSERT_EQ(stopped.state, State::kFailed);
+  source_.sql("testdb6", "INSERT INTO t VALUES (0, 'late')");
+  Request wanted = request();
+  const auto again = [&](const Migration& before) {
+    return Runner(store_, take_up_again(store_, before, wanted), wanted, sink_).run();
+  };
+  const Migration refused = again(stopped);
+  ASSERT_EQ(refused.state, State::kFailed);
+  EXPECT_THAT(refused.details[1].message, HasSubstr("'pgsluice migration create --resume' copies the database anew"));
+  EXPECT_THAT(refused.details[1].message, ::testing::Not(HasSubstr("--not-consistent")));
+  const Migration ended = again(refused);
+  EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
+  EXPECT_EQ(differences("testdb6"), std::vector<std::string>{});
+  wanted.option = MigrationOption::kValidate;
+  EXPECT_THROW(take_up_again(store_, refused, wanted), Error) << "it would end without its databases";
+}
+
+TEST_F(OverwriteTest, ACopyThatCannotBeginDoesNotSayThatNothingWasChanged) {
+  source_.sql("testdb6", "CREATE ROLE only_here; ALTER TABLE t OWNER TO only_here");
+  const Migration ended = run(without_validation());
+  EXPECT_EQ(ended.state, State::kFailed);
+  EXPECT_THAT(ended.details[1].message, HasSubstr("only_here"));
+  EXPECT_THAT(ended.details[1].message, HasSubstr("the database that the migration has made is empty"));
+  EXPECT_THAT(ended.details[1].message, ::testing::Not(HasSubstr("nothing was changed")));
+}
+
+TEST_F(OverwriteTest, AllThatIsMissingIsNamed) {
+  source_.sql("testdb6",
+              "CREATE TABLE child (i int); INSERT INTO child VALUES (-1);"
+              "ALTER TABLE child ADD CONSTRAINT first_key FOREIGN KEY (i) REFERENCES t NOT VALID;"
+              "ALTER TABLE child ADD CONSTRAINT second_key FOREIGN KEY (i) REFERENCES t NOT VALID;"
+              "UPDATE pg_constraint SET convalidated = true WHERE conname IN ('first_key', 'second_key')");
+  const Migration ended = run(without_validation());
+  EXPECT_EQ(ended.state, State::kFailed);
+  for (const char* part : {"2 objects are missing", "first_key", "second_key"}) {
+    EXPECT_THAT(ended.details[1].message, HasSubstr(part));
+  }
+}
+
+// The tutorial's target user: no superuser, with the roles migrated.
+TEST_F(OverwriteTest, APlainUserOfTheTargetGivesWhatTheMigratedRolesOwn) {
+  target_.sql("postgres",
+              "CREATE ROLE mig LOGIN CREATEDB CREATEROLE PASSWORD 's3cret-of-the-test' IN ROLE pg_read_all_settings,"
+              " pg_read_all_stats, pg_stat_scan_tables");
+  source_.sql("testdb1",
+              "CREATE ROLE app LOGIN; ALTER TABLE t OWNER TO app; ALTER DATABASE testdb1 OWNER TO app;"
+              "GRANT SELECT ON t TO PUBLIC");
+  Request wanted = request();
+  wanted.target.user = "mig";
+  wanted.databases = {"testdb1"};
+  wanted.roles = true;
+  const Migration ended = run(wanted);
+  EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
+  EXPECT_EQ(ended.details[0].verification, "equal");
+  EXPECT_EQ(target_.value("testdb1", "SELECT tableowner FROM pg_tables WHERE tablename = 't'"), "app");
+}
+
+// What is left out of the definitions leaves the contents to be compared, sequences and large objects too.
+TEST_F(OverwriteTest, SequencesAndLargeObjectsAreComparedWhateverDefinitionsAreLeftOut) {
+  for (const test::Cluster* server : {&source_, &target_}) {
+    server->create_database("testdb1", "TEMPLATE template0");
+    server->sql("testdb1", "CREATE SEQUENCE q; CREATE TABLE t (i int)");
+  }
+  Request wanted = request();
+  wanted.engine.restore.comments = false;
+  const auto verified = [&] { return verify_database(wanted, "testdb1", sink_, {}).text; };
+  EXPECT_THAT(verified(), HasSubstr("contents equal"));
+  source_.sql("testdb1", "SELECT nextval('q')");
+  EXPECT_THAT(verified(), HasSubstr("sequence public.q"));
+  target_.sql("testdb1", "SELECT nextval('q')");
+  source_.sql("testdb1", "SELECT lo_create(4711)");
+  EXPECT_THAT(verified(), HasSubstr("large objects"));
+  wanted.engine.large_objects = false;
+  EXPECT_THAT(verified(), HasSubstr("contents equal"));
 }
 
 TEST_F(OverwriteTest, ADatabaseThatWasCopiedAndIsGoneIsCopiedAnewByAResume) {

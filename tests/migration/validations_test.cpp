@@ -58,9 +58,10 @@ TEST_F(ValidationTest, ParametersThatDifferComeWithTheLineThatSetsThem) {
   const auto parameters = [&] { return said(request(), "ServerParametersValidation"); };
   std::string text;
   for (int tries = 0; tries < 50 && text.find("work_mem") == std::string::npos; ++tries) text = parameters();
-  EXPECT_THAT(text, HasSubstr("Warning: DateStyle (changes what SQL does): \"SQL, DMY\" on the source"));
+  EXPECT_THAT(text, HasSubstr("Warning: DateStyle (changes what SQL does): SQL, DMY on the source"));
+  EXPECT_THAT(text, HasSubstr("ALTER SYSTEM SET DateStyle = SQL, DMY;"));
   const std::string line = "ALTER SYSTEM SET work_mem = '7168';";
-  EXPECT_THAT(text, HasSubstr("Warning: work_mem: \"7.0 MB\" on the source, \"4.0 MB\" on the target: " + line));
+  EXPECT_THAT(text, HasSubstr("Warning: work_mem: 7.0 MB on the source, 4.0 MB on the target: " + line));
   shared_target().sql("postgres", line);
   shared_target().sql("postgres", "SELECT pg_reload_conf()");
   for (int tries = 0; tries < 50 && text.find("work_mem") != std::string::npos; ++tries) text = parameters();
@@ -131,6 +132,31 @@ TEST_F(ValidationTest, ASourceNearTheWraparound) {
               HasSubstr("Failed: database validated: its oldest transaction is 2049"));
 }
 
+TEST_F(ValidationTest, ALimitOfConnectionsThatIsLessThanTheJobsNeed) {
+  shared_source().sql("postgres",
+                      "ALTER ROLE plain_user CONNECTION LIMIT 3; ALTER DATABASE validated CONNECTION LIMIT 4");
+  ValidationRequest wanted = request();
+  wanted.source = shared_source().conninfo("postgres", kPlainUser);
+  const std::string text = said(wanted, "ServerParametersValidation");
+  const std::string first = R"(ALTER ROLE plain_user CONNECTION LIMIT 6)";
+  const std::string second = R"(ALTER DATABASE validated CONNECTION LIMIT 6)";
+  EXPECT_THAT(text, HasSubstr("Failed: role plain_user of the source: its CONNECTION LIMIT of 3 is less than the 6 "
+                              "sessions that the jobs need; " +
+                              first));
+  EXPECT_THAT(text, HasSubstr("Failed: database validated of the source: its CONNECTION LIMIT of 4"));
+  shared_source().sql("postgres", first + ";" + second);
+  EXPECT_THAT(said(wanted, "ServerParametersValidation"), Not(HasSubstr("CONNECTION LIMIT")));
+  shared_source().sql("postgres", "ALTER DATABASE validated CONNECTION LIMIT -1");
+}
+
+TEST_F(ValidationTest, WhatADatabaseOrAUserHasSetIsNotTheServers) {
+  shared_source().sql("postgres",
+                      "ALTER DATABASE validated SET search_path = app, public;"
+                      "ALTER DATABASE validated SET work_mem = '123MB'");
+  EXPECT_THAT(said(request(), "ServerParametersValidation"), Not(HasSubstr("search_path")));
+  EXPECT_THAT(said(request(), "ServerParametersValidation"), Not(HasSubstr("123 MB")));
+}
+
 // --- RolesValidation
 
 TEST_F(ValidationTest, WhatTheTargetsUserMayNot) {
@@ -180,7 +206,98 @@ TEST_F(ValidationTest, RolesThatTheDatabasesNeedAndSuperusersAmongThem) {
   EXPECT_THAT(said(without_owners, "RolesValidation"), Not(HasSubstr("boss")));
 }
 
+TEST_F(ValidationTest, ARoleThatOwnsAndIsOutOfTheTargetUsersReach) {
+  for (const Cluster* server : {&shared_source(), &shared_target()}) server->sql("postgres", "CREATE ROLE boss");
+  shared_source().sql(kDatabase, "CREATE TABLE of_boss (); ALTER TABLE of_boss OWNER TO boss");
+  const std::string mend = R"(GRANT "boss" TO "plain_user")";
+  const auto text = [&] { return said(as_plain_user_of_target(), "RolesValidation"); };
+  EXPECT_THAT(text(), HasSubstr("Failed: role boss (needed by validated): owns objects there, and plain_user is no "
+                                "member of it on the target, so that they would be its own; " +
+                                mend));
+  shared_target().sql("postgres", mend);
+  EXPECT_THAT(text(), Not(HasSubstr("owns objects")));
+}
+
+TEST_F(ValidationTest, RolesThatAreThereWithOtherAttributes) {
+  shared_source().sql("postgres", "CREATE ROLE boss LOGIN");
+  shared_target().sql("postgres", "CREATE ROLE boss NOLOGIN CREATEDB");
+  ValidationRequest wanted = request();
+  EXPECT_THAT(said(wanted, "RolesValidation"), Not(HasSubstr("role boss")));
+  wanted.roles = true;
+  EXPECT_THAT(said(wanted, "RolesValidation"),
+              HasSubstr("Warning: role boss: is on the target already and stays as it is there: NOSUPERUSER NOLOGIN"));
+}
+
+// --- OverwriteValidation
+
+TEST_F(ValidationTest, WhatHindersThatADatabaseIsMadeOver) {
+  ValidationRequest wanted = request();
+  wanted.overwrite = true;
+  EXPECT_EQ(said(wanted, "OverwriteValidation"), "");
+  shared_target().sql(kDatabase,
+                      "CREATE SUBSCRIPTION feed CONNECTION 'host=/nowhere' PUBLICATION p WITH (connect = "
+                      "false)");
+  shared_target().sql("postgres", "ALTER DATABASE validated IS_TEMPLATE true");
+  const std::string text = said(wanted, "OverwriteValidation");
+  const std::string mend = R"(ALTER DATABASE "validated" IS_TEMPLATE false)";
+  EXPECT_THAT(text, HasSubstr("Failed: database validated: is on the target and cannot be dropped, since it is a "
+                              "template: " +
+                              mend));
+  EXPECT_THAT(text, HasSubstr("since the subscription feed is in it: DROP SUBSCRIPTION feed there"));
+  shared_target().sql("postgres", mend);
+  shared_target().sql(kDatabase, "ALTER SUBSCRIPTION feed SET (slot_name = NONE); DROP SUBSCRIPTION feed");
+  EXPECT_EQ(said(wanted, "OverwriteValidation"), "");
+}
+
+TEST_F(ValidationTest, ATargetThatLetsItsUserIntoOtherDatabasesOnly) {
+  const Cluster target;
+  target.create_database(kDatabase);
+  target.sql("postgres", "CREATE ROLE remote SUPERUSER LOGIN PASSWORD 'secret'");
+  std::ofstream(target.folder() / "data/pg_hba.conf")
+      << "local all all trust\nhost postgres all 127.0.0.1/32 scram-sha-256\n";
+  target.sql("postgres", "SELECT pg_reload_conf()");
+  ValidationRequest wanted = request();
+  wanted.target = target.tcp_conninfo("postgres", "remote") + " password=secret";
+  wanted.overwrite = true;
+  std::string text;
+  for (int tries = 0; tries < 50 && text.empty(); ++tries) text = said(wanted, "OverwriteValidation");
+  EXPECT_THAT(text, HasSubstr("Failed: database validated: target at 127.0.0.1"));
+  EXPECT_THAT(text, HasSubstr("pg_hba.conf"));
+}
+
 // --- SchemaValidation
+
+TEST_F(ValidationTest, ATemplateIsNotMigrated) {
+  shared_source().sql("postgres", "ALTER DATABASE validated IS_TEMPLATE true");
+  const std::string mend = R"(ALTER DATABASE "validated" IS_TEMPLATE false)";
+  EXPECT_THAT(said(request(), "SchemaValidation"), HasSubstr("Failed: database validated: a template, and templates "
+                                                             "are not migrated; " +
+                                                             mend));
+  shared_source().sql("postgres", mend);
+  EXPECT_EQ(said(request(), "SchemaValidation"), "");
+}
+
+TEST_F(ValidationTest, WhatAnybodyMakesIsNotTakenForWhatSuperusersMake) {
+  shared_source().sql(kDatabase,
+                      "CREATE TYPE span AS RANGE (subtype = numeric); CREATE AGGREGATE product(int) (sfunc = int4mul, "
+                      "stype = int)");
+  EXPECT_EQ(said(as_plain_user_of_target(), "SchemaValidation"), "");
+  shared_source().sql(kDatabase,
+                      "CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';"
+                      "CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION f();"
+                      "CREATE PUBLICATION whole FOR ALL TABLES");
+  const std::string text = said(as_plain_user_of_target(), "SchemaValidation");
+  EXPECT_THAT(text, HasSubstr("Failed: event trigger watch: "));
+  EXPECT_THAT(text, HasSubstr("Failed: publication whole: "));
+}
+
+TEST_F(ValidationTest, NamesOfAnyBytesAreNoObstacle) {
+  shared_source().create_database(kDatabase, "TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
+  shared_source().sql(kDatabase,
+                      "SET client_encoding = SQL_ASCII; CREATE TABLE t (i int); CREATE INDEX \"caf\xe9\" ON t (i);"
+                      "UPDATE pg_index SET indisvalid = false WHERE indrelid = 't'::regclass");
+  EXPECT_THAT(said(request(), "SchemaValidation"), HasSubstr("Warning: index "));
+}
 
 TEST_F(ValidationTest, WhatAPlainUserOfTheTargetMayNotMake) {
   shared_source().sql(kDatabase,
@@ -300,6 +417,18 @@ TEST_F(ValidationTest, CollationsOfAnotherLibrary) {
 }
 
 // --- PermissionsValidation
+
+TEST_F(ValidationTest, APartitionedTableHasToBeReadableAndAnExtensionsOwnTablesNeedNotBe) {
+  shared_source().sql(kDatabase,
+                      "CREATE TABLE whole (i int) PARTITION BY LIST (i); CREATE TABLE leaf PARTITION OF whole DEFAULT;"
+                      "GRANT SELECT ON leaf TO plain_user; CREATE EXTENSION hstore; CREATE TABLE of_extension (i int);"
+                      "ALTER EXTENSION hstore ADD TABLE of_extension");
+  ValidationRequest wanted = request();
+  wanted.source = shared_source().conninfo("postgres", kPlainUser);
+  const std::string text = said(wanted, "PermissionsValidation");
+  EXPECT_THAT(text, HasSubstr("Failed: table public.whole: may not be read by plain_user"));
+  EXPECT_THAT(text, Not(HasSubstr("of_extension")));
+}
 
 TEST_F(ValidationTest, WhatTheSourcesUserMayNotRead) {
   shared_source().sql(kDatabase,

@@ -1,0 +1,81 @@
+// OverwriteValidation: whether the target's databases can be made, or made over, and be connected to.
+#include <fmt/format.h>
+
+#include <array>
+
+#include "pgsluice/migration/validations.h"
+#include "pgsluice/migration/validator.h"
+#include "pgsluice/pg/quote.h"
+#include "pgsluice/pipeline/sessions.h"
+
+namespace pgsluice::migration {
+
+namespace {
+
+struct Hindrance {
+  const char* sql;  ///< names what hinders, for a database
+  const char* what;
+  const char* advice;
+};
+
+// What DROP DATABASE is refused for, whatever the rights.
+constexpr Hindrance kHindrances[] = {
+    {"SELECT datname FROM pg_catalog.pg_database WHERE datname = $1 AND datistemplate", "it is a template",
+     "ALTER DATABASE {1} IS_TEMPLATE false"},
+    {"SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = $1", "the transaction {0} is prepared in it",
+     "COMMIT PREPARED or ROLLBACK PREPARED there"},
+    {"SELECT slot_name FROM pg_catalog.pg_replication_slots WHERE database = $1 AND active",
+     "the replication slot {0} is in use", "stop who reads from it, and SELECT pg_drop_replication_slot('{0}')"},
+    {"SELECT subname FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid"
+     " WHERE d.datname = $1",
+     "the subscription {0} is in it", "DROP SUBSCRIPTION {0} there"}};
+
+void find_hindrances(const ValidationContext& context, const std::string& database, Validation& validation) {
+  const std::array<std::string, 1> name = {database};
+  for (const Hindrance& hindrance : kHindrances) {
+    for (const pg::Row row : context.target.execute(hindrance.sql, name)) {
+      const auto told = [&](const char* text) {
+        return fmt::format(fmt::runtime(text), row.text(0), pg::quote_identifier(database));
+      };
+      fail(validation, fmt::format("database {}: is on the target and cannot be dropped, since {}: {}",
+                                   pg::display_name("", database), told(hindrance.what), told(hindrance.advice)));
+    }
+  }
+}
+
+// A server may let a user into some databases only (pg_hba.conf), which it tells before it looks for the database.
+void try_to_connect(const ValidationContext& context, const std::string& database, Validation& validation) {
+  const pg::ConnInfo conninfo = context.target.conninfo().with("dbname", database);
+  try {
+    pg::Connection::open(conninfo, "validate", context.log, context.cancel);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) throw;
+    constexpr std::string_view kNoSuchDatabase = "3D000";
+    constexpr std::string_view kNotOpenToAnyone = "55000";  // ALLOW_CONNECTIONS false: it is dropped
+    constexpr std::string_view kNoPrivilege = "42501";      // no CONNECT: the new one is its user's
+    constexpr std::string_view kNoRoom = "53300";
+    for (const std::string_view passes : {kNoSuchDatabase, kNotOpenToAnyone, kNoPrivilege, kNoRoom}) {
+      if (error.sqlstate() == passes) return;
+    }
+    Finding finding = explain_connection_error(error, conninfo, {database});
+    finding.message.insert(0, fmt::format("database {}: ", pg::display_name("", database)));
+    validation.findings.push_back(std::move(finding));
+  }
+}
+
+}  // namespace
+
+Validation validate_overwrite(const ValidationContext& context) {
+  Validation validation;
+  if (context.request.existing_target) return validation;
+  for (const std::string& database : context.request.databases) {
+    const std::array<std::string, 1> name = {database};
+    const bool is_there =
+        !context.target.execute("SELECT FROM pg_catalog.pg_database WHERE datname = $1", name).empty();
+    try_to_connect(context, database, validation);
+    if (is_there && context.request.overwrite) find_hindrances(context, database, validation);
+  }
+  return validation;
+}
+
+}  // namespace pgsluice::migration
