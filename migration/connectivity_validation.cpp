@@ -123,7 +123,12 @@ Finding explain_connection_error(const Error& error, const pg::ConnInfo& conninf
   const std::string side(to_string(conninfo.side()));
   const std::string where = fmt::format("{} at {}", side, describe_address(conninfo));
   std::string what;
-  if (has(message, "no pg_hba.conf entry") || has(message, "pg_hba.conf rejects")) {
+  if (has(message, "pg_hba.conf rejects")) {
+    what = fmt::format(
+        "a line of the server's pg_hba.conf says reject for this machine; this one has to stand before it (behind it: "
+        "SELECT pg_reload_conf()):\n    {}",
+        hba_line(message, databases));
+  } else if (has(message, "no pg_hba.conf entry")) {
     what = fmt::format(
         "the server's pg_hba.conf lets this machine not in; the line that is missing (behind it: SELECT "
         "pg_reload_conf()):\n    {}",

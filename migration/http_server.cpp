@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <netinet/in.h>
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
@@ -11,6 +12,7 @@
 #include <charconv>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "pgsluice/base/wait.h"
 
@@ -127,17 +129,30 @@ HttpServer::HttpServer(HttpOptions options, const Log& log) : options_(std::move
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
        {"Referrer-Policy", "no-referrer"}});
-  server_->set_error_handler([](const httplib::Request&, httplib::Response& response) {
+  server_->set_error_handler([this](const httplib::Request& request, httplib::Response& response) {
     if (!response.body.empty()) return;
+    if (const std::string methods = methods_of(request.path); response.status == 404 && !methods.empty()) {
+      response.set_header("Allow", methods);
+      return answer_error(response, 405, "MethodNotAllowed",
+                          fmt::format("{} is not for that: {}", request.method, methods));
+    }
     switch (response.status) {
       case 404:
-        return answer_error(response, 404, "NotFound", "there is nothing of that name, or not for that method");
+        return answer_error(response, 404, "NotFound", "there is nothing of that name");
       case 413:
         return answer_error(response, 413, "PayloadTooLarge", "a request has 1 MiB at most");
       default:
         return answer_error(response, response.status, "BadRequest", "the request cannot be taken");
     }
   });
+}
+
+std::string HttpServer::methods_of(const std::string& path) const {
+  std::vector<std::string> methods;
+  for (const auto& [method, pattern] : routes_) {
+    if (std::regex_match(path, std::regex(pattern))) methods.push_back(method);
+  }
+  return fmt::format("{}", fmt::join(methods, ", "));
 }
 
 HttpServer::~HttpServer() { stop(); }
@@ -186,21 +201,27 @@ HttpServer::Handler HttpServer::guarded(Handler handler) const {
 }
 
 void HttpServer::get(const std::string& pattern, Handler handler) {
+  routes_.emplace_back("GET", pattern);
   server_->Get(pattern, guarded(std::move(handler)));
 }
 void HttpServer::get_open(const std::string& pattern, Handler handler) {
+  routes_.emplace_back("GET", pattern);
   server_->Get(pattern, answering(std::move(handler)));
 }
 void HttpServer::put(const std::string& pattern, Handler handler) {
+  routes_.emplace_back("PUT", pattern);
   server_->Put(pattern, guarded(std::move(handler)));
 }
 void HttpServer::patch(const std::string& pattern, Handler handler) {
+  routes_.emplace_back("PATCH", pattern);
   server_->Patch(pattern, guarded(std::move(handler)));
 }
 void HttpServer::post(const std::string& pattern, Handler handler) {
+  routes_.emplace_back("POST", pattern);
   server_->Post(pattern, guarded(std::move(handler)));
 }
 void HttpServer::remove(const std::string& pattern, Handler handler) {
+  routes_.emplace_back("DELETE", pattern);
   server_->Delete(pattern, guarded(std::move(handler)));
 }
 

@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "pgsluice/base/cancel.h"
 #include "pgsluice/base/error.h"
@@ -68,6 +70,8 @@ class HttpServer {
   bool may_pass(const httplib::Request& request, httplib::Response& response) const;
   Handler guarded(Handler handler) const;
   Handler answering(Handler handler) const;
+  /// "GET, PUT": of a path that is known, for others.
+  std::string methods_of(const std::string& path) const;
 
   HttpOptions options_;
   Log log_;
@@ -77,6 +81,7 @@ class HttpServer {
   bool is_bound_ = false;
   int socket_ = -1;  ///< the library's
   std::unique_ptr<httplib::Server> server_;
+  std::vector<std::pair<std::string, std::string>> routes_;  ///< method and pattern
   std::string url_;
   CancelSource stop_;
   std::thread thread_;

@@ -74,6 +74,10 @@ TEST_F(RestTest, ErrorsHaveTheirStatusAndSayWhatIsWrong) {
   EXPECT_EQ(client.Patch("/migrations/first", "{}", "application/json")->status, 400);
   EXPECT_EQ(client.Post("/checkMigrationNameAvailability", "[]", "application/json")->status, 400);
   EXPECT_EQ(client.Get("/elsewhere")->status, 404);
+  const auto other_method = client.Post("/migrations/first", "{}", "application/json");
+  EXPECT_EQ(other_method->status, 405);
+  EXPECT_EQ(other_method->get_header_value("Allow"), "PUT, GET, PATCH, DELETE");
+  EXPECT_EQ(body_of(other_method).at("error").at("code"), "MethodNotAllowed");
   EXPECT_EQ(client.Get("/migrations/..%2f..%2fetc%2fpasswd")->status, 404);
   EXPECT_EQ(client.Put("/migrations/first", std::string(2 << 20, ' '), "application/json")->status, 413);
   EXPECT_EQ(body_of(client.Get("/migrations?migrationListFilter=All")).at("value").size(), 0U);

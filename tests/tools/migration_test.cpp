@@ -2,6 +2,7 @@
 // databases of which three are migrated, one of them there already.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <httplib.h>
 #include <signal.h>
 
 #include <fstream>
@@ -12,6 +13,7 @@
 #include "pgsluice/base/wait.h"
 #include "support/cluster.h"
 #include "support/database_comparison.h"
+#include "support/sockets.h"
 #include "tools/command_fixture.h"
 
 namespace pgsluice::test {
@@ -165,9 +167,43 @@ TEST_F(MigrationCommandTest, AValidationThatFailsChangesNothingAndSaysWhatToDo) 
   EXPECT_EQ(created.exit_code, 20) << created.errors;
   EXPECT_THAT(created.output, HasSubstr("ValidationFailed"));
   EXPECT_THAT(created.output, HasSubstr("CREATE ROLE \"tutorial_owner\""));
+  EXPECT_EQ(command("migration show --name migration1").exit_code, 0);
+  EXPECT_EQ(command("migration show --name migration1 --watch").exit_code, 20);
   EXPECT_EQ(shared_target().value("testdb6", "SELECT count(*) FROM of_before"), "0");
   EXPECT_FALSE(target_has("testdb3"));
   shared_source().sql("testdb3", "ALTER TABLE orders OWNER TO postgres; DROP ROLE tutorial_owner");
+}
+
+// A request may name any server: what this user's environment has for his own is not sent there.
+TEST_F(MigrationCommandTest, AServersOwnPasswordsAreNotSentWhereARequestSays) {
+  const int port = port_of(listen_on_loopback());
+  const std::string store = (folder_.path() / "store").string();
+  std::ofstream(folder_.path() / "pass") << "*:*:*:*:" << kPassword << "\n";
+  std::filesystem::permissions(folder_.path() / "pass", std::filesystem::perms::owner_read);
+  const Subprocess server(
+      {.command = {PGSLUICE_PROGRAM, "serve", "--store", store, "--listen", fmt::format("127.0.0.1:{}", port)},
+       .environment = {{"PGPASSWORD", kPassword}, {"PGPASSFILE", (folder_.path() / "pass").string()}}});
+  httplib::Client client(fmt::format("http://127.0.0.1:{}", port));
+  client.set_read_timeout(60);
+  while (!client.Get("/healthz")) wait_for({}, {}, std::chrono::milliseconds(20));
+  const Json properties = {
+      {"SourceDBServerResourceId", fmt::format("127.0.0.1:{}@tutorial_admin", shared_source().port())},
+      {"TargetDbServerResourceId", fmt::format("127.0.0.1:{}@tutorial_admin", shared_target().port())},
+      {"migrationOption", "Validate"},
+      {"DBsToMigrate", {"testdb1"}}};
+  EXPECT_EQ(client.Put("/migrations/first", Json{{"properties", properties}}.dump(), "application/json")->status, 201);
+  Json ended;
+  do {
+    wait_for({}, {}, std::chrono::milliseconds(50));
+    ended = Json::parse(client.Get("/migrations/first")->body);
+  } while (state_of(ended) == "InProgress");
+  EXPECT_EQ(state_of(ended), "ValidationFailed");
+  EXPECT_THAT(ended.dump(), HasSubstr("the server asks for a password, and none was given"));
+  Json several = properties;
+  several["SourceDBServerResourceId"] = fmt::format("127.0.0.1,/tmp:{}@tutorial_admin", shared_source().port());
+  const auto refused = client.Put("/migrations/second", Json{{"properties", several}}.dump(), "application/json");
+  EXPECT_EQ(refused->status, 400);
+  EXPECT_THAT(refused->body, HasSubstr("names several hosts"));
 }
 
 TEST_F(MigrationCommandTest, ACancelDropsWhatItHasMade) {
@@ -181,7 +217,9 @@ TEST_F(MigrationCommandTest, ACancelDropsWhatItHasMade) {
   };
   for (int i = 0; i < 600 && !at_work(); ++i) wait_for({}, {}, std::chrono::milliseconds(20));
   EXPECT_EQ(command("migration update --name migration1 --cancel").exit_code, 0);
-  EXPECT_EQ(state_of(document("migration show --name migration1 --watch")), "Canceled");
+  const SubprocessResult watched = command("migration show --name migration1 --watch");
+  EXPECT_EQ(watched.exit_code, 130) << "it was cancelled";
+  EXPECT_EQ(state_of(Json::parse(watched.output)), "Canceled");
   for (const std::string& name : kMigrated) EXPECT_FALSE(target_has(name)) << name;
   shared_source().sql("testdb6", "DROP TABLE large");
 }

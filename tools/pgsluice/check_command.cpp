@@ -37,6 +37,7 @@ constexpr const char* kFooter =
 
 struct CheckArguments : CloneArguments {
   std::string output;
+  std::string store;
 };
 
 // That of a connection string, as libpq would take it; what cannot be reached is named as it was written.
@@ -113,6 +114,8 @@ void add_check_command(CLI::App& app, int& exit_code) {
   add_clone_options(*command, *args);
   command->add_option("-o,--output", args->output, "json, table or none (default: table on a terminal, else json)")
       ->group("Output");
+  command->add_option("--store", args->store, "Taken as all commands of migrations take it; nothing is kept")
+      ->group("");
   command->callback([args, &exit_code] { exit_code = run(*args); });
 }
 

@@ -92,12 +92,19 @@ int create(CreateArguments& args) {
 }
 
 int list(const MigrationArguments& args, const std::string& filter) {
-  return run_reporting(args.log, [&](Console&) -> int {
+  return run_reporting(args.log, [&](Console& console) -> int {
     const OutputFormat output = output_format(args.output);
     migration::Store store = open_store(args);
     const std::optional<std::string> target = args.name.empty() ? args.wanted_target() : args.name;
     const auto wanted = ::strcasecmp(filter.c_str(), "all") == 0 ? migration::Filter::kAll : migration::Filter::kActive;
-    std::fputs(migrations_text(store.list(wanted, target), output).c_str(), stdout);
+    const std::vector<migration::Migration> found = store.list(wanted, target);
+    std::fputs(migrations_text(found, output).c_str(), stdout);
+    if (found.empty()) {
+      const bool only_active = wanted == migration::Filter::kActive;
+      Log(console).info(fmt::format("no {}migration{}{}", only_active ? "active " : "",
+                                    target ? fmt::format(" of the target {}", *target) : "",
+                                    only_active ? "; --filter All shows the ended ones, too" : ""));
+    }
     return kExitWell;
   });
 }
@@ -125,6 +132,23 @@ Migration watch(migration::Store& store, const Migration& first, const Migration
   return now;
 }
 
+// Of a migration that was watched: what has failed is not known here, but that it has.
+int exit_code_of(migration::State state) {
+  switch (state) {
+    case migration::State::kSucceeded:
+      return kExitWell;
+    case migration::State::kValidationFailed:
+      return kExitInvalid;
+    case migration::State::kInProgress:  // the watcher has ended
+      return SignalsCancel::exit_code();
+    case migration::State::kCanceled:
+      return kExitInterrupted;
+    case migration::State::kFailed:
+      break;
+  }
+  return kExitIncomplete;
+}
+
 int show(const MigrationArguments& args, bool watched) {
   return run_reporting(args.log, [&](Console& console) -> int {
     const OutputFormat output = output_format(args.output);
@@ -133,7 +157,7 @@ int show(const MigrationArguments& args, bool watched) {
     Migration migration = store.find(args.own_name(), args.wanted_target());
     if (watched) migration = watch(store, migration, args, console);
     std::fputs(migration_text(migration, output).c_str(), stdout);
-    return kExitWell;
+    return watched ? exit_code_of(migration.state) : kExitWell;
   });
 }
 

@@ -163,9 +163,13 @@ pipeline::ProgressSnapshot progress_of(const Migration& migration) {
     all.rows += database.rows;
     all.copied += database.copied;
     all.pending += database.pending;
+    static const std::map<std::string, std::string, std::less<>> kWords = {
+        {"MakingDatabase", "making the database"}, {"MigratingData", "copying"}, {"Verifying", "verifying"}};
+    const auto word = kWords.find(database.operation);
     const bool runs = database.state == migration::DatabaseState::kInProgress && database.started && !database.ended;
     if (runs) {
-      all.running.push_back({.name = fmt::format("{}: {}", pg::display_name("", database.name), database.operation),
+      all.running.push_back({.name = fmt::format("{}: {}", pg::display_name("", database.name),
+                                                 word == kWords.end() ? database.operation : word->second),
                              .copied = database.copied});
     }
   }
@@ -173,7 +177,8 @@ pipeline::ProgressSnapshot progress_of(const Migration& migration) {
   all.tasks_done = all.tables_done;
   const auto whole = static_cast<double>(all.copied.count + all.pending.count);
   if (whole > 0) all.fraction = static_cast<double>(all.copied.count) / whole;
-  if (migration.active()) all.fraction = std::min(all.fraction, 0.99);
+  // How long what comes behind the copying takes nobody can say.
+  if (migration.active() && all.pending.count > 0) all.fraction = std::min(all.fraction, 0.99);
   return all;
 }
 

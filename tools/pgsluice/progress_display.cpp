@@ -46,6 +46,20 @@ std::string numbers(const ProgressSnapshot& progress) {
   return text;
 }
 
+bool begins_character(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U; }
+
+// To so many characters, the last of which says that there were more.
+std::string cut_to(const std::string& text, std::size_t characters) {
+  const auto count = static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins_character));
+  if (count <= characters) return text;
+  if (characters == 0) return "";
+  std::size_t end = 0;
+  for (std::size_t seen = 0; end < text.size(); ++end) {
+    if (begins_character(text[end]) && seen++ == characters - 1) break;
+  }
+  return text.substr(0, end) + "…";
+}
+
 std::string json_line(const ProgressSnapshot& progress) {
   nlohmann::json document = {{"phase", progress.phase},
                              {"elapsed_ms", std::chrono::round<std::chrono::milliseconds>(progress.elapsed).count()},
@@ -82,17 +96,15 @@ ProgressStyle progress_style(const std::string& given, const LogOptions& log) {
 }
 
 std::string progress_bar(const ProgressSnapshot& progress, std::size_t width) {
-  constexpr std::size_t kBarWidth = 20;
-  const auto full = static_cast<std::size_t>(progress.fraction * static_cast<double>(kBarWidth));
+  constexpr std::size_t kWide = 120;
+  const std::size_t bar = width < kWide ? 10 : 20;
+  const auto full = static_cast<std::size_t>(progress.fraction * static_cast<double>(bar));
   std::string text;
   if (progress.tasks_total > 0) {
-    text = fmt::format("[{}{}] {}  ", std::string(full, '#'), std::string(kBarWidth - full, ' '), numbers(progress));
+    text = fmt::format("[{}{}] {}  ", std::string(full, '#'), std::string(bar - full, ' '), numbers(progress));
   }
   text += current_work(progress);
-  if (text.size() >= width) text.resize(width > 1 ? width - 1 : 0);
-  // A cut inside a character of several bytes would spoil the line.
-  while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0x80U) != 0) text.pop_back();
-  return text;
+  return cut_to(text, width > 1 ? width - 1 : 0);
 }
 
 ProgressDisplay::ProgressDisplay(Console& console, ProgressStyle style, std::function<ProgressSnapshot()> read)
@@ -107,6 +119,8 @@ ProgressDisplay::~ProgressDisplay() {
   stop_.cancel();
   if (thread_.joinable()) thread_.join();
   if (style_ == ProgressStyle::kBar) console_.set_status("");
+  // The end, too: a short run has no other line.
+  if (style_ == ProgressStyle::kLines || style_ == ProgressStyle::kJson) show();
 }
 
 void ProgressDisplay::show() {

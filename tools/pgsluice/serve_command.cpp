@@ -1,6 +1,7 @@
 // `serve`: the REST API of migrations, and a page.
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 
@@ -37,7 +38,16 @@ struct ServeArguments : MigrationArguments {
   std::string worker_command;
 };
 
+// A request says which server is connected to: what this user has for others is not to be sent there.
+void forget_own_passwords() {
+  for (const char* variable : {"PGPASSWORD", "PGSERVICE", "PGSERVICEFILE", "PGSSLKEY", "PGSSLCERT"}) {
+    ::unsetenv(variable);
+  }
+  ::setenv("PGPASSFILE", "/dev/null", 1);
+}
+
 int run(ServeArguments& args) {
+  forget_own_passwords();
   return run_reporting(args.log, [&](Console& console) -> int {
     const Log log(console);
     const std::filesystem::path folder = open_store(args).folder();
