@@ -61,7 +61,7 @@ void add_build_options(CLI::App& command, CloneArguments& args);
 /// What becomes of an earlier run, of lost connections, of failed objects.
 void add_run_options(CLI::App& command, CloneArguments& args);
 /// Roles that are copied too.
-void add_role_options(CLI::App& command, CloneArguments& args);
+void add_role_options(CLI::App& command, CloneArguments& args, const char* head = "Options");
 /// Filters, and what goes with definitions.
 void add_leaving_out_options(CLI::App& command, CloneArguments& args);
 void add_vacuum_option(CLI::App& command, CloneArguments& args);

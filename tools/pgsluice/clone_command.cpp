@@ -27,18 +27,12 @@ constexpr const char* kFooter =
     "  pgsluice clone --source postgresql://me@old/shop --target postgresql://me@new/shop\n"
     "  pgsluice clone --source 'host=old dbname=shop' --target 'host=new dbname=shop' --table-jobs 8\n"
     "  pgsluice clone --split-tables-larger-than '10 GB' --memory '8 GB' --trace-file run.json\n"
-    "  pgsluice clone --resume           goes on after an interruption, with the options of the first time\n"
+    "  pgsluice clone --source … --target … --resume      goes on where that was interrupted\n"
     "  pgsluice clone --all-databases --roles --source postgresql://postgres@old --target postgresql://postgres@new\n"
-    "  pgsluice clone --dry-run          the plan; with PGCOPYDB_SOURCE_PGURI and PGCOPYDB_TARGET_PGURI set\n"
+    "  pgsluice clone --source … --target … --dry-run     the plan, and nothing is changed\n"
     "\n"
     "The target database exists and is empty; the roles that own its objects exist. Give passwords by PGPASSWORD\n"
     "or ~/.pgpass: they are never shown, but a command line is visible to others of the machine.\n"
-    "\n"
-    "Variables: PGSLUICE_SOURCE_PGURI, _TARGET_PGURI, _DIR, _TABLE_JOBS, _INDEX_JOBS, _FAIL_FAST, _SKIP_VACUUM,\n"
-    "_SKIP_TABLESPACES, _SKIP_DB_PROPERTIES, _USE_COPY_BINARY, _SPLIT_TABLES_LARGER_THAN, _SPLIT_MAX_PARTS,\n"
-    "_SKIP_CTID_SPLIT, _SNAPSHOT, _LOG_TIME_FORMAT, _LOG_JSON, _LOG_FILENAME, _LOG_JSON_FILE; each also as "
-    "PGCOPYDB_…,\n"
-    "where the first is not set.\n"
     "\n"
     "Exit codes: 0 all is there, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target, 12 internal,\n"
     "21 rows differ, 22 finished with something missing, 130/143 cancelled.";
@@ -184,7 +178,7 @@ void add_clone_options(CLI::App& command, CloneArguments& args) {
   command.add_flag("--dry-run", args.dry_run, "Print the plan and change nothing")->group("Work");
   add_leaving_out_options(command, args);
   command.add_flag("--roles", args.options.roles, "Copy the server's roles first")->group("Work");
-  add_role_options(command, args);
+  add_role_options(command, args, "Work");
   add_whole_clone_options(command, args);
   add_output_options(command, args);
   refuse_change_data_capture(command);

@@ -2,6 +2,8 @@
 
 #include <sstream>
 
+#include "pgsluice/command_line.h"
+
 namespace pgsluice::tools {
 
 namespace {
@@ -31,7 +33,7 @@ CommandDescription describe_below(const CLI::App& app, const std::string& above)
   CommandDescription command{.names = {app.get_name()},
                              .path = above.empty() ? app.get_name() : above + " " + app.get_name(),
                              .help = app.get_description(),
-                             .footer = app.get_footer()};
+                             .footer = footer_of(app)};
   for (const std::string& alias : app.get_aliases()) command.names.push_back(alias);
   for (const CLI::Option* option : app.get_options()) {
     if (option->get_group().empty()) continue;

@@ -98,6 +98,16 @@ std::optional<std::string> unknown_command(const CLI::App& app, const std::vecto
   return std::nullopt;
 }
 
+std::string footer_of(const CLI::App& command) {
+  std::string footer = command.get_footer();
+  const auto has_variable = [](const CLI::Option* option) { return option->get_description().ends_with("]"); };
+  const std::vector<const CLI::Option*> options = command.get_options();
+  if (std::none_of(options.begin(), options.end(), has_variable)) return footer;
+  return footer +
+         "\n\nA name in brackets is that of a variable, PGSLUICE_…, that gives the option's default; where it is not set, "
+         "PGCOPYDB_… does. Logs: PGSLUICE_LOG_TIME_FORMAT, _LOG_JSON, _LOG_FILENAME, _LOG_JSON_FILE.";
+}
+
 std::vector<std::string> option_names(const CLI::App& command) {
   std::vector<std::string> names;
   for (const CLI::Option* option : command.get_options()) {
@@ -109,6 +119,7 @@ std::vector<std::string> option_names(const CLI::App& command) {
 std::vector<std::string> command_names(const CLI::App& command) {
   std::vector<std::string> names;
   for (const CLI::App* below : commands_below(command)) {
+    if (below->get_group().empty()) continue;
     names.push_back(below->get_name());
     for (const std::string& alias : below->get_aliases()) names.push_back(alias);
   }

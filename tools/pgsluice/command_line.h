@@ -7,6 +7,9 @@
 
 namespace pgsluice::tools {
 
+/// What stands at the end of a command's help: its own words, and what the names of variables in it mean.
+std::string footer_of(const CLI::App& command);
+
 /// The arguments with each shortened option ("--table-j") written out, as getopt_long(3) would take them.
 /// Throws Error(kUsage) for one that may stand for several.
 std::vector<std::string> write_out_options(const CLI::App& app, const std::vector<std::string>& arguments);

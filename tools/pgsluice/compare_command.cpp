@@ -8,6 +8,7 @@
 #include "pgsluice/console.h"
 #include "pgsluice/environment.h"
 #include "pgsluice/exit_code.h"
+#include "pgsluice/option_values.h"
 #include "pgsluice/pipeline/data_comparison.h"
 #include "pgsluice/pipeline/schema_comparison.h"
 #include "pgsluice/progress_display.h"
@@ -50,9 +51,9 @@ constexpr const char* kSchemaFooter =
     "cancelled.";
 
 void add_common_options(CLI::App& command, CompareArguments& args) {
-  with_environment(command.add_option("-S,--source", args.options.source, "Source database, URI or keywords"),
+  with_environment(command, command.add_option("-S,--source", args.options.source, "Source database, URI or keywords"),
                    args.options.source, "SOURCE_PGURI");
-  with_environment(command.add_option("-T,--target", args.options.target, "Target database, URI or keywords"),
+  with_environment(command, command.add_option("-T,--target", args.options.target, "Target database, URI or keywords"),
                    args.options.target, "TARGET_PGURI");
   command.add_flag("-J,--json", args.json, "One JSON document on standard output");
   constexpr const char* kNoEffect = "Taken as pgcopydb does; a comparison is the same with and without";
@@ -65,10 +66,10 @@ void add_common_options(CLI::App& command, CompareArguments& args) {
 }
 
 void add_data_options(CLI::App& command, CompareArguments& args) {
-  with_environment(command.add_option("--table-jobs,--jobs", args.options.jobs, "Tables read at a time (default 4)")
-                       ->check(CLI::Range(1, 256)),
+  with_environment(command, command.add_option("--table-jobs,--jobs", args.options.jobs, "Tables read at a time (default 4)")
+                       ->check(whole_number(1, 256)),
                    args.options.jobs, "TABLE_JOBS");
-  with_environment(command.add_option("--split-tables-larger-than,--split-at", args.split_larger_than,
+  with_environment(command, command.add_option("--split-tables-larger-than,--split-at", args.split_larger_than,
                                       "auto, a size such as \"10 GB\", or 0 for never"),
                    args.split_larger_than, "SPLIT_TABLES_LARGER_THAN");
 }

@@ -10,6 +10,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/command_description.h"
 #include "pgsluice/commands.h"
+#include "pgsluice/option_values.h"
 
 namespace pgsluice::tools {
 
@@ -17,9 +18,9 @@ namespace {
 
 constexpr const char* kFooter =
     "Examples:\n"
-    "  source <(pgsluice completion bash)                                            for this shell\n"
+    "  source <(pgsluice completion bash)     for this shell\n"
     "  pgsluice completion bash > ~/.local/share/bash-completion/completions/pgsluice\n"
-    "  pgsluice completion zsh > ~/.zfunc/_pgsluice                                  a folder of $fpath\n"
+    "  pgsluice completion zsh > ~/.zfunc/_pgsluice     a folder of $fpath\n"
     "  pgsluice completion fish > ~/.config/fish/completions/pgsluice.fish\n"
     "\n"
     "The Debian package brings all three.";
@@ -41,7 +42,7 @@ void add_completion_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("completion", "Print what a shell needs to complete pgsluice's command line");
   command->footer(kFooter);
   auto shell = std::make_shared<std::string>();
-  command->add_option("shell", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  command->add_option("shell", *shell, "bash, zsh or fish")->required()->check(one_of({"bash", "zsh", "fish"}));
   command->callback([&app, shell] { std::fputs(completion_script(describe(app), *shell).c_str(), stdout); });
   // For the build.
   CLI::App* pages = app.add_subcommand("man-pages", "Write a man page for each command into a folder")->group("");

@@ -4,31 +4,42 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <optional>
 #include <string>
 
 #include "pgsluice/base/error.h"
 
 namespace pgsluice::tools {
 
-/// Takes a value from its variable: PGSLUICE_… goes before its twin PGCOPYDB_…. Throws Error(kUsage) for one that is
+/// Takes a value from its variable: PGSLUICE_… goes before its twin PGCOPYDB_…. Returns what is wrong with one that is
 /// not of its kind.
 template <class Value>
-void from_environment(Value& value, const std::string& name) {
+std::optional<Error> from_environment(Value& value, const std::string& name) {
   for (const char* prefix : {"PGSLUICE_", "PGCOPYDB_"}) {
     const char* text = std::getenv((prefix + name).c_str());
     if (text == nullptr || *text == '\0') continue;
-    if (!CLI::detail::lexical_cast(text, value)) {
-      throw Error(ErrorKind::kUsage, fmt::format("the variable {}{} is set to \"{}\"", prefix, name, text))
-          .hint("give it a value as its option takes, or unset it");
-    }
-    return;
+    if (CLI::detail::lexical_cast(text, value)) return std::nullopt;
+    return Error(ErrorKind::kUsage, fmt::format("the variable {}{} is set to \"{}\"", prefix, name, text))
+        .hint("give it a value as its option takes, or unset it");
   }
+  return std::nullopt;
 }
 
-/// The same for an option, whose value on the command line goes before both.
+/// Throws an error when the command is carried out, not where its help is asked for, nor when others are.
+inline void refuse_when_run(CLI::App& command, const Error& error) {
+  command.parse_complete_callback([error] { throw Error(error); });
+}
+
+/// Takes an option's default from its variable, and says so in its help: the command line goes before it.
 template <class Value>
-CLI::Option* with_environment(CLI::Option* option, Value& value, const std::string& name) {
-  from_environment(value, name);
+CLI::Option* with_environment(CLI::App& command, CLI::Option* option, Value& value, const std::string& name) {
+  option->description(fmt::format("{} [{}]", option->get_description(), name));
+  const std::optional<Error> error = from_environment(value, name);
+  if (error) {
+    command.parse_complete_callback([error, option] {
+      if (option->count() == 0) throw Error(*error);
+    });
+  }
   return option;
 }
 

@@ -11,6 +11,7 @@
 #include "pgsluice/console.h"
 #include "pgsluice/environment.h"
 #include "pgsluice/exit_code.h"
+#include "pgsluice/option_values.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pipeline/sessions.h"
@@ -323,9 +324,9 @@ int run_list(const ListArguments& args, List list) {
 }
 
 void add_common_options(CLI::App& command, ListArguments& args) {
-  with_environment(command.add_option("-S,--source", args.source, "Source database, URI or keywords"), args.source,
+  with_environment(command, command.add_option("-S,--source", args.source, "Source database, URI or keywords"), args.source,
                    "SOURCE_PGURI");
-  with_environment(command.add_option("--snapshot", args.snapshot, "A snapshot that another session holds"),
+  with_environment(command, command.add_option("--snapshot", args.snapshot, "A snapshot that another session holds"),
                    args.snapshot, "SNAPSHOT");
   command.add_flag("-J,--json", args.json, "One JSON document");
   constexpr const char* kNoEffect = "Taken as pgcopydb does; a list is the same with and without";
@@ -353,12 +354,12 @@ void add_filter_options(CLI::App& command, ListArguments& args) {
 
 void add_split_options(CLI::App& command, ListArguments& args) {
   with_environment(
-      command.add_option("--split-tables-larger-than,--split-at", args.split_larger_than, "A size such as \"10 GB\""),
+      command, command.add_option("--split-tables-larger-than,--split-at", args.split_larger_than, "A size such as \"10 GB\""),
       args.split_larger_than, "SPLIT_TABLES_LARGER_THAN");
-  with_environment(command.add_option("--split-max-parts", args.split_max_parts, "Parts at most (0: no limit)")
-                       ->check(CLI::NonNegativeNumber),
+  with_environment(command, command.add_option("--split-max-parts", args.split_max_parts, "Parts at most (0: no limit)")
+                       ->check(whole_number(0)),
                    args.split_max_parts, "SPLIT_MAX_PARTS");
-  with_environment(command.add_flag("--skip-split-by-ctid", args.skip_split_by_ctid, "Split only by integer keys"),
+  with_environment(command, command.add_flag("--skip-split-by-ctid", args.skip_split_by_ctid, "Split only by integer keys"),
                    args.skip_split_by_ctid, "SKIP_CTID_SPLIT");
 }
 

@@ -158,7 +158,7 @@ void add_list_progress_command(CLI::App& app, int& exit_code) {
       "Of a clone of all databases it shows each.\n\n"
       "Exit codes: 0 well, 1 arguments, 3 work directory.");
   auto args = std::make_shared<ProgressArguments>();
-  with_environment(command->add_option("-D,--dir", args->work_folder, "Work directory (default $TMPDIR/pgsluice)"),
+  with_environment(*command, command->add_option("-D,--dir", args->work_folder, "Work directory (default $TMPDIR/pgsluice)"),
                    args->work_folder, "DIR");
   command->add_option("-S,--source", args->source, "Taken as pgcopydb does; the work directory tells all");
   command->add_option("--snapshot", args->snapshot)->group("");

@@ -25,9 +25,9 @@ void add_log_options(CLI::App& command, LogOptions& options) {
   // A log that is kept is read on another day.
   options.time_format = ::isatty(STDERR_FILENO) == 1 ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S";
   from_environment(options.time_format, "LOG_TIME_FORMAT");
-  from_environment(options.json, "LOG_JSON");
   from_environment(options.file, "LOG_FILENAME");
   from_environment(options.file_json, "LOG_JSON_FILE");
+  if (const auto error = from_environment(options.json, "LOG_JSON")) refuse_when_run(command, *error);
 }
 
 }  // namespace pgsluice::tools

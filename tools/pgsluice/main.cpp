@@ -2,8 +2,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "pgsluice/command_line.h"
 #include "pgsluice/commands.h"
 #include "pgsluice/exit_code.h"
+#include "pgsluice/help_formatter.h"
 
 namespace pgsluice::tools {
 namespace {
@@ -25,10 +28,28 @@ constexpr const char* kFooter =
     "  pgsluice clone --source postgresql://user@old/shop --target postgresql://user@new/shop\n"
     "'pgsluice COMMAND --help' tells more of a command.";
 
-int usage_error(std::string_view message) {
-  std::fputs(fmt::format("pgsluice: {}\n'pgsluice --help' and 'pgsluice COMMAND --help' list what there is.\n", message)
-                 .c_str(),
+// The name that the command is called by: there may be a second one (-DPGSLUICE_PGCOPYDB_ALIAS=ON).
+std::string program_name() {
+  return std::string_view(program_invocation_short_name) == "pgcopydb" ? "pgcopydb" : "pgsluice";
+}
+
+// "pgsluice copy table-data"
+std::string path_of(const CLI::App& command) {
+  return command.get_parent() == nullptr ? program_name() : path_of(*command.get_parent()) + " " + command.get_name();
+}
+
+int usage_error(const CLI::App& command, std::string_view message) {
+  std::fputs(fmt::format("{}: {}\n'{} --help' lists what there is.\n", program_name(), message, path_of(command)).c_str(),
              stderr);
+  return kExitUsage;
+}
+
+int no_command(const CLI::App& command) {
+  if (command.get_parent() != nullptr) {
+    return usage_error(command, fmt::format("no command was given; there are: {}", fmt::join(command_names(command), ", ")));
+  }
+  std::fputs(command.help().c_str(), stderr);
+  std::fputs(fmt::format("\n{}: no command was given\n", program_name()).c_str(), stderr);
   return kExitUsage;
 }
 
@@ -43,24 +64,39 @@ std::string unexpected_arguments(const CLI::App& app, const std::vector<std::str
   if (const std::optional<std::string> word = unknown_command(app, arguments)) {
     return fmt::format("unknown command {}{}", *word, meant(*word, command_names(command)));
   }
-  std::string options;
-  std::string first;
+  std::vector<std::string> options;
+  std::size_t stray = 0;
   for (const std::string& argument : app.remaining(true)) {
-    if (argument.rfind('-', 0) != 0) continue;
-    const std::string name = argument.substr(0, argument.find('='));
-    options += (options.empty() ? "" : " ") + name;
-    if (first.empty()) first = name;
+    if (argument.rfind('-', 0) == 0) {
+      options.push_back(argument.substr(0, argument.find('=')));
+    } else if (stray == 0) {
+      stray = static_cast<std::size_t>(std::find(arguments.begin(), arguments.end(), argument) - arguments.begin()) + 1;
+    }
   }
   if (!options.empty()) {
-    return fmt::format("unknown options: {}{} (docs/pgcopydb.md lists what is there and what is not yet)", options,
-                       meant(first, option_names(command)));
+    if (command.get_option_no_throw(options.front()) != nullptr) {
+      return fmt::format("{} stands behind the command: {} {}", options.front(), path_of(command), options.front());
+    }
+    return fmt::format("unknown option{}: {}{}", options.size() == 1 ? "" : "s", fmt::join(options, " "),
+                       meant(options.front(), option_names(command)));
   }
-  const std::vector<std::string> commands = command_names(command);
-  return commands.empty() ? "an argument that belongs to no option" : "unknown command";
+  if (!command_names(command).empty()) return "unknown command";
+  return fmt::format("argument {} belongs to no option", stray);
+}
+
+// What the parser says of a value, in whole words: "--table-jobs takes a whole number, not x".
+std::string in_words(const CLI::ParseError& error) {
+  std::string message = error.what();
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
+    return message.substr(0, message.find(':')) + " needs a value";
+  }
+  if (const std::size_t at = message.find(": takes "); at != std::string::npos) message.erase(at, 1);
+  return message;
 }
 
 int run(int argc, char** argv) {
-  CLI::App app(kDescription, "pgsluice");
+  CLI::App app(kDescription, program_name());
+  app.formatter(std::make_shared<HelpFormatter>(help_width()));
   app.footer(kFooter);
   app.require_subcommand(1);
   // As getopt_long: what is said last holds.
@@ -91,14 +127,13 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& done) {
     return app.exit(done);
   } catch (const CLI::ExtrasError&) {
-    return usage_error(unexpected_arguments(app, given));
+    return usage_error(command_of(app, given), unexpected_arguments(app, given));
   } catch (const CLI::RequiredError& error) {
-    if (app.remaining_size(true) > 0) return usage_error(unexpected_arguments(app, given));
-    const std::vector<std::string> names = command_names(command_of(app, given));
-    if (names.empty()) return usage_error(error.what());
-    return usage_error(fmt::format("no command was given; there are: {}", fmt::join(names, ", ")));
+    const CLI::App& command = command_of(app, given);
+    if (app.remaining_size(true) > 0) return usage_error(command, unexpected_arguments(app, given));
+    return command_names(command).empty() ? usage_error(command, error.what()) : no_command(command);
   } catch (const CLI::ParseError& error) {
-    return usage_error(error.what());
+    return usage_error(command_of(app, given), in_words(error));
   }
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
     std::fputs("pgsluice: standard output could not be written\n", stderr);

@@ -10,6 +10,7 @@
 #include "pgsluice/console.h"
 #include "pgsluice/engine_options.h"
 #include "pgsluice/exit_code.h"
+#include "pgsluice/option_values.h"
 
 namespace pgsluice::tools {
 
@@ -58,10 +59,10 @@ void add_request_options(CLI::App& command, MigrationArguments& args) {
   command.add_option("--migration-mode", args.mode, "offline, which is all that there is");
   command.add_option("--migration-option", args.option, "Validate, Migrate or ValidateAndMigrate (the default)");
   command.add_option("--max-databases", args.max_databases, "How many databases the file may name (8)")
-      ->check(CLI::Range(1, 1000));
+      ->check(whole_number(1, 1000));
   command.add_flag("--resume", args.resume, "Take up a migration that has failed, where it was");
   command.add_option("--progress", args.progress, "auto, bar, lines, json or none")
-      ->check(CLI::IsMember({"auto", "bar", "lines", "json", "none"}));
+      ->check(one_of({"auto", "bar", "lines", "json", "none"}));
 }
 
 void add_http_options(CLI::App& command, HttpArguments& args, const std::string& listen_help) {

@@ -16,6 +16,7 @@
 #include "pgsluice/migration_run.h"
 #include "pgsluice/running.h"
 #include "pgsluice/signals.h"
+#include "pgsluice/option_values.h"
 
 namespace pgsluice::tools {
 
@@ -37,13 +38,15 @@ constexpr const char* kCreateFooter =
     "Examples:\n"
     "  pgsluice migration create --name first --properties body.json\n"
     "  pgsluice migration create --name check --properties body.json --migration-option Validate\n"
-    "  pgsluice migration create --name first --properties body.json --resume   takes up one that has failed\n"
-    "  pgsluice migration create --subscription 1111 --resource-group my-rg --name myserver \\\n"
-    "      --migration-name first --properties body.json                        as az takes it\n"
+    "  pgsluice migration create --name first --properties body.json --resume\n"
+    "  pgsluice migration create --subscription 1111 --resource-group my-rg \\\n"
+    "      --name myserver --migration-name first --properties body.json\n"
+    "The third takes up one that has failed, the last is as az takes it.\n"
     "\n"
     "body.json: {\"properties\": {\"SourceDBServerResourceId\": \"old:5432@admin\",\n"
     "  \"TargetDbServerResourceId\": \"new:5432@admin\", \"DBsToMigrate\": [\"shop\"],\n"
-    "  \"SecretParameters\": {\"AdminCredentials\": {\"SourceServerPasswordEnv\": \"OLD_PASSWORD\",\n"
+    "  \"SecretParameters\": {\"AdminCredentials\": {\n"
+    "    \"SourceServerPasswordEnv\": \"OLD_PASSWORD\",\n"
     "    \"TargetServerPasswordFile\": \"/run/secrets/new\"}}}}\n"
     "\n"
     "SIGINT and SIGTERM end the work, and --resume goes on where it was. 'migration update --cancel' drops the "
@@ -246,7 +249,7 @@ void add_migration_commands(CLI::App& app, int& exit_code) {
   CLI::App* list_command =
       add_simple(*migration, "list", "Migrations, newest first; --name: those of a target", "list --filter All", args);
   list_command->add_option("--filter", *filter, "Active or All")
-      ->check(CLI::IsMember({"Active", "All"}, CLI::ignore_case));
+      ->check(one_of({"Active", "All"}, true));
   list_command->callback([args, filter, &exit_code] { exit_code = list(*args, *filter); });
 
   args = std::make_shared<MigrationArguments>();

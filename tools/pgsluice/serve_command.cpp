@@ -15,6 +15,7 @@
 #include "pgsluice/migration_arguments.h"
 #include "pgsluice/running.h"
 #include "pgsluice/signals.h"
+#include "pgsluice/option_values.h"
 
 namespace pgsluice::tools {
 
@@ -22,7 +23,7 @@ namespace {
 
 constexpr const char* kFooter =
     "Examples:\n"
-    "  pgsluice serve                                   http://127.0.0.1:8432 shows the migrations\n"
+    "  pgsluice serve     http://127.0.0.1:8432 shows the migrations\n"
     "  pgsluice serve --listen 0.0.0.0:8432 --token-file /run/secrets/token --tls-cert c.pem --tls-key k.pem\n"
     "  curl -X PUT http://127.0.0.1:8432/migrations/first -d @body.json\n"
     "  curl http://127.0.0.1:8432/migrations/first\n"
@@ -82,7 +83,7 @@ void add_serve_command(CLI::App& app, int& exit_code) {
                       "Folder of the migrations (default $PGSLUICE_STORE, else "
                       "~/.local/state/pgsluice)");
   command->add_option("--max-databases", args->max_databases, "How many databases a migration may have (8)")
-      ->check(CLI::Range(1, 1000));
+      ->check(whole_number(1, 1000));
   command->add_option("--worker-command", args->worker_command,
                       "What begins a migration's worker, by the shell, as of 'migration create --no-wait'");
   add_log_options(*command, args->log);

@@ -87,6 +87,16 @@ const std::vector<std::string> kFlagsOfCopy = {"--roles",       "--no-role-passw
                                                "--skip-blobs",  "--skip-large-objects", "--skip-db-properties",
                                                "--skip-analyze"};
 
+// Of runs in parts, and of what is left out: of no effect on what has neither.
+const std::vector<std::string> kFlagsOfRuns = {"--resume",     "--restart",      "--not-consistent",
+                                               "--no-ledger",  "--fail-fast",    "--allow-orphans"};
+const std::vector<std::string> kOptionsOfRuns = {"--snapshot",   "--retry-for",    "--trace-file", "--index-jobs",
+                                                 "--restore-jobs", "--large-objects-jobs", "--memory"};
+const std::vector<std::string> kFlagsOfAll = {"--drop-if-exists", "--no-owner",        "--no-acl",
+                                              "--no-comments",    "--no-tablespaces",  "--skip-extensions",
+                                              "--skip-ext-comments", "--skip-ext-comment", "--skip-collations"};
+const std::vector<std::string> kOptionsOfAll = {"--filters", "--filter", "--requirements"};
+
 std::string footer(std::string_view group, const StepCommand& command) {
   const bool copies = group == "copy";
   return fmt::format(
@@ -94,8 +104,9 @@ std::string footer(std::string_view group, const StepCommand& command) {
       "  pgsluice {} {} {}--target postgresql://me@new/shop{}\n\n"
       "Commands in a row, each with the same --dir, make one copy:\n"
       "  pgsluice snapshot &\n"
-      "  pgsluice dump schema; pgsluice restore pre-data; pgsluice copy table-data; pgsluice copy blobs;\n"
-      "  pgsluice copy sequences; pgsluice copy indexes; pgsluice copy constraints; pgsluice restore post-data\n\n"
+      "  pgsluice dump schema; pgsluice restore pre-data\n"
+      "  pgsluice copy table-data; pgsluice copy blobs; pgsluice copy sequences\n"
+      "  pgsluice copy indexes; pgsluice copy constraints; pgsluice restore post-data\n\n"
       "Exit codes: 0 all is there, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target, 12 internal,\n"
       "22 finished with something missing, 130/143 cancelled.",
       group, command.name, copies ? "--source postgresql://me@old/shop " : "", command.example);
@@ -147,6 +158,8 @@ int report_roles(const schema::RolesOutcome& roles) { return roles.failed.empty(
 
 /// A command that is no part of the graph of a clone.
 struct OtherCommand {
+  enum class Takes { kRoles, kWhatIsLeftOut };
+  Takes takes;
   const char* name;
   const char* description;
   const char* options;  ///< of its example
@@ -164,11 +177,14 @@ void add_other_command(CLI::App& group, const OtherCommand& other, int& exit_cod
                   group.get_name(), other.name, other.options));
   auto args = std::make_shared<CloneArguments>();
   add_connection_options(*command, *args);
-  add_run_options(*command, *args);
-  add_build_options(*command, *args);
-  add_leaving_out_options(*command, *args);
-  add_role_options(*command, *args);
+  if (other.takes == OtherCommand::Takes::kRoles) {
+    add_role_options(*command, *args);
+    take_without_effect(*command, kFlagsOfAll, kOptionsOfAll);
+  } else {
+    add_leaving_out_options(*command, *args);
+  }
   add_log_options(*command, args->log);
+  take_without_effect(*command, kFlagsOfRuns, kOptionsOfRuns);
   take_without_effect(*command, kFlagsOfCopy, {"--table-jobs", "--jobs"});
   command->callback([args, run = other.run, &exit_code] {
     exit_code = run_cancellable(args->log, [&](Console& console, const CancelToken& cancel) {
@@ -178,22 +194,23 @@ void add_other_command(CLI::App& group, const OtherCommand& other, int& exit_cod
 }
 
 void add_role_and_extension_commands(CLI::App& copy, CLI::App& dump, CLI::App& restore, int& exit_code) {
+  using Takes = OtherCommand::Takes;
   add_other_command(copy,
-                    {"roles", "Copy the server's roles: those that the target has not", kBothServers,
+                    {Takes::kRoles, "roles", "Copy the server's roles: those that the target has not", kBothServers,
                      [](const pipeline::CloneOptions& options, const Log& log, const CancelToken& cancel) {
                        return report_roles(pipeline::copy_roles(options, log, cancel));
                      }},
                     exit_code);
   add_other_command(
       copy,
-      {"extensions", "Make the database's extensions, with their configuration tables' rows", kBothServers,
+      {Takes::kWhatIsLeftOut, "extensions", "Make the database's extensions, with their configuration tables' rows", kBothServers,
        [](const pipeline::CloneOptions& options, const Log& log, const CancelToken& cancel) {
          pipeline::copy_extensions(options, log, cancel);
          return static_cast<int>(kExitWell);
        }},
       exit_code);
   add_other_command(dump,
-                    {"roles", "Write the server's roles into the work directory",
+                    {Takes::kRoles, "roles", "Write the server's roles into the work directory",
                      "--source postgresql://postgres@old/shop --no-role-passwords",
                      [](const pipeline::CloneOptions& options, const Log& log, const CancelToken& cancel) {
                        pipeline::dump_roles(options, log, cancel);
@@ -201,7 +218,7 @@ void add_role_and_extension_commands(CLI::App& copy, CLI::App& dump, CLI::App& r
                      }},
                     exit_code);
   add_other_command(restore,
-                    {"roles", "Make the roles of the work directory that the target has not",
+                    {Takes::kRoles, "roles", "Make the roles of the work directory that the target has not",
                      "--target postgresql://postgres@new/shop",
                      [](const pipeline::CloneOptions& options, const Log& log, const CancelToken& cancel) {
                        return report_roles(pipeline::restore_roles(options, log, cancel));

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+namespace pgsluice::tools {
+
+/// Lays out --help within the terminal's width (80 columns where there is none, 100 at most): options with what they
+/// exclude and want in their descriptions, texts wrapped, long examples continued with a backslash.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  explicit HelpFormatter(std::size_t width) : width_(width) {}
+
+  std::string make_group(std::string group, bool is_positional, std::vector<const CLI::Option*> options) const override;
+  std::string make_option(const CLI::Option* option, bool is_positional) const override;
+  std::string make_subcommand(const CLI::App* command) const override;
+  std::string make_description(const CLI::App* app) const override;
+  std::string make_usage(const CLI::App* app, std::string name) const override;
+  std::string make_footer(const CLI::App* app) const override;
+
+ private:
+  std::string entry(const std::string& name, const std::string& description) const;
+
+  const std::size_t width_;
+};
+
+/// Of the terminal that standard output is, within what can be read well.
+std::size_t help_width();
+
+/// Text in lines of a width, all but the first with an indentation; words longer than a line stay whole.
+std::string wrap(const std::string& text, std::size_t width, std::size_t indent);
+
+/// An example as a shell takes it: continued with a backslash before an option where it is too long.
+std::string wrap_example(const std::string& line, std::size_t width);
+
+}  // namespace pgsluice::tools
