@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -70,15 +69,35 @@ TemporaryFolder::~TemporaryFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
+namespace {
+
+// A lock of the open file, as flock(2) has them, which can be asked for without being taken.
+struct flock whole_file() {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+}  // namespace
+
 FileLock::FileLock(const std::filesystem::path& path, const std::string& when_held)
     : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
   const auto refuse = [&](int error) {
     throw Error(ErrorKind::kConfig, system_error(fmt::format("cannot lock {}", path.string()), error).what());
   };
   if (!file_.valid()) refuse(errno);
-  if (::flock(file_.get(), LOCK_EX | LOCK_NB) == 0) return;
-  if (errno != EWOULDBLOCK) refuse(errno);
+  struct flock whole = whole_file();
+  if (::fcntl(file_.get(), F_OFD_SETLK, &whole) == 0) return;
+  if (errno != EAGAIN && errno != EACCES) refuse(errno);
   throw Error(ErrorKind::kState, when_held);
+}
+
+bool FileLock::is_held(const std::filesystem::path& path) {
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return false;
+  struct flock whole = whole_file();
+  return ::fcntl(file.get(), F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
 }
 
 }  // namespace pgsluice

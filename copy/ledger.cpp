@@ -137,7 +137,8 @@ std::optional<LedgerContents> read_ledger(pg::Connection& target) {
 }
 
 void drop_ledger(pg::Connection& target) {
-  std::string sql = "DROP SCHEMA IF EXISTS pgsluice CASCADE;";
+  // What goes with it is its own, and no news.
+  std::string sql = "SET LOCAL client_min_messages = warning; DROP SCHEMA IF EXISTS pgsluice CASCADE;";
   for (const pg::Row row : target.execute("SELECT evtname, evtenabled FROM pg_catalog.pg_event_trigger"
                                           " WHERE evtenabled <> 'D' AND pg_catalog.pg_has_role(evtowner, 'USAGE')")) {
     const std::string trigger = fmt::format("ALTER EVENT TRIGGER {} ", pg::quote_identifier(row.text(0)));

@@ -155,8 +155,8 @@ void validate_needed(const ValidationContext& context, Validation& validation) {
     const bool is_missing = !there.contains(name);
     if (is_missing && !context.request.roles) {
       fail(validation,
-           fmt::format("{}: missing on the target; CREATE ROLE {}, or migrate the roles (MigrateRoles true)", what,
-                       pg::quote_identifier(name)));
+           fmt::format("{}: missing on the target; CREATE ROLE {}, or copy the roles ({})", what,
+                       pg::quote_identifier(name), context.request.existing_target ? "--roles" : "MigrateRoles true"));
     }
     if (role.owns && !is_missing && !may_give_to(context.target, name)) {
       fail(

@@ -155,6 +155,10 @@ Error Connection::connection_error() const {
     return closed_for_.value_or(Error(ErrorKind::kConnection, "the connection was closed").on(side()));
   }
   std::string text = PQerrorMessage(handle());
+  // libpq's own advice is a question on a line by itself; ours follows.
+  if (const std::size_t question = text.find("\n\tIs the server running"); question != std::string::npos) {
+    text.erase(question, text.find('\n', question + 1) - question);
+  }
   const std::string sqlstate = take_sqlstate(text);
   const std::string message = one_line(text.c_str());
   if (!sqlstate.empty() || message.find("FATAL:") != std::string::npos) {

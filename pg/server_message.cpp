@@ -88,7 +88,8 @@ Error ServerMessage::as_error(Side side) const {
 }
 
 void ServerMessage::write_to(const Log& log, Side side) const {
-  const std::string line = fmt::format("{}: {}: {}", to_string(side), severity, text);
+  std::string line = fmt::format("{}: {}", to_string(side), text);
+  if (!hint.empty()) line += "; " + hint;
   if (severity == "WARNING") {
     log.warning(line);
   } else {

@@ -15,6 +15,7 @@
 #include "pgsluice/copy/ledger.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/snapshot.h"
+#include "pgsluice/pipeline/preflight_checks.h"
 #include "pgsluice/pipeline/row_difference.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/pipeline/table_plan.h"
@@ -297,6 +298,13 @@ void DataComparison::Implementation::compare_others(Server& source, Server& targ
 ComparedData DataComparison::Implementation::run() {
   Server source = open_server(options.source, Side::kSource, "", log, cancel.token());
   Server target = open_server(options.target, Side::kTarget, source.encoding, log, cancel.token());
+  if (source.session.database() == target.session.database() &&
+      server_identity(source.session) == server_identity(target.session)) {
+    throw Error(ErrorKind::kState,
+                fmt::format("source and target are the same database, {} at {}",
+                            pg::display_name("", source.session.database()), source.session.address()))
+        .hint("check --source and --target: that it is equal to itself proves nothing");
+  }
   const std::map<Name, const Relation*> here = tables_of(source.catalog);
   std::map<Name, const Relation*> there = tables_of(target.catalog);
 

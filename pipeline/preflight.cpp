@@ -237,6 +237,11 @@ class PreflightRun {
       record_.inventory.schemas.erase(std::string(copy::kLedgerSchema));
     }
     input_.inventory = record_.inventory;
+    if (intent_ != Intent::kRun && options_.roles) {
+      // A run makes them before it looks.
+      for (const schema::RoleUse& role : input_.catalog.roles) input_.inventory.roles.insert(role.name);
+      for (const schema::TocEntry& entry : input_.archive.entries) input_.inventory.roles.insert(entry.owner);
+    }
     input_.target_database = target_->database();
     input_.target_version = target_->server_version();
     input_.target_resources = read_resources(*target_);
@@ -302,6 +307,7 @@ class PreflightRun {
     std::vector<const schema::Relation*> tables;
     if (rows) tables = tables_to_copy(input_.catalog);
     input_.existing = read_existing_target(*target_, input_.catalog, tables);
+    refuse_what_has_no_tables(*target_, input_.catalog, options_.steps);
     if (continuation_) input_.steps_done = continuation_->ledger.steps;
     if (!rows) return;
     std::set<schema::Oid> loaded;

@@ -58,7 +58,7 @@ void check_roles(const PlanInput& input, const CloneOptions& options) {
   if (missing.empty()) return;
   throw refused(
       Side::kTarget, "42704", fmt::format("roles that the database needs are missing: {}", list_of(missing)),
-      "create them first (pg_dumpall --roles-only on the source); --no-owner and --no-acl do without owners and "
+      "--roles makes them, or 'pgsluice copy roles' before; --no-owner and --no-acl do without owners and "
       "grantees, not without roles that a policy, a user mapping or ALTER ROLE … IN DATABASE names; nothing was "
       "changed");
 }
@@ -266,6 +266,34 @@ void refuse_large_objects_that_are_there(pg::Connection& source, pg::Connection&
                                              pg::display_name("", target.database()), list_of(conflicts)))
       .on(Side::kTarget)
       .hint("--drop-if-exists replaces them; nothing was changed");
+}
+
+void refuse_what_has_no_tables(pg::Connection& target, const schema::Catalog& catalog, const Steps& steps) {
+  std::vector<std::string> wanted;
+  if (steps.contains(Step::kIndexes) || steps.contains(Step::kConstraints)) {
+    std::set<std::string> tables;
+    for (const schema::Index& index : catalog.indexes) {
+      if (const schema::Relation* table = catalog.relation(index.table)) tables.insert(table->quoted());
+    }
+    wanted.assign(tables.begin(), tables.end());
+  }
+  if (steps.contains(Step::kSequences)) {
+    for (const schema::Sequence& sequence : catalog.sequences) {
+      wanted.push_back(pg::quote_qualified(sequence.schema, sequence.name));
+    }
+  }
+  if (wanted.empty()) return;
+  std::string literals;
+  for (const std::string& name : wanted) literals += (literals.empty() ? "" : ", ") + pg::quote_literal(name);
+  std::vector<std::string> missing;
+  for (const pg::Row row : target.execute(fmt::format(
+           "SELECT n FROM pg_catalog.unnest(ARRAY[{}]::text[]) n WHERE pg_catalog.to_regclass(n) IS NULL", literals))) {
+    missing.emplace_back(row.text(0));
+  }
+  if (missing.empty()) return;
+  throw Error(ErrorKind::kState, fmt::format("the target has not what this builds on: {}", list_of(missing)))
+      .on(Side::kTarget)
+      .hint("'pgsluice copy schema', or 'pgsluice restore pre-data', makes it; nothing was changed");
 }
 
 namespace {

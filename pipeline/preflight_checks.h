@@ -36,6 +36,10 @@ void check_conflicts(std::optional<pg::Connection>& source, pg::Connection& targ
 /// Throws Error(kState) when large objects of the source have OIDs that are in use on the target.
 void refuse_large_objects_that_are_there(pg::Connection& source, pg::Connection& target);
 
+/// What these steps build on is on the target: the tables of the indexes, the sequences. Throws Error(kState) naming
+/// what is missing.
+void refuse_what_has_no_tables(pg::Connection& target, const schema::Catalog& catalog, const Steps& steps);
+
 /// Of the tables that rows go into, those that hold some which are none of this run's (`loaded`).
 std::set<schema::Oid> tables_to_empty(const schema::Catalog& catalog, const ExistingTarget& existing,
                                       const std::set<schema::Oid>& loaded);

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "pgsluice/base/counted.h"
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/file_descriptor.h"
 #include "pgsluice/pg/quote.h"
@@ -46,7 +47,8 @@ schema::RolesOutcome restore(const std::string& text, const CloneOptions& option
   // pg_dumpall writes UTF-8 unless it is told otherwise.
   pg::Connection target = open_session(conninfo_of(options, Side::kTarget), "roles", "UTF8", log, cancel);
   const schema::RolesOutcome outcome = schema::restore_roles(target, schema::parse_roles(text));
-  log.info(fmt::format("{} roles made, {} were there already", outcome.created.size(), outcome.there_already.size()));
+  log.info(
+      fmt::format("{} made, {} there already", counted(outcome.created.size(), "role"), outcome.there_already.size()));
   if (!outcome.created.empty()) log.notice(fmt::format("made: {}", fmt::join(outcome.created, ", ")));
   for (const std::string& attribute : outcome.not_given) {
     log.warning(fmt::format("left away: {}", attribute));

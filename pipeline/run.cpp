@@ -104,6 +104,7 @@ void report_done(const Plan& plan, const std::map<TaskId, copy::LoadedRows>& don
   for (const auto& [id, loaded] : done) {
     const Task& task = plan.graph[id];
     progress.add_done(task, loaded);
+    if (task.kind == TaskKind::kLargeObjects) progress.set_large_objects(plan.catalog.large_objects);
     if (task.kind == TaskKind::kTableData) verification.add(*task.table->into, loaded);
   }
   if (!done.empty()) log.info(fmt::format("{} of {} tasks are done already", done.size(), plan.graph.size()));

@@ -192,7 +192,12 @@ RunStateWriter::~RunStateWriter() {
   if (self.thread.joinable()) {
     self.stop.cancel();
     self.thread.join();
-    if (self.database) self.attempt([&] { self.write_news(); });
+    if (self.database) {
+      self.attempt([&] {
+        self.write_news();
+        self.database->execute("UPDATE run SET phase = ?", {std::string(kInterrupted)});
+      });
+    }
   }
   self.progress.record_events(false);
 }
@@ -213,6 +218,12 @@ std::optional<RunState> read_run_state(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file)) return std::nullopt;
   // Read-only readers of a WAL file need its index beside it, which they may make.
   SqliteFile database(file, SqliteFile::Open::kExisting);
+  bool is_recorded = false;
+  database.execute("SELECT 1 FROM sqlite_master WHERE name = 'run'", {}, [&](const Row&) { is_recorded = true; });
+  if (!is_recorded) {
+    throw Error(ErrorKind::kState, fmt::format("{} holds nothing of the run", file.string()))
+        .hint("its disk was full, or the run has only begun");
+  }
   RunState state;
   database.execute("BEGIN");
   bool finished = false;

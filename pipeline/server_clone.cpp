@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "pgsluice/base/counted.h"
 #include "pgsluice/base/file_descriptor.h"
 #include "pgsluice/base/threads.h"
 #include "pgsluice/pg/quote.h"
@@ -309,7 +310,7 @@ ServerSummary ServerClone::run() {
   }
   const int most = self.care.at_once > 0 ? self.care.at_once : self.options.table_jobs + self.options.index_jobs;
   const auto at_once = static_cast<int>(std::min(self.databases.size(), static_cast<std::size_t>(most)));
-  self.log.info(fmt::format("{} databases, {} at a time", self.databases.size(), at_once));
+  self.log.info(fmt::format("{}, {} at a time", counted(self.databases.size(), "database"), at_once));
   JobPool pool(self.options.table_jobs, self.options.index_jobs, at_once);
   run_in_threads(at_once, [&](int) { self.clone_many(pool); });
   self.sum_up(summary);

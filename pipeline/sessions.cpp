@@ -12,7 +12,7 @@ pg::ConnInfo parse_conninfo(const std::string& text, Side side) {
   if (text.empty()) {
     throw Error(ErrorKind::kUsage, fmt::format("no {} was given", to_string(side)))
         .hint(fmt::format("give --{0} or set {1}", to_string(side),
-                          side == Side::kSource ? "PGCOPYDB_SOURCE_PGURI" : "PGCOPYDB_TARGET_PGURI"));
+                          side == Side::kSource ? "PGSLUICE_SOURCE_PGURI" : "PGSLUICE_TARGET_PGURI"));
   }
   return pg::ConnInfo::parse(text, side);
 }

@@ -184,6 +184,10 @@ Error StatementQueue::error_of(const InFlight& ended) const {
   } else {
     error.object(task.name);
   }
+  constexpr std::string_view kInsufficientPrivilege = "42501";
+  if (task.kind == TaskKind::kDatabaseProperty && error.sqlstate() == kInsufficientPrivilege) {
+    error.hint("a superuser may; --skip-db-properties leaves the database's own properties out");
+  }
   return error;
 }
 

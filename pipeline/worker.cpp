@@ -406,7 +406,7 @@ void Worker::release_snapshot() {
     context_.log.notice(fmt::format("the session that kept the snapshot was lost: {}", error.describe()));
   }
   context_.holder.reset();
-  context_.log.info("all rows are read: the snapshot is released");
+  if (reads_rows(context_.options.steps)) context_.log.info("all rows are read: the snapshot is released");
 }
 
 void Worker::make_durable() {

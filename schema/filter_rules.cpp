@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/nearest.h"
 
 namespace pgsluice::schema {
 
@@ -42,6 +43,14 @@ std::optional<FilterSection> section_of(std::string_view name) {
     if (to_string(section) == name) return section;
   }
   return std::nullopt;
+}
+
+Error no_section(std::string_view name) {
+  std::vector<std::string> names;
+  for (const FilterSection section : kFilterSections) names.emplace_back(to_string(section));
+  const std::optional<std::string> meant = nearest(std::string(name), names);
+  return Error(ErrorKind::kConfig,
+               fmt::format("there is no section [{}]{}", name, meant ? fmt::format("; is [{}] meant?", *meant) : ""));
 }
 
 // Reads one line's name, or its names on both sides of a dot.
@@ -220,7 +229,7 @@ FilterRules parse_filter_rules(std::string_view text, std::string_view file) {
         const std::string_view name = trimmed(line.substr(1, close == std::string_view::npos ? close : close - 1));
         section = section_of(name);
         if (close == std::string_view::npos) throw Error(ErrorKind::kConfig, "] is missing");
-        if (!section) throw Error(ErrorKind::kConfig, fmt::format("there is no section [{}]", name));
+        if (!section) throw no_section(name);
         const std::string_view behind = trimmed(line.substr(close + 1));
         if (!behind.empty() && !begins_comment(behind.front())) {
           throw Error(ErrorKind::kConfig, fmt::format("\"{}\" stands behind the section's name", behind));

@@ -59,7 +59,9 @@ TEST(Subprocess, IsEndedByItsDestructorEvenWhenItIgnoresTerm) {
 
 TEST(FileLock, RefusesASecondHolderWithTheTextAndAPlaceThatCannotBeLockedWithAnother) {
   const TemporaryFolder folder;
+  EXPECT_FALSE(FileLock::is_held(folder.path() / "lock"));
   const FileLock first(folder.path() / "lock", "");
+  EXPECT_TRUE(FileLock::is_held(folder.path() / "lock"));
   try {
     const FileLock second(folder.path() / "lock", "somebody has it");
     FAIL();

@@ -63,7 +63,11 @@ migration::Validation validate_plan(const pipeline::CloneOptions& options, Conso
     }
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled || error.kind() == ErrorKind::kUsage) throw;
-    validation.findings.push_back({ValidationState::kFailed, error.describe()});
+    std::string text = error.describe();
+    // Of the clone that was not begun.
+    constexpr std::string_view kNotChanged = "; nothing was changed";
+    if (text.ends_with(kNotChanged)) text.resize(text.size() - kNotChanged.size());
+    validation.findings.push_back({ValidationState::kFailed, std::move(text)});
   }
   return validation;
 }

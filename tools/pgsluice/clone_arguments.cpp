@@ -69,18 +69,23 @@ void add_row_options(CLI::App& command, CloneArguments& args) {
   pipeline::CloneOptions& options = args.options;
   OptionGroup group(command, kWork);
   with_environment(
-      command, group.option("-J,--table-jobs,--jobs", options.table_jobs, "Tables copied at a time (1 to 256, default 4)")->check(whole_number(INT32_MIN)),
+      command,
+      group.option("-J,--table-jobs,--jobs", options.table_jobs, "Tables copied at a time (1 to 256, default 4)")
+          ->check(whole_number(INT32_MIN)),
       options.table_jobs, "TABLE_JOBS");
   CLI::Option* format = group
                             .option("--copy-format", args.copy_format,
                                     "auto, text or binary; both but text take binary wherever it is safe")
                             ->check(one_of({"auto", "text", "binary"}));
-  with_environment(command, group.flag("--use-copy-binary", args.use_copy_binary, "--copy-format binary")->excludes(format),
+  with_environment(command,
+                   group.flag("--use-copy-binary", args.use_copy_binary, "--copy-format binary")->excludes(format),
                    args.use_copy_binary, "USE_COPY_BINARY");
-  with_environment(command, group.option("--split-tables-larger-than,--split-at", args.split_larger_than,
+  with_environment(command,
+                   group.option("--split-tables-larger-than,--split-at", args.split_larger_than,
                                 "auto, a size such as \"10 GB\", or 0 for never"),
                    args.split_larger_than, "SPLIT_TABLES_LARGER_THAN");
-  with_environment(command, group.option("--split-max-parts", args.split_max_parts, "Parts of one table at most (0: no limit)")
+  with_environment(command,
+                   group.option("--split-max-parts", args.split_max_parts, "Parts of one table at most (0: no limit)")
                        ->check(whole_number(0)),
                    args.split_max_parts, "SPLIT_MAX_PARTS");
   with_environment(command, group.flag("--skip-split-by-ctid", args.skip_split_by_ctid, "Split only by integer keys"),
@@ -92,7 +97,8 @@ void add_row_options(CLI::App& command, CloneArguments& args) {
               "auto (lz4 where the target has it) or source (as the source's default)")
       ->check(one_of({"auto", "source"}));
   with_environment(
-      command, group.flag("--estimate-table-sizes", options.analyze_source, "Run ANALYZE on the source first, for its sizes"),
+      command,
+      group.flag("--estimate-table-sizes", options.analyze_source, "Run ANALYZE on the source first, for its sizes"),
       options.analyze_source, "ESTIMATE_TABLE_SIZES");
   with_environment(
       command, group.flag("--skip-analyze", args.skip_analyze, "Do not, whatever PGCOPYDB_ESTIMATE_TABLE_SIZES says"),
@@ -102,14 +108,23 @@ void add_row_options(CLI::App& command, CloneArguments& args) {
 
 void add_build_options(CLI::App& command, CloneArguments& args) {
   OptionGroup group(command, kWork);
-  with_environment(command, group.option("-I,--index-jobs", args.options.index_jobs,
-                                "Indexes and constraints built at a time (1 to 256, default 4)")->check(whole_number(INT32_MIN)),
+  with_environment(command,
+                   group
+                       .option("-I,--index-jobs", args.options.index_jobs,
+                               "Indexes and constraints built at a time (1 to 256, default 4)")
+                       ->check(whole_number(INT32_MIN)),
                    args.options.index_jobs, "INDEX_JOBS");
-  with_environment(command, group.option("--restore-jobs", args.restore_jobs,
-                                "Taken as pgcopydb does; definitions use the sessions of --index-jobs")->check(whole_number(1, 256)),
+  with_environment(command,
+                   group
+                       .option("--restore-jobs", args.restore_jobs,
+                               "Taken as pgcopydb does; definitions use the sessions of --index-jobs")
+                       ->check(whole_number(1, 256)),
                    args.restore_jobs, "RESTORE_JOBS");
-  with_environment(command, group.option("--large-objects-jobs", args.large_objects_jobs,
-                                "Taken as pgcopydb does; large objects cross in bulk on a session of --table-jobs")->check(whole_number(1, 256)),
+  with_environment(command,
+                   group
+                       .option("--large-objects-jobs", args.large_objects_jobs,
+                               "Taken as pgcopydb does; large objects cross in bulk on a session of --table-jobs")
+                       ->check(whole_number(1, 256)),
                    args.large_objects_jobs, "LARGE_OBJECTS_JOBS");
   group.option("--memory", args.memory,
                "For all index builds together, such as \"4 GB\" (default: by the target's settings)");
@@ -134,8 +149,8 @@ void add_run_options(CLI::App& command, CloneArguments& args) {
       .flag("--no-ledger", args.no_ledger,
             "No schema pgsluice on the target while this runs: it cannot be resumed then")
       ->excludes(resume);
-  with_environment(command, group.flag("--fail-fast", args.fail_fast, "Stop at the first failed object"), args.fail_fast,
-                   "FAIL_FAST");
+  with_environment(command, group.flag("--fail-fast", args.fail_fast, "Stop at the first failed object"),
+                   args.fail_fast, "FAIL_FAST");
   group.option("--trace-file", args.trace_file, "Write what each worker did and waited for (https://ui.perfetto.dev)");
 }
 
@@ -150,13 +165,15 @@ void add_leaving_out_options(CLI::App& command, CloneArguments& args) {
   OptionGroup group(command, "Leaving out");
   group.option("--filters,--filter", args.filters,
                "File that names what is left out, or what alone is copied (docs/filters.md)");
-  with_environment(command, group.flag("--drop-if-exists", args.options.drop_if_exists,
+  with_environment(command,
+                   group.flag("--drop-if-exists", args.options.drop_if_exists,
                               "Drop what the target has of that which is made, truncate tables that hold rows"),
                    args.options.drop_if_exists, "DROP_IF_EXISTS");
   group.flag("--no-owner", args.no_owner, "Objects belong to the target's user");
   group.flag("--no-acl", args.no_acl, "No privileges (GRANT, REVOKE)");
   group.flag("--no-comments", args.no_comments, "No comments");
-  with_environment(command, group.flag("--no-tablespaces", args.no_tablespaces, "Everything into the default tablespace"),
+  with_environment(command,
+                   group.flag("--no-tablespaces", args.no_tablespaces, "Everything into the default tablespace"),
                    args.no_tablespaces, "SKIP_TABLESPACES");
   group.flag("--skip-extensions", args.skip_extensions,
              "No extensions: those that are needed have to be on the target");
@@ -169,7 +186,8 @@ void add_leaving_out_options(CLI::App& command, CloneArguments& args) {
 
 void add_vacuum_option(CLI::App& command, CloneArguments& args) {
   with_environment(
-      command, OptionGroup(command, "Leaving out").flag("--skip-vacuum", args.skip_vacuum, "No VACUUM ANALYZE on the target"),
+      command,
+      OptionGroup(command, "Leaving out").flag("--skip-vacuum", args.skip_vacuum, "No VACUUM ANALYZE on the target"),
       args.skip_vacuum, "SKIP_VACUUM");
 }
 
@@ -177,7 +195,8 @@ void add_whole_clone_options(CLI::App& command, CloneArguments& args) {
   OptionGroup group(command, "Leaving out");
   group.flag("--skip-large-objects,--skip-blobs", args.skip_large_objects, "No large objects");
   add_vacuum_option(command, args);
-  with_environment(command, group.flag("--skip-db-properties", args.skip_db_properties,
+  with_environment(command,
+                   group.flag("--skip-db-properties", args.skip_db_properties,
                               "No owner, settings, privileges of the database itself"),
                    args.skip_db_properties, "SKIP_DB_PROPERTIES");
 }

@@ -56,7 +56,9 @@ int report_error(const Error& error, const Clone& clone, const CloneArguments& a
   if (error.kind() == ErrorKind::kUsage) return kExitUsage;
   const std::string_view state = what_is_left(error, clone, args);
   if (!cancelled) {
-    log.error(fmt::format("failed; {}", state));
+    // Said already, where the error was found before anything was begun.
+    const bool is_said = error.describe().find("nothing was changed") != std::string::npos;
+    if (!is_said || clone.target_changed()) log.error(fmt::format("failed; {}", state));
     return exit_code_for(error);
   }
   log.warning(fmt::format("cancelled; {}", state));
@@ -157,6 +159,10 @@ int run_clone(const CloneArguments& args) {
   return run_reporting(args.log, [&args](Console& console) {
     note_change_data_capture(Log(console));
     try {
+      if (args.options.source.empty() && args.options.target.empty() && !args.options.definitions_from_work_folder) {
+        throw Error(ErrorKind::kUsage, "neither source nor target was given")
+            .hint("give --source and --target, or set PGSLUICE_SOURCE_PGURI and PGSLUICE_TARGET_PGURI");
+      }
       return args.all_databases ? run_server_clone(args, console) : run_one_clone(args, console);
     } catch (const Error& error) {
       // Of the options, before there is a clone.

@@ -104,7 +104,8 @@ std::string footer_of(const CLI::App& command) {
   const std::vector<const CLI::Option*> options = command.get_options();
   if (std::none_of(options.begin(), options.end(), has_variable)) return footer;
   return footer +
-         "\n\nA name in brackets is that of a variable, PGSLUICE_…, that gives the option's default; where it is not set, "
+         "\n\nA name in brackets is that of a variable, PGSLUICE_…, that gives the option's default; where it is not "
+         "set, "
          "PGCOPYDB_… does. Logs: PGSLUICE_LOG_TIME_FORMAT, _LOG_JSON, _LOG_FILENAME, _LOG_JSON_FILE.";
 }
 

@@ -66,10 +66,12 @@ void add_common_options(CLI::App& command, CompareArguments& args) {
 }
 
 void add_data_options(CLI::App& command, CompareArguments& args) {
-  with_environment(command, command.add_option("--table-jobs,--jobs", args.options.jobs, "Tables read at a time (default 4)")
+  with_environment(command,
+                   command.add_option("--table-jobs,--jobs", args.options.jobs, "Tables read at a time (default 4)")
                        ->check(whole_number(1, 256)),
                    args.options.jobs, "TABLE_JOBS");
-  with_environment(command, command.add_option("--split-tables-larger-than,--split-at", args.split_larger_than,
+  with_environment(command,
+                   command.add_option("--split-tables-larger-than,--split-at", args.split_larger_than,
                                       "auto, a size such as \"10 GB\", or 0 for never"),
                    args.split_larger_than, "SPLIT_TABLES_LARGER_THAN");
 }

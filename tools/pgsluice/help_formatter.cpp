@@ -36,7 +36,8 @@ bool is_example(const std::string& line) { return line.starts_with("  "); }
 
 std::size_t help_width() {
   winsize size{};
-  if (::isatty(STDOUT_FILENO) == 0 || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kNarrow;
+  if (::isatty(STDOUT_FILENO) == 0 || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+    return kNarrow;
   return std::clamp<std::size_t>(size.ws_col, kNames + 20, kWide);
 }
 

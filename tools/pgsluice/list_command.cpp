@@ -324,8 +324,8 @@ int run_list(const ListArguments& args, List list) {
 }
 
 void add_common_options(CLI::App& command, ListArguments& args) {
-  with_environment(command, command.add_option("-S,--source", args.source, "Source database, URI or keywords"), args.source,
-                   "SOURCE_PGURI");
+  with_environment(command, command.add_option("-S,--source", args.source, "Source database, URI or keywords"),
+                   args.source, "SOURCE_PGURI");
   with_environment(command, command.add_option("--snapshot", args.snapshot, "A snapshot that another session holds"),
                    args.snapshot, "SNAPSHOT");
   command.add_flag("-J,--json", args.json, "One JSON document");
@@ -354,12 +354,15 @@ void add_filter_options(CLI::App& command, ListArguments& args) {
 
 void add_split_options(CLI::App& command, ListArguments& args) {
   with_environment(
-      command, command.add_option("--split-tables-larger-than,--split-at", args.split_larger_than, "A size such as \"10 GB\""),
+      command,
+      command.add_option("--split-tables-larger-than,--split-at", args.split_larger_than, "A size such as \"10 GB\""),
       args.split_larger_than, "SPLIT_TABLES_LARGER_THAN");
-  with_environment(command, command.add_option("--split-max-parts", args.split_max_parts, "Parts at most (0: no limit)")
+  with_environment(command,
+                   command.add_option("--split-max-parts", args.split_max_parts, "Parts at most (0: no limit)")
                        ->check(whole_number(0)),
                    args.split_max_parts, "SPLIT_MAX_PARTS");
-  with_environment(command, command.add_flag("--skip-split-by-ctid", args.skip_split_by_ctid, "Split only by integer keys"),
+  with_environment(command,
+                   command.add_flag("--skip-split-by-ctid", args.skip_split_by_ctid, "Split only by integer keys"),
                    args.skip_split_by_ctid, "SKIP_CTID_SPLIT");
 }
 
@@ -373,11 +376,13 @@ void add_list_command(CLI::App& app, int& exit_code) {
       "  pgsluice list progress --dir /var/tmp/shop");
   const auto add = [&](const char* name, const char* description, List list) {
     CLI::App* command = group->add_subcommand(name, description);
-    command->footer(fmt::format(
-        "Example:\n  pgsluice list {} --source postgresql://me@old/shop{}\n\n"
-        "Exit codes: 0 well, 1 arguments, 2 configuration, 6 source, 130/143 cancelled.",
-        name,
-        std::string_view(name) == "table-parts" ? " --table-name orders --split-tables-larger-than '10 GB'" : ""));
+    command->footer(
+        fmt::format("Example:\n  pgsluice list {} --source postgresql://me@old/shop{}\n\n"
+                    "Exit codes: 0 well, 1 arguments, 2 configuration, 6 source, 130/143 cancelled.",
+                    name,
+                    std::string_view(name) == "table-parts" ? " --table-name orders --split-tables-larger-than '10 GB'"
+                    : std::string_view(name) == "depends"   ? " --filters filter.ini"
+                                                            : ""));
     auto args = std::make_shared<ListArguments>();
     add_common_options(*command, *args);
     command->callback([args, list, &exit_code] { exit_code = run_list(*args, list); });

@@ -8,7 +8,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "pgsluice/base/counted.h"
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/file_descriptor.h"
 #include "pgsluice/clone_arguments.h"
 #include "pgsluice/commands.h"
 #include "pgsluice/console.h"
@@ -92,7 +94,17 @@ std::string progress_json(const RunState& state, const Counts& tables, const Cou
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-std::string progress_text(const Counts& tables, const Counts& indexes) {
+// What has become of the run, in a line.
+std::string standing(const RunState& state) {
+  if (state.phase == pipeline::kInterrupted) return "The run was ended before its end: go on by --resume.\n";
+  if (!state.summary) return fmt::format("The run is at work: {}.\n", state.phase);
+  const std::size_t missing = state.summary->failed.size() + state.summary->left_out.size();
+  return missing == 0 ? "The run has come to its end.\n"
+                      : fmt::format("The run has ended, but {} missing: see --summary.\n",
+                                    counted(missing, "object is", "objects are"));
+}
+
+std::string progress_text(const RunState& state, const Counts& tables, const Counts& indexes) {
   using Align = TextTable::Align;
   TextTable table(
       {{"", Align::kRight}, {"Total Count", Align::kRight}, {"In Progress", Align::kRight}, {"Done", Align::kRight}},
@@ -103,7 +115,7 @@ std::string progress_text(const Counts& tables, const Counts& indexes) {
   };
   add("Tables", tables);
   add("Indexes", indexes);
-  return table.text();
+  return table.text() + standing(state);
 }
 
 std::string shown(const RunState& state, const ProgressArguments& args) {
@@ -114,7 +126,15 @@ std::string shown(const RunState& state, const ProgressArguments& args) {
   }
   const Counts tables = counts_of(state, to_string(pipeline::TaskKind::kTableData));
   const Counts indexes = counts_of(state, to_string(pipeline::TaskKind::kIndexBuild));
-  return args.json ? progress_json(state, tables, indexes) : progress_text(tables, indexes);
+  return args.json ? progress_json(state, tables, indexes) : progress_text(state, tables, indexes);
+}
+
+// Of a work directory; the run's lock is in it, or in that of all databases.
+std::optional<RunState> state_of(const std::filesystem::path& folder, const std::filesystem::path& with_lock) {
+  std::optional<RunState> state = pipeline::read_run_state(pipeline::RunFolder(folder).state_file());
+  // A process that was killed has not said so.
+  if (state && !state->summary && !FileLock::is_held(with_lock / "lock")) state->phase = pipeline::kInterrupted;
+  return state;
 }
 
 // Of `clone --all-databases`: each database has a work directory of its own. Empty where there is none.
@@ -122,7 +142,7 @@ std::map<std::string, RunState> states_of_databases(const std::filesystem::path&
   std::map<std::string, RunState> states;
   std::error_code ignored;  // there are none then
   for (const auto& entry : std::filesystem::directory_iterator(folder / "databases", ignored)) {
-    std::optional<RunState> state = pipeline::read_run_state(pipeline::RunFolder(entry.path()).state_file());
+    std::optional<RunState> state = state_of(entry.path(), folder);
     if (state) states.emplace(entry.path().filename().string(), std::move(*state));
   }
   return states;
@@ -130,7 +150,7 @@ std::map<std::string, RunState> states_of_databases(const std::filesystem::path&
 
 std::string shown(const ProgressArguments& args) {
   const std::filesystem::path folder = work_folder(args.work_folder);
-  const std::optional<RunState> state = pipeline::read_run_state(pipeline::RunFolder(folder).state_file());
+  const std::optional<RunState> state = state_of(folder, folder);
   if (state) return shown(*state, args);
   const std::map<std::string, RunState> databases = states_of_databases(folder);
   if (databases.empty()) {
@@ -158,7 +178,8 @@ void add_list_progress_command(CLI::App& app, int& exit_code) {
       "Of a clone of all databases it shows each.\n\n"
       "Exit codes: 0 well, 1 arguments, 3 work directory.");
   auto args = std::make_shared<ProgressArguments>();
-  with_environment(*command, command->add_option("-D,--dir", args->work_folder, "Work directory (default $TMPDIR/pgsluice)"),
+  with_environment(*command,
+                   command->add_option("-D,--dir", args->work_folder, "Work directory (default $TMPDIR/pgsluice)"),
                    args->work_folder, "DIR");
   command->add_option("-S,--source", args->source, "Taken as pgcopydb does; the work directory tells all");
   command->add_option("--snapshot", args->snapshot)->group("");

@@ -39,14 +39,16 @@ std::string path_of(const CLI::App& command) {
 }
 
 int usage_error(const CLI::App& command, std::string_view message) {
-  std::fputs(fmt::format("{}: {}\n'{} --help' lists what there is.\n", program_name(), message, path_of(command)).c_str(),
-             stderr);
+  std::fputs(
+      fmt::format("{}: {}\n'{} --help' lists what there is.\n", program_name(), message, path_of(command)).c_str(),
+      stderr);
   return kExitUsage;
 }
 
 int no_command(const CLI::App& command) {
   if (command.get_parent() != nullptr) {
-    return usage_error(command, fmt::format("no command was given; there are: {}", fmt::join(command_names(command), ", ")));
+    return usage_error(command,
+                       fmt::format("no command was given; there are: {}", fmt::join(command_names(command), ", ")));
   }
   std::fputs(command.help().c_str(), stderr);
   std::fputs(fmt::format("\n{}: no command was given\n", program_name()).c_str(), stderr);

@@ -14,9 +14,9 @@
 #include "pgsluice/migration/document.h"
 #include "pgsluice/migration_arguments.h"
 #include "pgsluice/migration_run.h"
+#include "pgsluice/option_values.h"
 #include "pgsluice/running.h"
 #include "pgsluice/signals.h"
-#include "pgsluice/option_values.h"
 
 namespace pgsluice::tools {
 
@@ -248,8 +248,7 @@ void add_migration_commands(CLI::App& app, int& exit_code) {
   auto filter = std::make_shared<std::string>("Active");
   CLI::App* list_command =
       add_simple(*migration, "list", "Migrations, newest first; --name: those of a target", "list --filter All", args);
-  list_command->add_option("--filter", *filter, "Active or All")
-      ->check(one_of({"Active", "All"}, true));
+  list_command->add_option("--filter", *filter, "Active or All")->check(one_of({"Active", "All"}, true));
   list_command->callback([args, filter, &exit_code] { exit_code = list(*args, *filter); });
 
   args = std::make_shared<MigrationArguments>();

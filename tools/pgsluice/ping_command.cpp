@@ -48,9 +48,11 @@ void add_ping_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("ping", "Whether both servers answer, tried for up to a minute");
   command->footer(kFooter);
   auto args = std::make_shared<PingArguments>();
-  with_environment(*command, command->add_option("-S,--source", args->options.source, "Source database, URI or keywords"),
+  with_environment(*command,
+                   command->add_option("-S,--source", args->options.source, "Source database, URI or keywords"),
                    args->options.source, "SOURCE_PGURI");
-  with_environment(*command, command->add_option("-T,--target", args->options.target, "Target database, URI or keywords"),
+  with_environment(*command,
+                   command->add_option("-T,--target", args->options.target, "Target database, URI or keywords"),
                    args->options.target, "TARGET_PGURI");
   command->add_option("--retry-for", args->retry_for, "Seconds to try again (60)")->check(whole_number(0));
   add_log_options(*command, args->log);

@@ -120,7 +120,8 @@ ProgressDisplay::~ProgressDisplay() {
   if (thread_.joinable()) thread_.join();
   if (style_ == ProgressStyle::kBar) console_.set_status("");
   // The end, too: a short run has no other line.
-  if (style_ == ProgressStyle::kLines || style_ == ProgressStyle::kJson) show();
+  const bool has_lines = style_ == ProgressStyle::kLines || style_ == ProgressStyle::kJson;
+  if (has_lines && read_().tasks_total > 0) show();
 }
 
 void ProgressDisplay::show() {

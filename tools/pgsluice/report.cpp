@@ -1,11 +1,14 @@
 #include "pgsluice/report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
+#include "pgsluice/base/counted.h"
 #include "pgsluice/base/duration.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/text_table.h"
@@ -124,10 +127,17 @@ std::string summary_text(const pipeline::CloneSummary& summary) {
   }
   std::string text;
   if (!tables.empty()) text += tables.text() + "\n";
-  text += steps.text();
+  if (!summary.steps.empty()) text += steps.text();
   text += notes_text(summary);
-  text += fmt::format("\nTotal: {} tables, {} rows, {}, {} large objects, {} sequences in {}\n", summary.tables.size(),
-                      summary.rows, to_string(summary.bytes), summary.large_objects, summary.sequences,
+  if (summary.steps.empty()) text += "Nothing was left to do.\n";
+  // Of a command that does some steps only what these have done.
+  std::vector<std::string> all;
+  if (!summary.tables.empty()) {
+    all = {counted(summary.tables.size(), "table"), counted(summary.rows, "row"), to_string(summary.bytes)};
+  }
+  if (summary.large_objects > 0) all.push_back(counted(summary.large_objects, "large object"));
+  if (summary.sequences > 0) all.push_back(counted(summary.sequences, "sequence"));
+  text += fmt::format("\nTotal: {}{}{}\n", fmt::join(all, ", "), all.empty() ? "" : " in ",
                       format_duration(summary.duration));
   return text;
 }
@@ -274,13 +284,18 @@ std::string comparison_text(const pipeline::ComparedData& data) {
   std::size_t equal = 0;
   for (const pipeline::ComparedTable& table : data.tables) {
     const std::string name = pg::display_name(table.schema, table.name);
-    tables.add({name, std::to_string(table.source.rows), std::to_string(table.target.rows), verdict(table)});
+    // Where they were not read, there is no count.
+    const bool is_read = table.on_source && table.on_target && table.trouble.empty();
+    tables.add({name, is_read ? std::to_string(table.source.rows) : "-",
+                is_read ? std::to_string(table.target.rows) : "-", verdict(table)});
     for (const std::string& row : table.rows) rows.push_back(fmt::format("{} {}", name, row));
     equal += table.equal() ? 1U : 0U;
   }
   return tables.text() + list_text("Rows that differ, by primary key (the first of each table):", rows) +
          list_text("Besides tables:", data.others) +
-         fmt::format("\n{} of {} tables are equal\n", equal, data.tables.size());
+         (data.tables.empty()
+              ? "\nneither database has a table\n"
+              : fmt::format("\n{} of {} equal\n", equal, counted(data.tables.size(), "table is", "tables are")));
 }
 
 std::string comparison_json(const pipeline::ComparedData& data) {
@@ -298,6 +313,41 @@ std::string comparison_json(const pipeline::ComparedData& data) {
   return dump(document);
 }
 
+namespace {
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+// What is in one and not in the other, by the longest sequence of lines that both have.
+std::string differing_lines(const std::string& source, const std::string& target) {
+  const std::vector<std::string> a = lines_of(source);
+  const std::vector<std::string> b = lines_of(target);
+  std::vector<std::vector<std::size_t>> common(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = a.size(); i-- > 0;) {
+    for (std::size_t j = b.size(); j-- > 0;) {
+      common[i][j] = a[i] == b[j] ? common[i + 1][j + 1] + 1 : std::max(common[i + 1][j], common[i][j + 1]);
+    }
+  }
+  std::string text;
+  for (std::size_t i = 0, j = 0; i < a.size() || j < b.size();) {
+    if (i < a.size() && j < b.size() && a[i] == b[j]) {
+      ++i;
+      ++j;
+    } else if (j == b.size() || (i < a.size() && common[i + 1][j] >= common[i][j + 1])) {
+      text += "- " + a[i++] + "\n";
+    } else {
+      text += "+ " + b[j++] + "\n";
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string schema_comparison_text(const std::vector<pipeline::SchemaDifference>& differences) {
   if (differences.empty()) return "the definitions are equal\n";
   std::string text;
@@ -307,11 +357,11 @@ std::string schema_comparison_text(const std::vector<pipeline::SchemaDifference>
     } else if (difference.source.empty()) {
       text += fmt::format("{}: only on the target\n", difference.object);
     } else {
-      text += fmt::format("{} differs\n--- source\n{}--- target\n{}", difference.object, difference.source,
-                          difference.target);
+      text += fmt::format("{} differs (- source, + target)\n{}", difference.object,
+                          differing_lines(difference.source, difference.target));
     }
   }
-  return text + fmt::format("\n{} objects differ\n", differences.size());
+  return text + fmt::format("\n{}\n", counted(differences.size(), "object differs", "objects differ"));
 }
 
 std::string schema_comparison_json(const std::vector<pipeline::SchemaDifference>& differences) {

@@ -13,9 +13,9 @@
 #include "pgsluice/exit_code.h"
 #include "pgsluice/migration/rest_api.h"
 #include "pgsluice/migration_arguments.h"
+#include "pgsluice/option_values.h"
 #include "pgsluice/running.h"
 #include "pgsluice/signals.h"
-#include "pgsluice/option_values.h"
 
 namespace pgsluice::tools {
 

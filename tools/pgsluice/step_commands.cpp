@@ -88,12 +88,12 @@ const std::vector<std::string> kFlagsOfCopy = {"--roles",       "--no-role-passw
                                                "--skip-analyze"};
 
 // Of runs in parts, and of what is left out: of no effect on what has neither.
-const std::vector<std::string> kFlagsOfRuns = {"--resume",     "--restart",      "--not-consistent",
-                                               "--no-ledger",  "--fail-fast",    "--allow-orphans"};
-const std::vector<std::string> kOptionsOfRuns = {"--snapshot",   "--retry-for",    "--trace-file", "--index-jobs",
-                                                 "--restore-jobs", "--large-objects-jobs", "--memory"};
-const std::vector<std::string> kFlagsOfAll = {"--drop-if-exists", "--no-owner",        "--no-acl",
-                                              "--no-comments",    "--no-tablespaces",  "--skip-extensions",
+const std::vector<std::string> kFlagsOfRuns = {"--resume",    "--restart",   "--not-consistent",
+                                               "--no-ledger", "--fail-fast", "--allow-orphans"};
+const std::vector<std::string> kOptionsOfRuns = {
+    "--snapshot", "--retry-for", "--trace-file", "--index-jobs", "--restore-jobs", "--large-objects-jobs", "--memory"};
+const std::vector<std::string> kFlagsOfAll = {"--drop-if-exists",    "--no-owner",         "--no-acl",
+                                              "--no-comments",       "--no-tablespaces",   "--skip-extensions",
                                               "--skip-ext-comments", "--skip-ext-comment", "--skip-collations"};
 const std::vector<std::string> kOptionsOfAll = {"--filters", "--filter", "--requirements"};
 
@@ -201,14 +201,14 @@ void add_role_and_extension_commands(CLI::App& copy, CLI::App& dump, CLI::App& r
                        return report_roles(pipeline::copy_roles(options, log, cancel));
                      }},
                     exit_code);
-  add_other_command(
-      copy,
-      {Takes::kWhatIsLeftOut, "extensions", "Make the database's extensions, with their configuration tables' rows", kBothServers,
-       [](const pipeline::CloneOptions& options, const Log& log, const CancelToken& cancel) {
-         pipeline::copy_extensions(options, log, cancel);
-         return static_cast<int>(kExitWell);
-       }},
-      exit_code);
+  add_other_command(copy,
+                    {Takes::kWhatIsLeftOut, "extensions",
+                     "Make the database's extensions, with their configuration tables' rows", kBothServers,
+                     [](const pipeline::CloneOptions& options, const Log& log, const CancelToken& cancel) {
+                       pipeline::copy_extensions(options, log, cancel);
+                       return static_cast<int>(kExitWell);
+                     }},
+                    exit_code);
   add_other_command(dump,
                     {Takes::kRoles, "roles", "Write the server's roles into the work directory",
                      "--source postgresql://postgres@old/shop --no-role-passwords",
