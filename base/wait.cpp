@@ -47,4 +47,8 @@ WaitResult wait_for(std::span<WaitFor> set, const CancelToken& cancel, std::opti
   return ready == 0 ? WaitResult::kTimeout : WaitResult::kReady;
 }
 
+void pause(const CancelToken& cancel, std::chrono::milliseconds time) {
+  if (wait_for({}, cancel, time) == WaitResult::kCancelled) cancel.throw_if_cancelled();
+}
+
 }  // namespace pgsluice

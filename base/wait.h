@@ -24,4 +24,7 @@ enum class WaitResult { kReady, kTimeout, kCancelled };
 /// At most 8 descriptors. Throws Error(kSystem) when ppoll(2) fails.
 WaitResult wait_for(std::span<WaitFor> set, const CancelToken& cancel, std::optional<std::chrono::microseconds> limit);
 
+/// Lets some time pass. Throws Error(kCancelled) when a cancellation comes meanwhile.
+void pause(const CancelToken& cancel, std::chrono::milliseconds time);
+
 }  // namespace pgsluice

@@ -5,6 +5,7 @@
 
 #include "pgsluice/copy/libpq_relay.h"
 #include "pgsluice/copy/wire_relay.h"
+#include "pgsluice/pg/uring_io.h"
 #include "support/scripted_server.h"
 
 namespace pgsluice {

@@ -177,7 +177,8 @@ void copy_comments(pg::Connection& target, const std::vector<LargeObject>& objec
 
 // Whether this user can make objects in the name of another role.
 bool may_act_for(pg::Connection& target, std::string_view role) {
-  const std::array<std::string, 2> parameters = {std::string(role), schema::role_membership(target.server_version())};
+  const std::array<std::string, 2> parameters = {std::string(role),
+                                                 schema::set_role_privilege(target.server_version())};
   const pg::Result result = target.execute(
       "SELECT coalesce(pg_catalog.bool_or(pg_catalog.pg_has_role(oid, $2)), false) FROM pg_catalog.pg_roles"
       " WHERE rolname = $1",

@@ -195,9 +195,7 @@ void end_sessions(pg::Connection& target, const std::vector<Backend>& sessions) 
           .hint("end them on the server (pg_terminate_backend), then run again with --resume");
     }
     // The server tells nobody when a session is gone.
-    if (wait_for({}, target.cancel_token(), pause) == WaitResult::kCancelled) {
-      target.cancel_token().throw_if_cancelled();
-    }
+    pgsluice::pause(target.cancel_token(), pause);
     pause = std::min(2 * pause, kLongestPause);
   }
 }

@@ -4,7 +4,7 @@
 
 #include "pgsluice/copy/libpq_relay.h"
 #include "pgsluice/copy/wire_relay.h"
-#include "pgsluice/pg/wire_io.h"
+#include "pgsluice/pg/uring_io.h"
 
 namespace pgsluice::copy {
 

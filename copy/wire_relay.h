@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "pgsluice/copy/relay.h"
-#include "pgsluice/pg/wire_io.h"
+#include "pgsluice/pg/poll_io.h"
 
 namespace pgsluice::copy {
 

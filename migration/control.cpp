@@ -134,7 +134,7 @@ void cancel_and_remove(Store& store, const Migration& migration, const CancelTok
     store.request_cancel(*now);
     // Its worker is another process, maybe on another machine: there is nothing to be waited for but the store.
     while ((now = store.find(migration.name, migration.target))->active()) {
-      if (wait_for({}, cancel, kPause) == WaitResult::kCancelled) cancel.throw_if_cancelled();
+      pause(cancel, kPause);
     }
   }
   store.remove(*now);

@@ -110,7 +110,7 @@ std::map<std::string, NeededRole> needed_roles(const ValidationContext& context)
 }
 
 bool may_give_to(pg::Connection& target, const std::string& role) {
-  const std::array<std::string, 2> parameters = {role, schema::role_membership(target.server_version())};
+  const std::array<std::string, 2> parameters = {role, schema::set_role_privilege(target.server_version())};
   return target
       .execute("SELECT pg_catalog.pg_has_role(oid, $2) FROM pg_catalog.pg_roles WHERE rolname = $1", parameters)[0]
       .boolean(0);

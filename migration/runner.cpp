@@ -199,7 +199,7 @@ void Runner::Implementation::look_at_servers() {
     throw Error(ErrorKind::kState, "source and target are the same server")
         .hint("a database would be dropped before it is copied; nothing was changed");
   }
-  schema::find_pg_dump(request.engine.pg_bindir, source.server_version(), work.token());
+  schema::find_client_program(request.engine.pg_bindir, source.server_version(), work.token());
   const std::string system = pg::system_identifier(there);
   std::set<std::string> on_source;
   const std::map<std::string, DatabaseId> on_target = databases_of(there);

@@ -371,7 +371,7 @@ Validation validate_versions(const ValidationContext& context) {
   }
   try {
     const schema::ClientProgram pg_dump =
-        schema::find_pg_dump(context.request.engine.pg_bindir, std::max(source, kOldestSource), context.cancel);
+        schema::find_client_program(context.request.engine.pg_bindir, std::max(source, kOldestSource), context.cancel);
     note(validation, fmt::format("pg_dump {} at {}", pg_dump.version_text, pg_dump.path.string()));
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;

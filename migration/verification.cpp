@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "pgsluice/base/counted.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/data_comparison.h"
 #include "pgsluice/pipeline/schema_comparison.h"
@@ -33,13 +34,6 @@ Wanted wanted_of(const pipeline::CloneOptions& engine) {
           .definitions = everything && engine.extensions && engine.large_objects && engine.extension_versions.empty() &&
                          engine.filters.empty() && !engine.allow_orphans,
           .large_objects = engine.large_objects};
-}
-
-std::string some_of(const std::vector<std::string>& all) {
-  const std::size_t named = std::min(all.size(), kMostNamed);
-  std::string text = fmt::format("{}", fmt::join(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(named), "; "));
-  if (all.size() > named) text += fmt::format("; and {} more", all.size() - named);
-  return text;
 }
 
 std::string side_of(const pipeline::SchemaDifference& difference) {
@@ -90,7 +84,7 @@ Verification verify_database(const Request& request, const std::string& database
   for (std::string& difference : differences_of(comparison.run(), wanted)) {
     differences.push_back(std::move(difference));
   }
-  if (!differences.empty()) return {.equal = false, .text = some_of(differences)};
+  if (!differences.empty()) return {.equal = false, .text = some_of(differences, kMostNamed, "; ")};
   return {
       .equal = true,
       .text = wanted.definitions ? "equal" : "contents equal; definitions were not compared, since some are left out"};

@@ -1,4 +1,4 @@
-#include "pgsluice/pg/wire_io.h"
+#include "pgsluice/pg/poll_io.h"
 
 namespace pgsluice::pg {
 

@@ -1,3 +1,5 @@
+#include "pgsluice/pg/uring_io.h"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <liburing.h>
@@ -9,7 +11,7 @@
 #include <system_error>
 
 #include "pgsluice/base/error.h"
-#include "pgsluice/pg/wire_io.h"
+#include "pgsluice/pg/poll_io.h"
 
 namespace pgsluice::pg {
 

@@ -13,9 +13,9 @@
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pipeline/continuation.h"
-#include "pgsluice/pipeline/preflight_checks.h"
 #include "pgsluice/pipeline/run_record.h"
 #include "pgsluice/pipeline/sessions.h"
+#include "pgsluice/pipeline/source_checks.h"
 #include "pgsluice/schema/definitions_file.h"
 #include "pgsluice/schema/pg_dump.h"
 
@@ -47,7 +47,7 @@ schema::Dump dump(pg::Connection& source, const DefinitionsRequest& request, con
 
 Definitions read_definitions(pg::Connection& source, const DefinitionsRequest& request, const CloneOptions& options,
                              const Log& log, const CancelToken& cancel) {
-  const schema::ClientProgram pg_dump = schema::find_pg_dump(options.pg_bindir, source.server_version(), cancel);
+  const schema::ClientProgram pg_dump = schema::find_client_program(options.pg_bindir, source.server_version(), cancel);
   log.debug(fmt::format("definitions by {} {}", pg_dump.path.string(), pg_dump.version_text));
   Definitions result;
   result.selection = select(source, request, options, log);

@@ -32,7 +32,7 @@ std::optional<Error> ping_one(const pg::ConnInfo& conninfo, std::chrono::seconds
       if (!error.is_retryable() || SteadyClock::now() + pause >= end) return error;
       log.notice(fmt::format("not yet: {}", error.describe()));
     }
-    if (wait_for({}, cancel, pause) == WaitResult::kCancelled) cancel.throw_if_cancelled();
+    pgsluice::pause(cancel, pause);
     pause = std::min(2 * pause, kLongestPause);
   }
 }

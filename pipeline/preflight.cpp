@@ -14,6 +14,7 @@
 #include "pgsluice/pipeline/preflight_checks.h"
 #include "pgsluice/pipeline/roles.h"
 #include "pgsluice/pipeline/sessions.h"
+#include "pgsluice/pipeline/source_checks.h"
 #include "pgsluice/pipeline/task_steps.h"
 #include "pgsluice/schema/collations.h"
 #include "pgsluice/schema/drops.h"
@@ -406,7 +407,7 @@ std::optional<Preflight> run_preflight(const CloneOptions& options, Intent inten
       of_target = run.sessions_of_target();
       log.warning(fmt::format("the checks before the start begin anew: {}", error.describe()));
     }
-    if (wait_for({}, cancel, kPauseBeforeAnew) == WaitResult::kCancelled) cancel.throw_if_cancelled();
+    pause(cancel, kPauseBeforeAnew);
   }
 }
 

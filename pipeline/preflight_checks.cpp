@@ -9,33 +9,19 @@
 #include <map>
 #include <set>
 
+#include "pgsluice/base/counted.h"
 #include "pgsluice/base/error.h"
 #include "pgsluice/copy/copy_statement.h"
 #include "pgsluice/copy/large_objects.h"
 #include "pgsluice/copy/ledger.h"
 #include "pgsluice/copy/row_digest.h"
-#include "pgsluice/copy/wide_rows.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/snapshot.h"
-#include "pgsluice/pipeline/lock_need.h"
 #include "pgsluice/schema/pg_dump.h"
 
 namespace pgsluice::pipeline {
 
 namespace {
-
-constexpr int kHasWalFunctions = 100000;  // under that name
-
-constexpr std::size_t kNamesShown = 5;
-
-// "a, b, c and 12 more"
-std::string list_of(const std::vector<std::string>& names) {
-  const std::size_t shown = std::min(names.size(), kNamesShown);
-  std::string text =
-      fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
-  if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
-  return text;
-}
 
 Error refused(Side side, std::string_view sqlstate, const std::string& message, std::string_view hint) {
   return Error(ErrorKind::kServer, message).on(side).sqlstate(sqlstate).hint(hint);
@@ -57,7 +43,7 @@ void check_roles(const PlanInput& input, const CloneOptions& options) {
   }
   if (missing.empty()) return;
   throw refused(
-      Side::kTarget, "42704", fmt::format("roles that the database needs are missing: {}", list_of(missing)),
+      Side::kTarget, "42704", fmt::format("roles that the database needs are missing: {}", some_of(missing)),
       "--roles makes them, or 'pgsluice copy roles' before; --no-owner and --no-acl do without owners and "
       "grantees, not without roles that a policy, a user mapping or ALTER ROLE … IN DATABASE names; nothing was "
       "changed");
@@ -99,11 +85,11 @@ void check_extensions(pg::Connection& target, const PlanInput& input, const sche
     if (!input.inventory.extensions.contains(name)) needed.push_back(pg::display_name("", name));
   }
   if (!needed.empty()) {
-    throw refused(Side::kTarget, "42704", fmt::format("extensions that are left out are needed: {}", list_of(needed)),
+    throw refused(Side::kTarget, "42704", fmt::format("extensions that are left out are needed: {}", some_of(needed)),
                   "make them first ('pgsluice copy extensions', as a superuser if need be); nothing was changed");
   }
   if (missing.empty()) return;
-  throw refused(Side::kTarget, "0A000", fmt::format("extensions are not available: {}", list_of(missing)),
+  throw refused(Side::kTarget, "0A000", fmt::format("extensions are not available: {}", some_of(missing)),
                 "install their packages on the target's server; nothing was changed");
 }
 
@@ -116,7 +102,7 @@ void check_tablespaces(const PlanInput& input, const CloneOptions& options) {
   }
   if (missing.empty()) return;
   throw refused(Side::kTarget, "42704",
-                fmt::format("tablespaces are missing: {}", list_of({missing.begin(), missing.end()})),
+                fmt::format("tablespaces are missing: {}", some_of({missing.begin(), missing.end()})),
                 "create them first, or clone with --no-tablespaces; nothing was changed");
 }
 
@@ -153,47 +139,6 @@ void check_right_to_create(pg::Connection& target, const PlanInput& input) {
   }
 }
 
-bool is_standby(pg::Connection& source) {
-  return source.execute("SELECT pg_catalog.pg_is_in_recovery()")[0].boolean(0);
-}
-
-void refuse_unlogged_tables_of_a_standby(pg::Connection& source, const std::vector<const schema::Relation*>& tables) {
-  std::vector<std::string> unlogged;
-  for (const schema::Relation* table : tables) {
-    if (table->unlogged) unlogged.push_back(table->display());
-  }
-  if (unlogged.empty() || !is_standby(source)) return;
-  throw refused(Side::kSource, "0A000", fmt::format("a standby has no rows of unlogged tables: {}", list_of(unlogged)),
-                "clone from the primary, or leave the rows out ([exclude-table-data] of --filters)");
-}
-
-// What ends a snapshot of a standby: the primary's VACUUM, by a conflict of the log that is replayed.
-std::optional<std::string> conflicts_of_a_standby(pg::Connection& source) {
-  if (!is_standby(source)) return std::nullopt;
-  const std::string paused = source.server_version() >= kHasWalFunctions ? "pg_catalog.pg_is_wal_replay_paused()"
-                                                                         : "pg_catalog.pg_is_xlog_replay_paused()";
-  const pg::Row row = source.execute(
-      "SELECT pg_catalog.current_setting('hot_standby_feedback') = 'on'"
-      " OR (SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = 'max_standby_streaming_delay') = '-1'"
-      " OR " +
-      paused)[0];
-  if (row.boolean(0)) return std::nullopt;
-  return "the source is a standby, and what its primary removes may end the clone (a recovery conflict, 40001): set "
-         "hot_standby_feedback = on or max_standby_streaming_delay = -1 there and reload, or pause its replay";
-}
-
-// A setting of 9.6 to 16. Rows that a snapshot needs may be removed when it is older, and no later try can have them.
-std::vector<std::string> limits_of_snapshots(pg::Connection& source) {
-  const pg::Result limit = source.execute(
-      "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'old_snapshot_threshold' AND setting <> '-1'");
-  if (limit.empty()) return {};
-  return {
-      fmt::format("old_snapshot_threshold of the source is {} min: a clone that reads rows for longer than that ends "
-                  "with an error; "
-                  "-1 and a restart of the server would prevent it",
-                  limit[0].text(0))};
-}
-
 }  // namespace
 
 // A copy of a server's files has its system identifier too, but another time of its start.
@@ -216,54 +161,11 @@ void check_servers(pg::Connection& source, pg::Connection& target) {
   }
 }
 
-std::vector<std::string> check_source(pg::Connection& source, const schema::Catalog& catalog,
-                                      const CloneOptions& options) {
-  std::vector<std::string> unreadable;
-  std::vector<std::string> hidden;
-  const std::vector<const schema::Relation*> tables = tables_to_copy(catalog);
-  for (const schema::Relation* table : tables) {
-    if (!table->may_select) unreadable.push_back(table->display());
-    if (table->row_security_applies) hidden.push_back(table->display());
-  }
-  for (const schema::Sequence& sequence : catalog.sequences) {
-    if (!sequence.may_select) unreadable.push_back("sequence " + sequence.display());
-  }
-  if (!unreadable.empty()) {
-    throw refused(
-        Side::kSource, "42501", fmt::format("{} may not read: {}", source.user(), list_of(unreadable)),
-        "grant USAGE on their schemas and SELECT on them (pg_read_all_data from 14), or connect as their owner");
-  }
-  if (!hidden.empty()) {
-    throw refused(Side::kSource, "42501",
-                  fmt::format("row-level security would hide rows from {}: {}", source.user(), list_of(hidden)),
-                  "connect as a superuser or a role with BYPASSRLS");
-  }
-  if (reads_rows(options.steps)) {
-    refuse_small_lock_table(source, lock_need(catalog, options));
-    refuse_unlogged_tables_of_a_standby(source, tables);
-  }
-  std::vector<std::string> obstacles = limits_of_snapshots(source);
-  if (std::optional<std::string> conflicts = conflicts_of_a_standby(source)) obstacles.push_back(std::move(*conflicts));
-  return obstacles;
-}
-
-void check_wide_rows(pg::Connection& source, const Plan& plan) {
-  for (const TablePlan& table : plan.tables) {
-    if (table.ranges.empty() || !copy::may_have_wide_rows(*table.table)) continue;
-    const auto wide = copy::find_wide_row(source, *table.table, plan.catalog.types, table.format);
-    if (!wide) continue;
-    throw refused(Side::kSource, "54000",
-                  fmt::format("the row at ctid {} of {} takes {} at least in COPY's {} format", wide->block_and_line,
-                              table.table->display(), to_string(wide->size), copy::to_string(table.format)),
-                  fmt::format("{}; nothing was changed", copy::kWideRowHint));
-  }
-}
-
 void refuse_large_objects_that_are_there(pg::Connection& source, pg::Connection& target) {
   const std::vector<std::string> conflicts = copy::find_large_object_conflicts(source, target, 10);
   if (conflicts.empty()) return;
   throw Error(ErrorKind::kState, fmt::format("the database {} is not empty: it has {}",
-                                             pg::display_name("", target.database()), list_of(conflicts)))
+                                             pg::display_name("", target.database()), some_of(conflicts)))
       .on(Side::kTarget)
       .hint("--drop-if-exists replaces them; nothing was changed");
 }
@@ -291,7 +193,7 @@ void refuse_what_has_no_tables(pg::Connection& target, const schema::Catalog& ca
     missing.emplace_back(row.text(0));
   }
   if (missing.empty()) return;
-  throw Error(ErrorKind::kState, fmt::format("the target has not what this builds on: {}", list_of(missing)))
+  throw Error(ErrorKind::kState, fmt::format("the target has not what this builds on: {}", some_of(missing)))
       .on(Side::kTarget)
       .hint("'pgsluice copy schema', or 'pgsluice restore pre-data', makes it; nothing was changed");
 }
@@ -342,7 +244,7 @@ void refuse_rows_that_are_there(const PlanInput& input) {
     if (input.existing->filled.contains(table)) names.push_back(input.catalog.relation(table)->display());
   }
   if (names.empty()) return;
-  throw Error(ErrorKind::kState, fmt::format("tables hold rows already: {}", list_of(names)))
+  throw Error(ErrorKind::kState, fmt::format("tables hold rows already: {}", some_of(names)))
       .on(Side::kTarget)
       .hint("--drop-if-exists truncates them first; --resume goes on with an earlier run; nothing was changed");
 }
@@ -377,7 +279,7 @@ void refuse_keys_in_a_circle(const PlanInput& input, const std::set<schema::Oid>
   throw Error(
       ErrorKind::kState,
       fmt::format("foreign keys refer to one another in a circle, so that none of these can be filled first: {}",
-                  list_of(names)))
+                  some_of(names)))
       .on(Side::kTarget)
       .hint(
           "drop one of the keys until the rows are there; or restore the definitions in two halves, 'restore pre-data' "
@@ -431,7 +333,7 @@ void check_conflicts(std::optional<pg::Connection>& source, pg::Connection& targ
     return;
   }
   throw Error(ErrorKind::kState, fmt::format("the database {} is not empty: it has {}",
-                                             pg::display_name("", target.database()), list_of(conflicts)))
+                                             pg::display_name("", target.database()), some_of(conflicts)))
       .on(Side::kTarget)
       .hint(
           "drop and create the database again, name another one, or let --drop-if-exists drop these; nothing was "
@@ -495,7 +397,7 @@ std::vector<std::string> owners_out_of_reach(pg::Connection& target, const PlanI
   std::vector<std::string> result;
   for (const pg::Row row :
        target.execute("SELECT rolname FROM pg_catalog.pg_roles WHERE NOT pg_catalog.pg_has_role(oid, $1) ORDER BY 1",
-                      std::array<std::string, 1>{schema::role_membership(target.server_version())})) {
+                      std::array<std::string, 1>{schema::set_role_privilege(target.server_version())})) {
     const std::string role(row.text(0));
     if (owners.contains(role)) result.push_back(role);
   }

@@ -20,15 +20,6 @@ std::string server_identity(pg::Connection& connection);
 /// The two connections lead to different databases, and the target is not older. Throws Error(kState).
 void check_servers(pg::Connection& source, pg::Connection& target);
 
-/// Every table can be read whole: SELECT is granted and no row-level security hides rows; a standby has its rows; the
-/// lock table has room. Returns what may become an obstacle. Throws Error(kServer) or Error(kConfig) on the source.
-std::vector<std::string> check_source(pg::Connection& source, const schema::Catalog& catalog,
-                                      const CloneOptions& options);
-
-/// No table has a row that no COPY can send, as far as that can be found at little cost (wide_rows.h).
-/// Throws Error(kServer) naming the first.
-void check_wide_rows(pg::Connection& source, const Plan& plan);
-
 /// The target holds nothing that the archive would make. Adds a warning for what else it holds. Throws Error(kState).
 void check_conflicts(std::optional<pg::Connection>& source, pg::Connection& target, PlanInput& input,
                      const CloneOptions& options);

@@ -22,7 +22,7 @@ namespace {
 std::string dump(const CloneOptions& options, const Log& log, const CancelToken& cancel) {
   const pg::Connection source = open_reader(conninfo_of(options, Side::kSource), "roles", "", log, cancel);
   return schema::dump_roles(
-      {.program = schema::find_pg_dump(options.pg_bindir, source.server_version(), cancel, "pg_dumpall"),
+      {.program = schema::find_client_program(options.pg_bindir, source.server_version(), cancel, "pg_dumpall"),
        .source = source.pinned_conninfo(),
        .passwords = options.role_passwords},
       cancel);
@@ -30,7 +30,7 @@ std::string dump(const CloneOptions& options, const Log& log, const CancelToken&
 
 void join(pg::Connection& target, const std::vector<std::string>& roles, const Log& log) {
   for (const std::string& role : roles) {
-    const std::array<std::string, 2> parameters = {role, schema::role_membership(target.server_version())};
+    const std::array<std::string, 2> parameters = {role, schema::set_role_privilege(target.server_version())};
     if (target
             .execute("SELECT pg_catalog.pg_has_role(oid, $2) FROM pg_catalog.pg_roles WHERE rolname = $1",
                      parameters)[0]

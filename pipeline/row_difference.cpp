@@ -13,14 +13,14 @@ namespace pgsluice::pipeline {
 namespace {
 
 // One side's rows in their order, some thousands at a time.
-class Side {
+class OrderedRows {
  public:
-  Side(pg::Connection& connection, const std::string& sql) : connection_(connection) {
+  OrderedRows(pg::Connection& connection, const std::string& sql) : connection_(connection) {
     connection_.execute("DECLARE pgsluice_rows NO SCROLL CURSOR FOR " + sql);
     fetch();
   }
-  Side(const Side&) = delete;
-  Side& operator=(const Side&) = delete;
+  OrderedRows(const OrderedRows&) = delete;
+  OrderedRows& operator=(const OrderedRows&) = delete;
 
   bool at_end() const { return at_ == rows_->size(); }
   std::string_view key() const { return (*rows_)[at_].text(0); }
@@ -66,8 +66,8 @@ std::string keys_and_digests_sql(const std::string& from, const std::vector<std:
 
 std::vector<std::string> different_rows(pg::Connection& source, pg::Connection& target, const std::string& sql,
                                         int most) {
-  Side here(source, sql);
-  Side there(target, sql);
+  OrderedRows here(source, sql);
+  OrderedRows there(target, sql);
   std::vector<std::string> rows;
   const auto name = [&](std::string_view key, std::string_view what) {
     rows.push_back(fmt::format("{}: {}", key, what));

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "pgsluice/base/wait.h"
-#include "pgsluice/pg/wire_io.h"
+#include "pgsluice/pg/uring_io.h"
 #include "pgsluice/pipeline/job_pool.h"
 #include "pgsluice/pipeline/run_sessions.h"
 #include "pgsluice/pipeline/run_state.h"

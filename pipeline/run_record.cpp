@@ -152,24 +152,16 @@ std::map<std::string, std::string> decisive_options(const CloneOptions& options)
   return decisive;
 }
 
-std::string read_file(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
+// Empty where there is none.
+std::string read_if_there(const std::filesystem::path& file) {
+  return std::filesystem::exists(file) ? read_file(file) : "";
 }
 
-// Whole or not at all: a name that is there has its text.
-void write_file(const std::filesystem::path& file, const std::string& text) {
-  std::filesystem::path temporary = file;
-  temporary += ".new";
-  std::ofstream out(temporary, std::ios::trunc);
-  out << text;
-  out.close();
-  std::error_code error;
-  if (out) std::filesystem::rename(temporary, file, error);
-  if (!out || error) {
-    throw Error(ErrorKind::kState, fmt::format("cannot write {}", file.string()))
+void keep(const std::filesystem::path& file, const std::string& text) {
+  try {
+    write_file(file, text);
+  } catch (Error& error) {
+    throw Error(ErrorKind::kState, error.what())
         .hint("the work directory (--dir) has to be writable and have some space");
   }
 }
@@ -275,7 +267,7 @@ FileLock lock_work_folder(const std::filesystem::path& folder, const char* lock_
 std::filesystem::path RunFolder::shared_snapshot_file() const { return folder_ / kSnapshotFile; }
 
 std::optional<pg::SnapshotMark> RunFolder::shared_snapshot() const {
-  const std::string text = read_file(shared_snapshot_file());
+  const std::string text = read_if_there(shared_snapshot_file());
   if (text.empty()) return std::nullopt;
   try {
     return mark_of(Json::parse(text));
@@ -286,7 +278,7 @@ std::optional<pg::SnapshotMark> RunFolder::shared_snapshot() const {
 }
 
 void RunFolder::share_snapshot(const pg::SnapshotMark& mark) const {
-  write_file(shared_snapshot_file(), to_json(mark).dump());
+  keep(shared_snapshot_file(), to_json(mark).dump());
 }
 
 void RunFolder::unshare_snapshot() const {
@@ -295,7 +287,7 @@ void RunFolder::unshare_snapshot() const {
 }
 
 std::string RunFolder::filters(const std::string& databases) const {
-  const std::string text = read_file(folder_ / kFiltersFile);
+  const std::string text = read_if_there(folder_ / kFiltersFile);
   const std::string first_line = databases + "\n";
   return !databases.empty() && text.starts_with(first_line) ? text.substr(first_line.size()) : "";
 }
@@ -303,21 +295,21 @@ std::string RunFolder::filters(const std::string& databases) const {
 void RunFolder::keep_filters(const std::string& databases, const std::string& filters) const {
   std::error_code ignored;  // a file that is not there is what was wanted
   std::filesystem::remove(folder_ / kFiltersFile, ignored);
-  if (!databases.empty() && !filters.empty()) write_file(folder_ / kFiltersFile, databases + "\n" + filters);
+  if (!databases.empty() && !filters.empty()) keep(folder_ / kFiltersFile, databases + "\n" + filters);
 }
 
-std::string RunFolder::run_id() const { return read_file(folder_ / kRunFile); }
+std::string RunFolder::run_id() const { return read_if_there(folder_ / kRunFile); }
 
 void RunFolder::begin(const std::string& run_id) const {
   std::error_code ignored;
   std::filesystem::remove(folder_ / kFinishedFile, ignored);
-  write_file(folder_ / kRunFile, run_id);
+  keep(folder_ / kRunFile, run_id);
 }
 
-void RunFolder::mark_finished(const std::string& what) const { write_file(folder_ / kFinishedFile, what); }
+void RunFolder::mark_finished(const std::string& what) const { keep(folder_ / kFinishedFile, what); }
 
 bool RunFolder::is_finished(const std::string& what) const {
-  return !what.empty() && read_file(folder_ / kFinishedFile) == what;
+  return !what.empty() && read_if_there(folder_ / kFinishedFile) == what;
 }
 
 }  // namespace pgsluice::pipeline

@@ -251,7 +251,7 @@ std::map<TaskId, copy::LoadedRows> RunSessions::recover(const Error& lost) {
 }
 
 void RunSessions::pause() {
-  if (wait_for({}, cancel_, pause_) == WaitResult::kCancelled) cancel_.throw_if_cancelled();
+  pgsluice::pause(cancel_, pause_);
   pause_ = std::min(2 * pause_, kLongestPause);
 }
 

@@ -62,8 +62,8 @@ std::vector<SchemaDifference> compare_schemas(const CompareSchemaOptions& option
                                               const CancelToken& cancel) {
   pg::Connection source = open(options.source, Side::kSource, log, cancel);
   pg::Connection target = open(options.target, Side::kTarget, log, cancel);
-  const schema::ClientProgram program =
-      schema::find_pg_dump(options.pg_bindir, std::max(source.server_version(), target.server_version()), cancel);
+  const schema::ClientProgram program = schema::find_client_program(
+      options.pg_bindir, std::max(source.server_version(), target.server_version()), cancel);
   const char* own = PQparameterStatus(source.handle(), "server_encoding");
   const std::string encoding = own == nullptr ? "UTF8" : own;
   CancelSource other(cancel);

@@ -147,10 +147,7 @@ bool StatementQueue::may_be_tried_again(const InFlight& ended) const {
 void StatementQueue::try_again(InFlight ended) {
   target_.log().notice(fmt::format("{} is tried again: {}", plan_.graph[ended.task].name, ended.error->what()));
   // With others in flight their time is pause enough.
-  if (in_flight_.empty() &&
-      wait_for({}, target_.cancel_token(), kFirstPause * (1 << ended.tries)) == WaitResult::kCancelled) {
-    target_.cancel_token().throw_if_cancelled();
-  }
+  if (in_flight_.empty()) pause(target_.cancel_token(), kFirstPause * (1 << ended.tries));
   ended.error.reset();
   ++ended.tries;
   put(std::move(ended));

@@ -91,8 +91,6 @@ std::set<std::string> names_of(const Steps& steps) {
 
 bool reads_rows(const Steps& steps) { return steps.contains(Step::kTableData) || steps.contains(Step::kLargeObjects); }
 
-bool reads_source(const Steps& steps) { return reads_rows(steps) || steps.contains(Step::kSequences); }
-
 void leave_to_others(TaskGraph& graph, const schema::Archive& archive, const Steps& steps, bool ends_the_copy) {
   Constraints constraints;
   for (const schema::TocEntry& entry : archive.entries) {

@@ -31,8 +31,6 @@ inline constexpr const char* kLargeObjects = "large objects";
 
 /// Whether they read rows, which a snapshot shows.
 bool reads_rows(const Steps& steps);
-/// Whether they need the source at all, once its definitions are known.
-bool reads_source(const Steps& steps);
 
 /// Makes barriers of the tasks that are not of these steps: what other commands do, or have done. Materialized views
 /// are filled by those who do what is left, and by those who copy the rows last of all.

@@ -42,7 +42,7 @@ struct TablePlanInput {
   copy::FormatWish format = copy::FormatWish::kAuto;
   copy::FormatUse use = copy::FormatUse::kCopy;
   copy::SplitOptions split;
-  /// Of the tables that may_split_by_key() names.
+  /// Of those of tables_split_by_key().
   std::map<schema::Oid, copy::KeySpan> key_spans;
   /// Parts of tables that an earlier run has loaded.
   std::map<schema::Oid, std::vector<copy::RowRange>> loaded;

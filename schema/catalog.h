@@ -67,7 +67,7 @@ struct Relation {
   std::string display() const;  ///< for people
 };
 
-/// What ADD CONSTRAINT … USING INDEX needs to know.
+/// An index, and the constraint that it is of, if any.
 struct Index {
   Oid oid = 0;
   Oid table = 0;

@@ -73,7 +73,7 @@ std::string create_sql(const Database& database, int target_version, bool tables
 }
 
 void give_to_owner(pg::Connection& target, const Database& database) {
-  const std::array<std::string, 2> parameters = {database.owner, role_membership(target.server_version())};
+  const std::array<std::string, 2> parameters = {database.owner, set_role_privilege(target.server_version())};
   const bool may_act_for = !target
                                 .execute(
                                     "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1 AND"

@@ -93,7 +93,7 @@ std::vector<Drop> drop_statements(const Archive& archive, const RestoreOptions& 
     std::string text = if_exists(*entry);
     if (text.empty()) continue;
     const bool cascades = entry->kind == "TYPE" && text.ends_with(" CASCADE;");
-    const std::string name = pg::quote_identifier(entry->schema.value_or("")) + "." + pg::quote_identifier(entry->tag);
+    const std::string name = pg::quote_qualified(entry->schema.value_or(""), entry->tag);
     statements.push_back({.sql = std::move(text), .cascading_type = cascades ? name : ""});
   }
   return statements;

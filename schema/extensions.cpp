@@ -54,7 +54,7 @@ namespace {
 
 std::string make_schema_sql(pg::Connection& target, const WantedExtension& extension) {
   const std::array<std::string, 3> names = {extension.schema, extension.schema_owner,
-                                            role_membership(target.server_version())};
+                                            set_role_privilege(target.server_version())};
   const pg::Row there = target.execute(
       "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1),"
       " EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $2 AND pg_catalog.pg_has_role(oid, $3))",

@@ -48,7 +48,7 @@ std::string object_key(const pg::Row& row) {
 
 }  // namespace
 
-std::string role_membership(int server_version) { return server_version >= 160000 ? "SET" : "MEMBER"; }
+std::string set_role_privilege(int server_version) { return server_version >= 160000 ? "SET" : "MEMBER"; }
 
 void TargetInventory::see_as_before(const TargetInventory& before) {
   schemas = before.schemas;
@@ -67,7 +67,6 @@ TargetInventory read_inventory(pg::Connection& target) {
                                   "SELECT nspname FROM pg_catalog.pg_namespace"
                                   " WHERE NOT pg_catalog.pg_has_role(nspowner, 'USAGE')"),
           .roles = names(target, "SELECT rolname FROM pg_catalog.pg_roles"),
-          .access_methods = names(target, "SELECT amname FROM pg_catalog.pg_am"),
           .tablespaces = names(target, "SELECT spcname FROM pg_catalog.pg_tablespace")};
 }
 

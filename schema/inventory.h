@@ -19,7 +19,6 @@ struct TargetInventory {
   /// Schemas whose comment and privileges this user may not set.
   std::set<std::string, std::less<>> others_schemas;
   std::set<std::string, std::less<>> roles;
-  std::set<std::string, std::less<>> access_methods;
   std::set<std::string, std::less<>> tablespaces;
 
   /// Sees schemas and extensions as they were before an unfinished copy.
@@ -27,7 +26,7 @@ struct TargetInventory {
 };
 
 /// The privilege for pg_has_role() that SET ROLE and OWNER TO ask for: from 16 on, being a member is not enough.
-std::string role_membership(int server_version);
+std::string set_role_privilege(int server_version);
 
 TargetInventory read_inventory(pg::Connection& target);
 

@@ -98,8 +98,8 @@ std::string version_text(int server_version) {
 
 }  // namespace
 
-ClientProgram find_pg_dump(const std::optional<fs::path>& bindir, int source_version, const CancelToken& cancel,
-                           std::string_view name) {
+ClientProgram find_client_program(const std::optional<fs::path>& bindir, int source_version, const CancelToken& cancel,
+                                  std::string_view name) {
   std::optional<ClientProgram> older;
   for (const fs::path& path : candidates(bindir, name)) {
     const std::optional<ClientProgram> program = identify(path, cancel);

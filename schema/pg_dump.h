@@ -22,8 +22,8 @@ struct ClientProgram {
 /// Finds pg_dump, or another client program, in `bindir` if one is given, else in PATH, else where PostgreSQL is
 /// usually installed; the first that is not older than the source. Throws Error(kConfig) that names both versions, or
 /// says that there is none.
-ClientProgram find_pg_dump(const std::optional<std::filesystem::path>& bindir, int source_version,
-                           const CancelToken& cancel, std::string_view name = "pg_dump");
+ClientProgram find_client_program(const std::optional<std::filesystem::path>& bindir, int source_version,
+                                  const CancelToken& cancel, std::string_view name = "pg_dump");
 
 struct DumpRequest {
   ClientProgram program;

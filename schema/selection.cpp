@@ -413,7 +413,7 @@ class Selector {
     std::size_t size = 0;
     for (const Named& schema : schemas_) {
       if (!result_.keeps(CatalogId{kPgNamespace, schema.oid})) {
-        result_.schema_patterns.push_back(quoted(schema.name));
+        result_.schema_patterns.push_back(pg::quote_identifier(schema.name));
         size += result_.schema_patterns.back().size();
       }
     }
@@ -421,17 +421,11 @@ class Selector {
       if (result_.keeps(relation.oid) || !result_.keeps(CatalogId{kPgNamespace, relation.schema_oid})) continue;
       if (relation.kind == 'i' || relation.kind == 'I' || dependencies_.extension_of({kPgClass, relation.oid}))
         continue;
-      result_.table_patterns.push_back(quoted(relation.schema) + "." + quoted(relation.name));
+      result_.table_patterns.push_back(pg::quote_identifier(relation.schema) + "." +
+                                       pg::quote_identifier(relation.name));
       size += result_.table_patterns.back().size();
     }
     if (size > kMost) result_.table_patterns.clear();
-  }
-
-  // In quotes whatever the name is: without, pg_dump would see a pattern.
-  static std::string quoted(const std::string& name) {
-    std::string text = "\"";
-    for (const char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
-    return text + "\"";
   }
 
   pg::Connection& source_;

@@ -8,7 +8,7 @@
 #include "pgsluice/base/wait.h"
 #include "pgsluice/copy/table_copy.h"
 #include "pgsluice/pg/snapshot.h"
-#include "pgsluice/pg/wire_io.h"
+#include "pgsluice/pg/uring_io.h"
 #include "support/cluster.h"
 #include "support/deadline.h"
 #include "support/fault_proxy.h"

@@ -10,7 +10,9 @@
 #include "pgsluice/copy/libpq_copy.h"
 #include "pgsluice/copy/libpq_relay.h"
 #include "pgsluice/copy/wire_relay.h"
+#include "pgsluice/pg/poll_io.h"
 #include "pgsluice/pg/transaction.h"
+#include "pgsluice/pg/uring_io.h"
 #include "support/cluster.h"
 #include "support/scripted_server.h"
 

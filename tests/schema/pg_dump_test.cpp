@@ -24,17 +24,17 @@ void write_program(const fs::path& folder, const std::string& version) {
 TEST(FindPgDump, ComparesVersionsAcrossTheChangeOfNumbering) {
   const TemporaryFolder folder;
   write_program(folder.path(), "9.6.24");
-  EXPECT_EQ(find_pg_dump(folder.path(), 90500, {}).release, 906);
-  EXPECT_THROW(find_pg_dump(folder.path(), 100000, {}), Error);
+  EXPECT_EQ(find_client_program(folder.path(), 90500, {}).release, 906);
+  EXPECT_THROW(find_client_program(folder.path(), 100000, {}), Error);
   write_program(folder.path(), "18beta1");
-  EXPECT_EQ(find_pg_dump(folder.path(), 180000, {}).release, 1800);
+  EXPECT_EQ(find_client_program(folder.path(), 180000, {}).release, 1800);
 }
 
 TEST(FindPgDump, AnOlderOneIsRefusedWithBothVersions) {
   const TemporaryFolder folder;
   write_program(folder.path(), "14.9 (Debian 14.9-1)");
   try {
-    find_pg_dump(folder.path(), 150018, {});
+    find_client_program(folder.path(), 150018, {});
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kConfig);
@@ -47,7 +47,7 @@ TEST(FindPgDump, AnOlderOneIsRefusedWithBothVersions) {
 TEST(FindPgDump, AMissingOneIsNamedWithTheFolder) {
   const TemporaryFolder folder;
   try {
-    find_pg_dump(folder.path(), 150018, {});
+    find_client_program(folder.path(), 150018, {});
     FAIL();
   } catch (const Error& error) {
     EXPECT_NE(error.describe().find(folder.path().string()), std::string::npos);
@@ -55,13 +55,13 @@ TEST(FindPgDump, AMissingOneIsNamedWithTheFolder) {
 }
 
 TEST(FindPgDump, IsFoundWithoutBeingNamed) {
-  const ClientProgram found = find_pg_dump(std::nullopt, 100000, {});
+  const ClientProgram found = find_client_program(std::nullopt, 100000, {});
   EXPECT_GE(found.release, 1000);
   EXPECT_NE(fs::canonical(found.path).filename(), "pg_wrapper");
 }
 
 TEST(RunPgDump, SaysWhatPgDumpSaid) {
-  const DumpRequest request{.program = find_pg_dump(std::nullopt, 100000, {}),
+  const DumpRequest request{.program = find_client_program(std::nullopt, 100000, {}),
                             .source = pg::ConnInfo::parse(test::shared_source().conninfo("postgres"), Side::kSource),
                             .snapshot = "00000000-00000000-1",
                             .encoding = "UTF8"};
@@ -80,7 +80,7 @@ TEST(RunPgDump, ThatHasLostItsSessionIsToldFromOneThatMayNot) {
   pg::Connection other = test::shared_source().connect("lost");
   other.execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
   pg::Connection holder = test::shared_source().connect("lost");
-  const DumpRequest request{.program = find_pg_dump(std::nullopt, 100000, {}),
+  const DumpRequest request{.program = find_client_program(std::nullopt, 100000, {}),
                             .source = pg::ConnInfo::parse(test::shared_source().conninfo("lost"), Side::kSource),
                             .snapshot = pg::export_snapshot(holder).name,
                             .encoding = "UTF8"};

@@ -42,7 +42,6 @@ void add_migration_options(CLI::App& command, MigrationArguments& args) {
   command.add_option("-l,--location", args.location, "Kept with the migration")->group(kLabels);
   command.add_option("--tags", args.tags, "name=value …, kept with the migration")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group(kLabels);
   add_log_options(command, args.log);
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "pgsluice/pg/quote.h"
 #include "pgsluice/schema/listing.h"
 #include "pgsluice/schema/sequences.h"
 
@@ -78,16 +79,7 @@ class SchemaDocument {
 
  private:
   static Json named(schema::Oid oid, const std::string& schema, const std::string& name) {
-    return {{"oid", oid},
-            {"schema", schema},
-            {"name", name},
-            {"qname", fmt::format("\"{}\".\"{}\"", doubled(schema), doubled(name))}};
-  }
-
-  static std::string doubled(const std::string& name) {
-    std::string text;
-    for (const char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
-    return text;
+    return {{"oid", oid}, {"schema", schema}, {"name", name}, {"qname", pg::quote_qualified(schema, name)}};
   }
 
   // As pg_restore --list names it.

@@ -42,7 +42,7 @@ std::string libpq_version() {
 
 std::string pg_dump_version(const CancelToken& cancel) {
   try {
-    const schema::ClientProgram program = schema::find_pg_dump(std::nullopt, 0, cancel);
+    const schema::ClientProgram program = schema::find_client_program(std::nullopt, 0, cancel);
     return fmt::format("{} ({})", program.version_text, program.path.string());
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;
