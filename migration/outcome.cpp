@@ -22,6 +22,18 @@ std::string first_failed(const std::vector<Validation>& validations) {
 
 }  // namespace
 
+void take_progress(const pipeline::ProgressSnapshot& progress, DatabaseDetails& details) {
+  details.completed_tables = static_cast<std::int64_t>(progress.tables_done);
+  details.loading_tables = static_cast<std::int64_t>(progress.tables_running);
+  details.queued_tables =
+      std::max<std::int64_t>(static_cast<std::int64_t>(progress.tables_total) - details.completed_tables -
+                                 details.loading_tables - details.errored_tables,
+                             0);
+  details.copied = progress.copied;
+  details.pending = progress.pending;
+  details.rows = progress.rows;
+}
+
 std::vector<std::string> next_steps(const Migration& migration, const pipeline::ServerSummary& summary) {
   std::vector<std::string> steps;
   const bool all_there = std::all_of(migration.details.begin(), migration.details.end(),
@@ -79,6 +91,27 @@ std::string describe_missing(const pipeline::CloneSummary& summary) {
   std::string text = fmt::format("{} object{} missing: {}", all, all == 1 ? " is" : "s are", fmt::join(missing, " | "));
   if (all > kMostNamed) text += fmt::format(" | and {} more, in the worker's log", all - kMostNamed);
   return text;
+}
+
+std::optional<Error> tell_obstacles(Migration& migration, const std::set<std::string>& on_source,
+                                    const std::map<std::string, DatabaseId>& on_target) {
+  std::optional<Error> obstacle;
+  const auto refuse = [&](DatabaseDetails& details, Side side, const char* what, const char* hint) {
+    const Error error = Error(ErrorKind::kState, what).on(side).hint(hint);
+    details.message = error.describe();
+    if (!obstacle) obstacle = Error(ErrorKind::kState, fmt::format("{}: {}", details.name, details.message));
+  };
+  for (DatabaseDetails& details : migration.details) {
+    if (!on_source.contains(details.name)) {
+      refuse(
+          details, Side::kSource, "there is no such database",
+          "DBsToMigrate names databases as the source has them, in their case, and no templates; nothing was changed");
+    } else if (on_target.contains(details.name) && !details.made && !migration.overwrite) {
+      refuse(details, Side::kTarget, "there is a database of that name already",
+             "with OverwriteDBsInTarget true it is dropped and made again; nothing was changed");
+    }
+  }
+  return obstacle;
 }
 
 std::string tell_failed_validations(Migration& migration) {

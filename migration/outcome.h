@@ -1,13 +1,20 @@
 #pragma once
 
+#include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/migration/migration.h"
+#include "pgsluice/migration/target_server.h"
 #include "pgsluice/pipeline/server_clone.h"
 
 namespace pgsluice::migration {
+
+/// Counts of tables, bytes and rows.
+void take_progress(const pipeline::ProgressSnapshot& progress, DatabaseDetails& details);
 
 /// What is left for a person when databases were copied: applications, parameters, roles; what was left out, and
 /// warnings.
@@ -18,6 +25,11 @@ std::vector<std::string> next_steps(const Migration& migration, const pipeline::
 std::string describe_failure(const Error& error, bool anew);
 /// What a copy has not been able to make: all of it, up to a number.
 std::string describe_missing(const pipeline::CloneSummary& summary);
+
+/// Gives each database that cannot be migrated, since the source has none of its name or the target has one that is to
+/// be kept, that as its message. Returns the first as "database: message".
+std::optional<Error> tell_obstacles(Migration& migration, const std::set<std::string>& on_source,
+                                    const std::map<std::string, DatabaseId>& on_target);
 
 /// Gives each database the first finding of its validations that fails as its message. Returns the first of all as
 /// "database: message", or "servers: message" where it is of no database.

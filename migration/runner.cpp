@@ -134,15 +134,7 @@ void Runner::Implementation::refresh() {
     const std::optional<pipeline::ProgressSnapshot> progress = clone->progress_of(details.name);
     // Before its plan is there, and when there is nothing left to do, what an earlier attempt has counted holds.
     if (!progress || progress->tasks_total == 0) continue;
-    details.completed_tables = static_cast<std::int64_t>(progress->tables_done);
-    details.loading_tables = static_cast<std::int64_t>(progress->tables_running);
-    details.queued_tables =
-        std::max<std::int64_t>(static_cast<std::int64_t>(progress->tables_total) - details.completed_tables -
-                                   details.loading_tables - details.errored_tables,
-                               0);
-    details.copied = progress->copied;
-    details.pending = progress->pending;
-    details.rows = progress->rows;
+    take_progress(*progress, details);
   }
 }
 
@@ -216,23 +208,7 @@ void Runner::Implementation::look_at_servers() {
       if (is_open && !details.made) details.pending = database.size;  // until its plan is made
     }
   }
-  std::optional<Error> obstacle;
-  const auto refuse = [&](DatabaseDetails& details, Side side, const char* what, const char* hint) {
-    const Error error = Error(ErrorKind::kState, what).on(side).hint(hint);
-    details.message = error.describe();
-    if (!obstacle) obstacle = Error(ErrorKind::kState, fmt::format("{}: {}", details.name, details.message));
-  };
-  for (DatabaseDetails& details : migration.details) {
-    if (!on_source.contains(details.name)) {
-      refuse(
-          details, Side::kSource, "there is no such database",
-          "DBsToMigrate names databases as the source has them, in their case, and no templates; nothing was changed");
-    } else if (on_target.contains(details.name) && !details.made && !request.overwrite) {
-      refuse(details, Side::kTarget, "there is a database of that name already",
-             "with OverwriteDBsInTarget true it is dropped and made again; nothing was changed");
-    }
-  }
-  if (obstacle) throw Error(*obstacle);
+  if (const auto obstacle = tell_obstacles(migration, on_source, on_target)) throw Error(*obstacle);
 }
 
 void Runner::Implementation::validate() {
