@@ -25,8 +25,6 @@ using HttpResponse = httplib::Response;
 constexpr std::chrono::milliseconds kPeriod{1000};
 // Each holds a thread of the server's.
 constexpr int kMostStreams = 32;
-// How long a DELETE waits for a worker to have cancelled.
-constexpr std::chrono::seconds kPatience{20};
 
 std::optional<std::string> parameter(const HttpRequest& request, const char* name) {
   if (!request.has_param(name)) return std::nullopt;
@@ -118,7 +116,7 @@ class RestApi {
     const Migrations at(*this, request);
     Migration migration = at.find(request.matches[1]);
     if (migration.active()) at.store().request_cancel(migration);
-    const auto end = std::chrono::steady_clock::now() + kPatience;
+    const auto end = std::chrono::steady_clock::now() + options_.delete_patience;
     while ((migration = at.store().find(migration.name, migration.target)).active()) {
       if (std::chrono::steady_clock::now() >= end) {
         answer_json(response, to_text(migration), 202);  // it is being cancelled: to be asked again

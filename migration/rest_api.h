@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -20,6 +21,8 @@ struct RestOptions {
   PropertiesContext properties;
   /// How migrations are carried out: each in a process of its own, which goes on without this one.
   WorkerStart worker;
+  /// How long a DELETE waits for a worker to have cancelled.
+  std::chrono::milliseconds delete_patience{20'000};
 };
 
 /// The migrations of a store:

@@ -5,7 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "pgsluice/migration/control.h"
 #include "pgsluice/migration/rest_api.h"
+#include "pgsluice/migration/store.h"
 #include "support/cluster.h"
 #include "support/database_comparison.h"
 #include "support/recording_sink.h"
@@ -28,7 +30,8 @@ class RestServer {
     add_rest_routes(server_,
                     {.store = store,
                      .properties = {.origin = PropertiesContext::Origin::kRemote},
-                     .worker = {.program = PGSLUICE_PROGRAM}},
+                     .worker = {.program = PGSLUICE_PROGRAM},
+                     .delete_patience = std::chrono::milliseconds(300)},
                     Log(sink));
     server_.start();
   }
@@ -180,6 +183,78 @@ TEST_F(RestTest, ThePageLoadsNothingFromElsewhere) {
   }
 }
 
+// A migration at work whose worker, this process, does nothing.
+class IdleWorker {
+ public:
+  explicit IdleWorker(const std::filesystem::path& folder)
+      : store_(folder), migration_(create(store_, "idle", "", {}, request())), claim_(store_.claim(migration_.id)) {}
+
+  void cancel() {
+    migration_.substate = Substate::kCancelingRequestedDBMigrations;
+    claim_.write(migration_, {});
+    migration_.state = State::kCanceled;
+    migration_.substate = Substate::kCompleted;
+    claim_.write(migration_, {});
+  }
+
+ private:
+  static Request request() {
+    Request result;
+    result.source = {.host = "one", .port = 1, .user = "u"};
+    result.target = {.host = "other", .port = 1, .user = "u"};
+    result.databases = {"d"};
+    return result;
+  }
+
+  Store store_;
+  Migration migration_;
+  Claim claim_;
+};
+
+TEST_F(RestTest, MoreThanThirtyTwoFollowersAreAskedToComeBack) {
+  const IdleWorker idle(store_);
+  const RestServer server(store_, sink_);
+  std::atomic<int> following{0};
+  std::atomic<bool> enough{false};
+  std::vector<std::jthread> followers;
+  for (int i = 0; i < 32; ++i) {
+    followers.emplace_back([&] {
+      httplib::Client client = server.client();
+      bool begun = false;
+      client.Get("/migrations/idle/events", [&](const char*, std::size_t) {
+        if (!begun) ++following;
+        begun = true;
+        return !enough;
+      });
+    });
+  }
+  while (following < 32) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const auto one_more = server.client().Get("/migrations/idle/events");
+  EXPECT_EQ(one_more->status, 503);
+  EXPECT_EQ(one_more->get_header_value("Retry-After"), "5");
+  EXPECT_EQ(server.client().Get("/migrations/idle")->status, 200) << "its state can still be asked for";
+  enough = true;
+  followers.clear();
+  bool goes_on = false;
+  for (int tries = 0; tries < 100 && !goes_on; ++tries) {
+    const auto again = server.client().Get("/migrations/idle/events", [](const char*, std::size_t) { return false; });
+    goes_on = !again || again->status == 200;  // the client has ended it
+  }
+  EXPECT_TRUE(goes_on) << "places are given back";
+}
+
+TEST_F(RestTest, ADeleteIsAnsweredBeforeItsWorkerHasCancelledAndAgainBehind) {
+  IdleWorker idle(store_);
+  const RestServer server(store_, sink_);
+  httplib::Client client = server.client();
+  const auto first = client.Delete("/migrations/idle");
+  EXPECT_EQ(first->status, 202);
+  EXPECT_EQ(body_of(first).at("properties").at("currentStatus").at("state"), "InProgress");
+  idle.cancel();
+  EXPECT_EQ(client.Delete("/migrations/idle")->status, 204);
+  EXPECT_EQ(client.Get("/migrations/idle")->status, 404);
+}
+
 class RestMigrationTest : public RestTest {
  protected:
   void SetUp() override {
@@ -273,6 +348,19 @@ TEST_F(RestMigrationTest, ACancelDropsTheDatabases) {
   EXPECT_EQ(last.at("migration").at("properties").at("currentStatus").at("state"), "Canceled") << last.dump();
   EXPECT_EQ(target_.value("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'first'"), "0");
   EXPECT_EQ(client.Patch("/migrations/web", R"({"properties":{"cancel":true}})", "application/json")->status, 409);
+}
+
+TEST_F(RestMigrationTest, OneThatHasFailedIsTakenUpAgain) {
+  source_.sql("first", "CREATE ROLE of_source; ALTER TABLE t OWNER TO of_source");
+  const RestServer server(store_, sink_);
+  httplib::Client client = server.client();
+  ASSERT_EQ(client.Put("/migrations/web", properties(), "application/json")->status, 201);
+  EXPECT_EQ(follow(client).at("migration").at("properties").at("currentStatus").at("state"), "ValidationFailed");
+  EXPECT_EQ(client.Put("/migrations/web", properties(), "application/json")->status, 409);
+  EXPECT_EQ(client.Put("/migrations/none?resume=true", properties(), "application/json")->status, 404);
+  target_.sql("postgres", "CREATE ROLE of_source");
+  ASSERT_EQ(client.Put("/migrations/web?resume=true", properties(), "application/json")->status, 201);
+  EXPECT_EQ(follow(client).at("migration").at("properties").at("currentStatus").at("state"), "Succeeded");
 }
 
 TEST_F(RestMigrationTest, FiftyClientsAreAnsweredWhileItRunsAndTheCopyIsEqual) {
