@@ -166,6 +166,25 @@ TEST_F(WorkerTest, WhereverItIsKilledTheMigrationIsFoundFailedAndCanBeTakenUpAga
   expect_equal();
 }
 
+TEST_F(WorkerTest, KilledWhileItCancelsTheMigrationIsCanceledAndSaysWhatIsLeft) {
+  Subprocess process(worker());
+  wait_until(is_migrating);
+  pg::Connection in_the_way = target_.connect("postgres");  // of the DROP DATABASE
+  in_the_way.execute("BEGIN; LOCK TABLE pg_catalog.pg_database IN SHARE MODE");
+  store_.request_cancel(store_.find("job", std::nullopt));
+  wait_until([](const Migration& now) { return now.substate == Substate::kCancelingRequestedDBMigrations; });
+  ::kill(process.pid(), SIGKILL);
+  EXPECT_EQ(process.wait({}).exit_code, 128 + SIGKILL);
+  in_the_way.execute("ROLLBACK");
+  const Migration found = store_.find("job", std::nullopt);
+  EXPECT_EQ(found.state, State::kCanceled) << found.error;
+  EXPECT_THAT(found.error, HasSubstr("its worker has ended before it was through"));
+  for (const DatabaseDetails& database : found.details) {
+    EXPECT_EQ(database.state, DatabaseState::kCanceled);
+    EXPECT_THAT(database.message, HasSubstr("still on the target")) << database.name;
+  }
+}
+
 TEST_F(WorkerTest, RunsWhereIoUringIsRefused) {
   const SubprocessResult ended =
       run_command(worker({}, {std::string(PGSLUICE_BUILD_FOLDER) + "/bin/without_io_uring"}));
