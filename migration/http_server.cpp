@@ -80,7 +80,7 @@ void answer_error(httplib::Response& response, int status, const std::string& co
   answer_json(response, document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace), status);
 }
 
-HttpServer::HttpServer(HttpOptions options, const Log& log) : options_(std::move(options)), log_(log) {
+void HttpServer::parse_listen() {
   const std::string& listen = options_.listen;
   const std::size_t colon = listen.rfind(':');
   const auto* end = listen.data() + listen.size();
@@ -92,24 +92,9 @@ HttpServer::HttpServer(HttpOptions options, const Log& log) : options_(std::move
   }
   host_ = listen.substr(0, colon);
   if (host_.size() > 2 && host_.front() == '[' && host_.back() == ']') host_ = host_.substr(1, host_.size() - 2);
-  is_loopback_ = is_loopback_name(host_);
-  if (!is_loopback_ && options_.token.empty()) {
-    throw Error(ErrorKind::kUsage, fmt::format("--listen {}: not a loopback address, and there is no token", listen))
-        .hint("give --token-file or set PGSLUICE_TOKEN, and put TLS before it (--tls-cert, --tls-key, or a proxy)");
-  }
-  if (options_.tls_certificate.empty() != options_.tls_key.empty()) {
-    throw Error(ErrorKind::kUsage, "--tls-cert and --tls-key are wanted both, or none");
-  }
-  if (options_.tls_certificate.empty()) {
-    server_ = std::make_unique<httplib::Server>();
-  } else {
-    server_ = std::make_unique<httplib::SSLServer>(options_.tls_certificate.c_str(), options_.tls_key.c_str());
-  }
-  if (!server_->is_valid()) {
-    throw Error(ErrorKind::kConfig, fmt::format("the certificate {} and the key {} cannot be used",
-                                                options_.tls_certificate.string(), options_.tls_key.string()))
-        .hint("PEM files are wanted, of one another, readable by this user");
-  }
+}
+
+void HttpServer::set_limits() {
   server_->new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
   server_->set_payload_max_length(kMostBytes);
   server_->set_read_timeout(kPatience);
@@ -129,6 +114,30 @@ HttpServer::HttpServer(HttpOptions options, const Log& log) : options_(std::move
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
        {"Referrer-Policy", "no-referrer"}});
+}
+
+HttpServer::HttpServer(HttpOptions options, const Log& log) : options_(std::move(options)), log_(log) {
+  parse_listen();
+  is_loopback_ = is_loopback_name(host_);
+  if (!is_loopback_ && options_.token.empty()) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("--listen {}: not a loopback address, and there is no token", options_.listen))
+        .hint("give --token-file or set PGSLUICE_TOKEN, and put TLS before it (--tls-cert, --tls-key, or a proxy)");
+  }
+  if (options_.tls_certificate.empty() != options_.tls_key.empty()) {
+    throw Error(ErrorKind::kUsage, "--tls-cert and --tls-key are wanted both, or none");
+  }
+  if (options_.tls_certificate.empty()) {
+    server_ = std::make_unique<httplib::Server>();
+  } else {
+    server_ = std::make_unique<httplib::SSLServer>(options_.tls_certificate.c_str(), options_.tls_key.c_str());
+  }
+  if (!server_->is_valid()) {
+    throw Error(ErrorKind::kConfig, fmt::format("the certificate {} and the key {} cannot be used",
+                                                options_.tls_certificate.string(), options_.tls_key.string()))
+        .hint("PEM files are wanted, of one another, readable by this user");
+  }
+  set_limits();
   server_->set_error_handler([this](const httplib::Request& request, httplib::Response& response) {
     if (!response.body.empty()) return;
     if (const std::string methods = methods_of(request.path); response.status == 404 && !methods.empty()) {

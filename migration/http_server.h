@@ -68,6 +68,8 @@ class HttpServer {
 
  private:
   bool may_pass(const httplib::Request& request, httplib::Response& response) const;
+  void parse_listen();
+  void set_limits();
   Handler guarded(Handler handler) const;
   Handler answering(Handler handler) const;
   /// "GET, PUT": of a path that is known, for others.

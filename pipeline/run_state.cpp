@@ -214,6 +214,57 @@ void RunStateWriter::finish(const CloneSummary& summary) {
   }
 }
 
+namespace {
+
+void read_tasks(SqliteFile& database, RunState& state) {
+  database.execute(
+      "SELECT kind, name, oid, schema, relation, \"table\", sql, size, state, began, ended FROM task ORDER BY id", {},
+      [&](const Row& row) {
+        int at = 0;
+        RunState::Task task{.kind = row.text(at++), .name = row.text(at++)};
+        task.oid = static_cast<schema::Oid>(row.integer(at++));
+        task.schema = row.text(at++);
+        task.relation = row.text(at++);
+        task.table = static_cast<schema::Oid>(row.integer(at++));
+        task.sql = row.text(at++);
+        task.size = {row.integer(at++)};
+        const std::int64_t now = row.integer(at++);
+        task.running = now == kRunning;
+        task.done = now == kDone;
+        task.began = time_of(row, at++);
+        task.ended = time_of(row, at++);
+        // An earlier run has done it, and nobody knows how long that took.
+        if (task.began == std::chrono::system_clock::time_point{}) task.began = task.ended;
+        state.tasks.push_back(std::move(task));
+      });
+}
+
+void read_results(SqliteFile& database, CloneSummary& summary) {
+  database.execute("SELECT * FROM table_result", {}, [&](const Row& row) {
+    summary.tables.push_back({.name = row.text(0),
+                              .rows = row.integer(1),
+                              .bytes = {row.integer(2)},
+                              .parts = static_cast<int>(row.integer(3)),
+                              .format = row.text(4),
+                              .duration = std::chrono::nanoseconds(row.integer(5))});
+  });
+  database.execute("SELECT * FROM step_result", {}, [&](const Row& row) {
+    summary.steps.push_back({.name = row.text(0),
+                             .tasks = row.integer(1),
+                             .wall = std::chrono::nanoseconds(row.integer(2)),
+                             .total = std::chrono::nanoseconds(row.integer(3))});
+  });
+  database.execute("SELECT * FROM message", {}, [&](const Row& row) {
+    const std::string kind = row.text(0);
+    if (kind == "failed") summary.failed.push_back({row.text(1), Error(ErrorKind::kServer, row.text(2))});
+    if (kind == "left out") summary.left_out.push_back({row.text(1), row.text(2)});
+    if (kind == "skipped") summary.skipped.push_back(row.text(2));
+    if (kind == "warning") summary.warnings.push_back(row.text(2));
+  });
+}
+
+}  // namespace
+
 std::optional<RunState> read_run_state(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file)) return std::nullopt;
   // Read-only readers of a WAL file need its index beside it, which they may make.
@@ -241,47 +292,8 @@ std::optional<RunState> read_run_state(const std::filesystem::path& file) {
     summary.bytes = {row.integer(at++)};
     summary.duration = std::chrono::nanoseconds(row.integer(at++));
   });
-  database.execute(
-      "SELECT kind, name, oid, schema, relation, \"table\", sql, size, state, began, ended FROM task ORDER BY id", {},
-      [&](const Row& row) {
-        int at = 0;
-        RunState::Task task{.kind = row.text(at++), .name = row.text(at++)};
-        task.oid = static_cast<schema::Oid>(row.integer(at++));
-        task.schema = row.text(at++);
-        task.relation = row.text(at++);
-        task.table = static_cast<schema::Oid>(row.integer(at++));
-        task.sql = row.text(at++);
-        task.size = {row.integer(at++)};
-        const std::int64_t now = row.integer(at++);
-        task.running = now == kRunning;
-        task.done = now == kDone;
-        task.began = time_of(row, at++);
-        task.ended = time_of(row, at++);
-        // An earlier run has done it, and nobody knows how long that took.
-        if (task.began == std::chrono::system_clock::time_point{}) task.began = task.ended;
-        state.tasks.push_back(std::move(task));
-      });
-  database.execute("SELECT * FROM table_result", {}, [&](const Row& row) {
-    summary.tables.push_back({.name = row.text(0),
-                              .rows = row.integer(1),
-                              .bytes = {row.integer(2)},
-                              .parts = static_cast<int>(row.integer(3)),
-                              .format = row.text(4),
-                              .duration = std::chrono::nanoseconds(row.integer(5))});
-  });
-  database.execute("SELECT * FROM step_result", {}, [&](const Row& row) {
-    summary.steps.push_back({.name = row.text(0),
-                             .tasks = row.integer(1),
-                             .wall = std::chrono::nanoseconds(row.integer(2)),
-                             .total = std::chrono::nanoseconds(row.integer(3))});
-  });
-  database.execute("SELECT * FROM message", {}, [&](const Row& row) {
-    const std::string kind = row.text(0);
-    if (kind == "failed") summary.failed.push_back({row.text(1), Error(ErrorKind::kServer, row.text(2))});
-    if (kind == "left out") summary.left_out.push_back({row.text(1), row.text(2)});
-    if (kind == "skipped") summary.skipped.push_back(row.text(2));
-    if (kind == "warning") summary.warnings.push_back(row.text(2));
-  });
+  read_tasks(database, state);
+  read_results(database, summary);
   database.execute("COMMIT");
   if (finished) state.summary = std::move(summary);
   return state;

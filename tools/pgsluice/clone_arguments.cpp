@@ -35,15 +35,6 @@ class OptionGroup {
   const char* head_;
 };
 
-copy::SplitOptions split_options(const CloneArguments& args) {
-  using When = copy::SplitOptions::When;
-  copy::SplitOptions split{.most_parts = args.split_max_parts, .by_ctid = !args.skip_split_by_ctid};
-  if (args.split_larger_than == "auto") return split;
-  split.size = parse_bytes(args.split_larger_than);
-  split.when = split.size.count == 0 ? When::kNever : When::kLarger;
-  return split;
-}
-
 copy::FormatWish format_wish(const CloneArguments& args) {
   if (args.copy_format == "text") return copy::FormatWish::kText;
   const bool binary = args.use_copy_binary || args.copy_format == "binary";
@@ -214,7 +205,7 @@ pipeline::CloneOptions clone_options(const CloneArguments& args) {
   options.work_folder = work_folder(args.work_folder);
   if (!args.pg_bindir.empty()) options.pg_bindir = args.pg_bindir;
   options.format = format_wish(args);
-  options.split = split_options(args);
+  options.split = parse_split(args.split_larger_than, args.split_max_parts, !args.skip_split_by_ctid);
   static const std::map<std::string, copy::Transport> kTransports = {{"auto", copy::Transport::kAuto},
                                                                      {"io_uring", copy::Transport::kIoUring},
                                                                      {"poll", copy::Transport::kPoll},

@@ -25,8 +25,6 @@ struct CompareArguments {
   std::string split_larger_than = "auto";
   std::string pg_bindir;
   bool json = false;
-  std::string no_effect;
-  bool no_effect_either = false;
   LogOptions log;
 };
 
@@ -56,12 +54,7 @@ void add_common_options(CLI::App& command, CompareArguments& args) {
   with_environment(command, command.add_option("-T,--target", args.options.target, "Target database, URI or keywords"),
                    args.options.target, "TARGET_PGURI");
   command.add_flag("-J,--json", args.json, "One JSON document on standard output");
-  constexpr const char* kNoEffect = "Taken as pgcopydb does; a comparison is the same with and without";
-  command.add_option("-D,--dir", args.no_effect, "Work directory")->group(kNoEffect);
-  command.add_option("--snapshot", args.no_effect)->group(kNoEffect);
-  for (const char* flag : {"--resume", "--restart", "--not-consistent"}) {
-    command.add_flag(flag, args.no_effect_either)->group(kNoEffect);
-  }
+  take_without_effect(command, {"--resume", "--restart", "--not-consistent"}, {"-D,--dir", "--snapshot"});
   add_log_options(command, args.log);
 }
 
@@ -99,19 +92,13 @@ int run_compare_schema(const CompareArguments& args) {
 int run_compare_data(const CompareArguments& args) {
   return run_reporting(args.log, [&](Console& console) {
     pipeline::CompareOptions options = args.options;
-    if (args.split_larger_than != "auto") {
-      using When = copy::SplitOptions::When;
-      options.split.size = parse_bytes(args.split_larger_than);
-      options.split.when = options.split.size.count == 0 ? When::kNever : When::kLarger;
-    }
+    options.split = parse_split(args.split_larger_than);
     pipeline::DataComparison comparison(std::move(options), console);
     const SignalsCancel signals([&comparison] { comparison.cancel(); });
     pipeline::ComparedData data;
     {
-      const ProgressStyle style = args.log.quiet           ? ProgressStyle::kNone
-                                  : Console::is_terminal() ? ProgressStyle::kBar
-                                                           : ProgressStyle::kLines;
-      const ProgressDisplay display(console, style, [&comparison] { return comparison.progress(); });
+      const ProgressDisplay display(console, progress_style("auto", args.log),
+                                    [&comparison] { return comparison.progress(); });
       data = comparison.run();
     }
     return finish(args.json ? comparison_json(data) : comparison_text(data), data.equal(), console);
@@ -135,7 +122,7 @@ void add_compare_command(CLI::App& app, int& exit_code) {
   schema->footer(kSchemaFooter);
   auto schema_args = std::make_shared<CompareArguments>();
   add_common_options(*schema, *schema_args);
-  schema->add_option("--table-jobs,--jobs", schema_args->options.jobs, "Taken as pgcopydb does")->group("");
+  take_without_effect(*schema, {}, {"--table-jobs", "--jobs"});
   schema->add_option("--pg-bindir", schema_args->pg_bindir, "Folder of pg_dump");
   schema->callback([schema_args, &exit_code] { exit_code = run_compare_schema(*schema_args); });
 }

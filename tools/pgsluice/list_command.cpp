@@ -46,15 +46,7 @@ struct ListArguments {
   bool requirements = false;
   bool json = false;
   LogOptions log;
-
-  /// Of commands of pgcopydb in a row; a list is the same with and without.
-  std::string work_folder;
   int table_jobs = 4;
-  bool resume = false;
-  bool restart = false;
-  bool not_consistent = false;
-  bool force = false;
-  bool cache = false;
 };
 
 /// What a list shows: rows for a person, objects for a program.
@@ -255,12 +247,8 @@ void add_part(Listing& listing, const copy::RowRange& range, std::size_t number,
 
 // Never splits where no size was given.
 copy::SplitOptions split_options(const ListArguments& args) {
-  using When = copy::SplitOptions::When;
-  copy::SplitOptions split{.most_parts = args.split_max_parts, .by_ctid = !args.skip_split_by_ctid};
-  if (args.split_larger_than == "auto") return split;
-  if (!args.split_larger_than.empty()) split.size = parse_bytes(args.split_larger_than);
-  split.when = split.size.count == 0 ? When::kNever : When::kLarger;
-  return split;
+  return parse_split(args.split_larger_than.empty() ? "0" : args.split_larger_than, args.split_max_parts,
+                     !args.skip_split_by_ctid);
 }
 
 Listing list_schema(pg::Connection& source, const ListArguments& args) {
@@ -329,16 +317,12 @@ void add_common_options(CLI::App& command, ListArguments& args) {
   with_environment(command, command.add_option("--snapshot", args.snapshot, "A snapshot that another session holds"),
                    args.snapshot, "SNAPSHOT");
   command.add_flag("-J,--json", args.json, "One JSON document");
-  constexpr const char* kNoEffect = "Taken as pgcopydb does; a list is the same with and without";
-  command.add_option("-D,--dir", args.work_folder, "Work directory")->group(kNoEffect);
-  command.add_option("--table-jobs,--jobs", args.table_jobs, "Tables copied at a time")->group(kNoEffect);
-  command.add_flag("--resume", args.resume)->group(kNoEffect);
-  command.add_flag("--restart", args.restart)->group(kNoEffect);
-  command.add_flag("--not-consistent", args.not_consistent)->group(kNoEffect);
-  command.add_flag("--force", args.force)->group(kNoEffect);
-  command.add_flag("--cache", args.cache)->group(kNoEffect);
-  command.add_flag("--drop-cache", args.cache)->group(kNoEffect);
-  command.add_flag("--estimate-table-sizes", args.cache)->group(kNoEffect);
+  command.add_option("--table-jobs,--jobs", args.table_jobs, "Tables copied at a time, for parts by themselves (auto)")
+      ->check(whole_number(1, 256));
+  take_without_effect(
+      command,
+      {"--resume", "--restart", "--not-consistent", "--force", "--cache", "--drop-cache", "--estimate-table-sizes"},
+      {"-D,--dir"});
   add_log_options(command, args.log);
 }
 

@@ -16,10 +16,12 @@
 #include "pgsluice/console.h"
 #include "pgsluice/environment.h"
 #include "pgsluice/exit_code.h"
+#include "pgsluice/option_values.h"
 #include "pgsluice/pipeline/run_record.h"
 #include "pgsluice/pipeline/run_state.h"
 #include "pgsluice/report.h"
 #include "pgsluice/run_summary_document.h"
+#include "pgsluice/running.h"
 #include "pgsluice/text_table.h"
 
 namespace pgsluice::tools {
@@ -30,11 +32,7 @@ using Json = nlohmann::ordered_json;
 using pipeline::RunState;
 
 struct ProgressArguments {
-  std::string source;
   std::string work_folder;
-  std::string snapshot;  ///< this and the next two have no effect
-  bool resume = false;
-  int jobs = 0;
   bool json = false;
   bool summary = false;
   LogOptions log;
@@ -181,22 +179,16 @@ void add_list_progress_command(CLI::App& app, int& exit_code) {
   with_environment(*command,
                    command->add_option("-D,--dir", args->work_folder, "Work directory (default $TMPDIR/pgsluice)"),
                    args->work_folder, "DIR");
-  command->add_option("-S,--source", args->source, "Taken as pgcopydb does; the work directory tells all");
-  command->add_option("--snapshot", args->snapshot)->group("");
-  command->add_flag("--resume", args->resume)->group("");
-  command->add_flag("--not-consistent", args->resume)->group("");
-  command->add_option("--table-jobs,--jobs", args->jobs)->group("");
+  take_without_effect(*command, {"--resume", "--not-consistent"},
+                      {"-S,--source", "--snapshot", "--table-jobs", "--jobs"});
   command->add_flag("-J,--json", args->json, "One JSON document");
   command->add_flag("--summary", args->summary, "What was done, when the run has ended");
   add_log_options(*command, args->log);
   command->callback([args, &exit_code] {
-    Console console(args->log);
-    try {
+    exit_code = run_reporting(args->log, [&](Console&) {
       std::fputs(shown(*args).c_str(), stdout);
-    } catch (const Error& error) {
-      Log(console).error(error.describe());
-      exit_code = exit_code_for(error);
-    }
+      return static_cast<int>(kExitWell);
+    });
   });
 }
 

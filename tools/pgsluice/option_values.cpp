@@ -38,4 +38,24 @@ CLI::Validator one_of(std::vector<std::string> words, bool ignoring_case) {
       choices);
 }
 
+copy::SplitOptions parse_split(const std::string& larger_than, int most_parts, bool by_ctid) {
+  using When = copy::SplitOptions::When;
+  copy::SplitOptions split{.most_parts = most_parts, .by_ctid = by_ctid};
+  if (larger_than == "auto") return split;
+  split.size = parse_bytes(larger_than);
+  split.when = split.size.count == 0 ? When::kNever : When::kLarger;
+  return split;
+}
+
+void take_without_effect(CLI::App& command, const std::vector<std::string>& flags,
+                         const std::vector<std::string>& options) {
+  for (const std::string& flag : flags) {
+    if (command.get_option_no_throw(flag) == nullptr) command.add_flag_callback(flag, [] {})->group("");
+  }
+  for (const std::string& option : options) {
+    if (command.get_option_no_throw(option) != nullptr) continue;
+    command.add_option_function<std::string>(option, [](const std::string&) {})->group("");
+  }
+}
+
 }  // namespace pgsluice::tools

@@ -10,6 +10,7 @@
 #include "pgsluice/commands.h"
 #include "pgsluice/console.h"
 #include "pgsluice/exit_code.h"
+#include "pgsluice/option_values.h"
 #include "pgsluice/pipeline/definitions.h"
 #include "pgsluice/pipeline/extensions.h"
 #include "pgsluice/pipeline/roles.h"
@@ -72,17 +73,6 @@ const std::vector<StepCommand>& restore_commands() {
 }
 
 // pgcopydb's commands of a group take one list of options, also where they have no effect: so do these.
-void take_without_effect(CLI::App& command, const std::vector<std::string>& flags,
-                         const std::vector<std::string>& options) {
-  for (const std::string& flag : flags) {
-    if (command.get_option_no_throw(flag) == nullptr) command.add_flag_callback(flag, [] {})->group("");
-  }
-  for (const std::string& option : options) {
-    if (command.get_option_no_throw(option) != nullptr) continue;
-    command.add_option_function<std::string>(option, [](const std::string&) {})->group("");
-  }
-}
-
 const std::vector<std::string> kFlagsOfCopy = {"--roles",       "--no-role-passwords",  "--skip-vacuum",
                                                "--skip-blobs",  "--skip-large-objects", "--skip-db-properties",
                                                "--skip-analyze"};
