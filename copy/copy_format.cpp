@@ -124,7 +124,15 @@ class Types {
 
 }  // namespace
 
-std::string_view to_string(CopyFormat format) { return format == CopyFormat::kBinary ? "binary" : "text"; }
+std::string_view to_string(CopyFormat format) {
+  switch (format) {
+    case CopyFormat::kText:
+      return "text";
+    case CopyFormat::kBinary:
+      break;
+  }
+  return "binary";
+}
 
 FormatChoice choose_format(const schema::Catalog& source, const schema::Relation& table, int target_version,
                            FormatWish wish, FormatUse use) {

@@ -313,6 +313,17 @@ std::string large_objects_statement() {
       kChunk);
 }
 
+UnreadableLargeObjects find_unreadable_large_objects(pg::Connection& source) {
+  const pg::Row row = source.execute(
+      "SELECT count(*), coalesce(min(m.oid), 0) FROM pg_catalog.pg_largeobject_metadata m WHERE NOT"
+      " (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)"
+      " AND pg_catalog.current_setting('lo_compat_privileges') = 'off'"
+      " AND NOT pg_catalog.pg_has_role(m.lomowner, 'USAGE') AND NOT EXISTS (SELECT FROM"
+      "  pg_catalog.aclexplode(m.lomacl) a WHERE a.privilege_type = 'SELECT'"
+      "   AND (a.grantee = 0 OR pg_catalog.pg_has_role(a.grantee, 'USAGE')))")[0];
+  return {.count = row.integer(0), .one = row.oid(1)};
+}
+
 bool drop_large_objects(pg::Connection& source, pg::Connection& target) {
   std::vector<Oid> on_source;
   for (const pg::Row row : source.execute("SELECT oid FROM pg_catalog.pg_largeobject_metadata")) {

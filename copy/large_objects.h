@@ -27,6 +27,13 @@ LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& t
 /// "COPY … TO STDOUT" of all large objects in pieces, for a comparison: the OID, where the piece begins, its bytes.
 std::string large_objects_statement();
 
+/// Those that this user may not read.
+struct UnreadableLargeObjects {
+  std::int64_t count = 0;
+  schema::Oid one = 0;
+};
+UnreadableLargeObjects find_unreadable_large_objects(pg::Connection& source);
+
 /// Removes the target's large objects that have OIDs of the source's; true if there were some. In transactions of its
 /// own, since each object takes a lock: before the first, throws Error(kServer, 42501) where some are of others.
 bool drop_large_objects(pg::Connection& source, pg::Connection& target);

@@ -148,6 +148,10 @@ void drop_ledger(pg::Connection& target) {
   target.execute(sql);
 }
 
+void forget_step(pg::Connection& target, std::string_view step) {
+  target.execute(fmt::format("DELETE FROM pgsluice.step WHERE step = '{}'", step));
+}
+
 void forget_parts(pg::Connection& target, schema::Oid relation) {
   target.execute(
       fmt::format("DELETE FROM pgsluice.part WHERE relation = {0};"

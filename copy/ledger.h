@@ -62,6 +62,8 @@ void update_ledger(pg::Connection& target, std::string_view run);
 std::optional<LedgerContents> read_ledger(pg::Connection& target);
 /// In the transaction of the caller's. The database's event triggers do not see it. Nothing where there is no ledger.
 void drop_ledger(pg::Connection& target);
+/// Forgets that something was done, which is done again. In the caller's transaction.
+void forget_step(pg::Connection& target, std::string_view step);
 /// Forgets parts, which are to be loaded anew. In the caller's transaction.
 void forget_parts(pg::Connection& target, schema::Oid relation);
 

@@ -8,6 +8,8 @@
 #include <string>
 
 #include "pgsluice/base/bytes.h"
+#include "pgsluice/base/counted.h"
+#include "pgsluice/copy/large_objects.h"
 #include "pgsluice/migration/validations.h"
 #include "pgsluice/pg/quote.h"
 
@@ -138,16 +140,12 @@ void validate_reading(pg::Connection& source, Validation& validation) {
 }
 
 void validate_large_objects(pg::Connection& source, Validation& validation) {
-  const pg::Row row = source.execute(
-      "SELECT count(*), coalesce(min(m.oid), 0) FROM pg_catalog.pg_largeobject_metadata m WHERE NOT"
-      " (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)"
-      " AND NOT pg_catalog.pg_has_role(m.lomowner, 'USAGE') AND NOT EXISTS (SELECT FROM "
-      "pg_catalog.aclexplode(m.lomacl) a"
-      "  WHERE a.privilege_type = 'SELECT' AND (a.grantee = 0 OR pg_catalog.pg_has_role(a.grantee, 'USAGE')))")[0];
-  if (row.integer(0) == 0) return;
-  fail(validation, fmt::format("{} large objects (one is {}): may not be read by {}; GRANT SELECT ON LARGE OBJECT … TO "
-                               "it, or migrate as their owner or a superuser",
-                               row.integer(0), row.integer(1), pg::display_name("", source.user())));
+  const copy::UnreadableLargeObjects unreadable = copy::find_unreadable_large_objects(source);
+  if (unreadable.count == 0) return;
+  fail(validation,
+       fmt::format("{} (one is {}): may not be read by {}; GRANT SELECT ON LARGE OBJECT … TO it, or migrate "
+                   "as their owner or a superuser",
+                   counted(unreadable.count, "large object"), unreadable.one, pg::display_name("", source.user())));
 }
 
 // An extension that only a superuser may make, and that is not there yet. Services have rules of their own for that.

@@ -74,6 +74,12 @@ Validation validate_overwrite(const ValidationContext& context) {
         !context.target.execute("SELECT FROM pg_catalog.pg_database WHERE datname = $1", name).empty();
     try_to_connect(context, database, validation);
     if (is_there && context.request.overwrite) find_hindrances(context, database, validation);
+    if (is_there && !context.request.overwrite) {
+      warn(validation,
+           fmt::format("database {}: is on the target, where it stays, since OverwriteDBsInTarget is false: "
+                       "unless this migration has made it, it fails for that; drop it, or let it be replaced",
+                       pg::display_name("", database)));
+    }
   }
   return validation;
 }

@@ -68,6 +68,7 @@ struct NeededRole {
   std::set<std::string> databases;
   bool superuser = false;
   bool owns = false;
+  bool logs_in = false;
 };
 
 // Owners, grantees, and those that policies name. What belongs to the role that initdb made is recorded nowhere.
@@ -76,7 +77,7 @@ std::map<std::string, NeededRole> needed_roles(const ValidationContext& context)
   if (context.request.engine.restore.owners) kinds += ", 'o'";
   if (context.request.engine.restore.acls) kinds += ", 'a'";
   const std::string pinned =
-      "SELECT rolname, rolsuper, true FROM pg_catalog.pg_roles r WHERE r.oid = 10 AND ("
+      "SELECT rolname, rolsuper, true, rolcanlogin FROM pg_catalog.pg_roles r WHERE r.oid = 10 AND ("
       " EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relowner = r.oid AND c.oid >= 16384)"
       " OR EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.proowner = r.oid AND p.oid >= 16384 AND NOT EXISTS"
       "  (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e'))"
@@ -87,7 +88,7 @@ std::map<std::string, NeededRole> needed_roles(const ValidationContext& context)
       pg::Connection session = pipeline::open_reader(context.source.conninfo().with("dbname", database), "validate",
                                                      "UTF8", context.log, context.cancel);
       const std::string recorded =
-          "SELECT DISTINCT r.rolname, r.rolsuper, d.deptype = 'o' FROM pg_catalog.pg_shdepend d"
+          "SELECT DISTINCT r.rolname, r.rolsuper, d.deptype = 'o', r.rolcanlogin FROM pg_catalog.pg_shdepend d"
           "  JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid"
           " WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.deptype IN (" +
           kinds +
@@ -100,6 +101,7 @@ std::map<std::string, NeededRole> needed_roles(const ValidationContext& context)
         role.databases.insert(pg::display_name("", database));
         role.superuser = row.boolean(1);
         role.owns = role.owns || row.boolean(2);
+        role.logs_in = row.boolean(3);
       }
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kCancelled) throw;
@@ -154,9 +156,9 @@ void validate_needed(const ValidationContext& context, Validation& validation) {
         fmt::format("role {} (needed by {})", pg::display_name("", name), fmt::join(role.databases, ", "));
     const bool is_missing = !there.contains(name);
     if (is_missing && !context.request.roles) {
-      fail(validation,
-           fmt::format("{}: missing on the target; CREATE ROLE {}, or copy the roles ({})", what,
-                       pg::quote_identifier(name), context.request.existing_target ? "--roles" : "MigrateRoles true"));
+      fail(validation, fmt::format("{}: missing on the target; CREATE ROLE {}{}, or copy the roles ({})", what,
+                                   pg::quote_identifier(name), role.logs_in ? " LOGIN" : "",
+                                   context.request.existing_target ? "--roles" : "MigrateRoles true"));
     }
     if (role.owns && !is_missing && !may_give_to(context.target, name)) {
       fail(

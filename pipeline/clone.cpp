@@ -5,6 +5,8 @@
 #include <atomic>
 
 #include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/pg/quote.h"
+#include "pgsluice/pipeline/data_comparison.h"
 #include "pgsluice/pipeline/preflight.h"
 #include "pgsluice/pipeline/run.h"
 #include "pgsluice/pipeline/run_record.h"
@@ -23,6 +25,7 @@ void check_jobs(std::string_view option, int jobs) {
 
 struct Clone::Implementation {
   CloneOptions options;
+  LogSink* sink = nullptr;
   Log log;
   CancelSource cancel;
 
@@ -31,11 +34,40 @@ struct Clone::Implementation {
   Progress progress;
   std::atomic<bool> target_changed{false};
   std::unique_ptr<const Plan> plan;
+
+  CloneSummary verify_what_was_done();
 };
+
+// Of an earlier run, which has ended: what it has sent was added up nowhere, so both databases are read.
+CloneSummary Clone::Implementation::verify_what_was_done() {
+  log.info("both databases are compared, row by row");
+  const ComparedData compared = DataComparison({.source = options.source,
+                                                .target = options.target,
+                                                .database = options.database,
+                                                .jobs = options.table_jobs,
+                                                .split = options.split},
+                                               *sink, cancel.token())
+                                    .run();
+  CloneSummary summary = progress.summary();
+  const auto differs = [&](const std::string& name, const std::string& what) {
+    summary.failed.push_back({name, Error(ErrorKind::kMismatch, what).object(name)});
+  };
+  for (const ComparedTable& table : compared.tables) {
+    if (table.equal()) continue;
+    const std::string what = !table.on_target         ? "it is missing on the target"
+                             : !table.on_source       ? "it is only on the target"
+                             : !table.trouble.empty() ? table.trouble
+                                                      : "source and target differ";
+    differs("table " + pg::display_name(table.schema, table.name), what);
+  }
+  for (const std::string& other : compared.others) differs("what is no table", other);
+  return summary;
+}
 
 Clone::Clone(CloneOptions options, LogSink& sink, const CancelToken& parent)
     : implementation_(new Implementation(parent)) {
   implementation_->options = std::move(options);
+  implementation_->sink = &sink;
   implementation_->log = Log(sink);
 }
 
@@ -59,7 +91,7 @@ CloneSummary Clone::run() {
   std::optional<Preflight> preflight =
       run_preflight(self.options, Intent::kRun, self.progress, self.log, self.cancel.token());
   if (self.options.on_begin) self.options.on_begin();
-  if (!preflight) return self.progress.summary();
+  if (!preflight) return self.options.verify ? self.verify_what_was_done() : self.progress.summary();
   return run_plan(std::move(*preflight), self.options, self.progress, self.target_changed, self.log, self.cancel);
 }
 

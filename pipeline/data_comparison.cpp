@@ -57,9 +57,11 @@ struct Server {
   Catalog catalog;
 };
 
-Server open_server(const std::string& conninfo, Side side, const std::string& encoding, const Log& log,
+Server open_server(const CompareOptions& options, Side side, const std::string& encoding, const Log& log,
                    const CancelToken& cancel) {
-  pg::Connection session = open_reader(parse_conninfo(conninfo, side), "compare", encoding, log, cancel);
+  pg::ConnInfo conninfo = parse_conninfo(side == Side::kSource ? options.source : options.target, side);
+  if (!options.database.empty()) conninfo = conninfo.with("dbname", options.database);
+  pg::Connection session = open_reader(conninfo, "compare", encoding, log, cancel);
   const std::string used = encoding.empty() ? server_encoding(session) : encoding;
   const pg::SnapshotIdentity snapshot = pg::export_snapshot(session);
   Catalog catalog = schema::read_catalog(session);
@@ -296,8 +298,8 @@ void DataComparison::Implementation::compare_others(Server& source, Server& targ
 }
 
 ComparedData DataComparison::Implementation::run() {
-  Server source = open_server(options.source, Side::kSource, "", log, cancel.token());
-  Server target = open_server(options.target, Side::kTarget, source.encoding, log, cancel.token());
+  Server source = open_server(options, Side::kSource, "", log, cancel.token());
+  Server target = open_server(options, Side::kTarget, source.encoding, log, cancel.token());
   if (source.session.database() == target.session.database() &&
       server_identity(source.session) == server_identity(target.session)) {
     throw Error(ErrorKind::kState,

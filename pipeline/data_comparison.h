@@ -15,6 +15,8 @@ namespace pgsluice::pipeline {
 struct CompareOptions {
   std::string source;
   std::string target;
+  /// In place of those that the connection strings name; empty: these.
+  std::string database = {};
   /// How many tables, or parts of them, are read at a time: one connection to each server for each, and one more.
   int jobs = 4;
   /// Tables are read in parts by ranges of an integer key, which means the same rows on both sides.

@@ -274,8 +274,19 @@ class PreflightRun {
   bool nothing_is_left() {
     if (continuation_ || options_.earlier_run != EarlierRun::kResume || is_stepwise(options_)) return false;
     if (is_finished(record_, input_.archive, *source_, *target_, options_)) {
-      log_.info("the earlier run has done everything: nothing is left to do");
+      log_.info(options_.verify ? "the earlier run has done everything"
+                                : "the earlier run has done everything: nothing is left to do. That its objects are "
+                                  "there was looked at, their rows were not (--verify, or 'pgsluice compare data')");
       return true;
+    }
+    if (RunFolder(options_.work_folder).is_finished_of(databases_mark(record_.mark, *target_))) {
+      throw Error(ErrorKind::kState,
+                  "an earlier run into this database has come to its end, and the source has changed "
+                  "since: there is nothing to go on with")
+          .on(Side::kTarget)
+          .hint(
+              "'pgsluice compare data' shows what differs; for a copy of now drop and create the database, and leave "
+              "--resume away; nothing was changed");
     }
     log_.info("there is no earlier run into this database: the clone begins anew");
     return false;

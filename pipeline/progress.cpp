@@ -25,6 +25,7 @@ void Progress::set_work(const TaskGraph& graph) {
   tables_done_ = tasks_done_ = tasks_total_ = 0;
   cost_done_ = cost_total_ = 0;
   bytes_of_ended_ = 0;
+  bytes_before_ = 0;
   for (const Task& task : graph.tasks()) {
     if (task.kind == TaskKind::kBarrier) continue;
     ++tasks_total_;
@@ -44,6 +45,7 @@ void Progress::add_done(const Task& task, const copy::LoadedRows& loaded) {
   const std::lock_guard lock(mutex_);
   count_done(task);
   bytes_of_ended_ += loaded.bytes.count;
+  bytes_before_ += loaded.bytes.count;
 }
 
 void Progress::record_events(bool wanted) {
@@ -156,6 +158,7 @@ ProgressSnapshot Progress::snapshot() const {
   result.tasks_done = tasks_done_;
   result.tasks_total = tasks_total_;
   result.copied = {bytes_of_ended_};
+  result.copied_before = {bytes_before_};
   result.rows = results_.rows;
   result.pending = pending_;
   double cost = cost_done_;

@@ -34,6 +34,7 @@ struct ProgressSnapshot {
   std::size_t tables_running = 0;
   std::int64_t rows = 0;  ///< of parts that have arrived
   Bytes copied;           ///< of the COPY streams so far
+  Bytes copied_before;    ///< of these, what an earlier run has
   Bytes pending;          ///< of tables on the source's disk: what is left of them, estimated
   double fraction = 0;    ///< of the work as it was estimated, 0 to 1
   std::vector<Running> running;
@@ -136,6 +137,7 @@ class Progress {
   double cost_done_ = 0;
   double cost_total_ = 0;
   std::int64_t bytes_of_ended_ = 0;
+  std::int64_t bytes_before_ = 0;
   bool events_wanted_ = false;
   std::vector<Event> events_;
 };

@@ -308,6 +308,10 @@ void RunFolder::begin(const std::string& run_id) const {
 
 void RunFolder::mark_finished(const std::string& what) const { keep(folder_ / kFinishedFile, what); }
 
+bool RunFolder::is_finished_of(const std::string& databases) const {
+  return !databases.empty() && read_if_there(folder_ / kFinishedFile).starts_with(databases + " ");
+}
+
 bool RunFolder::is_finished(const std::string& what) const {
   return !what.empty() && read_if_there(folder_ / kFinishedFile) == what;
 }

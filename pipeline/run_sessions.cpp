@@ -121,8 +121,11 @@ std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
     done = tasks_done(plan_, continuation_->ledger);
     // They show what the tables held then.
     if (continuation_->inconsistent) {
-      std::erase_if(done,
-                    [&](const auto& task) { return plan_.graph[task.first].kind == TaskKind::kMaterializedView; });
+      std::erase_if(done, [&](const auto& task) {
+        const bool is_view = plan_.graph[task.first].kind == TaskKind::kMaterializedView;
+        if (is_view) copy::forget_step(target, plan_.steps[task.first]);
+        return is_view;
+      });
     }
     refuse_loading_behind_triggers(done);
     copy::update_ledger(target, record.to_text());

@@ -4,6 +4,7 @@
 
 #include "pgsluice/base/counted.h"
 #include "pgsluice/base/error.h"
+#include "pgsluice/copy/large_objects.h"
 #include "pgsluice/copy/wide_rows.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pipeline/lock_need.h"
@@ -59,6 +60,16 @@ std::vector<std::string> limits_of_snapshots(pg::Connection& source) {
                   limit[0].text(0))};
 }
 
+void refuse_unreadable_large_objects(pg::Connection& source) {
+  const copy::UnreadableLargeObjects unreadable = copy::find_unreadable_large_objects(source);
+  if (unreadable.count == 0) return;
+  throw refused("42501",
+                fmt::format("{} may not read {} (one is {})", source.user(), counted(unreadable.count, "large object"),
+                            unreadable.one),
+                "GRANT SELECT ON LARGE OBJECT … TO it, connect as their owner or a superuser, or leave them out "
+                "(--skip-large-objects)");
+}
+
 }  // namespace
 
 std::vector<std::string> check_source(pg::Connection& source, const schema::Catalog& catalog,
@@ -83,6 +94,7 @@ std::vector<std::string> check_source(pg::Connection& source, const schema::Cata
                   fmt::format("row-level security would hide rows from {}: {}", source.user(), some_of(hidden)),
                   "connect as a superuser or a role with BYPASSRLS");
   }
+  if (options.large_objects && options.steps.contains(Step::kLargeObjects)) refuse_unreadable_large_objects(source);
   if (reads_rows(options.steps)) {
     refuse_small_lock_table(source, lock_need(catalog, options));
     refuse_unlogged_tables_of_a_standby(source, tables);

@@ -294,7 +294,10 @@ copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks) {
     if (!relay_) relay_ = copy::make_relay(from, to, context_.options.transport);  // which a new session takes away
     result = copy::copy_tables(from, to, *relay_, copies, context_.record.mark.read_before);
   } catch (const Error& error) {
-    if (error.kind() == ErrorKind::kCancelled) throw;
+    if (error.kind() == ErrorKind::kCancelled) {
+      running.begins_anew();  // a part of it is no table that is done
+      throw;
+    }
     result.error = error;
   }
   if (result.error) {

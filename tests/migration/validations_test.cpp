@@ -440,7 +440,7 @@ TEST_F(ValidationTest, WhatTheSourcesUserMayNotRead) {
   const std::string text = said(wanted, "PermissionsValidation");
   EXPECT_THAT(text, HasSubstr("Failed: sequence public.numbers: may not be read by plain_user"));
   EXPECT_THAT(text, HasSubstr("Failed: table public.guarded: row-level security hides rows from plain_user"));
-  EXPECT_THAT(text, HasSubstr("Failed: 1 large objects (one is 4711): may not be read by plain_user"));
+  EXPECT_THAT(text, HasSubstr("Failed: 1 large object (one is 4711): may not be read by plain_user"));
   const std::string mend =
       R"(GRANT USAGE ON SCHEMA "apart" TO "plain_user"; GRANT SELECT ON "apart"."t" TO "plain_user")";
   ASSERT_THAT(text, HasSubstr("Failed: table apart.t: may not be read by plain_user; " + mend));

@@ -360,6 +360,17 @@ TEST_F(CloneErrors, DefinitionsThatMetADeadlockOrAConcurrentChangeAreMadeAgain) 
             "t");
 }
 
+TEST_F(CloneErrors, LargeObjectsThatMayNotBeReadAreFoundBeforeTheStart) {
+  make("unreadable", "CREATE TABLE t (i int); GRANT SELECT ON t TO PUBLIC; SELECT lo_create(4711), lo_create(4712)");
+  test::shared_source().sql("postgres", "DROP ROLE IF EXISTS lo_nobody; CREATE ROLE lo_nobody LOGIN");
+  CloneOptions wanted = options("unreadable");
+  wanted.source = test::shared_source().conninfo("unreadable", "lo_nobody");
+  EXPECT_THAT(error_of(wanted).describe(), HasSubstr("lo_nobody may not read 2 large objects (one is 4711)"));
+  EXPECT_FALSE(target_changed_);
+  wanted.large_objects = false;
+  EXPECT_TRUE(Clone(wanted, sink_).run().complete());
+}
+
 TEST_F(CloneErrors, NothingWasChangedIsNotSaidBehindWhatWasDropped) {
   make("dropped", "CREATE TABLE t AS SELECT 1 AS i");
   test::shared_target().sql("dropped", R"sql(

@@ -28,8 +28,8 @@ CREATE MATERIALIZED VIEW v AS SELECT breaks();
 
 class Resume : public CloneFixture {
  protected:
-  void make_half_a_clone(const std::function<void(CloneOptions&)>& change = {}) {
-    make("resume", kMayBreak);
+  void make_half_a_clone(const std::function<void(CloneOptions&)>& change = {}, const std::string& more = "") {
+    make("resume", kMayBreak + more);
     shared_target().sql("resume", "ALTER DATABASE resume SET test.broken = 'yes'");
     const CloneSummary summary = clone("resume", [&](CloneOptions& wanted) {
       wanted.database_properties = false;
@@ -184,6 +184,43 @@ TEST_F(Resume, CanBeForgotten) {
   EXPECT_TRUE(has_ledger()) << "nothing was changed";
   shared_target().create_database("resume");
   EXPECT_TRUE(run(next(EarlierRun::kForget)).complete());
+}
+
+TEST_F(Resume, OfWhatIsDoneTheRowsAreReadWhereThatIsAsked) {
+  make("resume", "CREATE TABLE t (i int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 1000)");
+  ASSERT_TRUE(run(next(EarlierRun::kRefuse)).complete());
+  CloneOptions verified = next(EarlierRun::kResume);
+  verified.verify = true;
+  EXPECT_TRUE(run(verified).complete());
+  shared_target().sql("resume", "DELETE FROM t WHERE i = 7");
+  EXPECT_TRUE(run(next(EarlierRun::kResume)).complete());
+  EXPECT_NE(sink_.text().find("their rows were not"), std::string::npos) << "it says that it has not looked";
+  const pipeline::CloneSummary found = run(verified);
+  ASSERT_EQ(found.failed.size(), 1U);
+  EXPECT_EQ(found.failed[0].error.kind(), ErrorKind::kMismatch);
+  EXPECT_EQ(found.failed[0].name, "table public.t");
+}
+
+TEST_F(Resume, BehindAnEndOfAnotherMomentThereIsNothingToGoOnWith) {
+  make("resume", "CREATE TABLE t (i int)");
+  ASSERT_TRUE(run(next(EarlierRun::kRefuse)).complete());
+  shared_source().sql("resume", "INSERT INTO t VALUES (1)");
+  const Error error = error_of(next(EarlierRun::kResume));
+  EXPECT_NE(error.describe().find("has come to its end, and the source has changed since"), std::string::npos)
+      << error.describe();
+  EXPECT_FALSE(target_changed_);
+}
+
+TEST_F(Resume, FilledViewsAreFilledAnewWhereTablesShowAnotherMoment) {
+  make_half_a_clone({}, "CREATE TABLE a AS SELECT 1 AS i; CREATE MATERIALIZED VIEW filled AS SELECT i FROM a");
+  ASSERT_EQ(target("SELECT count(*) FROM filled"), "1") << "before the run has ended";
+  mend();
+  shared_source().sql("resume", "INSERT INTO a VALUES (2)");
+  CloneOptions wanted = next(EarlierRun::kResume);
+  wanted.not_consistent = true;
+  const pipeline::CloneSummary summary = run(wanted);
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(target("SELECT count(*) FROM filled"), target("SELECT count(*) FROM a"));
 }
 
 TEST_F(Resume, TwoRunsIntoOneTargetKeepApart) {

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "pgsluice/base/counted.h"
 #include "pgsluice/base/error.h"
 #include "pgsluice/clone_arguments.h"
 #include "pgsluice/commands.h"
@@ -38,7 +39,9 @@ constexpr const char* kFooter =
     "21 rows differ, 22 finished with something missing, 130/143 cancelled.";
 
 std::string_view what_is_left(const Error& error, const Clone& clone, const CloneArguments& args) {
-  if (!clone.target_changed()) return "nothing was changed on the target";
+  if (!clone.target_changed()) {
+    return args.resume ? "nothing more was changed on the target" : "nothing was changed on the target";
+  }
   // What a standby showed, nothing shows again.
   const bool snapshot_is_lost = error.side() == Side::kSource && error.sqlstate() == "40001";
   if (args.no_ledger || snapshot_is_lost) {
@@ -69,8 +72,8 @@ int report_summary(const pipeline::CloneSummary& summary, const CloneArguments& 
   std::fputs((args.json ? summary_json(summary) : summary_text(summary)).c_str(), stdout);
   std::fflush(stdout);
   if (summary.complete()) return kExitWell;
-  Log(console).error(fmt::format("finished, but {} objects are missing; the first: {}",
-                                 summary.failed.size() + summary.left_out.size(),
+  Log(console).error(fmt::format("finished, but {} missing; the first: {}",
+                                 counted(summary.failed.size() + summary.left_out.size(), "object is", "objects are"),
                                  summary.failed.front().error.describe()));
   const bool different = std::any_of(summary.failed.begin(), summary.failed.end(),
                                      [](const auto& failed) { return failed.error.kind() == ErrorKind::kMismatch; });

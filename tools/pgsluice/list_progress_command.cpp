@@ -132,6 +132,9 @@ std::optional<RunState> state_of(const std::filesystem::path& folder, const std:
   std::optional<RunState> state = pipeline::read_run_state(pipeline::RunFolder(folder).state_file());
   // A process that was killed has not said so.
   if (state && !state->summary && !FileLock::is_held(with_lock / "lock")) state->phase = pipeline::kInterrupted;
+  if (state && state->phase == pipeline::kInterrupted) {
+    for (RunState::Task& task : state->tasks) task.running = false;
+  }
   return state;
 }
 

@@ -20,7 +20,8 @@ double seconds(std::chrono::nanoseconds duration) { return std::chrono::duration
 
 Bytes rate(const ProgressSnapshot& progress) {
   const double elapsed = std::max(seconds(progress.elapsed), 0.001);
-  return {static_cast<std::int64_t>(static_cast<double>(progress.copied.count) / elapsed)};
+  return {
+      static_cast<std::int64_t>(static_cast<double>(progress.copied.count - progress.copied_before.count) / elapsed)};
 }
 
 std::string time_left(const ProgressSnapshot& progress) {
