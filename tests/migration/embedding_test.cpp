@@ -60,6 +60,21 @@ TEST_F(EmbeddingTest, AProgramBuiltWithTheInstalledLibraryMigratesAndCancels) {
   EXPECT_THAT(whole.output, HasSubstr("shop: 600000 rows"));
   EXPECT_EQ(test::compare_databases(source_.conninfo("shop"), target_.conninfo("shop"), test::server_bindir()),
             std::vector<std::string>{});
+
+  const auto clone = [&](std::vector<std::string> more) {
+    std::vector<std::string> command = {path("build/clone"), source_.conninfo("shop"), target_.conninfo("copy"),
+                                        path("work")};
+    command.insert(command.end(), more.begin(), more.end());
+    return run_command({.command = command});
+  };
+  target_.create_database("copy");
+  EXPECT_EQ(clone({"1000000"}).exit_code, 3) << "it was cancelled";
+  const SubprocessResult resumed = clone({});
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.output << resumed.errors;
+  EXPECT_THAT(resumed.output, HasSubstr("600000 rows"));
+  EXPECT_EQ(test::compare_databases(source_.conninfo("shop"), target_.conninfo("copy"), test::server_bindir()),
+            std::vector<std::string>{});
+
   const SubprocessResult refused = run_command({.command = {path("build/consumer"), path("no such"), path("store")}});
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_THAT(refused.errors, HasSubstr("cannot read"));
