@@ -164,6 +164,10 @@ Error Connection::connection_error() const {
   if (!sqlstate.empty() || message.find("FATAL:") != std::string::npos) {
     return refusal(message, sqlstate, side());
   }
+  // libpq itself, before it has tried: "invalid integer value "x" for connection option "port"".
+  if (message.starts_with("invalid ")) {
+    return Error(ErrorKind::kUsage, message).on(side()).hint("mend the connection string");
+  }
   Error lost = Error(ErrorKind::kConnection, message.empty() ? "the connection was lost" : message).on(side());
   for (const Trouble& trouble : kTroubles) {
     if (message.find(trouble.text) != std::string::npos) return lost.hint(trouble.hint);

@@ -114,8 +114,10 @@ schema::TargetInventory inventory_of(const Json& json) {
   return inventory;
 }
 
+constexpr const char* kNone = "none";
+
 std::string filters_of(const CloneOptions& options) {
-  return options.filters.empty() ? "none" : digest_of(options.filters.to_text()).hex();
+  return options.filters.empty() ? kNone : digest_of(options.filters.to_text()).hex();
 }
 
 // Each command of a row has the options of its own steps.
@@ -232,8 +234,14 @@ void require_same_options(const RunRecord& record, const CloneOptions& options) 
         is_stepwise(options) && options.filters.empty() && !options.definitions_from_work_folder;
     if (name == "--filters" && takes_those_of_the_run) continue;
     if (before != record.options.end() && before->second == value) continue;
-    differences.push_back(
-        fmt::format("{} (was {}, is {})", name, before == record.options.end() ? "unknown" : before->second, value));
+    const std::string was = before == record.options.end() ? "unknown" : before->second;
+    // A file's content is kept as a digest, which tells a person nothing.
+    const auto told = [&](const std::string& text) {
+      return name == "--filters" && text != kNone && text != "unknown" ? std::string("rules") : text;
+    };
+    differences.push_back(was != kNone && name == "--filters" && value != kNone
+                              ? "--filters (its rules are others)"
+                              : fmt::format("{} (was {}, is {})", name, told(was), told(value)));
   }
   if (differences.empty()) return;
   throw Error(ErrorKind::kState, fmt::format("the run began with other options: {}", fmt::join(differences, ", ")))

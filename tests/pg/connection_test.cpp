@@ -32,6 +32,17 @@ TEST(Release, IsInOrderAcrossTheChangeOfNumbering) {
   EXPECT_EQ(release_of(150001), release_of(150018));
 }
 
+TEST(Connection, AValueThatIsNoneIsAMistakeOfTheUsers) {
+  for (const char* conninfo : {"host=127.0.0.1 port=abc", "host=127.0.0.1 port=1 sslmode=perhaps", "port=0"}) {
+    try {
+      Connection::open(ConnInfo::parse(conninfo, Side::kSource), "test", Log(), {});
+      ADD_FAILURE() << conninfo;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kUsage) << error.describe();
+    }
+  }
+}
+
 TEST(Connection, RunsStatementsAndTellsWhatItIsFor) {
   Connection connection = shared_source().connect("postgres");
   EXPECT_EQ(connection.execute("SELECT 1; SELECT current_setting('application_name')")[0].text(0), "pgsluice: test");
