@@ -1,6 +1,9 @@
 // The page in a real browser: what a reader sees of migrations.
 #include <gmock/gmock.h>
 
+#include <nlohmann/json.hpp>
+#include <tuple>
+
 #include "pgsluice/base/subprocess.h"
 #include "pgsluice/migration/rest_api.h"
 #include "pgsluice/migration/store.h"
@@ -23,16 +26,17 @@ class PageTest : public ::testing::Test {
   }
 
   // What the browser has made of the page, as soon as it shows a text.
-  std::string shown(const std::string& path, const std::string& text) const {
-    return shown_at(server_.url() + path, text);
-  }
-  std::string shown_at(const std::string& url, const std::string& text) const {
+  std::string shown(const std::string& path, const std::string& text) { return shown_at(server_.url() + path, text); }
+  std::string shown_at(const std::string& url, const std::string& text) {
     const SubprocessResult result =
         run_command({.command = {"node", std::string(PGSLUICE_SOURCE_FOLDER) + "/tests/migration/browser.mjs", url,
                                  text, (folder_.path() / "browser").string()},
                      .environment = {{"HOME", folder_.path().string()}}});
     EXPECT_EQ(result.exit_code, 0) << result.errors;
-    return result.output;
+    const std::size_t looks = result.output.rfind('\n');
+    if (looks == std::string::npos) return result.output;
+    looks_ = nlohmann::json::parse(result.output.substr(looks), nullptr, false);
+    return result.output.substr(0, looks);
   }
 
   Migration running() {
@@ -62,6 +66,7 @@ class PageTest : public ::testing::Test {
     return migration;
   }
 
+  nlohmann::json looks_;  ///< of what was shown last: width, contrast, what the Tab key reaches
   TemporaryFolder folder_;
   test::RecordingSink sink_;
   Store store_{folder_.path() / "store"};
@@ -78,6 +83,18 @@ TEST_F(PageTest, ShowsARunningMigrationLive) {
     EXPECT_THAT(page, HasSubstr(text));
   }
   EXPECT_THAT(page, Not(HasSubstr("<b>odd</b>")));
+}
+
+TEST_F(PageTest, FitsANarrowWindowIsReadInLightAndDarkAndGoesByKeyboard) {
+  running();
+  for (const auto& [path, text, wanted] :
+       {std::tuple{"/", "nightly", "A nightly"}, {"/#/nightly/new%3A5432", "MigratingData", "BUTTON Cancel"}}) {
+    shown(path, text);
+    EXPECT_LE(looks_.at("width"), 400) << path;
+    for (const char* scheme : {"light", "dark"}) EXPECT_GE(looks_.at(scheme).at("contrast"), 7.0) << path << scheme;
+    EXPECT_NE(looks_.at("light").at("background"), looks_.at("dark").at("background"));
+    EXPECT_THAT(looks_.at("reached").dump(), HasSubstr(wanted)) << path;
+  }
 }
 
 TEST_F(PageTest, ShowsHowAMigrationHasEnded) {
