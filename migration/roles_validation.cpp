@@ -161,12 +161,14 @@ void validate_needed(const ValidationContext& context, Validation& validation) {
                                    context.request.existing_target ? "--roles" : "MigrateRoles true"));
     }
     if (role.owns && !is_missing && !may_give_to(context.target, name)) {
-      fail(
-          validation,
-          fmt::format("{}: owns objects there, and {} is no member of it on the target, so that they would be its own; "
-                      "GRANT {} TO {}, or do without owners (engine: noOwner)",
-                      what, pg::display_name("", context.target.user()), pg::quote_identifier(name),
-                      pg::quote_identifier(context.target.user())));
+      const std::string text = fmt::format(
+          "{}: owns objects there, and {} is no member of it on the target, so that they would be its own; "
+          "GRANT {} TO {}, or do without owners ({})",
+          what, pg::display_name("", context.target.user()), pg::quote_identifier(name),
+          pg::quote_identifier(context.target.user()),
+          context.request.existing_target ? "--no-owner" : "engine: noOwner");
+      // A clone lists what it could not give away; a migration compares, and fails for it.
+      context.request.existing_target ? warn(validation, text) : fail(validation, text);
     }
     const bool loses_rights = role.superuser && !superusers_allowed && (is_missing || !there.at(name));
     if (loses_rights) {
