@@ -324,14 +324,15 @@ UnreadableLargeObjects find_unreadable_large_objects(pg::Connection& source) {
   return {.count = row.integer(0), .one = row.oid(1)};
 }
 
-bool drop_large_objects(pg::Connection& source, pg::Connection& target) {
+std::vector<Oid> find_large_objects_to_drop(pg::Connection& source, pg::Connection& target) {
   std::vector<Oid> on_source;
   for (const pg::Row row : source.execute("SELECT oid FROM pg_catalog.pg_largeobject_metadata")) {
     on_source.push_back(row.oid(0));
   }
   const std::array<std::string, 1> parameters = {fmt::format("{{{}}}", fmt::join(on_source, ","))};
   const pg::Result there = target.execute(
-      "SELECT oid, pg_catalog.pg_has_role(lomowner, 'USAGE') FROM pg_catalog.pg_largeobject_metadata"
+      "SELECT oid, pg_catalog.pg_has_role(lomowner, 'USAGE') OR"
+      " pg_catalog.current_setting('lo_compat_privileges') = 'on' FROM pg_catalog.pg_largeobject_metadata"
       " WHERE oid = ANY ($1::oid[])",
       parameters);
   std::vector<Oid> objects;
@@ -343,13 +344,16 @@ bool drop_large_objects(pg::Connection& source, pg::Connection& target) {
         .sqlstate("42501")
         .hint("connect as its owner or as a superuser, or remove it there");
   }
+  return objects;
+}
+
+void drop_large_objects(pg::Connection& target, const std::vector<Oid>& objects) {
   pg::QueryPipeline pipeline(target);
   in_locked_batches(pipeline, objects, [](std::span<const Oid> batch) {
     return fmt::format("SELECT pg_catalog.lo_unlink(o) FROM pg_catalog.unnest('{{{}}}'::oid[]) o",
                        fmt::join(batch, ","));
   });
   pipeline.finish();
-  return !objects.empty();
 }
 
 std::vector<std::string> find_large_object_conflicts(pg::Connection& source, pg::Connection& target, int limit) {

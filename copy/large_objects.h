@@ -34,9 +34,11 @@ struct UnreadableLargeObjects {
 };
 UnreadableLargeObjects find_unreadable_large_objects(pg::Connection& source);
 
-/// Removes the target's large objects that have OIDs of the source's; true if there were some. In transactions of its
-/// own, since each object takes a lock: before the first, throws Error(kServer, 42501) where some are of others.
-bool drop_large_objects(pg::Connection& source, pg::Connection& target);
+/// The target's large objects that have OIDs of the source's. Throws Error(kServer, 42501) where this user may not
+/// remove one of them.
+std::vector<schema::Oid> find_large_objects_to_drop(pg::Connection& source, pg::Connection& target);
+/// Removes them, in transactions of its own, since each takes a lock.
+void drop_large_objects(pg::Connection& target, const std::vector<schema::Oid>& objects);
 
 /// Large objects of the source whose OIDs are in use on the target, at most `limit` of them.
 std::vector<std::string> find_large_object_conflicts(pg::Connection& source, pg::Connection& target, int limit);

@@ -18,8 +18,9 @@ constexpr Bytes kLeastToast{kMostOfARow.count / 2 / 255};  // of such a row: lz4
 constexpr Bytes kAlwaysRead{64 * 1024 * 1024};             // of a table without its TOAST
 constexpr std::int64_t kPartOfToast = 16;
 
-// Their casts to text change nothing, and the length of a stored text is known without reading it.
-constexpr std::array<std::string_view, 5> kTexts = {"text", "character varying", "character", "json", "xml"};
+// Their casts to text change nothing, and the length of a stored text is known without reading it. (That of json is
+// made by its output, that of character by a function.)
+constexpr std::array<std::string_view, 3> kTexts = {"text", "character varying", "xml"};
 
 std::string_view base_type(const schema::ColumnTypes& types, schema::Oid oid) {
   auto found = types.find(oid);
@@ -52,7 +53,7 @@ bool is_row_too_wide(const Error& error) {
 }
 
 bool may_have_wide_rows(const schema::Relation& table) {
-  return table.toast_size >= kLeastToast &&
+  return !table.columns.empty() && table.toast_size >= kLeastToast &&
          table.heap_size.count <= std::max(kAlwaysRead.count, table.toast_size.count / kPartOfToast);
 }
 

@@ -69,6 +69,7 @@ Validation validate_overwrite(const ValidationContext& context) {
   Validation validation;
   if (context.request.existing_target) return validation;
   for (const std::string& database : context.request.databases) {
+    if (context.request.kept.contains(database)) continue;
     const std::array<std::string, 1> name = {database};
     const bool is_there =
         !context.target.execute("SELECT FROM pg_catalog.pg_database WHERE datname = $1", name).empty();

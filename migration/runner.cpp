@@ -215,7 +215,11 @@ void Runner::Implementation::validate() {
   if (request.option == MigrationOption::kMigrate) return;
   enter(Substate::kValidationInProgress);
   change([](Migration& of) { of.validation = {.started = now()}; });
-  Validator validator(validation_request(request), log, work.token());
+  ValidationRequest wanted = validation_request(request);
+  for (const DatabaseDetails& details : migration.details) {
+    if (details.made && !details.anew) wanted.kept.insert(details.name);
+  }
+  Validator validator(std::move(wanted), log, work.token());
   std::vector<Validation> server = validator.validate_servers();
   const bool reached = validator.reached_both();
   change([&](Migration& of) {
@@ -237,19 +241,20 @@ void Runner::Implementation::prepare(const pipeline::PlannedDatabase& planned) {
   const std::string& name = planned.database.name;
   bool is_ours = false;
   bool anew = false;
+  DatabaseId ours = 0;
   change([&](Migration&) {
     DatabaseDetails& details = details_of(name);
     is_ours = details.made;
     anew = details.anew;
+    ours = details.made ? details.target_oid : 0;
     details.operation = "MakingDatabase";
     if (!details.started) details.started = now();
   });
   // One that an earlier attempt has made holds what that one has copied.
   target.lock(work.token());
   const bool is_made = !is_ours || anew;
-  const auto existing =
-      request.overwrite || is_ours ? TargetServer::Existing::kReplaced : TargetServer::Existing::kKept;
-  const DatabaseId made = is_made ? target.make_over(planned.database, existing, work.token()) : 0;
+  const auto existing = request.overwrite ? TargetServer::Existing::kReplaced : TargetServer::Existing::kKept;
+  const DatabaseId made = is_made ? target.make_over(planned.database, existing, ours, work.token()) : 0;
   change([&](Migration&) {
     DatabaseDetails& details = details_of(name);
     if (is_made) details.target_oid = made;
@@ -268,8 +273,7 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
   }
   const pipeline::CloneSummary& summary = result.summary;
   // Of a copy that was gone on with: the source has changed, or what is there is not what the ledger says.
-  bool anew = result.error && result.error->kind() == ErrorKind::kState && result.error->side() != Side::kLocal &&
-              is_made(result.name);
+  bool anew = result.error && cannot_be_gone_on_with(*result.error) && is_made(result.name);
   if (!result.error && summary.complete() && request.verify) {
     change([&](Migration&) { details_of(result.name).operation = "Verifying"; });
     try {
@@ -301,7 +305,7 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
     details.operation = message.empty() ? "Completed" : "Ended";
     details.message = message;
     details.verification = verification;
-    details.anew = anew;
+    details.anew = details.anew || anew;
     details.errored_tables = message.empty() ? 0 : details.queued_tables + details.loading_tables;
     details.queued_tables = details.loading_tables = 0;
     if (message.empty()) details.pending = {};

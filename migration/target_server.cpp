@@ -89,7 +89,8 @@ void TargetServer::lock(const CancelToken& cancel) {
   holder_.emplace(std::move(session));
 }
 
-DatabaseId TargetServer::make_over(const schema::Database& database, Existing existing, const CancelToken& cancel) {
+DatabaseId TargetServer::make_over(const schema::Database& database, Existing existing, DatabaseId ours,
+                                   const CancelToken& cancel) {
   cancel.throw_if_cancelled();
   // Not to be cancelled from here on: between the drop and the new name nobody could say what is there.
   pg::Connection server = connect({});
@@ -101,14 +102,17 @@ DatabaseId TargetServer::make_over(const schema::Database& database, Existing ex
     // Whoever looks at each new database would be in the way of its renaming.
     server.execute(schema::create_sql(made, server.server_version(), request_.engine.restore.tablespaces) +
                    " ALLOW_CONNECTIONS false");
-    if (request_.engine.restore.owners) schema::give_to_owner(server, made);
+    if (request_.engine.restore.owners && request_.engine.database_properties) schema::give_to_owner(server, made);
   } catch (Error& error) {
     explain(error, database.name, "making the database",
             "the user needs CREATEDB, and the server the source's locale; the database that was there is as it was");
     throw;
   }
   try {
-    if (existing == Existing::kReplaced) drop_database(server, database.name);
+    const std::map<std::string, DatabaseId> there = databases_of(server);
+    const auto it = there.find(database.name);
+    const bool is_ours = it != there.end() && ours != 0 && it->second == ours;
+    if (existing == Existing::kReplaced || is_ours) drop_database(server, database.name);
   } catch (Error& error) {
     if (error.kind() == ErrorKind::kServer) drop_quietly(server, made.name, log_);
     explain(error, database.name, "dropping the database", "its owner, or a superuser, may drop it");
@@ -121,8 +125,9 @@ DatabaseId TargetServer::make_over(const schema::Database& database, Existing ex
 void TargetServer::give_name(pg::Connection& server, const std::string& made, const std::string& name) {
   const std::string quoted = pg::quote_identifier(name);
   try {
-    server.execute(fmt::format("ALTER DATABASE {} RENAME TO {}", pg::quote_identifier(made), quoted));
-    server.execute(fmt::format("ALTER DATABASE {} ALLOW_CONNECTIONS true", quoted));
+    // In one transaction: it has its name and is open, or neither.
+    server.execute(fmt::format("ALTER DATABASE {0} RENAME TO {1}; ALTER DATABASE {1} ALLOW_CONNECTIONS true",
+                               pg::quote_identifier(made), quoted));
   } catch (Error& error) {
     constexpr std::string_view kDuplicateDatabase = "42P04";
     if (error.sqlstate() == kDuplicateDatabase) {

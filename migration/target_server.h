@@ -35,7 +35,8 @@ class TargetServer {
   /// Makes a database, by another name first and without letting anybody in, and with kReplaced drops the one that is
   /// there of its name, with its sessions, as the last step before it gets that name. Throws Error(kServer) with what
   /// to do, Error(kState) where one is there that is kept; then it is as it was.
-  DatabaseId make_over(const schema::Database& database, Existing existing, const CancelToken& cancel);
+  /// One that this migration has made itself (`ours`; 0: none) is replaced whatever is said.
+  DatabaseId make_over(const schema::Database& database, Existing existing, DatabaseId ours, const CancelToken& cancel);
 
   enum class Dropped {
     kYes,

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct ValidationRequest {
   bool roles = false;
   /// Whether databases that are there are dropped and made again.
   bool overwrite = false;
+  /// Those that stay as they are on the target: an earlier attempt has made them.
+  std::set<std::string> kept = {};
   pipeline::CloneOptions engine;
 };
 

@@ -35,11 +35,11 @@ struct Clone::Implementation {
   std::atomic<bool> target_changed{false};
   std::unique_ptr<const Plan> plan;
 
-  CloneSummary verify_what_was_done();
+  CloneSummary verify_what_was_done(const std::set<std::string>& copied);
 };
 
 // Of an earlier run, which has ended: what it has sent was added up nowhere, so both databases are read.
-CloneSummary Clone::Implementation::verify_what_was_done() {
+CloneSummary Clone::Implementation::verify_what_was_done(const std::set<std::string>& copied) {
   log.info("both databases are compared, row by row");
   const ComparedData compared = DataComparison({.source = options.source,
                                                 .target = options.target,
@@ -53,14 +53,17 @@ CloneSummary Clone::Implementation::verify_what_was_done() {
     summary.failed.push_back({name, Error(ErrorKind::kMismatch, what).object(name)});
   };
   for (const ComparedTable& table : compared.tables) {
-    if (table.equal()) continue;
+    const std::string name = pg::display_name(table.schema, table.name);
+    if (table.equal() || !copied.contains(name)) continue;
     const std::string what = !table.on_target         ? "it is missing on the target"
-                             : !table.on_source       ? "it is only on the target"
                              : !table.trouble.empty() ? table.trouble
                                                       : "source and target differ";
-    differs("table " + pg::display_name(table.schema, table.name), what);
+    differs("table " + name, what);
   }
-  for (const std::string& other : compared.others) differs("what is no table", other);
+  for (const std::string& other : compared.others) {
+    const bool of_large_objects = other.starts_with("large objects");
+    if (of_large_objects ? options.large_objects : options.filters.empty()) differs("what is no table", other);
+  }
   return summary;
 }
 
@@ -77,9 +80,8 @@ const Plan& Clone::plan() {
   Implementation& self = *implementation_;
   check_jobs("--table-jobs", self.options.table_jobs);
   check_jobs("--index-jobs", self.options.index_jobs);
-  std::optional<Preflight> preflight =
-      run_preflight(self.options, Intent::kPlan, self.progress, self.log, self.cancel.token());
-  self.plan = preflight ? std::move(preflight->plan) : std::make_unique<const Plan>();
+  Preflight preflight = run_preflight(self.options, Intent::kPlan, self.progress, self.log, self.cancel.token());
+  self.plan = preflight.plan ? std::move(preflight.plan) : std::make_unique<const Plan>();
   return *self.plan;
 }
 
@@ -88,11 +90,12 @@ CloneSummary Clone::run() {
   check_jobs("--table-jobs", self.options.table_jobs);
   check_jobs("--index-jobs", self.options.index_jobs);
   const FileLock lock = lock_work_folder(self.options.work_folder);
-  std::optional<Preflight> preflight =
-      run_preflight(self.options, Intent::kRun, self.progress, self.log, self.cancel.token());
+  Preflight preflight = run_preflight(self.options, Intent::kRun, self.progress, self.log, self.cancel.token());
   if (self.options.on_begin) self.options.on_begin();
-  if (!preflight) return self.options.verify ? self.verify_what_was_done() : self.progress.summary();
-  return run_plan(std::move(*preflight), self.options, self.progress, self.target_changed, self.log, self.cancel);
+  if (!preflight.plan) {
+    return self.options.verify ? self.verify_what_was_done(preflight.copied) : self.progress.summary();
+  }
+  return run_plan(std::move(preflight), self.options, self.progress, self.target_changed, self.log, self.cancel);
 }
 
 ProgressSnapshot Clone::progress() const { return implementation_->progress.snapshot(); }

@@ -298,6 +298,9 @@ void DataComparison::Implementation::compare_others(Server& source, Server& targ
 }
 
 ComparedData DataComparison::Implementation::run() {
+  if (options.jobs < 1) {
+    throw Error(ErrorKind::kUsage, fmt::format("--table-jobs must be at least 1, not {}", options.jobs));
+  }
   Server source = open_server(options, Side::kSource, "", log, cancel.token());
   Server target = open_server(options, Side::kTarget, source.encoding, log, cancel.token());
   if (source.session.database() == target.session.database() &&

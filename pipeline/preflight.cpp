@@ -110,7 +110,7 @@ class PreflightRun {
   bool has_reached_both() const { return reached_both_; }
   const std::vector<copy::Backend>& sessions_of_target() const { return of_target_; }
 
-  std::optional<Preflight> run() {
+  Preflight run() {
     progress_.enter_phase("connecting");
     connect();
     continuation_ =
@@ -127,22 +127,34 @@ class PreflightRun {
       if (reads_rows(options_.steps)) schema::lock_tables(*holder_, tables_to_copy(input_.catalog));
     }
     progress_.enter_phase("checking the target");
-    if (nothing_is_left()) return std::nullopt;
+    if (nothing_is_left()) return finish(nullptr);
     check();
     choose_parts();
     read_properties();
     std::unique_ptr<const Plan> plan = make_plan(std::move(input_), options_);
     if (source_ && reads_rows(options_.steps)) check_wide_rows(*source_, *plan);
+    return finish(std::move(plan));
+  }
+
+ private:
+  Preflight finish(std::unique_ptr<const Plan> plan) {
+    std::set<std::string> copied;
+    if (!plan) {
+      // Trees of partitions are compared as one.
+      for (const schema::Relation& table : input_.catalog.relations) {
+        if (table.rows_wanted) copied.insert(table.display());
+      }
+    }
     return Preflight{.holder = std::move(holder_),
                      .source = std::move(source_),
                      .target = std::move(*target_),
                      .encoding = encoding_,
                      .plan = std::move(plan),
+                     .copied = std::move(copied),
                      .record = std::move(record_),
                      .continuation = std::move(continuation_)};
   }
 
- private:
   void connect() {
     const pg::ConnInfo target_info = conninfo_of(options_, Side::kTarget);
     if (options_.definitions_from_work_folder) {
@@ -403,8 +415,8 @@ class PreflightRun {
 
 }  // namespace
 
-std::optional<Preflight> run_preflight(const CloneOptions& options, Intent intent, Progress& progress, const Log& log,
-                                       const CancelToken& cancel) {
+Preflight run_preflight(const CloneOptions& options, Intent intent, Progress& progress, const Log& log,
+                        const CancelToken& cancel) {
   const auto end = SteadyClock::now() + options.retry_for;
   std::vector<copy::Backend> of_target;
   while (true) {

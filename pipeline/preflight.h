@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "pgsluice/pg/connection.h"
@@ -20,7 +21,10 @@ struct Preflight {
   pg::Connection target;
   /// The source's server encoding: client_encoding of every session.
   std::string encoding;
+  /// Nothing where an earlier run has done all.
   std::unique_ptr<const Plan> plan;
+  /// The tables whose rows that run has copied, as display() names them.
+  std::set<std::string> copied = {};
   /// What the ledger will say of the run, its snapshot included.
   RunRecord record;
   /// What it goes on with; nothing for a run that begins.
@@ -35,9 +39,9 @@ enum class Intent {
 
 /// Connects to both servers, takes the snapshot, reads definitions (pg_dump, beside the catalog queries) and checks
 /// all that would stop the clone: versions, permissions, roles, extensions, what the target holds. Changes nothing in
-/// the databases. Nothing is left to do where this returns nothing: an earlier run has done it. A session that is lost
-/// once both servers were reached is waited for as long as the options say (retry_for). Throws Error with what to do.
-std::optional<Preflight> run_preflight(const CloneOptions& options, Intent intent, Progress& progress, const Log& log,
-                                       const CancelToken& cancel);
+/// the databases. A session that is lost once both servers were reached is waited for as long as the options say
+/// (retry_for). Throws Error with what to do.
+Preflight run_preflight(const CloneOptions& options, Intent intent, Progress& progress, const Log& log,
+                        const CancelToken& cancel);
 
 }  // namespace pgsluice::pipeline

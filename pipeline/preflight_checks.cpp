@@ -154,6 +154,13 @@ void check_servers(pg::Connection& source, pg::Connection& target) {
         .on(Side::kTarget)
         .hint("clone into a server of the same or a later version");
   }
+  constexpr int kOldestTarget = 100000;
+  if (target.server_version() < kOldestTarget) {
+    throw Error(ErrorKind::kState,
+                fmt::format("the server is of version {}: a target is of 12 or later", target.server_version_text()))
+        .on(Side::kTarget)
+        .hint("clone into a server of a version that is still kept; nothing was changed");
+  }
   if (source.database() == target.database() && server_identity(source) == server_identity(target)) {
     throw Error(ErrorKind::kState, fmt::format("source and target are the same database, {} at {}",
                                                pg::display_name("", source.database()), source.address()))

@@ -37,7 +37,15 @@ void join(pg::Connection& target, const std::vector<std::string>& roles, const L
             .boolean(0)) {
       continue;
     }
-    target.execute(fmt::format("GRANT {} TO {}", pg::quote_identifier(role), pg::quote_identifier(target.user())));
+    try {
+      target.execute(fmt::format("GRANT {} TO {}", pg::quote_identifier(role), pg::quote_identifier(target.user())));
+    } catch (const Error& error) {
+      if (error.poisons_connection()) throw;
+      // What it owns stays the user's then, which is said of each.
+      log.warning(
+          fmt::format("{} cannot be made a member of {}: {}", target.user(), pg::display_name("", role), error.what()));
+      continue;
+    }
     log.notice(fmt::format("{} is a member of {} now", target.user(), pg::display_name("", role)));
   }
 }
@@ -54,7 +62,11 @@ schema::RolesOutcome restore(const std::string& text, const CloneOptions& option
     log.warning(fmt::format("left away: {}", attribute));
   }
   for (const Error& error : outcome.failed) log.error(error.describe());
-  if (options.join_made_roles) join(target, outcome.created, log);
+  if (options.join_made_roles) {
+    join(target, outcome.created, log);
+    // An attempt before this one may have made them, and got no further.
+    if (options.earlier_run == EarlierRun::kResume) join(target, outcome.there_already, log);
+  }
   return outcome;
 }
 

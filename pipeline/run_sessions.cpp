@@ -60,6 +60,9 @@ void RunSessions::clear_target() {
   const bool begun = continuation_ && continuation_->record.begun.contains(kLargeObjects);
   const bool objects = options_.drop_if_exists && options_.large_objects &&
                        options_.steps.contains(Step::kLargeObjects) && source && !begun;
+  // Looked at before anything is dropped.
+  std::vector<schema::Oid> large_objects;
+  if (objects) large_objects = copy::find_large_objects_to_drop(*source, target);
   if (!plan_.drops.empty() || !plan_.tables_to_empty.empty()) {
     pg::Transaction transaction(target);
     schema::drop(target, plan_.drops);
@@ -67,7 +70,9 @@ void RunSessions::clear_target() {
     transaction.commit();
     target_changed_ = true;
   }
-  if (objects && copy::drop_large_objects(*source, target)) target_changed_ = true;
+  if (large_objects.empty()) return;
+  target_changed_ = true;
+  copy::drop_large_objects(target, large_objects);
 }
 
 // All at once, since keys may refer to one from another.

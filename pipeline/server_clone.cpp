@@ -180,7 +180,7 @@ void ServerClone::Implementation::make(const PlannedDatabase& planned) const {
       open_session(any_database(options.target, Side::kTarget), "databases", "UTF8", log, cancel.token());
   try {
     target.execute(planned.create_sql);
-    if (options.restore.owners) schema::give_to_owner(target, planned.database);
+    if (options.restore.owners && options.database_properties) schema::give_to_owner(target, planned.database);
   } catch (Error& error) {
     error.object("database " + pg::display_name("", planned.database.name)).step("making the database");
     if (error.kind() == ErrorKind::kServer) {

@@ -111,12 +111,12 @@ TEST_F(LargeObjectsTest, ManyAreDroppedAndThoseOfOthersStopItBefore) {
   pg::Connection target = test::shared_target().connect("lo", Side::kTarget);
   const char* count = "SELECT count(*) FROM pg_largeobject_metadata";
   target.execute("SET ROLE lo_plain");
-  EXPECT_THROW(drop_large_objects(source, target), Error);
+  EXPECT_THROW(find_large_objects_to_drop(source, target), Error);
   EXPECT_EQ(test::shared_target().value("lo", count), "20001");
   target.execute("RESET ROLE");
-  EXPECT_TRUE(drop_large_objects(source, target));
+  drop_large_objects(target, find_large_objects_to_drop(source, target));
   EXPECT_EQ(test::shared_target().value("lo", count), "1");
-  EXPECT_FALSE(drop_large_objects(source, target));
+  EXPECT_TRUE(find_large_objects_to_drop(source, target).empty());
 }
 
 }  // namespace

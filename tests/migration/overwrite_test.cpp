@@ -176,6 +176,29 @@ TEST_F(OverwriteTest, ACopyThatCannotBeginDoesNotSayThatNothingWasChanged) {
   EXPECT_THAT(ended.details[1].message, ::testing::Not(HasSubstr("nothing was changed")));
 }
 
+// What is known to differ stays known, whatever a next attempt fails for before it has begun.
+TEST_F(OverwriteTest, WhatDiffersIsNotTakenForDoneBehindAnAttemptThatCouldNotBegin) {
+  Request wanted = without_validation();
+  wanted.databases = {"testdb6"};
+  source_.sql("testdb6", "CREATE TABLE large AS SELECT g, repeat('x', 500) FROM generate_series(1, 300000) g");
+  const auto again = [&](const Migration& before) {
+    return Runner(store_, take_up_again(store_, before, wanted), wanted, sink_).run();
+  };
+  const Migration differs = run_and(
+      wanted, [](const Migration& now) { return now.details[0].copied.count > 0; },
+      [&](Runner&) { source_.sql("testdb6", "INSERT INTO t VALUES (0, 'late')"); });
+  ASSERT_TRUE(differs.details[0].anew) << differs.error;
+  target_.sql("postgres", "ALTER DATABASE testdb6 IS_TEMPLATE true");
+  const Migration hindered = again(differs);
+  ASSERT_EQ(hindered.state, State::kFailed);
+  EXPECT_TRUE(hindered.details[0].anew);
+  target_.sql("postgres", "ALTER DATABASE testdb6 IS_TEMPLATE false");
+  wanted.verify = false;
+  const Migration ended = again(hindered);
+  EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
+  EXPECT_EQ(target_.value("testdb6", "SELECT count(*) FROM t"), "5001");
+}
+
 TEST_F(OverwriteTest, AllThatIsMissingIsNamed) {
   source_.sql("testdb6",
               "CREATE TABLE child (i int); INSERT INTO child VALUES (-1);"

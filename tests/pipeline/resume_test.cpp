@@ -187,18 +187,38 @@ TEST_F(Resume, CanBeForgotten) {
 }
 
 TEST_F(Resume, OfWhatIsDoneTheRowsAreReadWhereThatIsAsked) {
-  make("resume", "CREATE TABLE t (i int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 1000)");
+  make("resume",
+       "CREATE TABLE t (i int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 1000);"
+       "CREATE TABLE whole (i int) PARTITION BY LIST (i); CREATE TABLE leaf PARTITION OF whole DEFAULT; INSERT INTO "
+       "whole VALUES (1)");
   ASSERT_TRUE(run(next(EarlierRun::kRefuse)).complete());
   CloneOptions verified = next(EarlierRun::kResume);
   verified.verify = true;
   EXPECT_TRUE(run(verified).complete());
-  shared_target().sql("resume", "DELETE FROM t WHERE i = 7");
+  shared_target().sql("resume", "DELETE FROM t WHERE i = 7; DELETE FROM whole");
   EXPECT_TRUE(run(next(EarlierRun::kResume)).complete());
   EXPECT_NE(sink_.text().find("their rows were not"), std::string::npos) << "it says that it has not looked";
   const pipeline::CloneSummary found = run(verified);
-  ASSERT_EQ(found.failed.size(), 1U);
+  ASSERT_EQ(found.failed.size(), 2U);
   EXPECT_EQ(found.failed[0].error.kind(), ErrorKind::kMismatch);
-  EXPECT_EQ(found.failed[0].name, "table public.t");
+  EXPECT_EQ(found.failed[0].name, "table public.leaf");
+  EXPECT_EQ(found.failed[1].name, "table public.t");
+}
+
+TEST_F(Resume, OfWhatIsDoneWithAFilterOnlyWhatWasCopiedIsRead) {
+  make(
+      "resume",
+      "CREATE TABLE t AS SELECT 1 AS i; CREATE TABLE not_wanted AS SELECT 2 AS i; CREATE TABLE empty AS SELECT 3 AS i");
+  CloneOptions filtered = next(EarlierRun::kRefuse);
+  filtered.filters =
+      schema::parse_filter_rules("[exclude-table]\npublic.not_wanted\n[exclude-table-data]\npublic.empty\n", "f");
+  filtered.large_objects = false;
+  ASSERT_TRUE(run(filtered).complete());
+  shared_target().sql("resume", "CREATE TABLE of_target (i int)");
+  filtered.earlier_run = EarlierRun::kResume;
+  filtered.verify = true;
+  const pipeline::CloneSummary summary = run(filtered);
+  EXPECT_TRUE(summary.complete()) << failures(summary);
 }
 
 TEST_F(Resume, BehindAnEndOfAnotherMomentThereIsNothingToGoOnWith) {

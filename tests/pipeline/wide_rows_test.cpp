@@ -19,6 +19,15 @@ TEST_F(WideRows, ABytesValueThatIsTooLongForTextCrossesInBinary) {
   EXPECT_EQ(shared_target().value("wide_value", "SELECT octet_length(b) FROM t"), "550000000");
 }
 
+TEST_F(WideRows, ATableWithoutColumnsThatKeepsOldValuesIsCopied) {
+  make("wide_none",
+       "CREATE TABLE t (b bytea); ALTER TABLE t ALTER b SET STORAGE EXTERNAL; INSERT INTO t SELECT"
+       " convert_to(repeat('x', 3000000), 'UTF8'); ALTER TABLE t DROP b");
+  const pipeline::CloneSummary summary = clone("wide_none");
+  EXPECT_EQ(failures(summary), "");
+  EXPECT_EQ(shared_target().value("wide_none", "SELECT count(*) FROM t"), "1");
+}
+
 TEST_F(WideRows, ARowThatNoCopyCanSendIsNamedBeforeAnythingIsChanged) {
   // Another row is in front of it; the values of both columns are under the limit.
   make("wide_row",

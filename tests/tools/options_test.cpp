@@ -156,6 +156,15 @@ TEST_F(OptionsTest, BooleansOfVariablesAreTakenAsWordsAndAWrongOneStopsOnlyWhoTa
   EXPECT_THAT(refused.errors, HasSubstr("the variable PGCOPYDB_TABLE_JOBS is set to \"many\""));
   shared_target().create_database("command");
   EXPECT_EQ(clone_under(wrong, {"--table-jobs", "2"}).exit_code, 0) << "the command line goes before it";
+  // Of several each counts.
+  const SubprocessResult second =
+      clone_under({{"PGCOPYDB_SPLIT_MAX_PARTS", "q"}, {"PGCOPYDB_INDEX_JOBS", "x"}}, {"--index-jobs", "2"});
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_THAT(second.errors, HasSubstr("PGCOPYDB_SPLIT_MAX_PARTS"));
+  const SubprocessResult none = run({"compare", "data", "--source", shared_source().conninfo("command"), "--target",
+                                     shared_target().conninfo("command")},
+                                    {{"PGSLUICE_TABLE_JOBS", "0"}});
+  EXPECT_EQ(none.exit_code, 1) << "nothing would be compared: " << none.output;
   EXPECT_EQ(run({"version"}, wrong).exit_code, 0);
   EXPECT_EQ(run({"clone", "--help"}, wrong).exit_code, 0);
 }

@@ -4,8 +4,12 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "pgsluice/base/error.h"
 
@@ -25,9 +29,16 @@ std::optional<Error> from_environment(Value& value, const std::string& name) {
   return std::nullopt;
 }
 
-/// Throws an error when the command is carried out, not where its help is asked for, nor when others are.
-inline void refuse_when_run(CLI::App& command, const Error& error) {
-  command.parse_complete_callback([error] { throw Error(error); });
+/// Has something looked at when the command is carried out, not where its help is asked for, nor when others are.
+inline void check_when_run(CLI::App& command, std::function<void()> check) {
+  // The parser keeps one callback for a command.
+  static std::map<const CLI::App*, std::vector<std::function<void()>>> all;
+  std::vector<std::function<void()>>& checks = all[&command];
+  checks.push_back(std::move(check));
+  if (checks.size() > 1) return;
+  command.parse_complete_callback([&checks] {
+    for (const std::function<void()>& one : checks) one();
+  });
 }
 
 /// Takes an option's default from its variable, and says so in its help: the command line goes before it.
@@ -36,7 +47,7 @@ CLI::Option* with_environment(CLI::App& command, CLI::Option* option, Value& val
   option->description(fmt::format("{} [{}]", option->get_description(), name));
   const std::optional<Error> error = from_environment(value, name);
   if (error) {
-    command.parse_complete_callback([error, option] {
+    check_when_run(command, [error, option] {
       if (option->count() == 0) throw Error(*error);
     });
   }

@@ -27,7 +27,8 @@ void add_log_options(CLI::App& command, LogOptions& options) {
   from_environment(options.time_format, "LOG_TIME_FORMAT");
   from_environment(options.file, "LOG_FILENAME");
   from_environment(options.file_json, "LOG_JSON_FILE");
-  if (const auto error = from_environment(options.json, "LOG_JSON")) refuse_when_run(command, *error);
+  if (const auto error = from_environment(options.json, "LOG_JSON"))
+    check_when_run(command, [error] { throw Error(*error); });
 }
 
 }  // namespace pgsluice::tools
