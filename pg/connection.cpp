@@ -175,6 +175,21 @@ Error Connection::connection_error() const {
   return lost;
 }
 
+std::string Connection::parameter(const char* name) const {
+  const char* value = PQparameterStatus(handle(), name);
+  return value == nullptr ? "" : value;
+}
+
+bool Connection::wait_for_loss() {
+  // The server says nothing on its own but notices, and that the session ends.
+  std::array<WaitFor, 1> ended{WaitFor{.fd = PQsocket(handle()), .want_read = true}};
+  while (wait_for(ended, state_->cancel, std::nullopt) != WaitResult::kCancelled) {
+    PQconsumeInput(handle());
+    if (!alive()) return true;
+  }
+  return false;
+}
+
 Error Connection::server_error(const PGresult* result) const {
   const ServerMessage message = ServerMessage::of(result);
   return message.text.empty() ? connection_error() : message.as_error(side());

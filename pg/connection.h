@@ -76,6 +76,9 @@ class Connection {
   /// Waits for these, or for the limit alone. Throws Error(kCancelled) without touching the session.
   WaitResult wait(std::span<WaitFor> set, std::optional<std::chrono::milliseconds> limit = std::nullopt) const;
 
+  /// Waits until the session is lost, true, or the cancellation, false.
+  bool wait_for_loss();
+
   /// An Error for libpq's last complaint about the connection itself.
   Error connection_error() const;
   /// An Error for an answer of the server.
@@ -95,6 +98,12 @@ class Connection {
   std::string address() const;
   /// Whether the session is in no transaction.
   bool idle() const { return PQtransactionStatus(handle()) == PQTRANS_IDLE; }
+  /// Whether it is in one that a statement has failed in: only ROLLBACK is taken.
+  bool transaction_failed() const { return PQtransactionStatus(handle()) == PQTRANS_INERROR; }
+  /// Whether it is in one that goes on.
+  bool in_transaction() const { return PQtransactionStatus(handle()) == PQTRANS_INTRANS; }
+  /// What the server has said of a parameter by itself, such as "server_encoding"; empty where it has not.
+  std::string parameter(const char* name) const;
   /// Whether the connection can be used at all.
   bool alive() const { return native_ != nullptr && PQstatus(handle()) == CONNECTION_OK; }
 

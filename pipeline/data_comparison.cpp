@@ -227,7 +227,7 @@ void DataComparison::Implementation::work(int number, const Server& source, cons
         if (!*session || !(*session)->alive()) {
           *session = open_reader(server->session.pinned_conninfo(), name, server->encoding, log, cancel.token());
         }
-        if (PQtransactionStatus((*session)->handle()) == PQTRANS_INERROR) (*session)->execute("ROLLBACK");
+        if ((*session)->transaction_failed()) (*session)->execute("ROLLBACK");
         if ((*session)->idle()) pg::import_snapshot(**session, server->snapshot);
       }
       try {

@@ -50,10 +50,4 @@ void dump_schema(const CloneOptions& options, const Log& log, const CancelToken&
 /// things than it did.
 Definitions read_dumped_schema(const CloneOptions& options);
 
-/// The snapshot of a holder: `pgsluice snapshot`. Exports one, tells its name, and keeps it until the cancellation; the
-/// work folder's other commands find it. Throws Error when the session is lost before that, or when another one is held
-/// for the folder.
-void keep_snapshot(const CloneOptions& options, const std::function<void(const std::string& name)>& on_export,
-                   const Log& log, const CancelToken& cancel);
-
 }  // namespace pgsluice::pipeline

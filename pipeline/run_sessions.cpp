@@ -296,7 +296,7 @@ std::optional<pg::Connection> RunSessions::heir_of_the_snapshot() {
   std::optional<pg::Connection> heir;
   const bool on_a_standby = record.mark.timeline.empty();
   for (pg::Connection& session : former_sources) {
-    if (heir || on_a_standby || PQtransactionStatus(session.handle()) != PQTRANS_INTRANS) continue;
+    if (heir || on_a_standby || !session.in_transaction()) continue;
     try {
       record.mark.snapshot = pg::export_again(session, record.mark.snapshot);
       session.execute("SET application_name = 'pgsluice: snapshot'");

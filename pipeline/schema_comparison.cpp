@@ -64,8 +64,7 @@ std::vector<SchemaDifference> compare_schemas(const CompareSchemaOptions& option
   pg::Connection target = open(options.target, Side::kTarget, log, cancel);
   const schema::ClientProgram program = schema::find_client_program(
       options.pg_bindir, std::max(source.server_version(), target.server_version()), cancel);
-  const char* own = PQparameterStatus(source.handle(), "server_encoding");
-  const std::string encoding = own == nullptr ? "UTF8" : own;
+  const std::string encoding = server_encoding(source);
   CancelSource other(cancel);
   std::future<schema::Archive> there = std::async(
       std::launch::async, [&, token = other.token()] { return dump(target, program, encoding, log, token); });

@@ -23,8 +23,8 @@ pg::ConnInfo conninfo_of(const CloneOptions& options, Side side) {
 }
 
 std::string server_encoding(const pg::Connection& connection) {
-  const char* encoding = PQparameterStatus(connection.handle(), "server_encoding");
-  return encoding == nullptr ? "UTF8" : encoding;
+  const std::string encoding = connection.parameter("server_encoding");
+  return encoding.empty() ? "UTF8" : encoding;
 }
 
 pg::Connection open_reader(const pg::ConnInfo& conninfo, std::string_view purpose, std::string_view encoding,

@@ -32,15 +32,6 @@ std::vector<const Task*> tasks_of(const Plan& plan, const std::vector<TaskId>& i
 
 }  // namespace
 
-void trace_task(const RunContext& context, TaskId task, TraceSpan span) {
-  if (context.trace == nullptr) return;
-  const TaskGraph& graph = context.plan.graph;
-  if (span.name.empty()) span.name = graph[task].name;
-  span.category = to_string(graph[task].kind);
-  if (const std::optional<TaskId> before = context.scheduler.freed_by(task)) span.waited_for = graph[*before].name;
-  context.trace->add(std::move(span));
-}
-
 void Worker::run() noexcept {
   try {
     work();
@@ -159,7 +150,7 @@ void Worker::open_source() {
     source_ = open_session(*context_.source, name(), context_.encoding, context_.log, context_.cancel);
   }
   // A statement that failed has ended the transaction and with it the snapshot.
-  if (PQtransactionStatus(source_->handle()) == PQTRANS_INERROR) source_->execute("ROLLBACK");
+  if (source_->transaction_failed()) source_->execute("ROLLBACK");
 }
 
 void Worker::import_snapshot() {

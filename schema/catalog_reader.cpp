@@ -404,8 +404,8 @@ void read_functions_of_rows(pg::Connection& source, Catalog& catalog) {
 Catalog read_catalog(pg::Connection& source) {
   Catalog catalog;
   catalog.server_version = source.server_version();
-  const char* integer_datetimes = PQparameterStatus(source.handle(), "integer_datetimes");
-  catalog.integer_datetimes = integer_datetimes == nullptr || std::string_view(integer_datetimes) == "on";
+  const std::string integer_datetimes = source.parameter("integer_datetimes");
+  catalog.integer_datetimes = integer_datetimes.empty() || integer_datetimes == "on";
   catalog.block_size = {source.execute("SELECT pg_catalog.current_setting('block_size')")[0].integer(0)};
   catalog.database = read_database_info(source);
   catalog.types = read_column_types(source);

@@ -15,6 +15,7 @@
 #include "pgsluice/pipeline/extensions.h"
 #include "pgsluice/pipeline/roles.h"
 #include "pgsluice/pipeline/run_record.h"
+#include "pgsluice/pipeline/shared_snapshot.h"
 #include "pgsluice/running.h"
 
 namespace pgsluice::tools {
