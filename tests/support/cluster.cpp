@@ -155,10 +155,11 @@ Cluster::~Cluster() {
   fs::remove_all(folder_, ignored);
 }
 
+std::string Cluster::log() const { return read_file(log_file()); }
+
 void Cluster::start() {
-  const std::string log = (folder_ / "server.log").string();
   server_ = std::make_unique<Subprocess>(
-      SubprocessOptions{.command = as_server_user({"sh", "-c", "exec \"$@\" >>\"$0\" 2>&1", log,
+      SubprocessOptions{.command = as_server_user({"sh", "-c", "exec \"$@\" >>\"$0\" 2>&1", log_file().string(),
                                                    (bindir_ / "postgres").string(), "-D", (folder_ / "data").string()}),
                         .environment = environment_});
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
@@ -168,7 +169,7 @@ void Cluster::start() {
       return;
     } catch (const Error& error) {
       if (std::chrono::steady_clock::now() > end) {
-        throw std::runtime_error(fmt::format("the server did not start: {}\n{}", error.describe(), read_file(log)));
+        throw std::runtime_error(fmt::format("the server did not start: {}\n{}", error.describe(), log()));
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }

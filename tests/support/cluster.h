@@ -60,6 +60,8 @@ class Cluster {
   void sql(std::string_view database, std::string_view text) const;
   /// The first value of an answer.
   std::string value(std::string_view database, std::string_view query) const;
+  /// What the server wrote into its log, since it was made.
+  std::string log() const;
   /// A tablespace in the cluster's folder.
   void create_tablespace(const std::string& name) const;
   /// Drops it first if it is there.
@@ -72,6 +74,7 @@ class Cluster {
 
  private:
   void drop_subscriptions(pg::Connection& connection, std::string_view database) const;
+  std::filesystem::path log_file() const { return folder_ / "server.log"; }
 
   std::filesystem::path bindir_;
   std::filesystem::path folder_;
