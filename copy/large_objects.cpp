@@ -301,16 +301,29 @@ LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& t
   return outcome;
 }
 
-std::string large_objects_statement() {
-  // Of an empty object one piece without bytes. The size is asked for once a row, as in list_objects().
+namespace {
+
+// As p(oid, at, bytes); of an empty object one piece without bytes. The size is asked for once a row, as in
+// list_objects().
+std::string pieces() {
   return fmt::format(
-      "COPY (SELECT o.oid, g.at, pg_catalog.lo_get(o.oid, g.at, least({0}, o.size - g.at)::integer)"
+      "(SELECT o.oid, g.at, pg_catalog.lo_get(o.oid, g.at, least({0}, o.size - g.at)::integer) AS bytes"
       " FROM (SELECT oid, (SELECT pg_catalog.lo_lseek64(f.fd, 0, 2) + pg_catalog.lo_close(f.fd)"
       " FROM (SELECT pg_catalog.lo_open(m.oid, 262144) AS fd OFFSET 0) f) AS size"
       " FROM pg_catalog.pg_largeobject_metadata m OFFSET 0) o,"
-      " LATERAL pg_catalog.generate_series(0::bigint, greatest(o.size - 1, 0), {0}) AS g(at)) TO STDOUT (FORMAT "
-      "binary)",
+      " LATERAL pg_catalog.generate_series(0::bigint, greatest(o.size - 1, 0), {0}) AS g(at)) p",
       kChunk);
+}
+
+}  // namespace
+
+std::string large_objects_statement() {
+  return fmt::format("COPY (SELECT oid, at, bytes FROM {}) TO STDOUT (FORMAT binary)", pieces());
+}
+
+std::string large_object_digests_sql() {
+  return fmt::format("SELECT (oid || ' at byte ' || at) COLLATE \"C\", pg_catalog.md5(bytes) FROM {} ORDER BY 1",
+                     pieces());
 }
 
 UnreadableLargeObjects find_unreadable_large_objects(pg::Connection& source) {

@@ -56,10 +56,11 @@ std::vector<std::string> differences_of(const pipeline::ComparedData& data, cons
                                                       : "row " + table.rows.front();
     differences.push_back(fmt::format("table {}: {}", name_of(table), what));
   }
-  for (const std::string& other : data.others) {
-    const bool of_large_objects = other.starts_with("large objects");
-    if (of_large_objects ? wanted.large_objects : wanted.relations) differences.push_back(other);
-  }
+  const auto add = [&](const std::vector<std::string>& more) {
+    differences.insert(differences.end(), more.begin(), more.end());
+  };
+  if (wanted.relations) add(data.sequences);
+  if (wanted.large_objects) add(data.large_objects);
   return differences;
 }
 

@@ -60,9 +60,12 @@ CloneSummary Clone::Implementation::verify_what_was_done(const std::set<std::str
                                                       : "source and target differ";
     differs("table " + name, what);
   }
-  for (const std::string& other : compared.others) {
-    const bool of_large_objects = other.starts_with("large objects");
-    if (of_large_objects ? options.large_objects : options.filters.empty()) differs("what is no table", other);
+  // Left out sequences are not told from those that are missing.
+  if (options.filters.empty()) {
+    for (const std::string& difference : compared.sequences) differs("sequences", difference);
+  }
+  if (options.large_objects) {
+    for (const std::string& difference : compared.large_objects) differs("large objects", difference);
   }
   return summary;
 }

@@ -153,10 +153,35 @@ struct Unit {
   Bytes size;
 };
 
+std::vector<std::string> differing_sequences(Server& source, Server& target) {
+  std::vector<std::string> differences;
+  std::map<Name, std::string> there;
+  const auto value_text = [](const schema::SequenceValue& value) {
+    return fmt::format("{}{}", value.last_value, value.is_called ? "" : " (not called yet)");
+  };
+  for (const schema::SequenceValue& value : schema::read_sequences(target.session, target.catalog.sequences)) {
+    there[{value.sequence->schema, value.sequence->name}] = value_text(value);
+  }
+  for (const schema::SequenceValue& value : schema::read_sequences(source.session, source.catalog.sequences)) {
+    const auto found = there.find({value.sequence->schema, value.sequence->name});
+    const std::string here = value_text(value);
+    const std::string other = found == there.end() ? "missing" : found->second;
+    if (here != other) {
+      differences.push_back(
+          fmt::format("sequence {}: {} on the source, {} on the target", value.sequence->display(), here, other));
+    }
+    if (found != there.end()) there.erase(found);
+  }
+  for (const auto& [name, value] : there) {
+    differences.push_back(fmt::format("sequence {}: only on the target", pg::display_name(name.first, name.second)));
+  }
+  return differences;
+}
+
 }  // namespace
 
 bool ComparedData::equal() const {
-  return others.empty() &&
+  return sequences.empty() && large_objects.empty() &&
          std::all_of(tables.begin(), tables.end(), [](const ComparedTable& table) { return table.equal(); });
 }
 
@@ -180,7 +205,11 @@ struct DataComparison::Implementation {
   void work(int number, const Server& source, const Server& target);
   void read(const Unit& unit, pg::Connection& source, pg::Connection& target);
   void name_rows(TableComparison& table, Server& source, Server& target);
-  void compare_others(Server& source, Server& target, ComparedData& data);
+  std::vector<std::string> compare_large_objects(Server& source, Server& target);
+  std::vector<RowsDigest> digest_both(pg::Connection& source, pg::Connection& target, const std::string& copy_out,
+                                      copy::CopyFormat format);
+  std::vector<std::string> first_that_differ(const std::string& what, Server& source, Server& target,
+                                             const std::string& sql);
 };
 
 void DataComparison::Implementation::add_units(TableComparison& table, Server& source) {
@@ -205,13 +234,8 @@ void DataComparison::Implementation::add_units(TableComparison& table, Server& s
 }
 
 void DataComparison::Implementation::read(const Unit& unit, pg::Connection& source, pg::Connection& target) {
-  const std::string copy_out = unit.table->copy_out(unit.condition);
-  std::atomic<std::int64_t> of_target{0};  // the same bytes once more
-  const std::array<copy::DigestRequest, 2> requests = {
-      copy::DigestRequest{.connection = source, .copy_out = copy_out, .format = unit.table->format(), .bytes = bytes},
-      copy::DigestRequest{
-          .connection = target, .copy_out = copy_out, .format = unit.table->format(), .bytes = of_target}};
-  const std::vector<RowsDigest> digests = copy::digest_rows(requests);
+  const std::vector<RowsDigest> digests =
+      digest_both(source, target, unit.table->copy_out(unit.condition), unit.table->format());
   const std::lock_guard lock(results);
   unit.table->result().source += digests[0];
   unit.table->result().target += digests[1];
@@ -247,54 +271,53 @@ void DataComparison::Implementation::work(int number, const Server& source, cons
   }
 }
 
+// The first rows of a statement's that differ, as different_rows() tells them; none where they cannot be read.
+std::vector<std::string> DataComparison::Implementation::first_that_differ(const std::string& what, Server& source,
+                                                                           Server& target, const std::string& sql) {
+  log.info(fmt::format("{} differ: looking for which", what));
+  std::vector<std::string> rows;
+  for (pg::Connection* session : {&source.session, &target.session}) session->execute("SAVEPOINT looking");
+  try {
+    rows = different_rows(source.session, target.session, sql, options.most_rows);
+  } catch (const Error& error) {
+    if (error.poisons_connection()) throw;
+    log.warning(fmt::format("which {} differ cannot be told: {}", what, error.describe()));
+  }
+  for (pg::Connection* session : {&source.session, &target.session}) session->execute("ROLLBACK TO looking");
+  return rows;
+}
+
 // Where both sides know the rows by the same key.
 void DataComparison::Implementation::name_rows(TableComparison& table, Server& source, Server& target) {
   const std::vector<std::string> key = primary_key_of(source.session, table.table().oid);
   if (key.empty()) return;
-  log.info(fmt::format("table {} differs: looking for the rows", table.table().display()));
-  for (pg::Connection* session : {&source.session, &target.session}) session->execute("SAVEPOINT looking");
-  try {
-    table.result().rows = different_rows(source.session, target.session,
-                                         keys_and_digests_sql(table.from(), key, table.columns()), options.most_rows);
-  } catch (const Error& error) {
-    if (error.poisons_connection()) throw;
-    log.warning(
-        fmt::format("the rows of table {} that differ cannot be named: {}", table.table().display(), error.describe()));
-  }
-  for (pg::Connection* session : {&source.session, &target.session}) session->execute("ROLLBACK TO looking");
+  table.result().rows = first_that_differ("rows of table " + table.table().display(), source, target,
+                                          keys_and_digests_sql(table.from(), key, table.columns()));
 }
 
-void DataComparison::Implementation::compare_others(Server& source, Server& target, ComparedData& data) {
-  std::map<Name, std::string> there;
-  const auto value_text = [](const schema::SequenceValue& value) {
-    return fmt::format("{}{}", value.last_value, value.is_called ? "" : " (not called yet)");
-  };
-  for (const schema::SequenceValue& value : schema::read_sequences(target.session, target.catalog.sequences)) {
-    there[{value.sequence->schema, value.sequence->name}] = value_text(value);
-  }
-  for (const schema::SequenceValue& value : schema::read_sequences(source.session, source.catalog.sequences)) {
-    const auto found = there.find({value.sequence->schema, value.sequence->name});
-    const std::string here = value_text(value);
-    const std::string other = found == there.end() ? "missing" : found->second;
-    if (here != other) {
-      data.others.push_back(
-          fmt::format("sequence {}: {} on the source, {} on the target", value.sequence->display(), here, other));
-    }
-    if (found != there.end()) there.erase(found);
-  }
-  for (const auto& [name, value] : there) {
-    data.others.push_back(fmt::format("sequence {}: only on the target", pg::display_name(name.first, name.second)));
-  }
-  const std::string copy_out = copy::large_objects_statement();
+// The same pieces of both, whose bytes count once.
+std::vector<RowsDigest> DataComparison::Implementation::digest_both(pg::Connection& source, pg::Connection& target,
+                                                                    const std::string& copy_out,
+                                                                    copy::CopyFormat format) {
+  std::atomic<std::int64_t> of_target{0};
   const std::array<copy::DigestRequest, 2> requests = {
-      copy::DigestRequest{
-          .connection = source.session, .copy_out = copy_out, .format = copy::CopyFormat::kBinary, .bytes = bytes},
-      copy::DigestRequest{
-          .connection = target.session, .copy_out = copy_out, .format = copy::CopyFormat::kBinary, .bytes = bytes}};
-  const std::vector<RowsDigest> digests = copy::digest_rows(requests);
-  if (digests[0] == digests[1]) return;
-  data.others.push_back(fmt::format("large objects: {} pieces on the source, {} on the target{}", digests[0].rows,
-                                    digests[1].rows, digests[0].rows == digests[1].rows ? ", which differ" : ""));
+      copy::DigestRequest{.connection = source, .copy_out = copy_out, .format = format, .bytes = bytes},
+      copy::DigestRequest{.connection = target, .copy_out = copy_out, .format = format, .bytes = of_target}};
+  return copy::digest_rows(requests);
+}
+
+std::vector<std::string> DataComparison::Implementation::compare_large_objects(Server& source, Server& target) {
+  const std::vector<RowsDigest> digests =
+      digest_both(source.session, target.session, copy::large_objects_statement(), copy::CopyFormat::kBinary);
+  if (digests[0] == digests[1]) return {};
+  std::vector<std::string> differences = {fmt::format("large objects: {} pieces on the source, {} on the target{}",
+                                                      digests[0].rows, digests[1].rows,
+                                                      digests[0].rows == digests[1].rows ? ", which differ" : "")};
+  for (const std::string& piece :
+       first_that_differ("large objects", source, target, copy::large_object_digests_sql())) {
+    differences.push_back("large object " + piece);
+  }
+  return differences;
 }
 
 ComparedData DataComparison::Implementation::run() {
@@ -338,7 +361,8 @@ ComparedData DataComparison::Implementation::run() {
   for (const std::unique_ptr<TableComparison>& table : tables) {
     if (table->is_possible() && !table->result().equal()) name_rows(*table, source, target);
   }
-  compare_others(source, target, data);
+  data.sequences = differing_sequences(source, target);
+  data.large_objects = compare_large_objects(source, target);
   return data;
 }
 

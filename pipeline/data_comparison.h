@@ -43,8 +43,11 @@ struct ComparedTable {
 
 struct ComparedData {
   std::vector<ComparedTable> tables;
-  /// "sequence public.s: 7 on the source, 8 on the target"; large objects alike.
-  std::vector<std::string> others;
+  /// Those that differ: "sequence public.s: 7 on the source, 8 on the target".
+  std::vector<std::string> sequences;
+  /// Empty where they are the same; else how many there are, and the first that differ: "large object 16405 at byte 0:
+  /// only on the source".
+  std::vector<std::string> large_objects;
 
   bool equal() const;
 };

@@ -41,7 +41,8 @@ class Comparison : public CloneFixture {
     for (const ComparedTable& found : data.tables) {
       if (!found.equal()) text += fmt::format("{}.{}: {}\n", found.schema, found.name, found.trouble);
     }
-    for (const std::string& other : data.others) text += other + "\n";
+    for (const std::string& sequence : data.sequences) text += sequence + "\n";
+    for (const std::string& object : data.large_objects) text += object + "\n";
     return text;
   }
 };
@@ -54,14 +55,15 @@ TEST_F(Comparison, FindsEveryKindOfDifference) {
     CREATE TABLE missing (a text, b int, PRIMARY KEY (b, a)); INSERT INTO missing SELECT 'x' || g, g FROM generate_series(1, 30) g;
     CREATE TABLE more (i int); CREATE TABLE only_here (i int); CREATE TABLE other_columns (i int);
     CREATE TABLE retyped (i int); INSERT INTO retyped VALUES (1);
-    CREATE SEQUENCE s; SELECT lo_from_bytea(4711, 'abc'); SELECT lo_create(4712);)";
+    CREATE SEQUENCE s; SELECT lo_from_bytea(4711, 'abc'); SELECT lo_create(4712); SELECT lo_create(4714);)";
   make("compare", sql);
   shared_target().sql("compare", sql);
   EXPECT_TRUE(compare("compare").equal()) << report(compare("compare"));
   shared_target().sql("compare", R"(
     UPDATE changed SET v = 'w' WHERE id IN (3, 11000); DELETE FROM missing WHERE b = 7; INSERT INTO more VALUES (1);
     DROP TABLE only_here; CREATE TABLE only_there (i int); ALTER TABLE other_columns RENAME i TO j;
-    ALTER TABLE retyped ALTER i TYPE text; SELECT setval('s', 5); SELECT lo_put(4711, 0, 'x');)");
+    ALTER TABLE retyped ALTER i TYPE text; SELECT setval('s', 5); SELECT lo_put(4711, 0, 'x');
+    SELECT lo_unlink(4712); SELECT lo_create(4713);)");
   const ComparedData data = compare("compare");
   EXPECT_FALSE(data.equal());
   EXPECT_TRUE(table(data, "same").equal());
@@ -72,9 +74,14 @@ TEST_F(Comparison, FindsEveryKindOfDifference) {
   EXPECT_FALSE(table(data, "only_here").on_target);
   EXPECT_FALSE(table(data, "only_there").on_source);
   EXPECT_NE(table(data, "other_columns").trouble, "");
-  ASSERT_EQ(data.others.size(), 2U);
-  EXPECT_NE(data.others[0].find("sequence public.s: 1 (not called yet) on the source, 5"), std::string::npos);
-  EXPECT_NE(data.others[1].find("large objects"), std::string::npos);
+  EXPECT_EQ(data.sequences, (std::vector<std::string>{
+                                "sequence public.s: 1 (not called yet) on the source, 5 on the target",
+                            }));
+  EXPECT_EQ(data.large_objects,
+            (std::vector<std::string>{"large objects: 3 pieces on the source, 3 on the target, which differ",
+                                      "large object 4711 at byte 0: differs",
+                                      "large object 4712 at byte 0: only on the source",
+                                      "large object 4713 at byte 0: only on the target"}));
 }
 
 TEST_F(Comparison, ReadsATableInParts) {

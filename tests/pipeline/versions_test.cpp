@@ -107,7 +107,8 @@ TEST(Versions, ACloneIntoALaterVersionHasAllThatBothKnow) {
     for (const std::string& line : missing_in(at_source, at_target)) ADD_FAILURE() << "only on the target: " << line;
     const ComparedData compared = DataComparison({.source = options.source, .target = options.target}, sink).run();
     EXPECT_TRUE(compared.equal());
-    for (const std::string& difference : compared.others) ADD_FAILURE() << difference;
+    for (const std::string& difference : compared.sequences) ADD_FAILURE() << difference;
+    for (const std::string& difference : compared.large_objects) ADD_FAILURE() << difference;
   }
 }
 

@@ -292,7 +292,8 @@ std::string comparison_text(const pipeline::ComparedData& data) {
     equal += table.equal() ? 1U : 0U;
   }
   return tables.text() + list_text("Rows that differ, by primary key (the first of each table):", rows) +
-         list_text("Besides tables:", data.others) +
+         list_text("Sequences that differ:", data.sequences) +
+         list_text("Large objects that differ (the first of them):", data.large_objects) +
          (data.tables.empty()
               ? "\nneither database has a table\n"
               : fmt::format("\n{} of {} equal\n", equal, counted(data.tables.size(), "table is", "tables are")));
@@ -309,7 +310,12 @@ std::string comparison_json(const pipeline::ComparedData& data) {
     if (!table.equal()) document.back()["result"] = verdict(table);
     if (!table.rows.empty()) document.back()["rows"] = table.rows;
   }
-  for (const std::string& other : data.others) document.push_back({{"equal", false}, {"result", other}});
+  for (const std::string& sequence : data.sequences) {
+    document.push_back({{"kind", "sequence"}, {"equal", false}, {"result", sequence}});
+  }
+  for (const std::string& object : data.large_objects) {
+    document.push_back({{"kind", "large object"}, {"equal", false}, {"result", object}});
+  }
   return dump(document);
 }
 
