@@ -46,6 +46,11 @@ Error& Error::step(std::string_view text) {
   return *this;
 }
 
+Error& Error::begin_anew() {
+  must_begin_anew_ = true;
+  return *this;
+}
+
 bool Error::is_retryable() const {
   if (kind_ == ErrorKind::kConnection) {
     // Without an SQLSTATE the socket was lost or never made; with one, the server gave a reason.

@@ -41,6 +41,8 @@ class Error : public std::runtime_error {
   Error& object(std::string_view text);
   /// What was being done: "copying data", "connecting".
   Error& step(std::string_view text);
+  /// What an unfinished run has copied is of no use any more.
+  Error& begin_anew();
 
   ErrorKind kind() const { return kind_; }
   Side side() const { return side_; }
@@ -52,6 +54,9 @@ class Error : public std::runtime_error {
 
   /// Whether the same work may succeed when it is tried again, on a new connection where poisons_connection().
   bool is_retryable() const;
+
+  /// Whether the work can only be begun anew: no resume will come further, the source having changed, say.
+  bool must_begin_anew() const { return must_begin_anew_; }
 
   /// Whether the connection on which this happened can no longer be used.
   bool poisons_connection() const;
@@ -66,6 +71,7 @@ class Error : public std::runtime_error {
   std::string hint_;
   std::string object_;
   std::string step_;
+  bool must_begin_anew_ = false;
 };
 
 /// An error for a failed system call, from errno: "cannot open x: no such file or directory".

@@ -43,6 +43,7 @@ std::optional<std::size_t> find_changed_storage(pg::Connection& source, std::spa
 Error storage_changed() {
   return Error(ErrorKind::kState, "truncated, rewritten, renamed or dropped while the copy ran")
       .on(Side::kSource)
+      .begin_anew()
       .hint("stop what changes the source's tables, then run again");
 }
 

@@ -65,14 +65,6 @@ std::vector<std::string> next_steps(const Migration& migration, const pipeline::
   return steps;
 }
 
-bool cannot_be_gone_on_with(const Error& error) {
-  if (error.kind() != ErrorKind::kState) return false;
-  if (error.side() == Side::kSource) return true;
-  const std::string_view what = error.what();
-  return what.find("is not empty") != std::string_view::npos || what == "the ledger of this run is gone" ||
-         what.find("the source has changed since") != std::string_view::npos;
-}
-
 std::string describe_failure(const Error& error, bool anew) {
   Error told = error;
   // What the engine says to do is for its own command, whose options a migration has not.

@@ -20,10 +20,6 @@ void take_progress(const pipeline::ProgressSnapshot& progress, DatabaseDetails& 
 /// warnings.
 std::vector<std::string> next_steps(const Migration& migration, const pipeline::ServerSummary& summary);
 
-/// Whether what was copied of a database is of no use any more: the source has changed since, or the ledger is gone.
-/// Not for what passes, such as another migration at work.
-bool cannot_be_gone_on_with(const Error& error);
-
 /// Why a database was not copied, for its message: without what the engine says of a target that was not changed, since
 /// the migration has made the database; `anew`: the next attempt begins it anew.
 std::string describe_failure(const Error& error, bool anew);

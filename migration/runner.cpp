@@ -273,7 +273,7 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
   }
   const pipeline::CloneSummary& summary = result.summary;
   // Of a copy that was gone on with: the source has changed, or what is there is not what the ledger says.
-  bool anew = result.error && cannot_be_gone_on_with(*result.error) && is_made(result.name);
+  bool anew = result.error && result.error->must_begin_anew() && is_made(result.name);
   if (!result.error && summary.complete() && request.verify) {
     change([&](Migration&) { details_of(result.name).operation = "Verifying"; });
     try {

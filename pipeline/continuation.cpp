@@ -204,6 +204,7 @@ void require_same_source(const pg::SnapshotMark& earlier, const pg::SnapshotMark
   }
   throw Error(ErrorKind::kState, "what was begun into this target is of another source")
       .on(Side::kSource)
+      .begin_anew()
       .hint("check --source and --dir; or begin anew: drop and create the target's database");
 }
 
@@ -220,6 +221,7 @@ void check_same_rows(Continuation& continuation, const pg::SnapshotMark& mark, b
   if (!options.not_consistent) {
     throw Error(ErrorKind::kState, fmt::format("the run cannot go on as it began: {}", *difference))
         .on(Side::kSource)
+        .begin_anew()
         .hint(
             "--resume --not-consistent keeps the tables that are whole and copies the others as they are now, so that "
             "the target shows tables of different moments; or begin anew: drop and create the target's database, and "

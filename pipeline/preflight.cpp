@@ -296,6 +296,7 @@ class PreflightRun {
                   "an earlier run into this database has come to its end, and the source has changed "
                   "since: there is nothing to go on with")
           .on(Side::kTarget)
+          .begin_anew()
           .hint(
               "'pgsluice compare data' shows what differs; for a copy of now drop and create the database, and leave "
               "--resume away; nothing was changed");

@@ -174,6 +174,7 @@ void refuse_large_objects_that_are_there(pg::Connection& source, pg::Connection&
   throw Error(ErrorKind::kState, fmt::format("the database {} is not empty: it has {}",
                                              pg::display_name("", target.database()), some_of(conflicts)))
       .on(Side::kTarget)
+      .begin_anew()
       .hint("--drop-if-exists replaces them; nothing was changed");
 }
 
@@ -342,6 +343,7 @@ void check_conflicts(std::optional<pg::Connection>& source, pg::Connection& targ
   throw Error(ErrorKind::kState, fmt::format("the database {} is not empty: it has {}",
                                              pg::display_name("", target.database()), some_of(conflicts)))
       .on(Side::kTarget)
+      .begin_anew()
       .hint(
           "drop and create the database again, name another one, or let --drop-if-exists drop these; nothing was "
           "changed");

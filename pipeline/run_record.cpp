@@ -203,6 +203,7 @@ RunRecord RunRecord::parse(const std::string& text) {
   throw Error(ErrorKind::kState, "the ledger was written by another version of pgsluice")
       .on(Side::kTarget)
       .object("schema pgsluice")
+      .begin_anew()
       .hint("go on with that version, or drop and create the database again and begin anew");
 }
 

@@ -171,6 +171,7 @@ void RunSessions::refuse_half_emptied_trees(const copy::LedgerContents& ledger) 
                                                "which of its rows are missing cannot be told",
                                                tree.root->display()))
         .on(Side::kTarget)
+        .begin_anew()
         .hint("begin anew: drop and create the target's database, and clone without --resume");
   }
 }
@@ -188,6 +189,7 @@ void RunSessions::refuse_loading_behind_triggers(const std::map<TaskId, copy::Lo
       throw Error(ErrorKind::kState, fmt::format("{} have to be copied again, and {} is there already",
                                                  plan_.graph[id].name, plan_.graph[edge.to].name))
           .on(Side::kTarget)
+          .begin_anew()
           .hint("begin anew: drop and create the target's database, and clone without --resume");
     }
   }
@@ -217,6 +219,7 @@ void RunSessions::empty_broken_tables() {
         throw Error(ErrorKind::kState, fmt::format("the rows of {}, which an extension has made, cannot be taken back",
                                                    table.table->display()))
             .on(Side::kTarget)
+            .begin_anew()
             .hint("begin anew: drop and create the target's database, and clone without --resume");
       }
       const bool through_root = table.into != table.table;
@@ -287,6 +290,7 @@ void RunSessions::require_finished() {
   throw Error(ErrorKind::kState, "the ledger of this run is gone")
       .on(Side::kTarget)
       .object("schema pgsluice")
+      .begin_anew()
       .hint("somebody has dropped it, or the database: begin anew");
 }
 
@@ -337,6 +341,7 @@ void RunSessions::restore_holder(const std::map<TaskId, copy::LoadedRows>& done)
     throw Error(ErrorKind::kState,
                 fmt::format("the snapshot is gone, and a new one may show other rows: {}", *difference))
         .on(Side::kSource)
+        .begin_anew()
         .hint("see the operations guide on resuming: --resume --not-consistent, or begin anew");
   }
   schema::lock_tables(session, tables_to_copy(plan_.catalog));

@@ -101,6 +101,7 @@ std::map<Oid, std::vector<copy::RowRange>> loaded_parts(const copy::LedgerConten
     throw Error(ErrorKind::kState, fmt::format("the ledger's table {} is not as it was when the run began",
                                                table == nullptr ? std::to_string(part.relation) : table->display()))
         .on(Side::kSource)
+        .begin_anew()
         .hint("begin anew: drop and create the target's database, and clone without --resume");
   }
   if (trust == Trust::kEveryPart) return loaded;

@@ -1,4 +1,5 @@
 // What a migration drops, and what it leaves: whatever goes wrong, no database is lost that was not copied.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "migration/runner_fixture.h"
@@ -165,6 +166,35 @@ TEST_F(OverwriteTest, AStoppedCopyOfAChangedSourceSaysThatItIsCopiedAnewAndIsThe
   EXPECT_EQ(differences("testdb6"), std::vector<std::string>{});
   wanted.option = MigrationOption::kValidate;
   EXPECT_THROW(take_up_again(store_, refused, wanted), Error) << "it would end without its databases";
+}
+
+TEST_F(OverwriteTest, ACopyThatAnotherVersionHasBegunIsMadeAnew) {
+  Request wanted = request();
+  wanted.databases = {"testdb6"};
+  // The target takes some seconds for the index.
+  source_.sql("testdb6", fmt::format(R"sql(
+    CREATE FUNCTION slow(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
+      IF current_setting('port') <> '{}' THEN PERFORM pg_sleep(0.01); END IF; RETURN i; END $$;
+    CREATE TABLE indexed AS SELECT g AS i FROM generate_series(1, 400) g; CREATE INDEX ON indexed (slow(i)))sql",
+                                     source_.port()));
+  const auto is_at_the_index = [&](const Migration&) {
+    return target_.value("postgres",
+                         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'testdb6' AND state = 'active'"
+                         " AND query ~ 'CREATE INDEX')") == "t";
+  };
+  const Migration stopped = run_and(wanted, is_at_the_index, [](Runner& runner) { runner.stop(); });
+  ASSERT_EQ(stopped.state, State::kFailed);
+  target_.sql("testdb6", "UPDATE pgsluice.run SET what = '{\"format\": 0}'");
+  const auto again = [&](const Migration& before) {
+    return Runner(store_, take_up_again(store_, before, wanted), wanted, sink_).run();
+  };
+  const Migration refused = again(stopped);
+  ASSERT_EQ(refused.state, State::kFailed);
+  EXPECT_THAT(refused.details[0].message, HasSubstr("another version of pgsluice"));
+  EXPECT_THAT(refused.details[0].message, HasSubstr("'pgsluice migration create --resume' copies the database anew"));
+  const Migration ended = again(refused);
+  EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
+  EXPECT_EQ(differences("testdb6"), std::vector<std::string>{});
 }
 
 TEST_F(OverwriteTest, ACopyThatCannotBeginDoesNotSayThatNothingWasChanged) {
