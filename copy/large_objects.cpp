@@ -175,17 +175,6 @@ void copy_comments(pg::Connection& target, const std::vector<LargeObject>& objec
   pipeline.finish();
 }
 
-// Whether this user can make objects in the name of another role.
-bool may_act_for(pg::Connection& target, std::string_view role) {
-  const std::array<std::string, 2> parameters = {std::string(role),
-                                                 schema::set_role_privilege(target.server_version())};
-  const pg::Result result = target.execute(
-      "SELECT coalesce(pg_catalog.bool_or(pg_catalog.pg_has_role(oid, $2)), false) FROM pg_catalog.pg_roles"
-      " WHERE rolname = $1",
-      parameters);
-  return result[0].boolean(0);
-}
-
 // One object stands for all of the same ACL and owner.
 pg::Result read_grants(pg::Connection& source, const LargeObject& object) {
   return source.execute(
@@ -229,7 +218,7 @@ std::vector<std::string> copy_acls(pg::Connection& source, pg::Connection& targe
     const auto end = std::find_if_not(begin, granted.end(), [&](const LargeObject* o) { return alike(*begin, o); });
     const pg::Result wanted = read_grants(source, **begin);
     for (const pg::Row row : wanted) {
-      if (!row.boolean(4) && !may_act_for(target, row.text(5))) out_of_reach.emplace(row.text(5));
+      if (!row.boolean(4) && !schema::may_act_for(target, row.text(5))) out_of_reach.emplace(row.text(5));
     }
     pg::QueryPipeline pipeline(target);
     in_locked_batches(pipeline, std::vector(begin, end), [&](std::span<const LargeObject* const> batch) {
@@ -273,7 +262,7 @@ LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& t
         owner = &object.owner;
         role.clear();
         if (options.owners && object.owner != target.user()) {
-          if (may_act_for(target, object.owner)) {
+          if (schema::may_act_for(target, object.owner)) {
             role = object.owner;
           } else {
             outcome.skipped.push_back(fmt::format("owner {} of large objects: {} may not act for it",

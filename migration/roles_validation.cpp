@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <set>
 
@@ -111,13 +110,6 @@ std::map<std::string, NeededRole> needed_roles(const ValidationContext& context)
   return needed;
 }
 
-bool may_give_to(pg::Connection& target, const std::string& role) {
-  const std::array<std::string, 2> parameters = {role, schema::set_role_privilege(target.server_version())};
-  return target
-      .execute("SELECT pg_catalog.pg_has_role(oid, $2) FROM pg_catalog.pg_roles WHERE rolname = $1", parameters)[0]
-      .boolean(0);
-}
-
 // By role, what its attributes are.
 std::map<std::string, std::string> attributes_of_roles(pg::Connection& server) {
   std::map<std::string, std::string> roles;
@@ -160,7 +152,7 @@ void validate_needed(const ValidationContext& context, Validation& validation) {
                                    pg::quote_identifier(name), role.logs_in ? " LOGIN" : "",
                                    context.request.existing_target ? "--roles" : "MigrateRoles true"));
     }
-    if (role.owns && !is_missing && !may_give_to(context.target, name)) {
+    if (role.owns && !is_missing && !schema::may_act_for(context.target, name)) {
       const std::string text = fmt::format(
           "{}: owns objects there, and {} is no member of it on the target, so that they would be its own; "
           "GRANT {} TO {}, or do without owners ({})",

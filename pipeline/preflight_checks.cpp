@@ -404,10 +404,7 @@ std::vector<std::string> owners_out_of_reach(pg::Connection& target, const PlanI
     if (!schema::owner_sql(entry).empty()) owners.insert(entry.owner);
   }
   std::vector<std::string> result;
-  for (const pg::Row row :
-       target.execute("SELECT rolname FROM pg_catalog.pg_roles WHERE NOT pg_catalog.pg_has_role(oid, $1) ORDER BY 1",
-                      std::array<std::string, 1>{schema::set_role_privilege(target.server_version())})) {
-    const std::string role(row.text(0));
+  for (const std::string& role : schema::roles_out_of_reach(target)) {
     if (owners.contains(role)) result.push_back(role);
   }
   return result;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <array>
 #include <fstream>
 #include <iterator>
 
@@ -30,13 +29,7 @@ std::string dump(const CloneOptions& options, const Log& log, const CancelToken&
 
 void join(pg::Connection& target, const std::vector<std::string>& roles, const Log& log) {
   for (const std::string& role : roles) {
-    const std::array<std::string, 2> parameters = {role, schema::set_role_privilege(target.server_version())};
-    if (target
-            .execute("SELECT pg_catalog.pg_has_role(oid, $2) FROM pg_catalog.pg_roles WHERE rolname = $1",
-                     parameters)[0]
-            .boolean(0)) {
-      continue;
-    }
+    if (schema::may_act_for(target, role)) continue;
     try {
       target.execute(fmt::format("GRANT {} TO {}", pg::quote_identifier(role), pg::quote_identifier(target.user())));
     } catch (const Error& error) {

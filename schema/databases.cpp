@@ -73,14 +73,13 @@ std::string create_sql(const Database& database, int target_version, bool tables
 }
 
 void give_to_owner(pg::Connection& target, const Database& database) {
-  const std::array<std::string, 2> parameters = {database.owner, set_role_privilege(target.server_version())};
-  const bool may_act_for = !target
-                                .execute(
-                                    "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1 AND"
-                                    " pg_catalog.pg_has_role(oid, $2) AND pg_catalog.pg_has_role(oid, 'USAGE')",
-                                    parameters)
-                                .empty();
-  if (!may_act_for) return;
+  const std::array<std::string, 1> owner = {database.owner};
+  if (!may_act_for(target, database.owner) ||
+      target
+          .execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = $1 AND pg_catalog.pg_has_role(oid, 'USAGE')", owner)
+          .empty()) {
+    return;
+  }
   target.execute(fmt::format("ALTER DATABASE {} OWNER TO {}", pg::quote_identifier(database.name),
                              pg::quote_identifier(database.owner)));
 }

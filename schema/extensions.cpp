@@ -53,16 +53,11 @@ void apply(const ExtensionVersions& versions, Archive& archive) {
 namespace {
 
 std::string make_schema_sql(pg::Connection& target, const WantedExtension& extension) {
-  const std::array<std::string, 3> names = {extension.schema, extension.schema_owner,
-                                            set_role_privilege(target.server_version())};
-  const pg::Row there = target.execute(
-      "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1),"
-      " EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $2 AND pg_catalog.pg_has_role(oid, $3))",
-      names)[0];
-  if (there.boolean(0)) return "";
+  const std::array<std::string, 1> name = {extension.schema};
+  if (!target.execute("SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1", name).empty()) return "";
   const std::string schema = pg::quote_identifier(extension.schema);
   std::string sql = fmt::format("CREATE SCHEMA {}; ", schema);
-  if (there.boolean(1)) {
+  if (may_act_for(target, extension.schema_owner)) {
     sql += fmt::format("ALTER SCHEMA {} OWNER TO {}; ", schema, pg::quote_identifier(extension.schema_owner));
   }
   return sql;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/schema/catalog.h"
 
@@ -46,9 +48,23 @@ std::string object_key(const pg::Row& row) {
   return fmt::format("{} {}", kind, name);
 }
 
+// For pg_has_role().
+std::string set_role_privilege(int server_version) { return server_version >= 160000 ? "SET" : "MEMBER"; }
+
 }  // namespace
 
-std::string set_role_privilege(int server_version) { return server_version >= 160000 ? "SET" : "MEMBER"; }
+bool may_act_for(pg::Connection& target, std::string_view role) {
+  const std::array<std::string, 2> parameters = {std::string(role), set_role_privilege(target.server_version())};
+  return !target
+              .execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = $1 AND pg_catalog.pg_has_role(oid, $2)",
+                       parameters)
+              .empty();
+}
+
+std::set<std::string, std::less<>> roles_out_of_reach(pg::Connection& target) {
+  return names(target, fmt::format("SELECT rolname FROM pg_catalog.pg_roles WHERE NOT pg_catalog.pg_has_role(oid, {})",
+                                   pg::quote_literal(set_role_privilege(target.server_version()))));
+}
 
 void TargetInventory::see_as_before(const TargetInventory& before) {
   schemas = before.schemas;

@@ -25,8 +25,11 @@ struct TargetInventory {
   void see_as_before(const TargetInventory& before);
 };
 
-/// The privilege for pg_has_role() that SET ROLE and OWNER TO ask for: from 16 on, being a member is not enough.
-std::string set_role_privilege(int server_version);
+/// Whether this user may make objects in the name of another role, and give it objects: SET ROLE and OWNER TO. From 16
+/// on, being a member is not enough. False where there is no such role.
+bool may_act_for(pg::Connection& target, std::string_view role);
+/// The roles for which it may not.
+std::set<std::string, std::less<>> roles_out_of_reach(pg::Connection& target);
 
 TargetInventory read_inventory(pg::Connection& target);
 
