@@ -12,7 +12,7 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/migration/document.h"
-#include "pgsluice/pipeline/run_record.h"
+#include "pgsluice/pipeline/run_folder.h"
 
 namespace pgsluice::migration {
 

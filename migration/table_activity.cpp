@@ -5,7 +5,7 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/quote.h"
-#include "pgsluice/pipeline/run_record.h"
+#include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/run_state.h"
 #include "pgsluice/pipeline/server_clone.h"
 

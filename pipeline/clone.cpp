@@ -9,7 +9,7 @@
 #include "pgsluice/pipeline/data_comparison.h"
 #include "pgsluice/pipeline/preflight.h"
 #include "pgsluice/pipeline/run.h"
-#include "pgsluice/pipeline/run_record.h"
+#include "pgsluice/pipeline/run_folder.h"
 
 namespace pgsluice::pipeline {
 

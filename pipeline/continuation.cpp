@@ -8,6 +8,7 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pipeline/run_folder.h"
 
 namespace pgsluice::pipeline {
 

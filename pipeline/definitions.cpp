@@ -13,7 +13,7 @@
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pipeline/continuation.h"
-#include "pgsluice/pipeline/run_record.h"
+#include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/pipeline/source_checks.h"
 #include "pgsluice/schema/definitions_file.h"

@@ -13,6 +13,7 @@
 #include "pgsluice/pipeline/definitions.h"
 #include "pgsluice/pipeline/preflight_checks.h"
 #include "pgsluice/pipeline/roles.h"
+#include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/pipeline/source_checks.h"
 #include "pgsluice/pipeline/task_steps.h"

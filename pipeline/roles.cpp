@@ -10,7 +10,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/file_descriptor.h"
 #include "pgsluice/pg/quote.h"
-#include "pgsluice/pipeline/run_record.h"
+#include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/inventory.h"
 

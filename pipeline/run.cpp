@@ -13,6 +13,7 @@
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pg/uring_io.h"
 #include "pgsluice/pipeline/job_pool.h"
+#include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/run_sessions.h"
 #include "pgsluice/pipeline/run_state.h"
 #include "pgsluice/pipeline/server_watch.h"

@@ -9,6 +9,7 @@
 #include "pgsluice/base/wait.h"
 #include "pgsluice/copy/large_objects.h"
 #include "pgsluice/pg/transaction.h"
+#include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/catalog.h"
 

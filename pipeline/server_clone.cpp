@@ -17,7 +17,7 @@
 #include "pgsluice/pipeline/job_pool.h"
 #include "pgsluice/pipeline/preflight_checks.h"
 #include "pgsluice/pipeline/roles.h"
-#include "pgsluice/pipeline/run_record.h"
+#include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/sessions.h"
 
 namespace pgsluice::pipeline {

@@ -4,7 +4,7 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/snapshot.h"
-#include "pgsluice/pipeline/run_record.h"
+#include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/sessions.h"
 
 namespace pgsluice::pipeline {

@@ -13,6 +13,7 @@
 #include "pgsluice/pipeline/clone.h"
 #include "pgsluice/pipeline/continuation.h"
 #include "pgsluice/pipeline/row_difference.h"
+#include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/ddl_restore.h"
 #include "pgsluice/schema/sequences.h"

@@ -17,7 +17,7 @@
 #include "pgsluice/environment.h"
 #include "pgsluice/exit_code.h"
 #include "pgsluice/option_values.h"
-#include "pgsluice/pipeline/run_record.h"
+#include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/run_state.h"
 #include "pgsluice/report.h"
 #include "pgsluice/run_summary_document.h"

@@ -16,7 +16,7 @@
 #include "pgsluice/console.h"
 #include "pgsluice/exit_code.h"
 #include "pgsluice/pipeline/definitions.h"
-#include "pgsluice/pipeline/run_record.h"
+#include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/running.h"
 #include "pgsluice/schema/definitions_file.h"
 

@@ -14,7 +14,6 @@
 #include "pgsluice/pipeline/definitions.h"
 #include "pgsluice/pipeline/extensions.h"
 #include "pgsluice/pipeline/roles.h"
-#include "pgsluice/pipeline/run_record.h"
 #include "pgsluice/pipeline/shared_snapshot.h"
 #include "pgsluice/running.h"
 
