@@ -223,8 +223,8 @@ ExistingTarget read_existing_target(pg::Connection& target, const schema::Catalo
   return existing;
 }
 
-void leave_what_is_there(Plan& plan, const ExistingTarget& existing,
-                         const std::set<std::string, std::less<>>& steps_done) {
+void leave_what_is_there(Plan& plan, const std::set<std::string, std::less<>>& steps_done) {
+  const ExistingTarget& existing = plan.existing;
   std::map<Oid, const schema::Index*> by_oid;
   std::map<Oid, const schema::Index*> by_constraint;
   for (const schema::Index& index : plan.catalog.indexes) {

@@ -47,7 +47,6 @@ ExistingTarget read_existing_target(pg::Connection& target, const schema::Catalo
 
 /// Makes barriers of the tasks that would build what is there just so, unless the ledger (its steps) knows them as this
 /// run's. Something else of the same name stays in the way, and the server will say so.
-void leave_what_is_there(Plan& plan, const ExistingTarget& existing,
-                         const std::set<std::string, std::less<>>& steps_done);
+void leave_what_is_there(Plan& plan, const std::set<std::string, std::less<>>& steps_done);
 
 }  // namespace pgsluice::pipeline

@@ -119,11 +119,9 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& optio
   plan->properties = std::move(input.properties);
   plan->drops = std::move(input.drops);
   for (const schema::Oid table : input.tables_to_empty) plan->tables_to_empty.push_back(plan->catalog.relation(table));
+  if (input.existing) plan->existing = std::move(*input.existing);
   if (options.steps.contains(Step::kTableData)) {
-    const ExistingTarget existing = input.existing.value_or(ExistingTarget{});
-    plan->keys_on_target = existing.foreign_keys;
-    plan->triggers_off = existing.triggers_off;
-    plan->partitioned_on_target = existing.partitioned;
+    const ExistingTarget& existing = plan->existing;
     std::set<schema::Oid> not_frozen = existing.referenced;
     not_frozen.insert(existing.partitioned.begin(), existing.partitioned.end());
     plan->tables = plan_tables({.source = plan->catalog,
@@ -151,7 +149,7 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& optio
   plan->ends_the_copy = ends_the_copy(*plan, options.steps, input.steps_done);
   leave_to_others(plan->graph, plan->archive, options.steps, plan->ends_the_copy);
   plan->steps = steps_of(*plan);
-  if (input.existing) leave_what_is_there(*plan, *input.existing, input.steps_done);
+  leave_what_is_there(*plan, input.steps_done);
   return plan;
 }
 

@@ -34,12 +34,8 @@ struct Plan {
   std::vector<schema::Drop> drops;
   /// Tables that hold rows which are not this run's.
   std::vector<const schema::Relation*> tables_to_empty;
-  /// By table: what keeps triggers from firing that were on the target before.
-  std::map<schema::Oid, TriggersOff> triggers_off;
-  /// Those that are partitioned there, and are not here.
-  std::set<schema::Oid> partitioned_on_target;
-  /// Foreign keys that were on the target before: child and parent.
-  std::set<std::pair<schema::Oid, schema::Oid>> keys_on_target;
+  /// Of a command that makes no tables: what is there. Else nothing.
+  ExistingTarget existing;
   std::vector<TablePlan> tables;
   /// What the loading sessions compress large values by; empty: the target's own setting.
   std::string toast_compression;
@@ -83,7 +79,7 @@ struct PlanInput {
   std::map<schema::Oid, copy::KeySpan> key_spans;
   /// Parts of tables that an earlier run has loaded.
   std::map<schema::Oid, std::vector<copy::RowRange>> loaded;
-  /// Of a command that makes no tables: what is there.
+  /// See Plan::existing.
   std::optional<ExistingTarget> existing = std::nullopt;
   std::set<std::string, std::less<>> steps_done = {};
   std::set<schema::Oid> tables_to_empty = {};

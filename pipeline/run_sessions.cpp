@@ -84,10 +84,10 @@ void RunSessions::empty_tables() {
   std::string triggers_on;
   for (const schema::Relation* table : plan_.tables_to_empty) {
     const bool has_own_rows =
-        table->kind == schema::RelationKind::kTable && !plan_.partitioned_on_target.contains(table->oid);
+        table->kind == schema::RelationKind::kTable && !plan_.existing.partitioned.contains(table->oid);
     tables.push_back((has_own_rows ? "ONLY " : "") + table->quoted());
-    const auto off = plan_.triggers_off.find(table->oid);
-    if (off == plan_.triggers_off.end()) continue;
+    const auto off = plan_.existing.triggers_off.find(table->oid);
+    if (off == plan_.existing.triggers_off.end()) continue;
     triggers_off += off->second.before;
     triggers_on += off->second.behind;
   }

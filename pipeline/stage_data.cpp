@@ -105,7 +105,7 @@ class ParentsFirst {
 
 // Into tables that others have made, with their foreign keys.
 void order_by_keys_on_target(GraphState& state) {
-  const std::set<std::pair<Oid, Oid>>& keys = state.plan.keys_on_target;
+  const std::set<std::pair<Oid, Oid>>& keys = state.plan.existing.foreign_keys;
   const ParentsFirst order(keys);
   for (const auto& [child, parent] : keys) {
     if (child == parent || !order.is_before(parent, child)) continue;

@@ -266,8 +266,8 @@ copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks) {
   std::vector<copy::TableCopy> copies;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     const Task& task = context_.plan.graph[tasks[i]];
-    const auto triggers = context_.plan.triggers_off.find(task.table->into->oid);
-    const TriggersOff off = triggers == context_.plan.triggers_off.end() ? TriggersOff{} : triggers->second;
+    const auto triggers = context_.plan.existing.triggers_off.find(task.table->into->oid);
+    const TriggersOff off = triggers == context_.plan.existing.triggers_off.end() ? TriggersOff{} : triggers->second;
     copies.push_back({.table = *task.table->table,
                       .into = *task.table->into,
                       .format = task.table->format,
@@ -334,7 +334,7 @@ void Worker::copy_sequences() {
 
 void Worker::verify(const Task& task, Progress::Running& running) {
   schema::Relation there = *task.relation;
-  if (context_.plan.partitioned_on_target.contains(there.oid)) there.kind = schema::RelationKind::kPartitionedTable;
+  if (context_.plan.existing.partitioned.contains(there.oid)) there.kind = schema::RelationKind::kPartitionedTable;
   try {
     verify_table(target(), there, task.table->format, context_.verification.of(there), running.bytes());
   } catch (const Error& error) {
