@@ -45,15 +45,21 @@ class LastStage {
 
   // Materialized views, then event triggers, then what concerns the database as a whole.
   void add_last() {
+    const TaskId views_done = add_materialized_views();
+    const TaskId triggers_done = add_event_triggers(views_done);
+    const TaskId durable =
+        state_.graph().add({.kind = TaskKind::kDurability, .lane = Lane::kMain, .name = "flush of the target's log"});
+    state_.graph().after(durable, triggers_done);
+    for (const TaskId task : add_properties(triggers_done)) state_.graph().after(durable, task);
+  }
+
+  // The barrier behind them.
+  TaskId add_materialized_views() {
     const TaskId views_done = state_.add_barrier("materialized views");
     state_.graph().after(views_done, state_.acls_done);
-    std::vector<const TocEntry*> others;
-    for (const TocEntry& entry : state_.plan.archive.entries) {
-      if (!state_.wanted(entry, Section::kPostData, schema::RestorePass::kPostAcl)) continue;
-      if (entry.kind != "MATERIALIZED VIEW DATA") {
-        others.push_back(&entry);
-        continue;
-      }
+    for (const TocEntry* wanted : entries_behind_acls()) {
+      const TocEntry& entry = *wanted;
+      if (!is_refresh(entry)) continue;
       Task refresh{.kind = TaskKind::kMaterializedView,
                    .lane = Lane::kBuild,
                    .name = entry.describe(),
@@ -70,9 +76,15 @@ class LastStage {
       state_.task_of_entry[entry.dump_id] = task;
       state_.graph().after(views_done, task);
     }
+    return views_done;
+  }
+
+  // Likewise.
+  TaskId add_event_triggers(TaskId views_done) {
     const TaskId triggers_done = state_.add_barrier("event triggers");
     state_.graph().after(triggers_done, views_done);
-    for (const TocEntry* entry : others) {
+    for (const TocEntry* entry : entries_behind_acls()) {
+      if (is_refresh(*entry)) continue;
       const TaskId task = state_.graph().add({.kind = TaskKind::kEventTrigger,
                                               .lane = Lane::kMain,
                                               .name = entry->describe(),
@@ -83,6 +95,11 @@ class LastStage {
       state_.task_of_entry[entry->dump_id] = task;
       state_.graph().after(triggers_done, task);
     }
+    return triggers_done;
+  }
+
+  // Of the database, and what extensions want behind a restore.
+  std::vector<TaskId> add_properties(TaskId triggers_done) {
     std::vector<TaskId> properties_done;
     for (const schema::DatabaseProperty& property : state_.plan.properties) {
       const TaskId task = state_.graph().add({.kind = TaskKind::kDatabaseProperty,
@@ -102,11 +119,17 @@ class LastStage {
                                                     .repeated = true}));
       state_.graph().after(properties_done.back(), triggers_done);
     }
-    const TaskId durable =
-        state_.graph().add({.kind = TaskKind::kDurability, .lane = Lane::kMain, .name = "flush of the target's log"});
-    state_.graph().after(durable, triggers_done);
-    for (const TaskId task : properties_done) state_.graph().after(durable, task);
+    return properties_done;
   }
+
+  std::vector<const TocEntry*> entries_behind_acls() const {
+    std::vector<const TocEntry*> entries;
+    for (const TocEntry& entry : state_.plan.archive.entries) {
+      if (state_.wanted(entry, Section::kPostData, schema::RestorePass::kPostAcl)) entries.push_back(&entry);
+    }
+    return entries;
+  }
+  static bool is_refresh(const TocEntry& entry) { return entry.kind == "MATERIALIZED VIEW DATA"; }
 
   // Of the source's those that were on the target, or are made.
   std::map<std::string, std::string, std::less<>> extensions_there() const {

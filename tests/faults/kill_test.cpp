@@ -204,6 +204,17 @@ class KillTest : public ::testing::Test {
     }
   }
 
+  // When nothing happens.
+  milliseconds length_of_a_whole_run() {
+    target_.create_database("killed");
+    const auto begin = std::chrono::steady_clock::now();
+    const SubprocessResult whole = run(false);
+    const auto length = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begin);
+    EXPECT_EQ(whole.exit_code, 0) << whole.errors;
+    EXPECT_THAT(differences(), ::testing::IsEmpty());
+    return length;
+  }
+
   // No session of ours is left on either server.
   void expect_nothing_is_left() {
     constexpr const char* kOurs =
@@ -233,14 +244,8 @@ TEST_F(KillTest, WhateverIsKilledTheResumedCloneEndsEqual) {
   source_.sql("killed", kUnlogged);
   source_.sql("postgres", "CHECKPOINT");
 
-  // How long it takes when nothing happens.
-  target_.create_database("killed");
-  const auto begin = std::chrono::steady_clock::now();
-  SubprocessResult whole = run(false);
-  ASSERT_EQ(whole.exit_code, 0) << whole.errors;
-  const auto length = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begin);
-  ASSERT_THAT(differences(), ::testing::IsEmpty());
-
+  const milliseconds length = length_of_a_whole_run();
+  ASSERT_FALSE(HasFailure());
   bool unlogged = true;
   int struck = 0;
   while (struck < kills) {
