@@ -328,10 +328,28 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
+// Takes away the lines that both have at their beginning and at their end.
+void trim_common(std::vector<std::string>& a, std::vector<std::string>& b) {
+  const auto begin = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  a.erase(a.begin(), begin.first);
+  b.erase(b.begin(), begin.second);
+  const auto end = std::mismatch(a.rbegin(), a.rend(), b.rbegin(), b.rend());
+  a.erase(end.first.base(), a.end());
+  b.erase(end.second.base(), b.end());
+}
+
 // What is in one and not in the other, by the longest sequence of lines that both have.
 std::string differing_lines(const std::string& source, const std::string& target) {
-  const std::vector<std::string> a = lines_of(source);
-  const std::vector<std::string> b = lines_of(target);
+  std::vector<std::string> a = lines_of(source);
+  std::vector<std::string> b = lines_of(target);
+  trim_common(a, b);
+  // The table below has an entry for each pair of lines.
+  constexpr std::size_t kMostPairs = 4'000'000;
+  if (a.size() * b.size() > kMostPairs) {
+    return fmt::format(
+        "  {} on the source and {} on the target: too many to be shown beside each other (--json has both)\n",
+        counted(a.size(), "line"), b.size());
+  }
   std::vector<std::vector<std::size_t>> common(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
   for (std::size_t i = a.size(); i-- > 0;) {
     for (std::size_t j = b.size(); j-- > 0;) {
