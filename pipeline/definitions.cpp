@@ -2,15 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <functional>
 #include <future>
-#include <system_error>
 #include <utility>
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/base/wait.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pipeline/continuation.h"
 #include "pgsluice/pipeline/run_folder.h"
