@@ -25,6 +25,16 @@ std::string display_part(std::string_view name) {
 
 std::string quote_identifier(std::string_view name) { return '"' + doubled(name, '"') + '"'; }
 
+std::string unquote_identifier(std::string_view identifier) {
+  if (identifier.size() < 2 || identifier.front() != '"') return std::string(identifier);
+  std::string name;
+  for (std::size_t i = 1; i + 1 < identifier.size(); ++i) {
+    name += identifier[i];
+    if (identifier[i] == '"') ++i;  // written twice
+  }
+  return name;
+}
+
 std::string quote_qualified(std::string_view schema, std::string_view name) {
   return quote_identifier(schema) + "." + quote_identifier(name);
 }

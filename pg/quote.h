@@ -8,6 +8,9 @@ namespace pgsluice::pg {
 /// An identifier for SQL text, always in double quotes: reserved words differ between server versions.
 std::string quote_identifier(std::string_view name);
 
+/// The name that an identifier stands for, as pg_dump writes it: in double quotes, or as it is.
+std::string unquote_identifier(std::string_view identifier);
+
 /// "schema"."name", each quoted.
 std::string quote_qualified(std::string_view schema, std::string_view name);
 

@@ -3,25 +3,17 @@
 #include <set>
 #include <string_view>
 
+#include "pgsluice/pg/quote.h"
+
 namespace pgsluice::pipeline {
 
 namespace {
 
 using Names = std::set<std::string, std::less<>>;
 
-// A name as a tag writes it: quoted where it needs to be.
-std::string unquoted(std::string_view name) {
-  if (name.size() < 2 || name.front() != '"') return std::string(name);
-  std::string result;
-  for (std::size_t i = 1; i + 1 < name.size(); ++i) {
-    result += name[i];
-    if (name[i] == '"') ++i;
-  }
-  return result;
-}
-
 bool is_about(const schema::TocEntry& entry, std::string_view kind, const Names& names) {
-  return entry.tag.rfind(kind, 0) == 0 && names.contains(unquoted(std::string_view(entry.tag).substr(kind.size())));
+  return entry.tag.rfind(kind, 0) == 0 &&
+         names.contains(pg::unquote_identifier(std::string_view(entry.tag).substr(kind.size())));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/server_message.h"
 #include "pgsluice/pg/transaction.h"
+#include "pgsluice/schema/statement_scanner.h"
 
 namespace pgsluice::schema {
 
@@ -22,114 +23,36 @@ namespace {
 constexpr std::array<std::string_view, 6> kAttributesOfSuperusers = {"SUPERUSER",     "NOSUPERUSER", "REPLICATION",
                                                                      "NOREPLICATION", "BYPASSRLS",   "NOBYPASSRLS"};
 
-// Splits at semicolons and reads words, with regard to quotes.
-class Scanner {
- public:
-  explicit Scanner(std::string_view text) : rest_(text) {}
-
-  /// Comments and psql's commands are lines by themselves between statements.
-  std::optional<std::string> next_statement() {
-    skip_between();
-    if (rest_.empty()) return std::nullopt;
-    std::size_t at = 0;
-    while (at < rest_.size() && rest_[at] != ';') at = behind_token(rest_, at);
-    std::string statement(rest_.substr(0, at));
-    rest_.remove_prefix(std::min(at + 1, rest_.size()));
-    return statement;
-  }
-
-  /// Of a statement: words, quoted names and literals with their quotes, in their order.
-  static std::vector<std::string> tokens(std::string_view text) {
-    std::vector<std::string> result;
-    for (std::size_t at = 0; at < text.size();) {
-      if (is_space(text[at])) {
-        ++at;
-        continue;
-      }
-      std::size_t end = at;
-      while (end < text.size() && !is_space(text[end])) end = behind_token(text, end);
-      result.emplace_back(text.substr(at, end - at));
-      at = end;
-    }
-    return result;
-  }
-
- private:
-  static bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
-
-  // Where a quoted text or another character ends.
-  static std::size_t behind_token(std::string_view text, std::size_t at) {
-    const char quote = text[at];
-    if (quote != '\'' && quote != '"') return at + 1;
-    const bool escapes = quote == '\'' && at > 0 && (text[at - 1] == 'E' || text[at - 1] == 'e');
-    for (++at; at < text.size(); ++at) {
-      if (escapes && text[at] == '\\') {
-        ++at;
-      } else if (text[at] == quote) {
-        if (at + 1 < text.size() && text[at + 1] == quote) {
-          ++at;
-        } else {
-          return at + 1;
-        }
-      }
-    }
-    return text.size();
-  }
-
-  void skip_between() {
-    while (!rest_.empty()) {
-      if (is_space(rest_.front())) {
-        rest_.remove_prefix(1);
-      } else if (rest_.front() == '\\' || rest_.rfind("--", 0) == 0) {
-        rest_.remove_prefix(std::min(rest_.find('\n'), rest_.size()));
-      } else {
-        return;
-      }
-    }
-  }
-
-  std::string_view rest_;
-};
-
-// A name as the server has it.
-std::string unquoted(const std::string& token) {
-  if (token.size() < 2 || token.front() != '"') return token;
-  std::string name;
-  for (std::size_t i = 1; i + 1 < token.size(); ++i) {
-    name += token[i];
-    if (token[i] == '"') ++i;
-  }
-  return name;
-}
-
 std::optional<RoleStatement> read_statement(const std::string& sql) {
   using Kind = RoleStatement::Kind;
-  const std::vector<std::string> words = Scanner::tokens(sql);
+  const std::vector<std::string> words = StatementScanner::tokens(sql);
   const auto begins = [&](std::initializer_list<const char*> with) {
     return words.size() > with.size() && std::equal(with.begin(), with.end(), words.begin());
   };
   if (words.empty()) return std::nullopt;
   if (begins({"SET"}) || begins({"SELECT"})) return std::nullopt;
-  if (begins({"CREATE", "ROLE"})) return RoleStatement{Kind::kCreate, unquoted(words[2]), "", sql};
-  if (begins({"COMMENT", "ON", "ROLE"})) return RoleStatement{Kind::kComment, unquoted(words[3]), "", sql};
+  if (begins({"CREATE", "ROLE"})) return RoleStatement{Kind::kCreate, pg::unquote_identifier(words[2]), "", sql};
+  if (begins({"COMMENT", "ON", "ROLE"}))
+    return RoleStatement{Kind::kComment, pg::unquote_identifier(words[3]), "", sql};
   if (begins({"ALTER", "ROLE"}) && words.size() > 3) {
     // ALTER ROLE x IN DATABASE y SET … goes with the database's own properties.
     if (words[3] == "IN") return std::nullopt;
-    return RoleStatement{words[3] == "WITH" ? Kind::kAlter : Kind::kSetting, unquoted(words[2]), "", sql};
+    return RoleStatement{words[3] == "WITH" ? Kind::kAlter : Kind::kSetting, pg::unquote_identifier(words[2]), "", sql};
   }
   if (begins({"GRANT"}) && words.size() > 3 && words[2] == "TO") {
-    return RoleStatement{Kind::kGrant, unquoted(words[1]), unquoted(words[3]), sql};
+    return RoleStatement{Kind::kGrant, pg::unquote_identifier(words[1]), pg::unquote_identifier(words[3]), sql};
   }
   // What a role may set, and its security labels; the role's name is the last word, or the one behind ROLE.
   if ((begins({"GRANT"}) || begins({"REVOKE"})) && words.size() > 3) {
     const auto to =
         std::find_if(words.begin(), words.end(), [](const std::string& w) { return w == "TO" || w == "FROM"; });
-    if (to != words.end() && to + 1 != words.end()) return RoleStatement{Kind::kSetting, unquoted(*(to + 1)), "", sql};
+    if (to != words.end() && to + 1 != words.end())
+      return RoleStatement{Kind::kSetting, pg::unquote_identifier(*(to + 1)), "", sql};
   }
   if (begins({"SECURITY", "LABEL"})) {
     const auto role = std::find(words.begin(), words.end(), "ROLE");
     if (role != words.end() && role + 1 != words.end()) {
-      return RoleStatement{Kind::kSetting, unquoted(*(role + 1)), "", sql};
+      return RoleStatement{Kind::kSetting, pg::unquote_identifier(*(role + 1)), "", sql};
     }
   }
   return RoleStatement{Kind::kUnknown, words.front(), "", ""};
@@ -139,7 +62,7 @@ std::optional<RoleStatement> read_statement(const std::string& sql) {
 std::string without_attributes_of_superusers(const std::string& sql, std::vector<std::string>& left_away) {
   std::string result;
   bool in_attributes = true;
-  for (const std::string& word : Scanner::tokens(sql)) {
+  for (const std::string& word : StatementScanner::tokens(sql)) {
     if (word == "PASSWORD") in_attributes = false;
     const auto* known = std::find(kAttributesOfSuperusers.begin(), kAttributesOfSuperusers.end(), word);
     if (in_attributes && known != kAttributesOfSuperusers.end()) {
@@ -228,7 +151,7 @@ class RoleRestore {
 
 std::vector<RoleStatement> parse_roles(std::string_view dump) {
   std::vector<RoleStatement> statements;
-  Scanner scanner(dump);
+  StatementScanner scanner(dump);
   while (const std::optional<std::string> sql = scanner.next_statement()) {
     if (std::optional<RoleStatement> statement = read_statement(*sql)) statements.push_back(std::move(*statement));
   }

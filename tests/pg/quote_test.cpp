@@ -13,6 +13,13 @@ TEST(Quote, DoublesQuotesInIdentifiers) {
   EXPECT_EQ(quote_qualified("my schema", "select"), "\"my schema\".\"select\"");
 }
 
+TEST(Quote, NamesComeOutOfIdentifiersAsTheyWentIn) {
+  for (const char* name : {"plain", "a\"b", "\"", "my schema", ""}) {
+    EXPECT_EQ(unquote_identifier(quote_identifier(name)), name);
+  }
+  EXPECT_EQ(unquote_identifier("as_it_is"), "as_it_is");
+}
+
 TEST(Quote, ShowsPeopleQuotesOnlyWhereTheyMatter) {
   EXPECT_EQ(display_name("public", "orders"), "public.orders");
   EXPECT_EQ(display_name("Public", "a b"), "\"Public\".\"a b\"");
