@@ -15,6 +15,7 @@
 #include "pgsluice/pg/query_pipeline.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/transaction.h"
+#include "pgsluice/schema/acl.h"
 #include "pgsluice/schema/inventory.h"
 
 namespace pgsluice::copy {
@@ -175,31 +176,6 @@ void copy_comments(pg::Connection& target, const std::vector<LargeObject>& objec
   pipeline.finish();
 }
 
-// One object stands for all of the same ACL and owner.
-pg::Result read_grants(pg::Connection& source, const LargeObject& object) {
-  return source.execute(
-      fmt::format("SELECT a.grantee = 0, pg_catalog.pg_get_userbyid(a.grantee), a.privilege_type, a.is_grantable,"
-                  " a.grantor = o.lomowner, pg_catalog.pg_get_userbyid(a.grantor)"
-                  " FROM pg_catalog.pg_largeobject_metadata o, pg_catalog.aclexplode(o.lomacl) a WHERE o.oid = {}",
-                  object.oid));
-}
-
-// In the source's order, each in the name of who has granted it, but for grantors that this user may not act for: the
-// ACL comes out the same.
-std::string grants_sql(const pg::Result& grants, std::string_view owner, const std::string& objects,
-                       const std::set<std::string, std::less<>>& out_of_reach) {
-  std::string sql = fmt::format("REVOKE ALL ON LARGE OBJECT {} FROM {};", objects, pg::quote_identifier(owner));
-  for (const pg::Row row : grants) {
-    const bool by_owner = row.boolean(4) || out_of_reach.contains(row.text(5));
-    if (!by_owner) sql += fmt::format("SET LOCAL ROLE {};", pg::quote_identifier(row.text(5)));
-    sql += fmt::format("GRANT {} ON LARGE OBJECT {} TO {}{};", row.text(2), objects,
-                       row.boolean(0) ? "PUBLIC" : pg::quote_identifier(row.text(1)),
-                       row.boolean(3) ? " WITH GRANT OPTION" : "");
-    if (!by_owner) sql += "RESET ROLE;";
-  }
-  return sql;
-}
-
 // Returns what could not be carried over.
 std::vector<std::string> copy_acls(pg::Connection& source, pg::Connection& target,
                                    const std::vector<LargeObject>& objects) {
@@ -213,24 +189,29 @@ std::vector<std::string> copy_acls(pg::Connection& source, pg::Connection& targe
   std::stable_sort(granted.begin(), granted.end(), [](const LargeObject* a, const LargeObject* b) {
     return std::tie(a->owner, a->acl) < std::tie(b->owner, b->acl);
   });
-  std::set<std::string, std::less<>> out_of_reach;
+  const schema::RoleNames out_of_reach = schema::roles_out_of_reach(target);
+  schema::RoleNames left_out;
   for (auto begin = granted.begin(); begin != granted.end();) {
     const auto end = std::find_if_not(begin, granted.end(), [&](const LargeObject* o) { return alike(*begin, o); });
-    const pg::Result wanted = read_grants(source, **begin);
-    for (const pg::Row row : wanted) {
-      if (!row.boolean(4) && !schema::may_act_for(target, row.text(5))) out_of_reach.emplace(row.text(5));
-    }
+    // One object stands for all of the same ACL and owner.
+    const std::vector<schema::Grant> grants =
+        schema::read_grants(source, {.catalog = "pg_largeobject_metadata",
+                                     .acl = "lomacl",
+                                     .owner = "lomowner",
+                                     .condition = fmt::format("o.oid = {}", (*begin)->oid)});
+    left_out.merge(schema::grantors_out_of_reach(grants, out_of_reach));
     pg::QueryPipeline pipeline(target);
     in_locked_batches(pipeline, std::vector(begin, end), [&](std::span<const LargeObject* const> batch) {
       std::vector<Oid> oids;
       for (const LargeObject* object : batch) oids.push_back(object->oid);
-      return grants_sql(wanted, batch.front()->owner, fmt::format("{}", fmt::join(oids, ", ")), out_of_reach);
+      return schema::acl_sql(fmt::format("LARGE OBJECT {}", fmt::join(oids, ", ")), batch.front()->owner, grants,
+                             out_of_reach);
     });
     pipeline.finish();
     begin = end;
   }
   std::vector<std::string> skipped;
-  for (const std::string& grantor : out_of_reach) {
+  for (const std::string& grantor : left_out) {
     skipped.push_back(fmt::format("grantor {} of privileges on large objects: {} may not act for it",
                                   pg::display_name("", grantor), target.user()));
   }

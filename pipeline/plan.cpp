@@ -103,6 +103,30 @@ std::set<schema::Oid> one_stream_into(const ExistingTarget& existing) {
   return tables;
 }
 
+// Owners and grantors whose part the target's user takes.
+void report_roles_out_of_reach(Plan& plan) {
+  std::set<std::string> owners = {plan.catalog.database.owner};
+  schema::RoleNames grantors;
+  for (const schema::DatabaseProperty& property : plan.properties) {
+    grantors.insert(property.grantors_left_out.begin(), property.grantors_left_out.end());
+  }
+  for (const schema::TocEntry& entry : plan.archive.entries) {
+    if (!schema::owner_sql(entry).empty()) owners.insert(entry.owner);
+    const bool is_acl = entry.pass() == schema::RestorePass::kAcl && schema::is_restored(entry, plan.restore);
+    if (is_acl) grantors.merge(schema::grantors_of(entry.definition));
+  }
+  for (const std::string& role : plan.restore.out_of_reach) {
+    const std::string name = pg::display_name("", role);
+    if (plan.restore.owners && owners.contains(role)) {
+      plan.skipped.push_back(fmt::format("owner {} of its objects: the target's user is not a member of it", name));
+    }
+    if (grantors.contains(role)) {
+      plan.skipped.push_back(fmt::format(
+          "grantor {} of privileges: the target's user is not a member of it, so that the owner grants them", name));
+    }
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& options) {
@@ -110,13 +134,10 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& optio
   plan->archive = std::move(input.archive);
   plan->catalog = std::move(input.catalog);
   plan->restore = options.restore;
-  for (std::string& owner : input.owners_out_of_reach) {
-    plan->skipped.push_back(
-        fmt::format("owner {} of its objects: the target's user is not a member of it", pg::display_name("", owner)));
-    plan->restore.owners_left_out.insert(std::move(owner));
-  }
+  plan->restore.out_of_reach = std::move(input.roles_out_of_reach);
   plan->warnings = std::move(input.warnings);
   plan->properties = std::move(input.properties);
+  report_roles_out_of_reach(*plan);
   plan->drops = std::move(input.drops);
   for (const schema::Oid table : input.tables_to_empty) plan->tables_to_empty.push_back(plan->catalog.relation(table));
   if (input.existing) plan->existing = std::move(*input.existing);

@@ -10,6 +10,7 @@
 #include "pgsluice/pipeline/existing_target.h"
 #include "pgsluice/pipeline/table_plan.h"
 #include "pgsluice/pipeline/task_graph.h"
+#include "pgsluice/schema/acl.h"
 #include "pgsluice/schema/database_properties.h"
 #include "pgsluice/schema/drops.h"
 #include "pgsluice/schema/inventory.h"
@@ -84,8 +85,8 @@ struct PlanInput {
   std::set<std::string, std::less<>> steps_done = {};
   std::set<schema::Oid> tables_to_empty = {};
   std::vector<schema::Drop> drops = {};
-  /// Owners to whom this user may not give objects on the target.
-  std::vector<std::string> owners_out_of_reach;
+  /// Of the target, those for which this user may not act.
+  schema::RoleNames roles_out_of_reach;
   std::vector<std::string> warnings;
 };
 

@@ -324,7 +324,7 @@ class PreflightRun {
       log_.warning(difference);
       input_.warnings.push_back(std::move(difference));
     }
-    if (options_.restore.owners) input_.owners_out_of_reach = owners_out_of_reach(*target_, input_);
+    input_.roles_out_of_reach = schema::roles_out_of_reach(*target_);
   }
 
   // What the commands before, or others, have made.
@@ -391,7 +391,7 @@ class PreflightRun {
   void read_properties() {
     if (!options_.database_properties || is_stepwise(options_)) return;
     schema::RestoreOptions restore = options_.restore;
-    restore.owners_left_out.insert(input_.owners_out_of_reach.begin(), input_.owners_out_of_reach.end());
+    restore.out_of_reach = input_.roles_out_of_reach;
     input_.properties = schema::read_database_properties(*source_, input_.target_database, restore);
     if (const auto drop = schema::drop_of_public_schema(*source_, *target_)) input_.properties.push_back(*drop);
   }

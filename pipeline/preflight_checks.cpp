@@ -398,16 +398,4 @@ std::vector<std::string> compare_databases(const schema::DatabaseInfo& source, c
   return differences;
 }
 
-std::vector<std::string> owners_out_of_reach(pg::Connection& target, const PlanInput& input) {
-  std::set<std::string> owners = {input.catalog.database.owner};
-  for (const schema::TocEntry& entry : input.archive.entries) {
-    if (!schema::owner_sql(entry).empty()) owners.insert(entry.owner);
-  }
-  std::vector<std::string> result;
-  for (const std::string& role : schema::roles_out_of_reach(target)) {
-    if (owners.contains(role)) result.push_back(role);
-  }
-  return result;
-}
-
 }  // namespace pgsluice::pipeline

@@ -56,7 +56,4 @@ void check_target(pg::Connection& target, const PlanInput& input, const CloneOpt
 /// Differences that lose nothing but may surprise: encoding, locale.
 std::vector<std::string> compare_databases(const schema::DatabaseInfo& source, const schema::DatabaseInfo& target);
 
-/// Owners to whom this user may not give objects, since it is not a member of them.
-std::vector<std::string> owners_out_of_reach(pg::Connection& target, const PlanInput& input);
-
 }  // namespace pgsluice::pipeline

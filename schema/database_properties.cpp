@@ -56,7 +56,7 @@ void add_general(pg::Connection& source, const std::string& database, const Rest
       " pg_catalog.shobj_description(d.oid, 'pg_database')"
       " FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()");
   const pg::Row row = result[0];
-  if (options.owners && !options.owners_left_out.contains(std::string(row.text(0)))) {
+  if (options.owners && !options.out_of_reach.contains(row.text(0))) {
     properties.push_back({"owner of the database",
                           fmt::format("ALTER DATABASE {} OWNER TO {}", database, quote_identifier(row.text(0)))});
   }
@@ -110,28 +110,19 @@ void add_settings(pg::Connection& source, const std::string& database, std::vect
   }
 }
 
-// Everything is taken from PUBLIC and the owner first, then granted in the source's order: the ACL comes out the same.
-void add_acl(pg::Connection& source, const std::string& database, std::vector<DatabaseProperty>& properties) {
+void add_acl(pg::Connection& source, const std::string& database, const RestoreOptions& options,
+             std::vector<DatabaseProperty>& properties) {
   const pg::Row owner = source.execute(
       "SELECT datacl IS NULL, pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database"
       " WHERE datname = pg_catalog.current_database()")[0];
   if (owner.boolean(0)) return;
-  const pg::Result grants = source.execute(
-      "SELECT a.grantee = 0, pg_catalog.pg_get_userbyid(a.grantee), a.privilege_type, a.is_grantable,"
-      " a.grantor = d.datdba, pg_catalog.pg_get_userbyid(a.grantor)"
-      " FROM pg_catalog.pg_database d, pg_catalog.aclexplode(d.datacl) a"
-      " WHERE d.datname = pg_catalog.current_database()");
-  std::string sql = fmt::format("REVOKE ALL ON DATABASE {0} FROM PUBLIC; REVOKE ALL ON DATABASE {0} FROM {1}", database,
-                                quote_identifier(owner.text(1)));
-  for (const pg::Row row : grants) {
-    const bool by_owner = row.boolean(4);
-    if (!by_owner) sql += fmt::format("; SET LOCAL ROLE {}", quote_identifier(row.text(5)));
-    sql += fmt::format("; GRANT {} ON DATABASE {} TO {}{}", row.text(2), database,
-                       row.boolean(0) ? "PUBLIC" : quote_identifier(row.text(1)),
-                       row.boolean(3) ? " WITH GRANT OPTION" : "");
-    if (!by_owner) sql += "; RESET ROLE";
-  }
-  properties.push_back({"privileges on the database", sql});
+  const std::vector<Grant> grants = read_grants(source, {.catalog = "pg_database",
+                                                         .acl = "datacl",
+                                                         .owner = "datdba",
+                                                         .condition = "datname = pg_catalog.current_database()"});
+  properties.push_back({"privileges on the database",
+                        acl_sql("DATABASE " + database, owner.text(1), grants, options.out_of_reach),
+                        grantors_out_of_reach(grants, options.out_of_reach)});
 }
 
 }  // namespace
@@ -141,7 +132,7 @@ std::vector<DatabaseProperty> read_database_properties(pg::Connection& source, s
   const std::string database = quote_identifier(target_database);
   std::vector<DatabaseProperty> properties;
   add_general(source, database, options, properties);
-  if (options.acls) add_acl(source, database, properties);
+  if (options.acls) add_acl(source, database, options, properties);
   add_settings(source, database, properties);
   return properties;
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "pgsluice/pg/connection.h"
+#include "pgsluice/schema/acl.h"
 #include "pgsluice/schema/entry_sql.h"
 
 namespace pgsluice::schema {
@@ -13,6 +14,8 @@ namespace pgsluice::schema {
 struct DatabaseProperty {
   std::string description;
   std::string statement;
+  /// Of privileges: who has granted some of them and is out of reach (acl.h).
+  RoleNames grantors_left_out = {};
 };
 
 /// Owner, connection limit, template flag, comment, security labels, settings of the database and of roles in it, ACL,

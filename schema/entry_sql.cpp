@@ -125,7 +125,7 @@ std::string entry_sql(const Archive& archive, const TocEntry& entry, const Resto
   text += definition;
   if (!text.empty() && text.back() != '\n') text += '\n';
   text += access_method_sql(entry);
-  if (options.owners && !options.owners_left_out.contains(entry.owner)) text += owner_sql(entry);
+  if (options.owners && !options.out_of_reach.contains(entry.owner)) text += owner_sql(entry);
   return text;
 }
 

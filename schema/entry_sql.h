@@ -16,8 +16,9 @@ struct RestoreOptions {
   bool tablespaces = true;
   bool extension_comments = true;
   bool collations = true;  ///< else they are taken to be on the target
-  /// Objects of these owners keep the user that makes them.
-  std::set<std::string> owners_left_out;
+  /// Roles for which the target's user may not act (inventory.h): their objects keep the user that makes them, and what
+  /// they have granted comes from the owner.
+  std::set<std::string, std::less<>> out_of_reach;
 };
 
 /// Whether an entry is restored by statements of its own: not the session's settings, not what belongs to the database

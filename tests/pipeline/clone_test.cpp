@@ -227,6 +227,44 @@ TEST_F(CloneTest, OptionsLeaveOutWhatTheySay) {
             "0");
 }
 
+// Only superusers may SET SESSION AUTHORIZATION, which the archive has around what others than the owner have granted.
+TEST_F(CloneTest, APlainUserGrantsInTheNameOfThoseWhomHeMayActFor) {
+  for (const test::Cluster* server : {&test::shared_source(), &test::shared_target()}) {
+    server->sql(
+        "postgres",
+        "CREATE ROLE grants_user LOGIN; CREATE ROLE grants_near; CREATE ROLE grants_far; CREATE ROLE grants_end;"
+        "GRANT grants_near TO grants_user");
+  }
+  make("grants", R"sql(
+    CREATE TABLE near (i int); CREATE TABLE far (i int);
+    GRANT SELECT ON near TO grants_near WITH GRANT OPTION; GRANT SELECT ON far TO grants_far WITH GRANT OPTION;
+    GRANT USAGE ON SCHEMA public TO grants_near, grants_far;
+    GRANT CONNECT ON DATABASE grants TO grants_near WITH GRANT OPTION;
+    GRANT TEMPORARY ON DATABASE grants TO grants_far WITH GRANT OPTION;
+    ALTER TABLE near OWNER TO grants_user; ALTER TABLE far OWNER TO grants_user;
+    ALTER DATABASE grants OWNER TO grants_user;
+    SET ROLE grants_near; GRANT SELECT ON near TO grants_end; GRANT CONNECT ON DATABASE grants TO grants_end;
+    SET ROLE grants_far; GRANT SELECT ON far TO grants_end; GRANT TEMPORARY ON DATABASE grants TO grants_end)sql");
+  test::shared_target().sql("grants",
+                            "ALTER DATABASE grants OWNER TO grants_user;"
+                            "ALTER SCHEMA public OWNER TO grants_user");
+  const CloneSummary summary = clone(
+      "grants", [](CloneOptions& wanted) { wanted.target = test::shared_target().conninfo("grants", "grants_user"); });
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_THAT(summary.skipped, ::testing::Contains(::testing::HasSubstr("grantor grants_far of privileges")));
+  EXPECT_THAT(summary.skipped, ::testing::Not(::testing::Contains(::testing::HasSubstr("grants_near"))));
+  const auto acl = [](const char* of) {
+    return test::shared_target().value("grants", fmt::format("SELECT array_to_string({}, ' ')", of));
+  };
+  EXPECT_EQ(acl("(SELECT relacl FROM pg_class WHERE oid = 'near'::regclass)"),
+            "grants_user=arwdDxt/grants_user grants_near=r*/grants_user grants_end=r/grants_near");
+  EXPECT_EQ(acl("(SELECT relacl FROM pg_class WHERE oid = 'far'::regclass)"),
+            "grants_user=arwdDxt/grants_user grants_far=r*/grants_user grants_end=r/grants_user");
+  EXPECT_EQ(acl("(SELECT datacl FROM pg_database WHERE datname = 'grants')"),
+            "=Tc/grants_user grants_user=CTc/grants_user grants_near=c*/grants_user grants_far=T*/grants_user"
+            " grants_end=c/grants_near grants_end=T/grants_user");
+}
+
 TEST_F(CloneTest, APlanTouchesNothing) {
   make("clone_plan", "CREATE TABLE t AS SELECT generate_series(1, 1000) AS i; CREATE INDEX ON t (i)");
   Clone clone(options("clone_plan"), sink_);
