@@ -9,6 +9,7 @@
 #include "pgsluice/migration/validations.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/sessions.h"
+#include "pgsluice/schema/acl.h"
 #include "pgsluice/schema/inventory.h"
 
 namespace pgsluice::migration {
@@ -67,6 +68,7 @@ struct NeededRole {
   std::set<std::string> databases;
   bool superuser = false;
   bool owns = false;
+  bool grants = false;  ///< on what others own
   bool logs_in = false;
 };
 
@@ -102,6 +104,8 @@ std::map<std::string, NeededRole> needed_roles(const ValidationContext& context)
         role.owns = role.owns || row.boolean(2);
         role.logs_in = row.boolean(3);
       }
+      if (!context.request.engine.restore.acls) continue;
+      for (const std::string& grantor : schema::read_grantors(session)) needed[grantor].grants = true;
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kCancelled) throw;
       // The database's own validation says it.
@@ -137,6 +141,19 @@ void compare_roles(const ValidationContext& context, Validation& validation) {
   }
 }
 
+std::string out_of_reach(const ValidationContext& context, const std::string& name, const NeededRole& role) {
+  const bool is_clone = context.request.existing_target.has_value();
+  const std::string user = context.target.user();
+  return fmt::format(": {}, and {} is no member of it on the target, so that {}; GRANT {} TO {}, or do without {} ({})",
+                     role.owns ? "owns objects there" : "has granted privileges on what others own",
+                     pg::display_name("", user),
+                     role.owns ? "they would be its own" : "they would be the owners' grants",
+                     pg::quote_identifier(name), pg::quote_identifier(user), role.owns ? "owners" : "privileges",
+                     role.owns  ? (is_clone ? "--no-owner" : "engine: noOwner")
+                     : is_clone ? "--no-acl"
+                                : "engine: noAcl");
+}
+
 void validate_needed(const ValidationContext& context, Validation& validation) {
   std::map<std::string, bool> there;
   for (const pg::Row row : context.target.execute("SELECT rolname, rolsuper FROM pg_catalog.pg_roles")) {
@@ -152,13 +169,8 @@ void validate_needed(const ValidationContext& context, Validation& validation) {
                                    pg::quote_identifier(name), role.logs_in ? " LOGIN" : "",
                                    context.request.existing_target ? "--roles" : "MigrateRoles true"));
     }
-    if (role.owns && !is_missing && !schema::may_act_for(context.target, name)) {
-      const std::string text = fmt::format(
-          "{}: owns objects there, and {} is no member of it on the target, so that they would be its own; "
-          "GRANT {} TO {}, or do without owners ({})",
-          what, pg::display_name("", context.target.user()), pg::quote_identifier(name),
-          pg::quote_identifier(context.target.user()),
-          context.request.existing_target ? "--no-owner" : "engine: noOwner");
+    if ((role.owns || role.grants) && !is_missing && !schema::may_act_for(context.target, name)) {
+      const std::string text = what + out_of_reach(context, name, role);
       // A clone lists what it could not give away; a migration compares, and fails for it.
       context.request.existing_target ? warn(validation, text) : fail(validation, text);
     }

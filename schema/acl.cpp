@@ -39,6 +39,27 @@ std::vector<Grant> read_grants(pg::Connection& source, const AclPlace& place) {
   return grants;
 }
 
+RoleNames read_grantors(pg::Connection& source) {
+  RoleNames grantors;
+  for (const pg::Row row : source.execute(R"sql(
+    SELECT DISTINCT pg_catalog.pg_get_userbyid(a.grantor) FROM (
+      SELECT relowner AS owner, relacl AS acl FROM pg_catalog.pg_class WHERE oid >= 16384
+      UNION ALL SELECT c.relowner, t.attacl FROM pg_catalog.pg_attribute t JOIN pg_catalog.pg_class c
+        ON c.oid = t.attrelid WHERE c.oid >= 16384 AND t.attacl IS NOT NULL
+      UNION ALL SELECT proowner, proacl FROM pg_catalog.pg_proc WHERE oid >= 16384
+      UNION ALL SELECT typowner, typacl FROM pg_catalog.pg_type WHERE oid >= 16384
+      UNION ALL SELECT lanowner, lanacl FROM pg_catalog.pg_language WHERE oid >= 16384
+      UNION ALL SELECT nspowner, nspacl FROM pg_catalog.pg_namespace
+      UNION ALL SELECT fdwowner, fdwacl FROM pg_catalog.pg_foreign_data_wrapper
+      UNION ALL SELECT srvowner, srvacl FROM pg_catalog.pg_foreign_server
+      UNION ALL SELECT lomowner, lomacl FROM pg_catalog.pg_largeobject_metadata
+      UNION ALL SELECT datdba, datacl FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
+    ) o, pg_catalog.aclexplode(o.acl) a WHERE a.grantor <> o.owner)sql")) {
+    grantors.emplace(row.text(0));
+  }
+  return grantors;
+}
+
 std::string acl_sql(std::string_view object, std::string_view owner, const std::vector<Grant>& grants,
                     const RoleNames& out_of_reach) {
   std::string sql = fmt::format("REVOKE ALL ON {} FROM PUBLIC, {};", object, quote_identifier(owner));

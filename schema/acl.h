@@ -32,6 +32,9 @@ struct AclPlace {
 /// In its order. Throws Error(kServer).
 std::vector<Grant> read_grants(pg::Connection& source, const AclPlace& place);
 
+/// Who has granted privileges on what others own, in the session's database. Throws Error(kServer).
+RoleNames read_grantors(pg::Connection& source);
+
 /// Takes everything from PUBLIC and the owner, then makes the grants: for one transaction, since it uses SET LOCAL.
 /// `object` as in GRANT ON: "DATABASE shop", "LARGE OBJECT 1, 2".
 std::string acl_sql(std::string_view object, std::string_view owner, const std::vector<Grant>& grants,
