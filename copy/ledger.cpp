@@ -28,7 +28,7 @@ constexpr std::string_view kCreate = R"(
 CREATE SCHEMA pgsluice;
 CREATE TABLE pgsluice.run (one boolean PRIMARY KEY DEFAULT true CHECK (one), what text NOT NULL);
 CREATE TABLE pgsluice.session (pid integer, started timestamptz, PRIMARY KEY (pid, started));
-CREATE TABLE pgsluice.step (step uuid PRIMARY KEY);
+CREATE TABLE pgsluice.task (mark uuid PRIMARY KEY);
 CREATE TABLE pgsluice.part (
   relation oid, cut_by text, nulls boolean, low bigint, high bigint,
   file_node oid NOT NULL, statement uuid NOT NULL, rows bigint, bytes bigint, digest uuid,
@@ -119,12 +119,21 @@ void update_ledger(pg::Connection& target, std::string_view run) {
   transaction.commit();
 }
 
-std::optional<LedgerContents> read_ledger(pg::Connection& target) {
-  if (!is_there(target)) return std::nullopt;
+Error ledger_of_another_version() {
+  return Error(ErrorKind::kState, "the ledger was written by another version of pgsluice")
+      .on(Side::kTarget)
+      .object("schema pgsluice")
+      .begin_anew()
+      .hint("go on with that version, or drop and create the database again and begin anew");
+}
+
+namespace {
+
+LedgerContents read_tables(pg::Connection& target) {
   LedgerContents contents;
   contents.run = target.execute("SELECT what FROM pgsluice.run")[0].text(0);
-  for (const pg::Row row : target.execute("SELECT pg_catalog.replace(step::text, '-', '') FROM pgsluice.step")) {
-    contents.steps.emplace(row.text(0));
+  for (const pg::Row row : target.execute("SELECT pg_catalog.replace(mark::text, '-', '') FROM pgsluice.task")) {
+    contents.tasks.emplace(row.text(0));
   }
   for (const bool unlogged : {false, true}) {
     const pg::Result rows = target.execute(fmt::format(
@@ -134,6 +143,21 @@ std::optional<LedgerContents> read_ledger(pg::Connection& target) {
     for (const pg::Row row : rows) contents.parts.push_back(part_of(row, unlogged));
   }
   return contents;
+}
+
+}  // namespace
+
+std::optional<LedgerContents> read_ledger(pg::Connection& target) {
+  if (!is_there(target)) return std::nullopt;
+  try {
+    return read_tables(target);
+  } catch (const Error& error) {
+    constexpr std::string_view kUndefinedTable = "42P01";
+    constexpr std::string_view kUndefinedColumn = "42703";
+    const bool is_another = error.sqlstate() == kUndefinedTable || error.sqlstate() == kUndefinedColumn;
+    if (is_another) throw ledger_of_another_version();
+    throw;
+  }
 }
 
 void drop_ledger(pg::Connection& target) {
@@ -148,8 +172,8 @@ void drop_ledger(pg::Connection& target) {
   target.execute(sql);
 }
 
-void forget_step(pg::Connection& target, std::string_view step) {
-  target.execute(fmt::format("DELETE FROM pgsluice.step WHERE step = '{}'", step));
+void forget_task(pg::Connection& target, std::string_view mark) {
+  target.execute(fmt::format("DELETE FROM pgsluice.task WHERE mark = '{}'", mark));
 }
 
 void forget_parts(pg::Connection& target, schema::Oid relation) {
@@ -204,7 +228,9 @@ void end_sessions(pg::Connection& target, const std::vector<Backend>& sessions) 
   }
 }
 
-std::string step_sql(std::string_view step) { return fmt::format("INSERT INTO pgsluice.step VALUES ('{}');\n", step); }
+std::string task_done_sql(std::string_view mark) {
+  return fmt::format("INSERT INTO pgsluice.task VALUES ('{}');\n", mark);
+}
 
 std::string part_sql(const LedgerPart& part) {
   return fmt::format("INSERT INTO pgsluice.{} VALUES ({}, {}, {}, '{}');\n", table_of(part), key_of(part),

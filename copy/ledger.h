@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "pgsluice/base/error.h"
 #include "pgsluice/copy/row_ranges.h"
 #include "pgsluice/pg/connection.h"
 #include "pgsluice/schema/catalog.h"
@@ -21,7 +22,7 @@ namespace pgsluice::copy {
 ///
 ///   pgsluice.run            one row: what the run is (a text of the caller's)
 ///   pgsluice.session        the run's sessions on the target, by pid and start
-///   pgsluice.step           the definitions that are made, each by the digest of its statement
+///   pgsluice.task           the definitions that are made, each by a mark: the digest of its statement
 ///   pgsluice.part           the parts of tables that are loaded
 ///   pgsluice.unlogged_part  the same of unlogged tables; unlogged itself: a crash empties both
 ///   pgsluice.uncrashed      unlogged, with one row: empty when the server has crashed since the run began
@@ -41,7 +42,7 @@ struct LedgerPart {
 struct LedgerContents {
   std::string run;
   std::vector<LedgerPart> parts;
-  std::set<std::string, std::less<>> steps;
+  std::set<std::string, std::less<>> tasks;
 };
 
 /// A session of the target.
@@ -58,12 +59,14 @@ Backend session_of(pg::Connection& target);
 Backend create_ledger(pg::Connection& target, std::string_view run);
 /// Says anew what the run is.
 void update_ledger(pg::Connection& target, std::string_view run);
-/// Nothing where there is none.
+/// Nothing where there is none. Throws ledger_of_another_version() where it has not these tables.
 std::optional<LedgerContents> read_ledger(pg::Connection& target);
+/// Also for a text of what the run is that this version does not understand.
+Error ledger_of_another_version();
 /// In the transaction of the caller's. The database's event triggers do not see it. Nothing where there is no ledger.
 void drop_ledger(pg::Connection& target);
 /// Forgets that something was done, which is done again. In the caller's transaction.
-void forget_step(pg::Connection& target, std::string_view step);
+void forget_task(pg::Connection& target, std::string_view mark);
 /// Forgets parts, which are to be loaded anew. In the caller's transaction.
 void forget_parts(pg::Connection& target, schema::Oid relation);
 
@@ -79,7 +82,7 @@ std::vector<Backend> read_sessions(pg::Connection& target);
 void end_sessions(pg::Connection& target, const std::vector<Backend>& sessions);
 
 /// For the transaction that does it, before what it does.
-std::string step_sql(std::string_view step);
+std::string task_done_sql(std::string_view mark);
 std::string part_sql(const LedgerPart& part);
 /// Puts in what was loaded, right before COMMIT.
 std::string loaded_sql(const std::vector<LedgerPart>& parts);

@@ -223,7 +223,7 @@ ExistingTarget read_existing_target(pg::Connection& target, const schema::Catalo
   return existing;
 }
 
-void leave_what_is_there(Plan& plan, const std::set<std::string, std::less<>>& steps_done) {
+void leave_what_is_there(Plan& plan, const std::set<std::string, std::less<>>& tasks_done) {
   const ExistingTarget& existing = plan.existing;
   std::map<Oid, const schema::Index*> by_oid;
   std::map<Oid, const schema::Index*> by_constraint;
@@ -239,7 +239,7 @@ void leave_what_is_there(Plan& plan, const std::set<std::string, std::less<>>& s
     if (!is_index && task.entry->kind != "CONSTRAINT") continue;
     const auto& indexes = is_index ? by_oid : by_constraint;
     const auto index = indexes.find(task.entry->catalog_id.oid);
-    if (index == indexes.end() || steps_done.contains(plan.steps[id])) continue;
+    if (index == indexes.end() || tasks_done.contains(plan.task_marks[id])) continue;
     const Relation* table = plan.catalog.relation(index->second->table);
     const auto is_there = [](const auto& definitions, const std::string& name, const std::string& definition) {
       const auto found = definitions.find(name);
@@ -253,7 +253,7 @@ void leave_what_is_there(Plan& plan, const std::set<std::string, std::less<>>& s
     if (!there) continue;
     plan.skipped.push_back(fmt::format("{}: is on the target already", task.name));
     task = {.kind = TaskKind::kBarrier, .name = task.name + ", there already"};
-    plan.steps[id].clear();
+    plan.task_marks[id].clear();
   }
 }
 

@@ -45,8 +45,8 @@ struct ExistingTarget {
 ExistingTarget read_existing_target(pg::Connection& target, const schema::Catalog& source,
                                     const std::vector<const schema::Relation*>& tables);
 
-/// Makes barriers of the tasks that would build what is there just so, unless the ledger (its steps) knows them as this
+/// Makes barriers of the tasks that would build what is there just so, unless the ledger (its tasks) knows them as this
 /// run's. Something else of the same name stays in the way, and the server will say so.
-void leave_what_is_there(Plan& plan, const std::set<std::string, std::less<>>& steps_done);
+void leave_what_is_there(Plan& plan, const std::set<std::string, std::less<>>& tasks_done);
 
 }  // namespace pgsluice::pipeline

@@ -8,7 +8,7 @@
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/clone.h"
 #include "pgsluice/pipeline/graph_builder.h"
-#include "pgsluice/pipeline/task_steps.h"
+#include "pgsluice/pipeline/tasks_done.h"
 
 namespace pgsluice::pipeline {
 
@@ -83,12 +83,12 @@ Bytes index_memory(const TargetResources& target, const CloneOptions& options) {
 }
 
 // Behind the rows come the definitions that belong there, unless the target had all of them before.
-bool ends_the_copy(const Plan& plan, const Steps& steps, const std::set<std::string, std::less<>>& steps_done) {
+bool ends_the_copy(const Plan& plan, const Steps& steps, const std::set<std::string, std::less<>>& tasks_done) {
   if (steps.contains(Step::kPostData)) return true;
   if (!steps.contains(Step::kTableData) || !steps.contains(Step::kSequences)) return false;
-  const std::vector<std::string> names = steps_of(plan);
+  const std::vector<std::string> marks = task_marks(plan);
   for (TaskId id = 0; id < plan.graph.size(); ++id) {
-    if (plan.graph[id].kind == TaskKind::kPreData && steps_done.contains(names[id])) return false;
+    if (plan.graph[id].kind == TaskKind::kPreData && tasks_done.contains(marks[id])) return false;
   }
   return true;
 }
@@ -167,10 +167,10 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& optio
   report_selection(*plan, input.selection);
   report_skipped(*plan, options);
   build_graph(*plan, options, input.inventory);
-  plan->ends_the_copy = ends_the_copy(*plan, options.steps, input.steps_done);
+  plan->ends_the_copy = ends_the_copy(*plan, options.steps, input.tasks_done);
   leave_to_others(plan->graph, plan->archive, options.steps, plan->ends_the_copy);
-  plan->steps = steps_of(*plan);
-  leave_what_is_there(*plan, input.steps_done);
+  plan->task_marks = task_marks(*plan);
+  leave_what_is_there(*plan, input.tasks_done);
   return plan;
 }
 

@@ -51,7 +51,7 @@ struct Plan {
   /// Whether nothing is left to do for commands behind this one.
   bool ends_the_copy = true;
   /// What tells each task's statement from all others, for the ledger; empty for what is simply done again.
-  std::vector<std::string> steps;
+  std::vector<std::string> task_marks;
   /// What will not be done, and why: invalid indexes, what is on the target already, owners one may not act for.
   std::vector<std::string> skipped;
   std::vector<std::string> warnings;
@@ -82,7 +82,7 @@ struct PlanInput {
   std::map<schema::Oid, std::vector<copy::RowRange>> loaded;
   /// See Plan::existing.
   std::optional<ExistingTarget> existing = std::nullopt;
-  std::set<std::string, std::less<>> steps_done = {};
+  std::set<std::string, std::less<>> tasks_done = {};
   std::set<schema::Oid> tables_to_empty = {};
   std::vector<schema::Drop> drops = {};
   /// Of the target, those for which this user may not act.

@@ -16,7 +16,7 @@
 #include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/pipeline/source_checks.h"
-#include "pgsluice/pipeline/task_steps.h"
+#include "pgsluice/pipeline/tasks_done.h"
 #include "pgsluice/schema/collations.h"
 #include "pgsluice/schema/drops.h"
 
@@ -334,7 +334,7 @@ class PreflightRun {
     if (rows) tables = tables_to_copy(input_.catalog);
     input_.existing = read_existing_target(*target_, input_.catalog, tables);
     refuse_what_has_no_tables(*target_, input_.catalog, options_.steps);
-    if (continuation_) input_.steps_done = continuation_->ledger.steps;
+    if (continuation_) input_.tasks_done = continuation_->ledger.tasks;
     if (!rows) return;
     std::set<schema::Oid> loaded;
     if (continuation_) {

@@ -9,13 +9,14 @@
 
 #include "pgsluice/base/digest.h"
 #include "pgsluice/base/error.h"
+#include "pgsluice/copy/ledger.h"
 #include "pgsluice/pipeline/clone.h"
 
 namespace pgsluice::pipeline {
 
 namespace {
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 
 using Json = nlohmann::json;
 
@@ -179,11 +180,7 @@ RunRecord RunRecord::parse(const std::string& text) {
   } catch (const Json::exception&) {
     // Another version's, or changed by hand: the same to us.
   }
-  throw Error(ErrorKind::kState, "the ledger was written by another version of pgsluice")
-      .on(Side::kTarget)
-      .object("schema pgsluice")
-      .begin_anew()
-      .hint("go on with that version, or drop and create the database again and begin anew");
+  throw copy::ledger_of_another_version();
 }
 
 bool is_stepwise(const CloneOptions& options) { return options.steps != all_steps(); }

@@ -129,7 +129,7 @@ std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
     if (continuation_->inconsistent) {
       std::erase_if(done, [&](const auto& task) {
         const bool is_view = plan_.graph[task.first].kind == TaskKind::kMaterializedView;
-        if (is_view) copy::forget_step(target, plan_.steps[task.first]);
+        if (is_view) copy::forget_task(target, plan_.task_marks[task.first]);
         return is_view;
       });
     }

@@ -9,7 +9,7 @@
 #include "pgsluice/base/duration.h"
 #include "pgsluice/pipeline/preflight.h"
 #include "pgsluice/pipeline/run_context.h"
-#include "pgsluice/pipeline/task_steps.h"
+#include "pgsluice/pipeline/tasks_done.h"
 
 namespace pgsluice::pipeline {
 

@@ -103,8 +103,8 @@ void Worker::carry_out(TaskId id) {
   const Task& task = context_.plan.graph[id];
   try {
     if (std::optional<std::vector<pg::Statement>> sql = statements_of(context_.plan, task)) {
-      const std::string& step = context_.plan.steps[id];
-      if (context_.options.ledger && !step.empty()) sql->front().sql.insert(0, copy::step_sql(step));
+      const std::string& mark = context_.plan.task_marks[id];
+      if (context_.options.ledger && !mark.empty()) sql->front().sql.insert(0, copy::task_done_sql(mark));
       statements().send(id, std::move(*sql));
       return;
     }
@@ -195,10 +195,10 @@ StatementQueue& Worker::statements() {
 
 void Worker::execute(TaskId id, Progress::Running& running) {
   const Task& task = context_.plan.graph[id];
-  const std::string& step = context_.plan.steps[id];
+  const std::string& mark = context_.plan.task_marks[id];
   switch (task.kind) {
     case TaskKind::kLargeObjects:
-      return copy_large_objects(step, running);
+      return copy_large_objects(mark, running);
     case TaskKind::kSequences:
       return copy_sequences();
     case TaskKind::kReleaseSnapshot:
@@ -311,12 +311,12 @@ copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks) {
   return result;
 }
 
-void Worker::copy_large_objects(const std::string& step, Progress::Running& running) {
+void Worker::copy_large_objects(const std::string& mark, Progress::Running& running) {
   const copy::LargeObjectsOutcome outcome =
       copy::copy_large_objects(source(), target(), context_.plan.restore, running.bytes());
   context_.progress.set_large_objects(outcome.objects);
   for (const std::string& skipped : outcome.skipped) context_.progress.add_skipped(skipped);
-  note(step);
+  note(mark);
 }
 
 void Worker::copy_sequences() {
@@ -382,8 +382,8 @@ std::vector<std::string> Worker::name_rows(const schema::Relation& table) {
   return rows;
 }
 
-void Worker::note(const std::string& step) {
-  if (context_.options.ledger) target().execute(copy::step_sql(step));
+void Worker::note(const std::string& mark) {
+  if (context_.options.ledger) target().execute(copy::task_done_sql(mark));
 }
 
 void Worker::release_snapshot() {

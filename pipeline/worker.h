@@ -44,12 +44,12 @@ class Worker {
   std::vector<TaskId> with_small_tables(TaskId first);
   void copy_tables(const std::vector<TaskId>& tasks);
   copy::CopyTablesResult try_to_copy(const std::vector<TaskId>& tasks);
-  void copy_large_objects(const std::string& step, Progress::Running& running);
+  void copy_large_objects(const std::string& mark, Progress::Running& running);
   void copy_sequences();
   std::vector<std::string> name_rows(const schema::Relation& table);
   void verify(const Task& task, Progress::Running& running);
-  /// Puts a step that is done into the ledger.
-  void note(const std::string& step);
+  /// Puts a task that is done into the ledger, by its mark.
+  void note(const std::string& mark);
   void release_snapshot();
   void make_durable();
   void require_valid_indexes();

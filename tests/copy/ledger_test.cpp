@@ -25,6 +25,22 @@ TEST(Ledger, TheSessionThatMakesItStandsInIt) {
   EXPECT_EQ(sessions[0].started, own.started);
 }
 
+TEST(Ledger, OfAnotherVersionIsNotTakenForAnEmptyOne) {
+  test::shared_target().create_database("ledger");
+  pg::Connection target = test::shared_target().connect("ledger", Side::kTarget);
+  EXPECT_FALSE(read_ledger(target));
+  create_ledger(target, "what it is");
+  EXPECT_EQ(read_ledger(target)->run, "what it is");
+  target.execute("ALTER TABLE pgsluice.task RENAME TO step");
+  try {
+    read_ledger(target);
+    FAIL() << "it was read";
+  } catch (const Error& error) {
+    EXPECT_NE(error.describe().find("another version of pgsluice"), std::string::npos) << error.describe();
+    EXPECT_TRUE(error.must_begin_anew());
+  }
+}
+
 LedgerPart some_part() {
   schema::Relation table;
   table.oid = 4711;

@@ -289,7 +289,7 @@ TEST(Plan, TimescaleIsToldWhenItIsMadeAndWhenAllIsDone) {
   for (TaskId id = 0; id < plan->graph.size(); ++id) {
     const Task& task = plan->graph[id];
     if (task.kind == TaskKind::kPreData || task.repeated) statements.push_back(task.name);
-    EXPECT_TRUE(!task.repeated || plan->steps[id].empty()) << "done again when a run goes on";
+    EXPECT_TRUE(!task.repeated || plan->task_marks[id].empty()) << "done again when a run goes on";
   }
   ASSERT_EQ(statements.size(), 5U);
   EXPECT_NE(statements[0].find("timescaledb"), std::string::npos);

@@ -1,4 +1,4 @@
-#include "pgsluice/pipeline/task_steps.h"
+#include "pgsluice/pipeline/tasks_done.h"
 
 #include <fmt/format.h>
 
@@ -53,21 +53,21 @@ bool is_whole(const std::vector<copy::RowRange>& loaded) {
 
 }  // namespace
 
-std::vector<std::string> steps_of(const Plan& plan) {
-  std::vector<std::string> steps;
+std::vector<std::string> task_marks(const Plan& plan) {
+  std::vector<std::string> marks;
   std::set<std::string> seen;
   for (const Task& task : plan.graph.tasks()) {
     if (task.repeated || is_repeated(task.kind)) {
-      steps.emplace_back();
+      marks.emplace_back();
       continue;
     }
     const std::string text = text_of(task);
-    std::string step = digest_of(text).hex();
+    std::string mark = digest_of(text).hex();
     // The same statement once more, as its second, third, …
-    for (int count = 2; !seen.insert(step).second; ++count) step = digest_of(fmt::format("{} {}", text, count)).hex();
-    steps.push_back(std::move(step));
+    for (int count = 2; !seen.insert(mark).second; ++count) mark = digest_of(fmt::format("{} {}", text, count)).hex();
+    marks.push_back(std::move(mark));
   }
-  return steps;
+  return marks;
 }
 
 std::map<TaskId, copy::LoadedRows> tasks_done(const Plan& plan, const copy::LedgerContents& ledger) {
@@ -79,7 +79,7 @@ std::map<TaskId, copy::LoadedRows> tasks_done(const Plan& plan, const copy::Ledg
     if (task.kind == TaskKind::kTableData) {
       const auto part = parts.find(key_of(task.relation->oid, task.range->bounds));
       if (part != parts.end()) done[id] = part->second;
-    } else if (!plan.steps[id].empty() && ledger.steps.contains(plan.steps[id])) {
+    } else if (!plan.task_marks[id].empty() && ledger.tasks.contains(plan.task_marks[id])) {
       done[id] = {};
     }
   }

@@ -11,7 +11,7 @@ namespace pgsluice::pipeline {
 
 /// For each task what the ledger calls it, in terms that outlive a run: a digest of its statement. Empty for tasks that
 /// the ledger does not know since they can be done again, and for rows, which have a table of their own there.
-std::vector<std::string> steps_of(const Plan& plan);
+std::vector<std::string> task_marks(const Plan& plan);
 
 /// The tasks that the ledger knows as done; of table data, what was loaded.
 std::map<TaskId, copy::LoadedRows> tasks_done(const Plan& plan, const copy::LedgerContents& ledger);
