@@ -178,7 +178,7 @@ void copy_comments(pg::Connection& target, const std::vector<LargeObject>& objec
 
 // Returns what could not be carried over.
 std::vector<std::string> copy_acls(pg::Connection& source, pg::Connection& target,
-                                   const std::vector<LargeObject>& objects) {
+                                   const schema::RestoreOptions& options, const std::vector<LargeObject>& objects) {
   std::vector<const LargeObject*> granted;
   for (const LargeObject& object : objects) {
     if (!object.acl.empty()) granted.push_back(&object);
@@ -189,7 +189,8 @@ std::vector<std::string> copy_acls(pg::Connection& source, pg::Connection& targe
   std::stable_sort(granted.begin(), granted.end(), [](const LargeObject* a, const LargeObject* b) {
     return std::tie(a->owner, a->acl) < std::tie(b->owner, b->acl);
   });
-  const schema::RoleNames out_of_reach = schema::roles_out_of_reach(target);
+  schema::RestoreOptions acting = options;
+  acting.out_of_reach = schema::roles_out_of_reach(target);
   schema::RoleNames left_out;
   for (auto begin = granted.begin(); begin != granted.end();) {
     const auto end = std::find_if_not(begin, granted.end(), [&](const LargeObject* o) { return alike(*begin, o); });
@@ -199,13 +200,13 @@ std::vector<std::string> copy_acls(pg::Connection& source, pg::Connection& targe
                                      .acl = "lomacl",
                                      .owner = "lomowner",
                                      .condition = fmt::format("o.oid = {}", (*begin)->oid)});
-    left_out.merge(schema::grantors_out_of_reach(grants, out_of_reach));
+    left_out.merge(schema::grantors_out_of_reach(grants, acting));
     pg::QueryPipeline pipeline(target);
     in_locked_batches(pipeline, std::vector(begin, end), [&](std::span<const LargeObject* const> batch) {
       std::vector<Oid> oids;
       for (const LargeObject* object : batch) oids.push_back(object->oid);
       return schema::acl_sql(fmt::format("LARGE OBJECT {}", fmt::join(oids, ", ")), batch.front()->owner, grants,
-                             out_of_reach);
+                             acting);
     });
     pipeline.finish();
     begin = end;
@@ -261,7 +262,8 @@ LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& t
     }
     send_batch();
     if (options.acls) {
-      for (std::string& skipped : copy_acls(source, target, objects)) outcome.skipped.push_back(std::move(skipped));
+      for (std::string& skipped : copy_acls(source, target, options, objects))
+        outcome.skipped.push_back(std::move(skipped));
     }
     if (options.comments) copy_comments(target, objects);
   } catch (Error& error) {

@@ -113,7 +113,7 @@ void report_roles_out_of_reach(Plan& plan) {
   for (const schema::TocEntry& entry : plan.archive.entries) {
     if (!schema::owner_sql(entry).empty()) owners.insert(entry.owner);
     const bool is_acl = entry.pass() == schema::RestorePass::kAcl && schema::is_restored(entry, plan.restore);
-    if (is_acl) grantors.merge(schema::grantors_of(entry.definition));
+    if (is_acl) grantors.merge(schema::grantors_of(entry));
   }
   for (const std::string& role : plan.restore.out_of_reach) {
     const std::string name = pg::display_name("", role);

@@ -8,6 +8,7 @@
 
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pipeline/clone.h"
+#include "pgsluice/schema/acl.h"
 #include "pgsluice/schema/ddl_restore.h"
 
 namespace pgsluice::pipeline {
@@ -17,9 +18,11 @@ namespace {
 constexpr int kTries = 5;
 constexpr std::chrono::milliseconds kFirstPause{50};  // before a try, doubled with each
 constexpr std::string_view kForeignKeyViolation = "23503";
+constexpr std::string_view kInsufficientPrivilege = "42501";
 
-std::string_view definition_of(const Task& task) {
-  return task.sql.empty() ? std::string_view(task.entry->definition) : task.sql;
+std::string definition_of(const Plan& plan, const Task& task) {
+  if (task.kind == TaskKind::kAcl) return schema::acl_definition(*task.entry, plan.restore);
+  return task.sql.empty() ? task.entry->definition : task.sql;
 }
 
 std::vector<pg::Statement> refresh(const Plan& plan, const Task& task) {
@@ -41,7 +44,7 @@ std::optional<std::vector<pg::Statement>> statements_of(const Plan& plan, const 
     case TaskKind::kAcl:
     case TaskKind::kEventTrigger:
       if (task.entry == nullptr) return std::vector{pg::Statement{task.sql}};
-      return std::vector{schema::entry_statement(plan.archive, *task.entry, plan.restore, definition_of(task))};
+      return std::vector{schema::entry_statement(plan.archive, *task.entry, plan.restore, definition_of(plan, task))};
     case TaskKind::kMaterializedView:
       return refresh(plan, task);
     case TaskKind::kStatistics:
@@ -120,9 +123,11 @@ void StatementQueue::take_answer() {
   InFlight ended = std::move(oldest);
   in_flight_.pop_front();
   const bool again = may_be_tried_again(ended);
-  const bool goes_on = again || has_to_count(ended);
+  const bool as_one = !again && may_be_granted_by_one(ended);
+  const bool goes_on = again || as_one || has_to_count(ended);
   if (goes_on) running_->begins_anew();
   end_oldest(ended);
+  if (as_one) return grant_by_one(std::move(ended));
   if (goes_on) return again ? try_again(std::move(ended)) : count(std::move(ended));
   ended.share.reset();
   cost_ -= plan_.graph[ended.task].cost;
@@ -153,6 +158,22 @@ void StatementQueue::try_again(InFlight ended) {
   put(std::move(ended));
 }
 
+// Somebody in whose name privileges are to be given may not see the schema, say.
+bool StatementQueue::may_be_granted_by_one(const InFlight& ended) const {
+  const Task& task = plan_.graph[ended.task];
+  return task.kind == TaskKind::kAcl && !ended.refused_to_others && ended.error &&
+         ended.error->sqlstate() == kInsufficientPrivilege &&
+         schema::acl_definition_of_one(*task.entry) != definition_of(plan_, task);
+}
+
+void StatementQueue::grant_by_one(InFlight ended) {
+  const schema::TocEntry& entry = *plan_.graph[ended.task].entry;
+  ended.refused_to_others = std::exchange(ended.error, std::nullopt);
+  ended.statements = {
+      schema::entry_statement(plan_.archive, entry, plan_.restore, schema::acl_definition_of_one(entry))};
+  put(std::move(ended));
+}
+
 bool StatementQueue::has_to_count(const InFlight& ended) const {
   return !ended.counts && ended.error && ended.error->sqlstate() == kForeignKeyViolation &&
          !plan_.graph[ended.task].sql_that_counts.empty();
@@ -177,11 +198,10 @@ Error StatementQueue::error_of(const InFlight& ended) const {
         .hint(fmt::format("find them by: {}; mend them, then: {}", task.sql_that_counts, task.sql));
   }
   if (task.entry != nullptr) {
-    schema::explain(error, *task.entry, definition_of(task));
+    schema::explain(error, *task.entry, definition_of(plan_, task));
   } else {
     error.object(task.name);
   }
-  constexpr std::string_view kInsufficientPrivilege = "42501";
   if (task.kind == TaskKind::kDatabaseProperty && error.sqlstate() == kInsufficientPrivilege) {
     error.hint("a superuser may; --skip-db-properties leaves the database's own properties out");
   }
@@ -190,6 +210,12 @@ Error StatementQueue::error_of(const InFlight& ended) const {
 
 void StatementQueue::report(const InFlight& ended) {
   if (!ended.error) {
+    if (ended.refused_to_others) {
+      context_.progress.add_warning(
+          fmt::format("{}: the target's user has granted all of it, since it may not be done "
+                      "in the names of those who have on the source: {}",
+                      plan_.graph[ended.task].name, ended.refused_to_others->what()));
+    }
     scheduler_.succeeded(ended.task);
     return;
   }

@@ -49,6 +49,8 @@ class StatementQueue {
     std::size_t unanswered = 0;
     int tries = 1;
     std::optional<Error> error = std::nullopt;
+    /// Of privileges that are given without other names now: why not with them.
+    std::optional<Error> refused_to_others = std::nullopt;
     /// Of a build that is large enough for settings of its own.
     std::optional<index::BuildBudget::Share> share = std::nullopt;
     /// A validation that has failed: the rows that it has failed for are counted.
@@ -61,6 +63,8 @@ class StatementQueue {
   pg::Answer answer_for(const InFlight& oldest);
   bool may_be_tried_again(const InFlight& ended) const;
   void try_again(InFlight ended);
+  bool may_be_granted_by_one(const InFlight& ended) const;
+  void grant_by_one(InFlight ended);
   bool has_to_count(const InFlight& ended) const;
   void count(InFlight ended);
   void report(const InFlight& ended);

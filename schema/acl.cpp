@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <optional>
+#include <utility>
 
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/schema/statement_scanner.h"
@@ -20,6 +21,54 @@ std::optional<std::string> grantor_in(std::string_view statement) {
     return std::nullopt;
   return words[3];
 }
+
+// Whether the owner's part is done by SET ROLE to him.
+bool acts_as_owner(std::string_view owner, const RestoreOptions& options) {
+  return options.owners && !options.out_of_reach.empty() && !options.out_of_reach.contains(owner);
+}
+
+// Statements in the names of roles, as identifiers; empty: the session's user.
+class Script {
+ public:
+  void add(const std::string& role, std::string_view statement) {
+    if (role != role_) text_ += role.empty() ? "RESET ROLE;\n" : fmt::format("SET LOCAL ROLE {};\n", role);
+    role_ = role;
+    text_ += fmt::format("{};\n", statement);
+  }
+  std::string finish() {
+    if (!role_.empty()) text_ += "RESET ROLE;\n";
+    return std::move(text_);
+  }
+
+ private:
+  std::string text_;
+  std::string role_;
+};
+
+struct GrantedBy {
+  std::string grantor;  ///< an identifier; empty: the owner
+  std::string statement;
+};
+
+// What an entry's statements are, without those that change the role.
+std::vector<GrantedBy> statements_of(const TocEntry& entry) {
+  std::vector<GrantedBy> statements;
+  std::string grantor;
+  StatementScanner scanner(entry.definition);
+  while (const std::optional<std::string> statement = scanner.next_statement()) {
+    if (const std::optional<std::string> role = grantor_in(*statement)) {
+      grantor = *role;
+    } else if (*statement == "RESET SESSION AUTHORIZATION") {
+      grantor.clear();
+    } else {
+      statements.push_back({grantor, *statement});
+    }
+  }
+  return statements;
+}
+
+// Default privileges are of a role, not of an object's owner.
+bool is_of_an_object(const TocEntry& entry) { return entry.kind == "ACL"; }
 
 }  // namespace
 
@@ -52,8 +101,6 @@ RoleNames read_grantors(pg::Connection& source) {
       UNION ALL SELECT nspowner, nspacl FROM pg_catalog.pg_namespace
       UNION ALL SELECT fdwowner, fdwacl FROM pg_catalog.pg_foreign_data_wrapper
       UNION ALL SELECT srvowner, srvacl FROM pg_catalog.pg_foreign_server
-      UNION ALL SELECT lomowner, lomacl FROM pg_catalog.pg_largeobject_metadata
-      UNION ALL SELECT datdba, datacl FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
     ) o, pg_catalog.aclexplode(o.acl) a WHERE a.grantor <> o.owner)sql")) {
     grantors.emplace(row.text(0));
   }
@@ -61,52 +108,51 @@ RoleNames read_grantors(pg::Connection& source) {
 }
 
 std::string acl_sql(std::string_view object, std::string_view owner, const std::vector<Grant>& grants,
-                    const RoleNames& out_of_reach) {
-  std::string sql = fmt::format("REVOKE ALL ON {} FROM PUBLIC, {};", object, quote_identifier(owner));
+                    const RestoreOptions& options) {
+  const std::string as_owner = acts_as_owner(owner, options) ? quote_identifier(owner) : "";
+  Script script;
+  script.add(as_owner, fmt::format("REVOKE ALL ON {} FROM PUBLIC, {}", object, quote_identifier(owner)));
   for (const Grant& grant : grants) {
-    const bool by_owner = grant.grantor.empty() || out_of_reach.contains(grant.grantor);
-    if (!by_owner) sql += fmt::format("SET LOCAL ROLE {};", quote_identifier(grant.grantor));
-    sql += fmt::format("GRANT {} ON {} TO {}{};", grant.privilege, object,
-                       grant.grantee.empty() ? "PUBLIC" : quote_identifier(grant.grantee),
-                       grant.with_grant_option ? " WITH GRANT OPTION" : "");
-    if (!by_owner) sql += "RESET ROLE;";
+    const bool by_owner = grant.grantor.empty() || options.out_of_reach.contains(grant.grantor);
+    script.add(by_owner ? as_owner : quote_identifier(grant.grantor),
+               fmt::format("GRANT {} ON {} TO {}{}", grant.privilege, object,
+                           grant.grantee.empty() ? "PUBLIC" : quote_identifier(grant.grantee),
+                           grant.with_grant_option ? " WITH GRANT OPTION" : ""));
   }
-  return sql;
+  return script.finish();
 }
 
-RoleNames grantors_out_of_reach(const std::vector<Grant>& grants, const RoleNames& out_of_reach) {
+RoleNames grantors_out_of_reach(const std::vector<Grant>& grants, const RestoreOptions& options) {
   RoleNames result;
   for (const Grant& grant : grants) {
-    if (out_of_reach.contains(grant.grantor)) result.insert(grant.grantor);
+    if (options.out_of_reach.contains(grant.grantor)) result.insert(grant.grantor);
   }
   return result;
 }
 
-std::string acl_definition(std::string_view definition, const RoleNames& out_of_reach) {
-  if (grantors_of(definition).empty()) return std::string(definition);
-  std::string result;
-  bool as_another = false;
-  StatementScanner scanner(definition);
-  while (const std::optional<std::string> statement = scanner.next_statement()) {
-    if (const std::optional<std::string> grantor = grantor_in(*statement)) {
-      as_another = !out_of_reach.contains(pg::unquote_identifier(*grantor));
-      if (as_another) result += fmt::format("SET LOCAL ROLE {};\n", *grantor);
-    } else if (*statement == "RESET SESSION AUTHORIZATION") {
-      if (as_another) result += "RESET ROLE;\n";
-    } else {
-      result += *statement + ";\n";
-    }
+std::string acl_definition(const TocEntry& entry, const RestoreOptions& options) {
+  if (!is_of_an_object(entry)) return entry.definition;
+  const std::string as_owner = acts_as_owner(entry.owner, options) ? quote_identifier(entry.owner) : "";
+  Script script;
+  for (const GrantedBy& by : statements_of(entry)) {
+    const bool by_owner = by.grantor.empty() || options.out_of_reach.contains(pg::unquote_identifier(by.grantor));
+    script.add(by_owner ? as_owner : by.grantor, by.statement);
   }
-  return result;
+  return script.finish();
 }
 
-RoleNames grantors_of(std::string_view definition) {
+std::string acl_definition_of_one(const TocEntry& entry) {
+  if (!is_of_an_object(entry)) return entry.definition;
+  Script script;
+  for (const GrantedBy& by : statements_of(entry)) script.add("", by.statement);
+  return script.finish();
+}
+
+RoleNames grantors_of(const TocEntry& entry) {
   RoleNames grantors;
-  StatementScanner scanner(definition);
-  while (const std::optional<std::string> statement = scanner.next_statement()) {
-    if (const std::optional<std::string> grantor = grantor_in(*statement)) {
-      grantors.insert(pg::unquote_identifier(*grantor));
-    }
+  if (!is_of_an_object(entry)) return grantors;
+  for (const GrantedBy& by : statements_of(entry)) {
+    if (!by.grantor.empty()) grantors.insert(pg::unquote_identifier(by.grantor));
   }
   return grantors;
 }

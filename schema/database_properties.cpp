@@ -120,9 +120,8 @@ void add_acl(pg::Connection& source, const std::string& database, const RestoreO
                                                          .acl = "datacl",
                                                          .owner = "datdba",
                                                          .condition = "datname = pg_catalog.current_database()"});
-  properties.push_back({"privileges on the database",
-                        acl_sql("DATABASE " + database, owner.text(1), grants, options.out_of_reach),
-                        grantors_out_of_reach(grants, options.out_of_reach)});
+  properties.push_back({"privileges on the database", acl_sql("DATABASE " + database, owner.text(1), grants, options),
+                        grantors_out_of_reach(grants, options)});
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "pgsluice/base/error.h"
-#include "pgsluice/schema/acl.h"
 
 namespace pgsluice::schema {
 
@@ -35,9 +34,7 @@ void begin_restore(pg::Connection& target, const Archive& archive) {
 
 pg::Statement entry_statement(const Archive& archive, const TocEntry& entry, const RestoreOptions& options,
                               std::string_view definition) {
-  pg::Statement statement{entry.pass() == RestorePass::kAcl
-                              ? entry_sql(archive, entry, options, acl_definition(definition, options.out_of_reach))
-                              : entry_sql(archive, entry, options, definition)};
+  pg::Statement statement{entry_sql(archive, entry, options, definition)};
   if (may_hold_secret(entry.kind)) statement.shown = entry.describe();
   return statement;
 }

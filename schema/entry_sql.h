@@ -8,6 +8,8 @@
 
 namespace pgsluice::schema {
 
+using RoleNames = std::set<std::string, std::less<>>;
+
 /// What of an archive is wanted.
 struct RestoreOptions {
   bool owners = true;
@@ -17,8 +19,8 @@ struct RestoreOptions {
   bool extension_comments = true;
   bool collations = true;  ///< else they are taken to be on the target
   /// Roles for which the target's user may not act (inventory.h): their objects keep the user that makes them, and what
-  /// they have granted comes from the owner.
-  std::set<std::string, std::less<>> out_of_reach;
+  /// they have granted comes from the owner. Empty for a superuser.
+  RoleNames out_of_reach;
 };
 
 /// Whether an entry is restored by statements of its own: not the session's settings, not what belongs to the database

@@ -5,41 +5,62 @@
 namespace pgsluice::schema {
 namespace {
 
-constexpr const char* kTwoGrantors =
-    "REVOKE ALL ON TABLE public.t FROM owner;\n"
-    "GRANT SELECT ON TABLE public.t TO a WITH GRANT OPTION;\n"
-    "SET SESSION AUTHORIZATION a;\n"
-    "GRANT SELECT ON TABLE public.t TO b;\n"
-    "RESET SESSION AUTHORIZATION;\n"
-    "SET SESSION AUTHORIZATION \"B; \"\"\nRESET SESSION AUTHORIZATION;\";\n"
-    "GRANT SELECT ON TABLE public.t TO \"SET SESSION AUTHORIZATION a;\";\n"
-    "RESET SESSION AUTHORIZATION;\n";
+const TocEntry kTwoGrantors = {.kind = "ACL",
+                               .definition =
+                                   "GRANT SELECT ON TABLE public.t TO a WITH GRANT OPTION;\n"
+                                   "SET SESSION AUTHORIZATION a;\n"
+                                   "GRANT SELECT ON TABLE public.t TO b;\n"
+                                   "RESET SESSION AUTHORIZATION;\n"
+                                   "GRANT SELECT ON TABLE public.t TO c;\n"
+                                   "SET SESSION AUTHORIZATION \"B; \"\"\nRESET SESSION AUTHORIZATION;\";\n"
+                                   "GRANT SELECT ON TABLE public.t TO \"SET SESSION AUTHORIZATION a;\";\n"
+                                   "RESET SESSION AUTHORIZATION;\n",
+                               .owner = "Owner"};
 
 TEST(Acl, OfAnArchiveIsGrantedInTheNameOfOthersBySetRole) {
   EXPECT_EQ(acl_definition(kTwoGrantors, {}),
-            "REVOKE ALL ON TABLE public.t FROM owner;\n"
             "GRANT SELECT ON TABLE public.t TO a WITH GRANT OPTION;\n"
             "SET LOCAL ROLE a;\n"
             "GRANT SELECT ON TABLE public.t TO b;\n"
             "RESET ROLE;\n"
+            "GRANT SELECT ON TABLE public.t TO c;\n"
             "SET LOCAL ROLE \"B; \"\"\nRESET SESSION AUTHORIZATION;\";\n"
+            "GRANT SELECT ON TABLE public.t TO \"SET SESSION AUTHORIZATION a;\";\n"
+            "RESET ROLE;\n");
+  EXPECT_EQ(grantors_of(kTwoGrantors), (RoleNames{"a", "B; \"\nRESET SESSION AUTHORIZATION;"}));
+}
+
+TEST(Acl, ComesFromTheOwnerWhereTheGrantorIsOutOfReach) {
+  EXPECT_EQ(acl_definition(kTwoGrantors, {.out_of_reach = {"B; \"\nRESET SESSION AUTHORIZATION;", "postgres"}}),
+            "SET LOCAL ROLE \"Owner\";\n"
+            "GRANT SELECT ON TABLE public.t TO a WITH GRANT OPTION;\n"
+            "SET LOCAL ROLE a;\n"
+            "GRANT SELECT ON TABLE public.t TO b;\n"
+            "SET LOCAL ROLE \"Owner\";\n"
+            "GRANT SELECT ON TABLE public.t TO c;\n"
             "GRANT SELECT ON TABLE public.t TO \"SET SESSION AUTHORIZATION a;\";\n"
             "RESET ROLE;\n");
 }
 
-TEST(Acl, OfAnArchiveComesFromTheOwnerWhereTheGrantorIsOutOfReach) {
-  EXPECT_EQ(acl_definition(kTwoGrantors, {"a", "B; \"\nRESET SESSION AUTHORIZATION;"}),
-            "REVOKE ALL ON TABLE public.t FROM owner;\n"
-            "GRANT SELECT ON TABLE public.t TO a WITH GRANT OPTION;\n"
-            "GRANT SELECT ON TABLE public.t TO b;\n"
-            "GRANT SELECT ON TABLE public.t TO \"SET SESSION AUTHORIZATION a;\";\n");
-  EXPECT_EQ(grantors_of(kTwoGrantors), (RoleNames{"a", "B; \"\nRESET SESSION AUTHORIZATION;"}));
+TEST(Acl, IsTheUsersOwnWhereTheOwnerIsOutOfReachOrOwnersAreLeftOut) {
+  const std::string as_user =
+      "GRANT SELECT ON TABLE public.t TO a WITH GRANT OPTION;\n"
+      "GRANT SELECT ON TABLE public.t TO b;\n"
+      "GRANT SELECT ON TABLE public.t TO c;\n"
+      "GRANT SELECT ON TABLE public.t TO \"SET SESSION AUTHORIZATION a;\";\n";
+  const RoleNames grantors = grantors_of(kTwoGrantors);
+  RoleNames all = grantors;
+  all.insert("Owner");
+  EXPECT_EQ(acl_definition(kTwoGrantors, {.out_of_reach = all}), as_user);
+  EXPECT_EQ(acl_definition(kTwoGrantors, {.owners = false, .out_of_reach = grantors}), as_user);
+  EXPECT_EQ(acl_definition_of_one(kTwoGrantors), as_user);
 }
 
-TEST(Acl, WithoutOtherGrantorsIsLeftAsItIs) {
-  const std::string plain = "GRANT ALL ON SCHEMA s TO \"a\"\"b\";\n\n-- behind it";
-  EXPECT_EQ(acl_definition(plain, {"a"}), plain);
-  EXPECT_EQ(grantors_of(plain), RoleNames{});
+TEST(Acl, OfDefaultPrivilegesIsLeftAsItIs) {
+  const TocEntry entry = {.kind = "DEFAULT ACL",
+                          .definition = "ALTER DEFAULT PRIVILEGES FOR ROLE o GRANT SELECT ON TABLES  TO a;\n",
+                          .owner = "o"};
+  EXPECT_EQ(acl_definition(entry, {.out_of_reach = {"postgres"}}), entry.definition);
 }
 
 TEST(Acl, OfACatalogIsMadeInItsOrder) {
@@ -48,12 +69,18 @@ TEST(Acl, OfACatalogIsMadeInItsOrder) {
       {.grantee = "", .privilege = "CONNECT", .grantor = "a"},
       {.grantee = "b", .privilege = "TEMPORARY", .grantor = "far"},
   };
-  EXPECT_EQ(acl_sql("DATABASE d", "me", grants, {"far", "farther"}),
-            "REVOKE ALL ON DATABASE d FROM PUBLIC, \"me\";"
-            "GRANT CONNECT ON DATABASE d TO \"a\" WITH GRANT OPTION;"
-            "SET LOCAL ROLE \"a\";GRANT CONNECT ON DATABASE d TO PUBLIC;RESET ROLE;"
-            "GRANT TEMPORARY ON DATABASE d TO \"b\";");
-  EXPECT_EQ(grantors_out_of_reach(grants, {"far", "farther"}), RoleNames{"far"});
+  EXPECT_EQ(acl_sql("DATABASE d", "me", grants, {}),
+            "REVOKE ALL ON DATABASE d FROM PUBLIC, \"me\";\n"
+            "GRANT CONNECT ON DATABASE d TO \"a\" WITH GRANT OPTION;\n"
+            "SET LOCAL ROLE \"a\";\nGRANT CONNECT ON DATABASE d TO PUBLIC;\n"
+            "SET LOCAL ROLE \"far\";\nGRANT TEMPORARY ON DATABASE d TO \"b\";\nRESET ROLE;\n");
+  const RestoreOptions plain{.out_of_reach = {"far", "farther"}};
+  EXPECT_EQ(acl_sql("DATABASE d", "me", grants, plain),
+            "SET LOCAL ROLE \"me\";\nREVOKE ALL ON DATABASE d FROM PUBLIC, \"me\";\n"
+            "GRANT CONNECT ON DATABASE d TO \"a\" WITH GRANT OPTION;\n"
+            "SET LOCAL ROLE \"a\";\nGRANT CONNECT ON DATABASE d TO PUBLIC;\n"
+            "SET LOCAL ROLE \"me\";\nGRANT TEMPORARY ON DATABASE d TO \"b\";\nRESET ROLE;\n");
+  EXPECT_EQ(grantors_out_of_reach(grants, plain), RoleNames{"far"});
 }
 
 }  // namespace
