@@ -123,7 +123,6 @@ Error ledger_of_another_version() {
   return Error(ErrorKind::kState, "the ledger was written by another version of pgsluice")
       .on(Side::kTarget)
       .object("schema pgsluice")
-      .begin_anew()
       .hint("go on with that version, or drop and create the database again and begin anew");
 }
 
@@ -155,8 +154,10 @@ std::optional<LedgerContents> read_ledger(pg::Connection& target) {
     constexpr std::string_view kUndefinedTable = "42P01";
     constexpr std::string_view kUndefinedColumn = "42703";
     const bool is_another = error.sqlstate() == kUndefinedTable || error.sqlstate() == kUndefinedColumn;
-    if (is_another) throw ledger_of_another_version();
-    throw;
+    if (!is_another) throw;
+    // It may have been dropped while we waited for its locks: the run before was at its end.
+    if (!is_there(target)) return std::nullopt;
+    throw ledger_of_another_version();
   }
 }
 

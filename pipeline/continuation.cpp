@@ -205,7 +205,6 @@ void require_same_source(const pg::SnapshotMark& earlier, const pg::SnapshotMark
   }
   throw Error(ErrorKind::kState, "what was begun into this target is of another source")
       .on(Side::kSource)
-      .begin_anew()
       .hint("check --source and --dir; or begin anew: drop and create the target's database");
 }
 
