@@ -109,9 +109,11 @@ void validate_database_locale(const ValidationContext& context, Validation& vali
 
 void validate_reading(pg::Connection& source, Validation& validation) {
   const std::string user = pg::quote_identifier(source.user());
+  std::set<std::string, std::less<>> closed;
   for (const pg::Row row :
        source.execute("SELECT n.nspname, c.relname, CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'm' THEN"
-                      "  'materialized view' ELSE 'table' END FROM pg_catalog.pg_class c"
+                      "  'materialized view' ELSE 'table' END, pg_catalog.has_schema_privilege(n.oid, 'USAGE'),"
+                      "  pg_catalog.has_table_privilege(c.oid, 'SELECT') FROM pg_catalog.pg_class c"
                       "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
                       " WHERE c.relkind IN ('r', 'p', 'm', 'S') AND c.oid >= 16384 AND c.relpersistence <> 't'"
                       // Of an extension only what it has declared to be the user's.
@@ -119,11 +121,16 @@ void validate_reading(pg::Connection& source, Validation& validation) {
                       "     ON e.oid = d.refobjid WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
                       "     AND d.objid = c.oid AND d.deptype = 'e' AND c.oid <> ALL (coalesce(e.extconfig, '{}')))"
                       "   AND NOT (pg_catalog.has_table_privilege(c.oid, 'SELECT')"
-                      "            AND pg_catalog.has_schema_privilege(n.oid, 'USAGE'))")) {
+                      "            AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')) ORDER BY 1, 2")) {
+    if (!row.boolean(3) && closed.emplace(row.text(0)).second) {
+      fail(validation, fmt::format("schema {}: what is in it may not be read by {}; GRANT USAGE ON SCHEMA {} TO {}",
+                                   pg::display_name("", row.text(0)), pg::display_name("", source.user()),
+                                   pg::quote_identifier(row.text(0)), user));
+    }
+    if (row.boolean(4)) continue;
     fail(validation,
-         fmt::format("{} {}: may not be read by {}; GRANT USAGE ON SCHEMA {} TO {}; GRANT SELECT ON {} TO {}",
-                     row.text(2), name_of(row), pg::display_name("", source.user()), pg::quote_identifier(row.text(0)),
-                     user, pg::quote_qualified(row.text(0), row.text(1)), user));
+         fmt::format("{} {}: may not be read by {}; GRANT SELECT ON {} TO {}", row.text(2), name_of(row),
+                     pg::display_name("", source.user()), pg::quote_qualified(row.text(0), row.text(1)), user));
   }
   if (source.server_version() < kVersion95) return;
   for (const pg::Row row :

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "pgsluice/migration/validations.h"
+#include "pgsluice/migration/verification.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/acl.h"
@@ -105,7 +106,11 @@ std::map<std::string, NeededRole> needed_roles(const ValidationContext& context)
         role.logs_in = row.boolean(3);
       }
       if (!context.request.engine.restore.acls) continue;
-      for (const std::string& grantor : schema::read_grantors(session)) needed[grantor].grants = true;
+      for (const std::string& grantor : schema::read_grantors(session)) {
+        NeededRole& role = needed[grantor];
+        role.databases.insert(pg::display_name("", database));
+        role.grants = true;
+      }
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kCancelled) throw;
       // The database's own validation says it.
@@ -171,8 +176,10 @@ void validate_needed(const ValidationContext& context, Validation& validation) {
     }
     if ((role.owns || role.grants) && !is_missing && !schema::may_act_for(context.target, name)) {
       const std::string text = what + out_of_reach(context, name, role);
-      // A clone lists what it could not give away; a migration compares, and fails for it.
-      context.request.existing_target ? warn(validation, text) : fail(validation, text);
+      // What could not be given away is listed behind a clone; a migration compares, and fails for it.
+      const bool differs = !context.request.existing_target &&
+                           (role.owns || (context.request.verify && compares_definitions(context.request.engine)));
+      differs ? fail(validation, text) : warn(validation, text);
     }
     const bool loses_rights = role.superuser && !superusers_allowed && (is_missing || !there.at(name));
     if (loses_rights) {

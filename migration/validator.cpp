@@ -80,7 +80,8 @@ ValidationRequest validation_request(const Request& request) {
           .databases = request.databases,
           .roles = request.roles,
           .overwrite = request.overwrite,
-          .engine = request.engine};
+          .engine = request.engine,
+          .verify = request.verify};
 }
 
 Validator::Validator(ValidationRequest request, const Log& log, const CancelToken& cancel)

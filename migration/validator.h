@@ -31,6 +31,8 @@ struct ValidationRequest {
   /// Those that stay as they are on the target: an earlier attempt has made them.
   std::set<std::string> kept = {};
   pipeline::CloneOptions engine;
+  /// Whether what was copied is compared with the source (verification.h).
+  bool verify = false;
 };
 
 /// That of a migration.

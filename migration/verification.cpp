@@ -66,6 +66,8 @@ std::vector<std::string> differences_of(const pipeline::ComparedData& data, cons
 
 }  // namespace
 
+bool compares_definitions(const pipeline::CloneOptions& engine) { return wanted_of(engine).definitions; }
+
 Verification verify_database(const Request& request, const std::string& database, LogSink& sink,
                              const CancelToken& cancel) {
   const std::string source = request.conninfo(Side::kSource, database);

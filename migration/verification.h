@@ -14,6 +14,9 @@ struct Verification {
   std::string text;
 };
 
+/// Whether definitions are compared, too: nothing of them is left out.
+bool compares_definitions(const pipeline::CloneOptions& engine);
+
 /// Compares a migrated database with its source: definitions (unless the engine's options leave some out), rows,
 /// sequences, large objects. What was written to the source since is a difference too. Throws Error when a server
 /// cannot be read, Error(kCancelled).

@@ -75,10 +75,16 @@ TEST_F(ValidationTest, ARoleThatHasGrantedAndIsOutOfTheTargetUsersReach) {
       "ALTER TABLE granted OWNER TO plain_user; SET ROLE boss; GRANT SELECT (i) ON granted TO plain_user");
   const std::string mend = R"(GRANT "boss" TO "plain_user", or do without privileges (engine: noAcl))";
   ValidationRequest wanted = as_plain_user_of_target();
-  EXPECT_THAT(said(wanted, "RolesValidation"),
-              HasSubstr("Failed: role boss (needed by validated): has granted privileges on what others own, and "
-                        "plain_user is no member of it on the target, so that they would be the owners' grants; " +
-                        mend));
+  const std::string found =
+      "role boss (needed by validated): has granted privileges on what others own, and plain_user is no member of it "
+      "on "
+      "the target, so that they would be the owners' grants; " +
+      mend;
+  EXPECT_THAT(said(wanted, "RolesValidation"), HasSubstr("Warning: " + found)) << "nothing is compared behind the copy";
+  wanted.verify = true;
+  EXPECT_THAT(said(wanted, "RolesValidation"), HasSubstr("Failed: " + found));
+  wanted.engine.restore.owners = false;
+  EXPECT_THAT(said(wanted, "RolesValidation"), HasSubstr("Warning: " + found));
   wanted.engine.restore.acls = false;
   EXPECT_THAT(said(wanted, "RolesValidation"), Not(HasSubstr("boss")));
   shared_target().sql("postgres", "GRANT boss TO plain_user");

@@ -361,7 +361,8 @@ TEST_F(ValidationTest, APartitionedTableHasToBeReadableAndAnExtensionsOwnTablesN
 
 TEST_F(ValidationTest, WhatTheSourcesUserMayNotRead) {
   shared_source().sql(kDatabase,
-                      "CREATE SCHEMA apart; CREATE TABLE apart.t (i int); CREATE SEQUENCE numbers;"
+                      "CREATE SCHEMA apart; CREATE TABLE apart.t (i int); CREATE TABLE apart.open (i int);"
+                      "GRANT SELECT ON apart.open TO plain_user; CREATE SEQUENCE numbers;"
                       "CREATE TABLE guarded (i int); ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;"
                       "GRANT SELECT ON guarded TO plain_user; SELECT lo_create(4711)");
   ValidationRequest wanted = request();
@@ -370,12 +371,16 @@ TEST_F(ValidationTest, WhatTheSourcesUserMayNotRead) {
   EXPECT_THAT(text, HasSubstr("Failed: sequence public.numbers: may not be read by plain_user"));
   EXPECT_THAT(text, HasSubstr("Failed: table public.guarded: row-level security hides rows from plain_user"));
   EXPECT_THAT(text, HasSubstr("Failed: 1 large object (one is 4711): may not be read by plain_user"));
-  const std::string mend =
-      R"(GRANT USAGE ON SCHEMA "apart" TO "plain_user"; GRANT SELECT ON "apart"."t" TO "plain_user")";
-  ASSERT_THAT(text, HasSubstr("Failed: table apart.t: may not be read by plain_user; " + mend));
-  shared_source().sql(kDatabase, mend +
-                                     "; GRANT SELECT ON numbers TO plain_user; GRANT SELECT ON LARGE OBJECT 4711 TO "
-                                     "plain_user; ALTER ROLE plain_user BYPASSRLS");
+  const std::string usage = R"(GRANT USAGE ON SCHEMA "apart" TO "plain_user")";
+  const std::string select = R"(GRANT SELECT ON "apart"."t" TO "plain_user")";
+  ASSERT_THAT(text, HasSubstr("Failed: schema apart: what is in it may not be read by plain_user; " + usage));
+  EXPECT_EQ(text.find(usage), text.rfind(usage)) << "once, however many tables there are";
+  ASSERT_THAT(text, HasSubstr("Failed: table apart.t: may not be read by plain_user; " + select));
+  EXPECT_THAT(text, Not(HasSubstr("table apart.open")));
+  shared_source().sql(kDatabase,
+                      fmt::format("{}; {}; GRANT SELECT ON numbers TO plain_user; GRANT SELECT ON LARGE OBJECT 4711 TO"
+                                  " plain_user; ALTER ROLE plain_user BYPASSRLS",
+                                  usage, select));
   EXPECT_EQ(said(wanted, "PermissionsValidation"), "");
 }
 
