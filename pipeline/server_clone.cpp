@@ -242,6 +242,10 @@ void ServerClone::Implementation::clone_one(Cloning& of, std::unique_lock<std::m
   } catch (const std::exception& error) {
     end_with(of, Error(ErrorKind::kInternal, error.what()));
   }
+  const auto stop_if_it_failed = [&] {
+    if (!of.result.complete() && options.on_failure == FailurePolicy::kStopAtFirst) cancel.cancel();
+  };
+  stop_if_it_failed();  // before the next one has its turn
   if (turn.owns_lock()) turn.unlock();
   if (care.on_end) {
     DatabaseResult result = of.result;  // others may read it meanwhile
@@ -249,7 +253,7 @@ void ServerClone::Implementation::clone_one(Cloning& of, std::unique_lock<std::m
     const std::lock_guard lock(mutex);
     of.result = std::move(result);
   }
-  if (!of.result.complete() && options.on_failure == FailurePolicy::kStopAtFirst) cancel.cancel();
+  stop_if_it_failed();
 }
 
 void ServerClone::Implementation::clone_many(JobPool& pool) {
