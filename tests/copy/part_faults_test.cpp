@@ -155,7 +155,7 @@ class PartFaults : public ::testing::TestWithParam<Line> {
     FaultProxy to_source(place(Side::kSource));
     FaultProxy to_target(place(Side::kTarget));
     CancelSource cancel;
-    const test::Deadline deadline(std::chrono::seconds(20), [&] { cancel.cancel(); });
+    const test::Deadline deadline(std::chrono::seconds(120), [&] { cancel.cancel(); });
     pg::Connection source = open(to_source, Side::kSource, cancel.token());
     pg::Connection target = open(to_target, Side::kTarget, cancel.token());
     pg::export_snapshot(source);

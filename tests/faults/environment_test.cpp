@@ -184,7 +184,7 @@ TEST_P(ShortLimits, OfAnAdministratorAreNotTheClones) {
   for (const Cluster* server : {&shared_source(), &shared_target()}) {
     for (const char* limit :
          {"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout"}) {
-      server->sql("postgres", fmt::format("ALTER {} SET {} = '50ms'", GetParam(), limit));
+      server->sql("postgres", fmt::format("ALTER {} SET {} = '1s'", GetParam(), limit));
     }
   }
   CloneOptions options = wanted();
@@ -351,9 +351,8 @@ TEST_P(Cancellation, LeavesNoSessionBehindAndIsResumed) {
         << running.outcome();
     running.cancel();
     // While the lock and the gate are still closed.
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     for (const Cluster* server : {&shared_source(), &shared_target()}) {
-      wait_until([&] { return sessions_of(*server).empty() || std::chrono::steady_clock::now() > end; });
+      wait_until([&] { return sessions_of(*server).empty(); });
       EXPECT_EQ(sessions_of(*server), "") << (server == &shared_source() ? "source" : "target");
     }
     const std::string outcome = running.outcome();

@@ -16,6 +16,7 @@
 #include "support/cluster.h"
 #include "support/database_comparison.h"
 #include "support/randomness.h"
+#include "support/wait_until.h"
 
 namespace pgsluice::test {
 namespace {
@@ -220,10 +221,7 @@ class KillTest : public ::testing::Test {
     constexpr const char* kOurs =
         "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgsluice%' AND datname = 'killed'";
     for (const Cluster* server : {&source_, &target_}) {
-      const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-      while (server->value("postgres", kOurs) != "0" && std::chrono::steady_clock::now() < end) {
-        wait_for({}, {}, milliseconds(20));
-      }
+      wait_until([&] { return server->value("postgres", kOurs) == "0"; });
       EXPECT_EQ(server->value("postgres", kOurs), "0") << (server == &source_ ? "source" : "target");
     }
     EXPECT_EQ(target_.value("killed", "SELECT count(*) FROM pg_namespace WHERE nspname = 'pgsluice'"), "0");

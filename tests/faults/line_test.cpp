@@ -20,6 +20,7 @@
 #include "support/fault_proxy.h"
 #include "support/randomness.h"
 #include "support/recording_sink.h"
+#include "support/wait_until.h"
 
 namespace pgsluice::test {
 namespace {
@@ -123,11 +124,11 @@ class LineTest : public ::testing::Test {
     return result;
   }
 
-  // Within half a minute, or it is cancelled, and within another one all ends.
+  // Within two minutes, or it is cancelled, and within another two all ends.
   End run(CloneOptions options, EarlierRun earlier) {
     options.earlier_run = earlier;
     pipeline::Clone clone(options, sink_);
-    const Deadline deadline(std::chrono::seconds(30), [&] { clone.cancel(); });
+    const Deadline deadline(std::chrono::seconds(120), [&] { clone.cancel(); });
     try {
       const pipeline::CloneSummary summary = clone.run();
       End end;
@@ -184,10 +185,7 @@ class LineTest : public ::testing::Test {
         "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgsluice: %'"
         " AND datname = 'line' AND pid <> pg_backend_pid()";
     for (const Cluster* server : {&source_, &target_}) {
-      const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-      while (server->value("postgres", kOurs) != "0" && std::chrono::steady_clock::now() < end) {
-        wait_for({}, {}, std::chrono::milliseconds(20));
-      }
+      wait_until([&] { return server->value("postgres", kOurs) == "0"; });
       EXPECT_EQ(server->value("postgres", kOurs), "0") << (server == &source_ ? "source" : "target");
     }
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -57,6 +58,27 @@ class RunnerFixture : public ::testing::Test {
 
   bool target_has(const std::string& database) const {
     return target_.value("postgres", "SELECT count(*) FROM pg_database WHERE datname = '" + database + "'") == "1";
+  }
+
+  // The copy of this database of the source does not get on until the session ends.
+  pg::Connection hold(const std::string& database) const {
+    pg::Connection session = source_.connect(database);
+    session.execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
+    return session;
+  }
+
+  // An index of this database for which the target takes some seconds; is_at_the_slow_index() is true meanwhile.
+  void make_slow_index(const std::string& database) const {
+    source_.sql(database, fmt::format(R"sql(
+      CREATE FUNCTION slow(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
+        IF current_setting('port') <> '{}' THEN PERFORM pg_sleep(0.01); END IF; RETURN i; END $$;
+      CREATE TABLE indexed AS SELECT g AS i FROM generate_series(1, 400) g; CREATE INDEX ON indexed (slow(i)))sql",
+                                      source_.port()));
+  }
+  bool is_at_the_slow_index() const {
+    return target_.value("postgres",
+                         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE state = 'active' AND pid <>"
+                         " pg_backend_pid() AND query ~ 'CREATE INDEX indexed')") == "t";
   }
 
   // Runs until a moment, and then asks something of the runner, from another thread.

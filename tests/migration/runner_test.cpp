@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <optional>
 
 #include "migration/runner_fixture.h"
 
@@ -119,7 +120,7 @@ TEST_F(RunnerTest, WhatIsWrittenToTheSourceMeanwhileIsADifference) {
 }
 
 TEST_F(RunnerTest, ACancelDropsWhatWasMadeAndSaysSo) {
-  source_.sql("testdb6", "CREATE TABLE large AS SELECT g, repeat('x', 500) FROM generate_series(1, 300000) g");
+  const pg::Connection held = hold("testdb6");
   const Migration ended = run_and(
       request(), [](const Migration& now) { return now.details[1].operation == "MigratingData"; },
       [this](Runner&) { store_.request_cancel(store_.find("first", std::nullopt)); });
@@ -132,10 +133,11 @@ TEST_F(RunnerTest, ACancelDropsWhatWasMadeAndSaysSo) {
 }
 
 TEST_F(RunnerTest, WhatWasStoppedGoesOnWhereItWas) {
-  source_.sql("testdb6", "CREATE TABLE large AS SELECT g, repeat('x', 500) FROM generate_series(1, 300000) g");
+  std::optional<pg::Connection> held = hold("testdb6");
   const Migration stopped = run_and(
       request(), [](const Migration& now) { return now.details[1].operation == "MigratingData"; },
       [](Runner& runner) { runner.stop(); });
+  held.reset();
   EXPECT_EQ(stopped.state, State::kFailed);
   EXPECT_THAT(stopped.error, HasSubstr("--resume"));
   EXPECT_EQ(stopped.details[0].state, DatabaseState::kSucceeded);

@@ -52,7 +52,10 @@ class RunningClone {
   /// Whether the condition is met while the clone runs.
   bool meets(const std::function<bool()>& condition) {
     bool met = false;
-    wait_until([&] { return ended_ || (met = condition()); });
+    wait_until([&] {
+      const bool over = ended_;  // looked at before, since a condition that lasts may be met by the end
+      return (met = condition()) || over;
+    });
     return met;
   }
   void cancel() { clone_.cancel(); }

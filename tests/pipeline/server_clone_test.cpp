@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "pipeline/clone_fixture.h"
+#include "support/wait_until.h"
 
 namespace pgsluice::pipeline {
 namespace {
@@ -165,10 +166,7 @@ TEST_F(ServerCloneTest, ACancellationLeavesWhatAResumeGoesOnWith) {
   // A backend takes a moment to see that its client is gone.
   const std::string left =
       "SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^pgsluice' AND pid <> pg_backend_pid()";
-  for (int i = 0; i < 100 && target_.value("postgres", left) != "0"; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  EXPECT_EQ(target_.value("postgres", left), "0");
+  EXPECT_TRUE(test::wait_until([&] { return target_.value("postgres", left) == "0"; }));
   CloneOptions wanted = options();
   wanted.earlier_run = EarlierRun::kResume;
   const ServerSummary again = ServerClone(wanted, sink_).run();

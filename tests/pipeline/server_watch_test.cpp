@@ -39,7 +39,7 @@ TEST_F(ServerWatchTest, ACloneThatWaitsForALockNamesWhoHoldsIt) {
 TEST_F(ServerWatchTest, AStepThatTakesItsTimeIsNoWarning) {
   test::shared_source().sql("watched",
                             "CREATE FUNCTION slow(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
-                            " 'BEGIN PERFORM pg_sleep(1); RETURN i; END'; CREATE INDEX slow_index ON t (slow(i))");
+                            " 'BEGIN PERFORM pg_sleep(2); RETURN i; END'; CREATE INDEX slow_index ON t (slow(i))");
   CloneOptions wanted = options("watched");
   wanted.stalled_after = milliseconds(200);
   test::RunningClone running(wanted, sink_);

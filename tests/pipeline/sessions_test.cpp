@@ -49,8 +49,8 @@ constexpr Default kDefaults[] = {
     {"default_text_search_config", "pg_catalog.german", "pg_catalog.french"},
     {"statement_timeout", "50ms", "50ms"},
     {"lock_timeout", "10ms", "10ms"},
-    {"idle_in_transaction_session_timeout", "200ms", "200ms"},
-    {"idle_session_timeout", "200ms", "200ms"},
+    {"idle_in_transaction_session_timeout", "2s", "2s"},
+    {"idle_session_timeout", "2s", "2s"},
     {"session_replication_role", "origin", "replica"},
 };
 constexpr const char* kDatabases[] = {"ses", "ascii", "latin"};
@@ -104,8 +104,12 @@ class SessionsTest : public ::testing::Test {
   }
   static void reset_defaults() {
     for (const Cluster* cluster : {source_.get(), target_.get()}) {
-      pg::Connection connection = cluster->connect("postgres");
-      connection.execute("SET default_transaction_read_only = off");
+      // Its own defaults may be the ones that are reset.
+      const std::string settings =
+          " options='-c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0"
+          " -c default_transaction_read_only=off'";
+      pg::Connection connection = pg::Connection::open(
+          pg::ConnInfo::parse(cluster->conninfo("postgres") + settings, Side::kTarget), "reset", Log(), CancelToken());
       for (const char* role : {"postgres", "fidelity_owner"}) {
         connection.execute(fmt::format("ALTER ROLE {} RESET ALL", role));
       }

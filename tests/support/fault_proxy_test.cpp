@@ -11,6 +11,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/wait.h"
 #include "support/scripted_server.h"
+#include "support/wait_until.h"
 
 namespace pgsluice::test {
 namespace {
@@ -36,17 +37,20 @@ class FaultProxyTest : public ::testing::Test {
     ::send(PQsocket(connection.handle()), bytes.data(), bytes.size(), MSG_NOSIGNAL);
   }
 
+  static constexpr milliseconds kSilence{500};     // of a line that stays open
+  static constexpr milliseconds kLongest{10'000};  // where an end is to come
+
   struct Received {
     std::string bytes;
     int error = 0;  // ECONNRESET, 0 for an end in order, ETIMEDOUT for a line that is still open
   };
-  // Until the line ends, or is silent for a while.
-  static Received receive(const pg::Connection& connection) {
+  // Until the line ends, or is silent for so long.
+  static Received receive(const pg::Connection& connection, milliseconds silence = kLongest) {
     Received received;
     char piece[4096];
     while (true) {
       std::array<WaitFor, 1> set{WaitFor{.fd = PQsocket(connection.handle()), .want_read = true}};
-      if (wait_for(set, {}, milliseconds(500)) == WaitResult::kTimeout) {
+      if (wait_for(set, {}, silence) == WaitResult::kTimeout) {
         received.error = ETIMEDOUT;
         return received;
       }
@@ -58,12 +62,7 @@ class FaultProxyTest : public ::testing::Test {
   }
 
   static bool is_true_soon(const std::string& condition) {
-    const auto end = steady_clock::now() + std::chrono::seconds(5);
-    while (steady_clock::now() < end) {
-      if (shared_target().value("faulty", "SELECT " + condition) == "t") return true;
-      wait_for({}, {}, milliseconds(5));
-    }
-    return false;
+    return wait_until([&] { return shared_target().value("faulty", "SELECT " + condition) == "t"; });
   }
   static bool backends_are_gone() {
     return is_true_soon("NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'pgsluice: faulty')");
@@ -77,7 +76,7 @@ class FaultProxyTest : public ::testing::Test {
     pg::Connection connection = connect();
     line_->arm(Fault{.kind = kind, .way = kToClient, .byte = 500});
     send(connection, query("SELECT repeat('x', 1000)"));
-    Received received = receive(connection);
+    Received received = receive(connection, kind == Fault::Kind::kDelay ? kSilence : kLongest);
     EXPECT_TRUE(line_->has_happened());
     return received;
   }
@@ -152,17 +151,19 @@ TEST_F(FaultProxyTest, ATruncationToTheServerLeavesTheOtherWayOpen) {
 
 TEST_F(FaultProxyTest, BehindAHalfOpenLineTheServerWorksOn) {
   pg::Connection connection = connect();
-  const std::string work = query("BEGIN; CREATE TABLE late (); SELECT pg_sleep(0.3); COMMIT");
+  pg::Connection gate = shared_target().connect("faulty");
+  gate.execute("SELECT pg_advisory_lock(1)");
+  const std::string work = query("BEGIN; CREATE TABLE late (); SELECT pg_advisory_lock(1); COMMIT");
   line_->arm(Fault{.kind = Fault::Kind::kHalfOpen, .way = kToServer, .byte = static_cast<std::int64_t>(work.size())});
   send(connection, work);
   EXPECT_EQ(receive(connection).error, ECONNRESET);
   EXPECT_FALSE(has_table("late"));
+  gate.execute("SELECT pg_advisory_unlock(1)");
   EXPECT_TRUE(is_true_soon("to_regclass('late') IS NOT NULL"));
   connection.close();
-  EXPECT_EQ(shared_target().value("faulty",
-                                  "SELECT state FROM pg_stat_activity"
-                                  " WHERE application_name = 'pgsluice: faulty'"),
-            "idle");
+  EXPECT_TRUE(
+      is_true_soon("EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'pgsluice: faulty'"
+                   " AND state = 'idle')"));
   line_.reset();
   EXPECT_TRUE(backends_are_gone());
 }
@@ -173,7 +174,8 @@ TEST_F(FaultProxyTest, MayStrikeAllSessionsAtOnce) {
     pg::Connection other = connect();
     line_->arm(Fault{.kind = Fault::Kind::kReset, .way = kToServer, .byte = 3, .reach = reach});
     EXPECT_THROW(one.execute("SELECT"), Error);
-    EXPECT_EQ(receive(other).error, reach == Fault::Reach::kSession ? ETIMEDOUT : ECONNRESET);
+    EXPECT_EQ(receive(other, reach == Fault::Reach::kSession ? kSilence : kLongest).error,
+              reach == Fault::Reach::kSession ? ETIMEDOUT : ECONNRESET);
   }
 }
 

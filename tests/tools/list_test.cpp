@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "support/wait_until.h"
 #include "tools/command_fixture.h"
 
 namespace pgsluice::test {
@@ -187,15 +188,17 @@ TEST_F(ListTest, ProgressIsThereWhileARunGoesOnAndAfterwards) {
   std::vector<std::string> arguments = clone_arguments();
   arguments.insert(arguments.begin(), PGSLUICE_PROGRAM);
   Subprocess running({.command = arguments, .environment = {{"TMPDIR", folder_.path().string()}}});
-  nlohmann::json seen;
-  for (int i = 0; i < 200; ++i) {
+  nlohmann::json slowly;  // the others are seen for a moment only, if at all
+  EXPECT_TRUE(wait_until([&] {
     const SubprocessResult now = run({"list", "progress", "--json"});
-    if (now.exit_code == 0) seen = nlohmann::json::parse(now.output);
-    if (!seen.is_null() && seen["indexes"]["total"] == 3 && !seen["indexes"]["in-progress"].empty()) break;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  EXPECT_EQ(seen["indexes"]["in-progress"][0]["name"], "slowly");
-  EXPECT_EQ(seen["indexes"]["in-progress"][0]["process"]["pid"], running.pid());
+    if (now.exit_code != 0) return false;
+    const nlohmann::json of_now = nlohmann::json::parse(now.output)["indexes"];
+    for (const nlohmann::json& index : of_now["in-progress"]) {
+      if (of_now["total"] == 3 && index["name"] == "slowly") slowly = index;
+    }
+    return !slowly.is_null();
+  }));
+  EXPECT_EQ(slowly["process"]["pid"], running.pid());
   EXPECT_EQ(running.wait({}).exit_code, 0);
   EXPECT_EQ(nlohmann::json::parse(run({"list", "progress", "--json"}).output)["indexes"]["done"], 3);
 }

@@ -10,6 +10,7 @@
 
 #include "pgsluice/base/subprocess.h"
 #include "support/database_comparison.h"
+#include "support/wait_until.h"
 #include "tools/command_fixture.h"
 
 namespace pgsluice::test {
@@ -45,10 +46,7 @@ class StepsTest : public CommandTest {
     auto snapshot = std::make_unique<Subprocess>(
         SubprocessOptions{.command = {PGSLUICE_PROGRAM, "snapshot", "--source", shared_source().conninfo("command")},
                           .environment = {{"TMPDIR", folder_.path().string()}}});
-    for (int i = 0; i < 100 && !std::filesystem::exists(snapshot_file()); ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-    EXPECT_TRUE(std::filesystem::exists(snapshot_file()));
+    EXPECT_TRUE(wait_until([&] { return std::filesystem::exists(snapshot_file()); }));
     return snapshot;
   }
 

@@ -8,6 +8,7 @@
 
 #include "pgsluice/base/error.h"
 #include "support/shop.h"
+#include "support/wait_until.h"
 #include "tools/steps_fixture.h"
 
 namespace pgsluice::test {
@@ -83,6 +84,11 @@ TEST_F(StepsTest, ASnapshotWhoseHolderWasKilledIsNotReplacedByAnotherWithoutAWor
   const std::unique_ptr<Subprocess> snapshot = held_snapshot();
   ::kill(snapshot->pid(), SIGKILL);
   snapshot->wait({});
+  EXPECT_TRUE(wait_until([] {
+    return shared_source().value("postgres",
+                                 "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgsluice: snapshot'"
+                                 " AND datname = 'command'") == "0";
+  }));
   shared_source().sql("command", "INSERT INTO parent VALUES (1000, 'late')");
   const SubprocessResult refused = step("dump schema");
   EXPECT_EQ(refused.exit_code, 6);
