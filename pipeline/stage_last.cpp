@@ -29,7 +29,8 @@ class LastStage {
                                               .lane = Lane::kMain,
                                               .name = entry.describe(),
                                               .cost = kStatementCost,
-                                              .entry = &entry});
+                                              .entry = &entry,
+                                              .owners_part = owners_part_of(entry)});
       state_.graph().after(task, state_.main_done);
       state_.require_dependencies(task, entry);
       state_.task_of_entry[entry.dump_id] = task;
@@ -41,6 +42,16 @@ class LastStage {
       last_acl[object] = task;
       state_.graph().after(state_.acls_done, task);
     }
+  }
+
+  // The owner's where this copy makes the object and gives it to him.
+  schema::OwnersPart owners_part_of(const TocEntry& acl) const {
+    for (const TaskId task : state_.dependencies_of(acl)) {
+      const TocEntry* object = state_.plan.graph[task].entry;
+      const bool is_given = object != nullptr && object->owner == acl.owner && !schema::owner_sql(*object).empty();
+      if (is_given) return schema::OwnersPart::kByOwner;
+    }
+    return schema::OwnersPart::kByUser;
   }
 
   // Materialized views, then event triggers, then what concerns the database as a whole.

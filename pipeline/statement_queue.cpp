@@ -21,7 +21,7 @@ constexpr std::string_view kForeignKeyViolation = "23503";
 constexpr std::string_view kInsufficientPrivilege = "42501";
 
 std::string definition_of(const Plan& plan, const Task& task) {
-  if (task.kind == TaskKind::kAcl) return schema::acl_definition(*task.entry, plan.restore);
+  if (task.kind == TaskKind::kAcl) return schema::acl_definition(*task.entry, plan.restore, task.owners_part);
   return task.sql.empty() ? task.entry->definition : task.sql;
 }
 

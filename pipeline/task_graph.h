@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pgsluice/index/lock_claims.h"
+#include "pgsluice/schema/acl.h"
 
 namespace pgsluice::copy {
 struct RowRange;
@@ -65,6 +66,8 @@ struct Task {
   const copy::RowRange* range = nullptr;
   /// What to run; empty: the entry's own definition.
   std::string sql;
+  /// Of privileges.
+  schema::OwnersPart owners_part = schema::OwnersPart::kByUser;
   /// Of a validation: a query of as many empty rows as there are that keep it from succeeding.
   std::string sql_that_counts = {};
   /// Done again when a run goes on.

@@ -24,7 +24,7 @@ std::optional<std::string> grantor_in(std::string_view statement) {
 
 // Whether the owner's part is done by SET ROLE to him.
 bool acts_as_owner(std::string_view owner, const RestoreOptions& options) {
-  return options.owners && !options.out_of_reach.empty() && !options.out_of_reach.contains(owner);
+  return options.owners && !owner.empty() && !options.out_of_reach.empty() && !options.out_of_reach.contains(owner);
 }
 
 // Statements in the names of roles, as identifiers; empty: the session's user.
@@ -130,13 +130,14 @@ RoleNames grantors_out_of_reach(const std::vector<Grant>& grants, const RestoreO
   return result;
 }
 
-std::string acl_definition(const TocEntry& entry, const RestoreOptions& options) {
+std::string acl_definition(const TocEntry& entry, const RestoreOptions& options, OwnersPart owners_part) {
   if (!is_of_an_object(entry)) return entry.definition;
-  const std::string as_owner = acts_as_owner(entry.owner, options) ? quote_identifier(entry.owner) : "";
+  const bool by_owner = owners_part == OwnersPart::kByOwner && acts_as_owner(entry.owner, options);
+  const std::string as_owner = by_owner ? quote_identifier(entry.owner) : "";
   Script script;
   for (const GrantedBy& by : statements_of(entry)) {
-    const bool by_owner = by.grantor.empty() || options.out_of_reach.contains(pg::unquote_identifier(by.grantor));
-    script.add(by_owner ? as_owner : by.grantor, by.statement);
+    const bool is_owners = by.grantor.empty() || options.out_of_reach.contains(pg::unquote_identifier(by.grantor));
+    script.add(is_owners ? as_owner : by.grantor, by.statement);
   }
   return script.finish();
 }

@@ -18,7 +18,7 @@ const TocEntry kTwoGrantors = {.kind = "ACL",
                                .owner = "Owner"};
 
 TEST(Acl, OfAnArchiveIsGrantedInTheNameOfOthersBySetRole) {
-  EXPECT_EQ(acl_definition(kTwoGrantors, {}),
+  EXPECT_EQ(acl_definition(kTwoGrantors, {}, OwnersPart::kByOwner),
             "GRANT SELECT ON TABLE public.t TO a WITH GRANT OPTION;\n"
             "SET LOCAL ROLE a;\n"
             "GRANT SELECT ON TABLE public.t TO b;\n"
@@ -31,7 +31,8 @@ TEST(Acl, OfAnArchiveIsGrantedInTheNameOfOthersBySetRole) {
 }
 
 TEST(Acl, ComesFromTheOwnerWhereTheGrantorIsOutOfReach) {
-  EXPECT_EQ(acl_definition(kTwoGrantors, {.out_of_reach = {"B; \"\nRESET SESSION AUTHORIZATION;", "postgres"}}),
+  EXPECT_EQ(acl_definition(kTwoGrantors, {.out_of_reach = {"B; \"\nRESET SESSION AUTHORIZATION;", "postgres"}},
+                           OwnersPart::kByOwner),
             "SET LOCAL ROLE \"Owner\";\n"
             "GRANT SELECT ON TABLE public.t TO a WITH GRANT OPTION;\n"
             "SET LOCAL ROLE a;\n"
@@ -51,8 +52,9 @@ TEST(Acl, IsTheUsersOwnWhereTheOwnerIsOutOfReachOrOwnersAreLeftOut) {
   const RoleNames grantors = grantors_of(kTwoGrantors);
   RoleNames all = grantors;
   all.insert("Owner");
-  EXPECT_EQ(acl_definition(kTwoGrantors, {.out_of_reach = all}), as_user);
-  EXPECT_EQ(acl_definition(kTwoGrantors, {.owners = false, .out_of_reach = grantors}), as_user);
+  EXPECT_EQ(acl_definition(kTwoGrantors, {.out_of_reach = all}, OwnersPart::kByOwner), as_user);
+  EXPECT_EQ(acl_definition(kTwoGrantors, {.owners = false, .out_of_reach = grantors}, OwnersPart::kByOwner), as_user);
+  EXPECT_EQ(acl_definition(kTwoGrantors, {.out_of_reach = grantors}, OwnersPart::kByUser), as_user);
   EXPECT_EQ(acl_definition_of_one(kTwoGrantors), as_user);
 }
 
@@ -60,7 +62,7 @@ TEST(Acl, OfDefaultPrivilegesIsLeftAsItIs) {
   const TocEntry entry = {.kind = "DEFAULT ACL",
                           .definition = "ALTER DEFAULT PRIVILEGES FOR ROLE o GRANT SELECT ON TABLES  TO a;\n",
                           .owner = "o"};
-  EXPECT_EQ(acl_definition(entry, {.out_of_reach = {"postgres"}}), entry.definition);
+  EXPECT_EQ(acl_definition(entry, {.out_of_reach = {"postgres"}}, OwnersPart::kByOwner), entry.definition);
 }
 
 TEST(Acl, OfACatalogIsMadeInItsOrder) {
