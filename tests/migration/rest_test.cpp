@@ -11,6 +11,7 @@
 #include "support/cluster.h"
 #include "support/database_comparison.h"
 #include "support/recording_sink.h"
+#include "support/wait_until.h"
 
 namespace pgsluice::migration {
 namespace {
@@ -235,12 +236,17 @@ TEST_F(RestTest, MoreThanThirtyTwoFollowersAreAskedToComeBack) {
   EXPECT_EQ(server.client().Get("/migrations/idle")->status, 200) << "its state can still be asked for";
   enough = true;
   followers.clear();
-  bool goes_on = false;
-  for (int tries = 0; tries < 100 && !goes_on; ++tries) {
-    const auto again = server.client().Get("/migrations/idle/events", [](const char*, std::size_t) { return false; });
-    goes_on = !again || again->status == 200;  // the client has ended it
-  }
-  EXPECT_TRUE(goes_on) << "places are given back";
+  EXPECT_TRUE(test::wait_until([&] {
+    int status = 0;
+    server.client().Get(
+        "/migrations/idle/events",
+        [&](const httplib::Response& response) {
+          status = response.status;
+          return false;
+        },
+        [](const char*, std::size_t) { return false; });
+    return status == 200;
+  })) << "places are given back";
 }
 
 TEST_F(RestTest, ADeleteIsAnsweredBeforeItsWorkerHasCancelledAndAgainBehind) {

@@ -68,6 +68,11 @@ int report_error(const Error& error, const Clone& clone, const CloneArguments& a
   return SignalsCancel::exit_code();
 }
 
+bool differs(const pipeline::CloneSummary& summary) {
+  return std::any_of(summary.failed.begin(), summary.failed.end(),
+                     [](const auto& failed) { return failed.error.kind() == ErrorKind::kMismatch; });
+}
+
 int report_summary(const pipeline::CloneSummary& summary, const CloneArguments& args, Console& console) {
   std::fputs((args.json ? summary_json(summary) : summary_text(summary)).c_str(), stdout);
   std::fflush(stdout);
@@ -75,23 +80,15 @@ int report_summary(const pipeline::CloneSummary& summary, const CloneArguments& 
   Log(console).error(fmt::format("finished, but {} missing; the first: {}",
                                  counted(summary.failed.size() + summary.left_out.size(), "object is", "objects are"),
                                  summary.failed.front().error.describe()));
-  const bool different = std::any_of(summary.failed.begin(), summary.failed.end(),
-                                     [](const auto& failed) { return failed.error.kind() == ErrorKind::kMismatch; });
-  return different ? kExitDifferent : kExitIncomplete;
+  return differs(summary) ? kExitDifferent : kExitIncomplete;
 }
-
-}  // namespace
-
-namespace {
 
 int exit_code_for(const pipeline::ServerSummary& summary) {
   if (summary.complete()) return kExitWell;
   if (summary.cancelled) return SignalsCancel::exit_code();
-  const auto differs = [](const pipeline::DatabaseResult& database) {
-    return std::any_of(database.summary.failed.begin(), database.summary.failed.end(),
-                       [](const auto& failed) { return failed.error.kind() == ErrorKind::kMismatch; });
-  };
-  if (std::any_of(summary.databases.begin(), summary.databases.end(), differs)) return kExitDifferent;
+  const bool different = std::any_of(summary.databases.begin(), summary.databases.end(),
+                                     [](const auto& database) { return differs(database.summary); });
+  if (different) return kExitDifferent;
   const bool none_ended =
       !summary.databases.empty() && std::all_of(summary.databases.begin(), summary.databases.end(),
                                                 [](const auto& database) { return database.error.has_value(); });
@@ -129,7 +126,10 @@ int run_server_clone(const CloneArguments& args, Console& console) {
     return exit_code_for(summary);
   } catch (const Error& error) {
     if (args.json) std::fputs(error_json(error, false).c_str(), stdout);
-    if (error.kind() == ErrorKind::kCancelled) return SignalsCancel::exit_code();
+    if (error.kind() == ErrorKind::kCancelled) {
+      log.warning("cancelled before a database was begun");
+      return SignalsCancel::exit_code();
+    }
     log.error(error.describe());
     return tools::exit_code_for(error);
   }

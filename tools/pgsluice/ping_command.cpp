@@ -24,8 +24,7 @@ constexpr const char* kFooter =
     "\n"
     "Both are tried at once, and again while they start or are full.\n"
     "\n"
-    "Exit codes: 0 both answer, 4 a server refused, 6 source, 7 target, 1 arguments, 2 configuration, 130/143 "
-    "cancelled.";
+    "Exit codes: 0 both answer, 1 arguments, 2 configuration, 6 source, 7 target, 130/143 cancelled.";
 
 int run_ping(PingArguments& args) {
   return run_cancellable(args.log, [&](Console& console, const CancelToken& cancel) -> int {

@@ -178,7 +178,8 @@ json to_json(const pipeline::CloneSummary& summary) {
 std::string state_of(const pipeline::DatabaseResult& database) {
   if (database.complete()) return "complete";
   if (!database.error) {
-    return fmt::format("{} objects missing", database.summary.failed.size() + database.summary.left_out.size());
+    return counted(database.summary.failed.size() + database.summary.left_out.size(), "object missing",
+                   "objects missing");
   }
   if (database.error->kind() != ErrorKind::kCancelled) return "failed";
   return database.target_changed || database.made ? "cancelled" : "not begun";

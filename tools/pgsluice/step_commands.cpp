@@ -98,7 +98,7 @@ std::string footer(std::string_view group, const StepCommand& command) {
       "  pgsluice copy table-data; pgsluice copy blobs; pgsluice copy sequences\n"
       "  pgsluice copy indexes; pgsluice copy constraints; pgsluice restore post-data\n\n"
       "Exit codes: 0 all is there, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target, 12 internal,\n"
-      "22 finished with something missing, 130/143 cancelled.",
+      "21 rows differ, 22 finished with something missing, 130/143 cancelled.",
       group, command.name, copies ? "--source postgresql://me@old/shop " : "", command.example);
 }
 
