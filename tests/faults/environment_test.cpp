@@ -25,13 +25,8 @@ using namespace ::testing;  // NOLINT: matchers and generators
 
 constexpr const char* kDatabase = "environment";
 
-// gated is large enough to travel by itself, before the others. On the source nobody closes the gates.
+// gated is large enough to travel by itself, before the others.
 constexpr const char* kTables = R"(
-CREATE FUNCTION pass(id int, gate int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-  IF id = 5000 THEN PERFORM pg_catalog.pg_advisory_xact_lock_shared(gate); END IF;
-  RETURN true;
-END $$;
 CREATE TABLE gated (id int CHECK (pass(id, 1)), text text);
 INSERT INTO gated SELECT g, repeat('x', 1000) FROM generate_series(1, 20000) g;
 CREATE INDEX gated_index ON gated (id, pass(id, 2));
@@ -45,7 +40,7 @@ constexpr int kRowsGate = 1, kIndexGate = 2;
 
 class Environment : public CloneFixture {
  protected:
-  void SetUp() override { make(kDatabase, kTables); }
+  void SetUp() override { make(kDatabase, std::string(kPassFunction) + kTables); }
 
   /// One table after the other.
   CloneOptions wanted() const {
@@ -156,7 +151,7 @@ TEST_P(ConnectionLimit, ThatStaysIsNamedAndOnceItIsGoneTheCloneIsResumed) {
   for (const Cluster* server : {&shared_source(), &shared_target()}) {
     server->create_database(kDatabase, "TEMPLATE template0 OWNER few");
   }
-  shared_source().sql(kDatabase, std::string("SET ROLE few;") + kTables);
+  shared_source().sql(kDatabase, std::string("SET ROLE few;") + kPassFunction + kTables);
   shared_target().sql("postgres", fmt::format("ALTER {} CONNECTION LIMIT 1", GetParam()));
   CloneOptions options = wanted();
   options.target = shared_target().conninfo(kDatabase, "few");

@@ -16,11 +16,6 @@ constexpr const char* kDatabase = "handing_on";
 
 // Two tables that wait on the target in the middle of their rows, and one behind them.
 constexpr const char* kTables = R"(
-CREATE FUNCTION pass(id int, gate int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-  IF id = 5000 THEN PERFORM pg_catalog.pg_advisory_xact_lock_shared(gate); END IF;
-  RETURN true;
-END $$;
 CREATE TABLE one (id int CHECK (pass(id, 1)), text text);
 CREATE TABLE two (id int CHECK (pass(id, 2)), text text);
 INSERT INTO one SELECT g, repeat('x', 1000) FROM generate_series(1, 20000) g;
@@ -30,7 +25,7 @@ CREATE TABLE later AS SELECT 1 AS id;
 
 class SnapshotLost : public CloneFixture {
  protected:
-  void SetUp() override { make(kDatabase, kTables); }
+  void SetUp() override { make(kDatabase, std::string(kPassFunction) + kTables); }
 
   CloneOptions wanted() const {
     CloneOptions result = options(kDatabase);

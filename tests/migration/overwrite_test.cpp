@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <optional>
+#include <utility>
 
 #include "migration/runner_fixture.h"
 #include "pgsluice/migration/verification.h"
@@ -18,6 +19,22 @@ class OverwriteTest : public RunnerFixture {
     Request result = request();
     result.option = MigrationOption::kMigrate;
     return result;
+  }
+
+  // A migration, and the error of another one, of another store, that is begun while the first copies testdb6.
+  std::pair<Migration, std::string> run_beside(const Request& wanted, const std::string& target_name) {
+    std::optional<pg::Connection> held = hold("testdb6");
+    std::string of_other;
+    Migration ended = run_and(
+        request(), [](const Migration& now) { return now.details[1].operation == "MigratingData"; },
+        [&](Runner&) {
+          Store other(folder_.path() / "other");
+          test::RecordingSink sink;
+          Runner runner(other, create(other, "first", target_name, {}, wanted), wanted, sink);
+          of_other = runner.run().error;
+          held.reset();
+        });
+    return {std::move(ended), of_other};
   }
 };
 
@@ -58,19 +75,9 @@ TEST_F(OverwriteTest, WithoutAPgDumpNothingIsDropped) {
 }
 
 TEST_F(OverwriteTest, TwoMigrationsOfTwoStoresAreNotAtWorkOnOneServer) {
-  std::optional<pg::Connection> held = hold("testdb6");
-  std::string of_other;
-  const Migration ended = run_and(
-      request(), [](const Migration& now) { return now.details[1].operation == "MigratingData"; },
-      [&](Runner&) {
-        Store other(folder_.path() / "other");
-        Request wanted = request();
-        wanted.source.host = wanted.target.host = "localhost";
-        test::RecordingSink sink;
-        Runner runner(other, create(other, "first", "", {}, wanted), wanted, sink);
-        of_other = runner.run().error;
-        held.reset();
-      });
+  Request other = request();
+  other.source.host = other.target.host = "localhost";
+  const auto [ended, of_other] = run_beside(other, "");
   EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
   EXPECT_THAT(of_other, HasSubstr("another migration is at work on this server"));
   for (const std::string& name : ended.databases) EXPECT_EQ(differences(name), std::vector<std::string>{}) << name;
@@ -78,19 +85,9 @@ TEST_F(OverwriteTest, TwoMigrationsOfTwoStoresAreNotAtWorkOnOneServer) {
 
 // Its lock is in another database of the server than those of all others.
 TEST_F(OverwriteTest, AMigrationOfPostgresIsNotAtWorkBesideAnother) {
-  std::optional<pg::Connection> held = hold("testdb6");
-  std::string of_other;
-  const Migration ended = run_and(
-      request(), [](const Migration& now) { return now.details[1].operation == "MigratingData"; },
-      [&](Runner&) {
-        Store other(folder_.path() / "other");
-        Request wanted = request();
-        wanted.databases = {"postgres", "testdb6"};
-        test::RecordingSink sink;
-        Runner runner(other, create(other, "first", "elsewhere", {}, wanted), wanted, sink);
-        of_other = runner.run().error;
-        held.reset();
-      });
+  Request other = request();
+  other.databases = {"postgres", "testdb6"};
+  const auto [ended, of_other] = run_beside(other, "elsewhere");
   EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
   EXPECT_THAT(of_other, HasSubstr("another migration is at work on this server"));
 }

@@ -21,6 +21,15 @@ inline bool is_true(const Cluster& server, const std::string& condition) {
   return server.value("postgres", fmt::format("SELECT {}", condition)) == "t";
 }
 
+/// A function for a CHECK or an index, which waits for a gate at the row 5000. On the source nobody closes one.
+inline constexpr const char* kPassFunction = R"(
+CREATE FUNCTION pass(id int, gate int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  IF id = 5000 THEN PERFORM pg_catalog.pg_advisory_xact_lock_shared(gate); END IF;
+  RETURN true;
+END $$;
+)";
+
 /// An advisory lock of a database of the shared target, closed until open() or the end of the object.
 class Gate {
  public:

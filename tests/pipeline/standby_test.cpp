@@ -92,10 +92,8 @@ TEST_F(StandbyTest, ADatabaseWhoseDefaultIsSerializableIsCloned) {
 
 // Imported again, the snapshot would show a part of the rows.
 TEST_F(StandbyTest, ARecoveryConflictEndsTheCloneWithWhatToDo) {
-  make("standby_conflict", R"sql(
-    CREATE FUNCTION pass(id int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
-    BEGIN IF id = 5000 THEN PERFORM pg_catalog.pg_advisory_xact_lock_shared(1); END IF; RETURN true; END $$;
-    CREATE TABLE one (id int CHECK (pass(id)), t text); CREATE TABLE two (i int);
+  make("standby_conflict", std::string(test::kPassFunction) + R"sql(
+    CREATE TABLE one (id int CHECK (pass(id, 1)), t text); CREATE TABLE two (i int);
     INSERT INTO one SELECT g, repeat('x', 1000) FROM generate_series(1, 20000) g;
     INSERT INTO two SELECT generate_series(1, 1000);
   )sql");
