@@ -30,7 +30,12 @@ std::optional<Error> ping_one(const pg::ConnInfo& conninfo, std::chrono::seconds
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kCancelled) throw;
       if (!error.is_retryable() || SteadyClock::now() + pause >= end) return error;
-      log.notice(fmt::format("not yet: {}", error.describe()));
+      const bool is_first = pause == kFirstPause;
+      if (is_first) {
+        log.warning(fmt::format("not yet, tried for up to {} s: {}", limit.count(), error.describe()));
+      } else {
+        log.notice(fmt::format("not yet: {}", error.describe()));
+      }
     }
     pgsluice::pause(cancel, pause);
     pause = std::min(2 * pause, kLongestPause);

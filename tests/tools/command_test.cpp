@@ -264,6 +264,7 @@ TEST_F(CommandTest, PingTellsWhichServerDoesNotAnswer) {
   const SubprocessResult none =
       run({"ping", servers[0], servers[1], "--target", "host=127.0.0.1 port=1", "--retry-for", "1", "--notice"});
   EXPECT_EQ(none.exit_code, 7);
+  EXPECT_THAT(none.errors, HasSubstr("WARNING not yet, tried for up to 1 s: target"));
   EXPECT_THAT(none.errors, HasSubstr("not yet: target"));
   EXPECT_THAT(none.errors, HasSubstr("source: PostgreSQL 15"));
   const SubprocessResult refused =
