@@ -1,6 +1,7 @@
 #include "pgsluice/pipeline/clone.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <atomic>
 
@@ -64,8 +65,9 @@ CloneSummary Clone::Implementation::verify_what_was_done(const std::set<std::str
   if (options.filters.empty()) {
     for (const std::string& difference : compared.sequences) differs("sequences", difference);
   }
-  if (options.large_objects) {
-    for (const std::string& difference : compared.large_objects) differs("large objects", difference);
+  // One failure, whatever is named of it.
+  if (options.large_objects && !compared.large_objects.empty()) {
+    differs("large objects", fmt::format("{}", fmt::join(compared.large_objects, "; ")));
   }
   return summary;
 }
