@@ -17,9 +17,9 @@ namespace {
 // --- SourceVersionValidation
 
 TEST_F(ValidationTest, ATargetThatIsOlderThanTheSource) {
-  const std::filesystem::path programs = test::download("postgresql-12");
+  const std::filesystem::path programs = test::server_programs(12);
   if (programs.empty()) GTEST_SKIP() << test::kNoDownloads;
-  const Cluster older({.bindir = programs / "native/bin"});
+  const Cluster older({.bindir = programs});
   EXPECT_THAT(said(between(shared_source(), older), "SourceVersionValidation"),
               HasSubstr("Failed: the target is of version 12"));
   shared_target().sql("postgres", "DROP DATABASE validated");
@@ -27,9 +27,9 @@ TEST_F(ValidationTest, ATargetThatIsOlderThanTheSource) {
 }
 
 TEST_F(ValidationTest, ASourceOfBefore10IsOlderThanAnyTargetAndAllIsValidated) {
-  const std::filesystem::path programs = test::download("postgresql-10");
+  const std::filesystem::path programs = test::server_programs(10);
   if (programs.empty()) GTEST_SKIP() << test::kNoDownloads;
-  const Cluster source({.bindir = programs / "native/bin"});
+  const Cluster source({.bindir = programs});
   source.create_database(kDatabase);
   source.sql("postgres", fmt::format("ALTER ROLE postgres PASSWORD '{}'", kPassword));
   const test::VersionProxy old(source.socket_path(), "9.6.9");
@@ -266,9 +266,9 @@ TEST_F(ValidationTest, InvalidIndexesHashesOfEnumsAndObjectsInTheSystemsSchemas)
 }
 
 TEST_F(ValidationTest, TablesWithOids) {
-  const std::filesystem::path programs = test::download("postgresql-10");
+  const std::filesystem::path programs = test::server_programs(10);
   if (programs.empty()) GTEST_SKIP() << test::kNoDownloads;
-  const Cluster older({.bindir = programs / "native/bin"});
+  const Cluster older({.bindir = programs});
   older.create_database(kDatabase);
   older.sql(kDatabase, "CREATE TABLE old_style (i int) WITH OIDS; CREATE TABLE new_style (i int)");
   const std::string text = said(between(older, shared_target()), "SchemaValidation");
@@ -339,9 +339,9 @@ TEST_F(ValidationTest, CollationsThatAreMissingOrTheUsersOwn) {
 }
 
 TEST_F(ValidationTest, CollationsOfAnotherLibrary) {
-  const std::filesystem::path programs = test::download("postgresql-18");
+  const std::filesystem::path programs = test::server_programs(18);
   if (programs.empty()) GTEST_SKIP() << test::kNoDownloads;
-  const Cluster later({.bindir = programs / "native/bin"});
+  const Cluster later({.bindir = programs});
   EXPECT_THAT(said(between(shared_source(), later), "CollationsValidation"), HasSubstr("Warning: collations of ICU: "));
 }
 

@@ -54,13 +54,13 @@ TEST(SessionSettings, OverrideADatabaseWhoseDefaultsDiffer) {
 // Each side finds out that the other is gone, and no administrator's limit ends a copy. Over TCP: a Unix socket has no
 // keepalives.
 TEST(SessionSettings, KeepTheLineAndTheTransaction) {
-  const std::filesystem::path eighteen = test::download("postgresql-18");
+  const std::filesystem::path eighteen = test::server_programs(18);
   if (eighteen.empty()) GTEST_SKIP() << test::kNoDownloads;
   const test::Cluster cluster(
       {.settings = {"tcp_keepalives_idle = 7200", "tcp_keepalives_interval = 75", "tcp_keepalives_count = 9",
                     "tcp_user_timeout = 1000", "client_connection_check_interval = 0", "transaction_timeout = '1h'",
                     "idle_session_timeout = '1h'", "default_table_access_method = 'heap'"},
-       .bindir = eighteen / "native/bin"});
+       .bindir = eighteen});
   cluster.sql("postgres",
               "CREATE ACCESS METHOD other_heap TYPE TABLE HANDLER heap_tableam_handler;"
               "CREATE ROLE remote SUPERUSER LOGIN PASSWORD 'secret'");

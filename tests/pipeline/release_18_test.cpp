@@ -87,10 +87,10 @@ std::string archive_of(const Cluster& source) {
 }
 
 TEST(Release18, PeriodsAndWhatIsNotEnforcedOrNotValidAreAsTheyWere) {
-  const std::filesystem::path folder = test::download("postgresql-18");
-  if (folder.empty()) GTEST_SKIP() << test::kNoDownloads;
-  const Cluster source({.bindir = folder / "native/bin"});
-  const Cluster target({.bindir = folder / "native/bin"});
+  const std::filesystem::path programs = test::server_programs(18);
+  if (programs.empty()) GTEST_SKIP() << test::kNoDownloads;
+  const Cluster source({.bindir = programs});
+  const Cluster target({.bindir = programs});
   source.create_database("eighteen");
   target.create_database("eighteen");
   for (const Definition& definition : definitions()) {

@@ -21,18 +21,13 @@ namespace {
 
 using test::Cluster;
 
-constexpr int kOfDebian = 15;
-
 std::filesystem::path sql_folder() { return std::filesystem::path(PGSLUICE_SOURCE_FOLDER) / "tests/versions"; }
 
 // A server of a version; empty where it was not fetched.
 std::unique_ptr<Cluster> server_of(int version) {
   Cluster::Options options;
-  if (version != kOfDebian) {
-    const std::filesystem::path folder = test::download(fmt::format("postgresql-{}", version).c_str());
-    if (folder.empty()) return nullptr;
-    options.bindir = folder / "native/bin";
-  }
+  options.bindir = test::server_programs(version);
+  if (options.bindir.empty()) return nullptr;
   auto cluster = std::make_unique<Cluster>(std::move(options));
   cluster->sql("postgres", "CREATE ROLE versions_owner; CREATE ROLE versions_reader");
   return cluster;
