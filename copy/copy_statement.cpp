@@ -47,6 +47,16 @@ std::string copy_out_of_tree_statement(const schema::Relation& table, CopyFormat
                      options(format, Loading::kAppend));
 }
 
+std::string generated_columns_statement(const schema::Relation& table, const std::string& range) {
+  std::string list;
+  for (const std::string& column : table.generated_columns) {
+    list += (list.empty() ? "" : ", ") + pg::quote_identifier(column);
+  }
+  const bool has_children = table.kind == schema::RelationKind::kPartitionedTable;
+  return fmt::format("COPY (SELECT {} FROM {}{}{}{}) TO STDOUT", list, has_children ? "" : "ONLY ", table.quoted(),
+                     range.empty() ? "" : " WHERE ", range);
+}
+
 std::string copy_in_statement(const schema::Relation& table, const schema::Relation& into, CopyFormat format,
                               Loading loading) {
   const std::string copy = fmt::format("COPY {}{} FROM STDIN{}", into.quoted(), in_parentheses(column_list(table)),

@@ -26,6 +26,10 @@ std::string copy_out_of_tree_statement(const schema::Relation& table, CopyFormat
 /// What the server's message holds when copy_in_statement() has found rows of somebody else.
 inline constexpr std::string_view kRowsOfOthers = "pgsluice: the table holds rows";
 
+/// Reads the stored generated columns of a table (a partitioned one's whole tree), which COPY itself leaves out, as
+/// text: each server has computed them by itself.
+std::string generated_columns_statement(const schema::Relation& table, const std::string& range);
+
 /// "COPY … FROM STDIN" into `into`, with the column names of `table` (they differ for a partition that is loaded
 /// through its root). For kFreeze preceded by a TRUNCATE, which fails with kRowsOfOthers (22P02) where there are rows:
 /// to be sent in a transaction.

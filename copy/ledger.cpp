@@ -11,6 +11,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/session_proof.h"
 #include "pgsluice/pg/transaction.h"
 
 namespace pgsluice::copy {
@@ -187,16 +188,18 @@ void forget_parts(pg::Connection& target, schema::Oid relation) {
 bool has_crashed(pg::Connection& target) { return target.execute("SELECT FROM pgsluice.uncrashed").empty(); }
 
 Backend session_of(pg::Connection& target) {
-  const pg::Result own = target.execute(
+  const pg::Result own = pg::execute_as_login_role(
+      target,
       "SELECT pid, backend_start::text FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()");
   return {.pid = static_cast<int>(own[0].integer(0)), .started = std::string(own[0].text(1))};
 }
 
 Backend register_session(pg::Connection& target) {
-  const pg::Result own = target.execute(
-      "INSERT INTO pgsluice.session SELECT pid, backend_start FROM pg_catalog.pg_stat_activity"
-      " WHERE pid = pg_catalog.pg_backend_pid() RETURNING pid, started::text");
-  return {.pid = static_cast<int>(own[0].integer(0)), .started = std::string(own[0].text(1))};
+  Backend own = session_of(target);
+  // A pooler hands a server session that one of ours has left to the next one.
+  target.execute(fmt::format("INSERT INTO pgsluice.session VALUES ({}, {}) ON CONFLICT DO NOTHING", own.pid,
+                             pg::quote_literal(own.started)));
+  return own;
 }
 
 std::vector<Backend> read_sessions(pg::Connection& target) {
@@ -210,11 +213,11 @@ std::vector<Backend> read_sessions(pg::Connection& target) {
 void end_sessions(pg::Connection& target, const std::vector<Backend>& sessions) {
   if (sessions.empty()) return;
   const std::string which = living(sessions);
-  target.execute(fmt::format("SELECT pg_catalog.pg_terminate_backend(a.pid){}", which));
+  pg::execute_as_login_role(target, fmt::format("SELECT pg_catalog.pg_terminate_backend(a.pid){}", which));
   const auto end = SteadyClock::now() + kSessionsMayTake;
   std::chrono::milliseconds pause = kFirstPause;
   while (true) {
-    const pg::Result left = target.execute(fmt::format("SELECT a.pid{} ORDER BY 1", which));
+    const pg::Result left = pg::execute_as_login_role(target, fmt::format("SELECT a.pid{} ORDER BY 1", which));
     if (left.empty()) return;
     if (SteadyClock::now() >= end) {
       std::vector<std::string> pids;

@@ -123,18 +123,37 @@ std::string ledger_sql(std::span<const TableCopy> tables, const std::vector<Copi
   return loaded_sql(parts);
 }
 
-std::vector<CopiedTable> copied_tables(std::span<const TableCopy> tables, const std::vector<RelayOutcome>& outcomes,
+// What the source has in columns that do not cross.
+Digest digest_of_generated_columns(pg::Connection& source, const TableCopy& copy) {
+  schema::Relation in_order = copy.table;
+  in_order.generated_columns = copy.into.generated_columns;
+  std::atomic<std::int64_t> bytes{0};
+  const std::array<DigestRequest, 1> request = {
+      DigestRequest{.connection = source,
+                    .copy_out = copy.before_generated + generated_columns_statement(in_order, copy.range.condition()),
+                    .bytes = bytes}};
+  const Digest sum = digest_rows(request)[0].sum;
+  // Names in what is read next are written out in full.
+  source.execute("SET LOCAL search_path = ''");
+  return sum;
+}
+
+std::vector<CopiedTable> copied_tables(pg::Connection& source, std::span<const TableCopy> tables,
+                                       const std::vector<RelayOutcome>& outcomes,
                                        const std::vector<RowDigester>& digesters) {
   std::vector<CopiedTable> copied;
   for (std::size_t i = 0; i < tables.size(); ++i) {
     const Bytes bytes{tables[i].bytes.load(std::memory_order_relaxed)};
     copied.push_back({.loaded = {.rows = outcomes[i].source_rows, .bytes = bytes}, .duration = outcomes[i].duration});
     if (!tables[i].digested) continue;
-    const RowsDigest digest = digesters[i].result();
+    RowsDigest digest = digesters[i].result();
     if (digest.rows != outcomes[i].source_rows) {
       throw Error(ErrorKind::kMismatch,
                   fmt::format("the source says that it sent {} rows, {} came", outcomes[i].source_rows, digest.rows))
           .on(Side::kSource);
+    }
+    if (!tables[i].into.generated_columns.empty()) {
+      digest += {.rows = 0, .sum = digest_of_generated_columns(source, tables[i])};
     }
     copied.back().loaded.digest = digest.sum;
   }
@@ -173,7 +192,7 @@ CopyTablesResult copy_tables(pg::Connection& source, pg::Connection& target, Rel
       result.error->object("table " + tables[objection->table].table.display()).step("copying data");
       return result;
     }
-    std::vector<CopiedTable> copied = copied_tables(tables, relayed.outcomes, digesters);
+    std::vector<CopiedTable> copied = copied_tables(source, tables, relayed.outcomes, digesters);
     std::string last;
     for (const TableCopy& copy : tables) last += copy.behind;
     transaction.commit(last + ledger_sql(tables, copied));

@@ -30,6 +30,8 @@ struct TableCopy {
   bool in_ledger = false;
   /// Whether the rows are digested on their way.
   bool digested = false;
+  /// SET LOCAL for reading generated columns on the source, which plans with their expressions.
+  std::string before_generated = {};
   /// Statements of the target's around it, in the same transaction, each with its semicolon.
   std::string before = {};
   std::string behind = {};

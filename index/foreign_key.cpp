@@ -34,7 +34,7 @@ std::string orphans_query(const schema::ForeignKey& key, const schema::Relation&
     same.push_back(fmt::format("p.{} {} {}", pg::quote_identifier(key.parent_columns[i]), key.equalities[i], column));
   }
   // MATCH SIMPLE passes over a row with any null, MATCH FULL over one of nulls only.
-  return fmt::format("SELECT FROM ONLY {} c WHERE NOT ({}) AND NOT EXISTS (SELECT FROM ONLY {} p WHERE {})",
+  return fmt::format("SELECT c.* FROM ONLY {} c WHERE NOT ({}) AND NOT EXISTS (SELECT FROM ONLY {} p WHERE {})",
                      child.quoted(), fmt::join(nulls, key.match_full ? " AND " : " OR "), parent.quoted(),
                      fmt::join(same, " AND "));
 }

@@ -20,7 +20,7 @@ std::string not_valid_statement(const schema::LeafForeignKey& key, const schema:
 /// validations, VACUUM and DDL away.
 std::string validate_statement(const schema::ForeignKey& key, const schema::Relation& child);
 
-/// A query of as many empty rows as the child has rows without a parent.
+/// A query of the child's rows that have no parent.
 std::string orphans_query(const schema::ForeignKey& key, const schema::Relation& child, const schema::Relation& parent);
 
 }  // namespace pgsluice::index

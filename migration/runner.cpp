@@ -19,8 +19,8 @@
 #include "pgsluice/migration/validator.h"
 #include "pgsluice/migration/verification.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/server_identity.h"
 #include "pgsluice/pg/snapshot.h"
-#include "pgsluice/pipeline/preflight_checks.h"
 #include "pgsluice/pipeline/server_clone.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/databases.h"
@@ -187,8 +187,8 @@ void Runner::Implementation::look_for_what_was_made(const std::map<std::string, 
 void Runner::Implementation::look_at_servers() {
   pg::Connection source = connect(Side::kSource, work.token());
   pg::Connection there = connect(Side::kTarget, work.token());
-  if (pipeline::server_identity(source) == pipeline::server_identity(there)) {
-    throw Error(ErrorKind::kState, "source and target are the same server")
+  if (const auto reason = pg::why_not_apart(source, there, pg::Reach::kServer)) {
+    throw Error(ErrorKind::kState, *reason)
         .hint("a database would be dropped before it is copied; nothing was changed");
   }
   schema::find_client_program(request.engine.pg_bindir, source.server_version(), work.token());
@@ -317,8 +317,8 @@ void Runner::Implementation::migrate() {
   enter(Substate::kMigratingData);
   pipeline::CloneOptions options = request.engine;
   target.lock(work.token());
-  options.source = request.conninfo(Side::kSource, connect(Side::kSource, work.token()).database());
-  options.target = request.conninfo(Side::kTarget, connect(Side::kTarget, work.token()).database());
+  options.source = request.conninfo(Side::kSource, connect(Side::kSource, work.token()).requested_database());
+  options.target = request.conninfo(Side::kTarget, connect(Side::kTarget, work.token()).requested_database());
   options.work_folder = store.work_folder(migration.id);
   options.roles = options.join_made_roles = request.roles;
   pipeline::ServerCloneOptions care{.at_once = request.databases_at_once};

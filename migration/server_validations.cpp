@@ -10,6 +10,7 @@
 
 #include "pgsluice/base/bytes.h"
 #include "pgsluice/migration/validations.h"
+#include "pgsluice/migration/verification.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/lock_need.h"
 #include "pgsluice/pipeline/sessions.h"
@@ -373,6 +374,14 @@ Validation validate_versions(const ValidationContext& context) {
     const schema::ClientProgram pg_dump =
         schema::find_client_program(context.request.engine.pg_bindir, std::max(source, kOldestSource), context.cancel);
     note(validation, fmt::format("pg_dump {} at {}", pg_dump.version_text, pg_dump.path.string()));
+    if (const auto too_old = schema::why_too_old(pg_dump, source)) warn(validation, *too_old);
+    const bool compares = context.request.verify && compares_definitions(context.request.engine);
+    if (compares && !schema::look_for_client_program(context.request.engine.pg_bindir, target, context.cancel)) {
+      warn(validation,
+           fmt::format("definitions cannot be compared after the copy: that takes a pg_dump of version {} or "
+                       "later, as the target is; install PostgreSQL's client programs of that version",
+                       target / 10000));
+    }
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;
     fail(validation, fmt::format("{}; {}", error.what(), error.hint()));

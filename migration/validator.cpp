@@ -8,7 +8,7 @@
 
 #include "pgsluice/migration/validations.h"
 #include "pgsluice/pg/quote.h"
-#include "pgsluice/pipeline/preflight_checks.h"
+#include "pgsluice/pg/server_identity.h"
 #include "pgsluice/pipeline/sessions.h"
 
 namespace pgsluice::migration {
@@ -109,11 +109,12 @@ std::vector<Validation> Validator::validate_servers() {
       connectivity.findings.push_back(explain_connection_error(error, *conninfo, request_.databases));
     }
   }
-  if (reached_both() && !request_.existing_target &&
-      pipeline::server_identity(*source_) == pipeline::server_identity(*target_)) {
-    fail(connectivity,
-         "source and target are the same server: a database would be dropped before it is copied; look at "
-         "SourceDBServerResourceId and TargetDbServerResourceId");
+  if (reached_both() && !request_.existing_target) {
+    if (const auto reason = pg::why_not_apart(*source_, *target_, pg::Reach::kServer)) {
+      fail(connectivity, fmt::format("{}: a database would be dropped before it is copied; look at "
+                                     "SourceDBServerResourceId and TargetDbServerResourceId",
+                                     *reason));
+    }
   }
   if (!reached_both()) {
     const bool is_silent =

@@ -74,12 +74,21 @@ Verification verify_database(const Request& request, const std::string& database
   const std::string target = request.conninfo(Side::kTarget, database);
   const Wanted wanted = wanted_of(request.engine);
   std::vector<std::string> differences;
+  std::string note;
   if (wanted.definitions) {
     const pipeline::CompareSchemaOptions options{
         .source = source, .target = target, .pg_bindir = request.engine.pg_bindir};
-    for (const auto& difference : pipeline::compare_schemas(options, Log(sink), cancel)) {
+    const pipeline::SchemaComparison compared = pipeline::compare_schemas(options, Log(sink), cancel);
+    for (const pipeline::SchemaDifference& difference : compared.differences) {
       differences.push_back(difference.object + side_of(difference));
     }
+    if (!compared.undecided.empty()) {
+      note = fmt::format(
+          "; {} could not be compared, since the servers print them in different words and the target's "
+          "user may not create a database to find out more",
+          counted(compared.undecided.size(), "definition"));
+    }
+    if (!compared.not_compared.empty()) note = "; definitions were not compared: " + compared.not_compared;
   }
   pipeline::DataComparison comparison(
       {.source = source, .target = target, .jobs = request.engine.table_jobs, .split = request.engine.split}, sink,
@@ -88,9 +97,9 @@ Verification verify_database(const Request& request, const std::string& database
     differences.push_back(std::move(difference));
   }
   if (!differences.empty()) return {.equal = false, .text = some_of(differences, kMostNamed, "; ")};
-  return {
-      .equal = true,
-      .text = wanted.definitions ? "equal" : "contents equal; definitions were not compared, since some are left out"};
+  return {.equal = true,
+          .text = wanted.definitions ? "equal" + note
+                                     : "contents equal; definitions were not compared, since some are left out"};
 }
 
 }  // namespace pgsluice::migration

@@ -94,6 +94,27 @@ constexpr std::array<Trouble, 5> kTroubles = {{
 Connection::Connection(ConnInfo conninfo, const Log& log, const CancelToken& cancel)
     : conninfo_(std::move(conninfo)), state_(new State{conninfo_.side(), log, cancel}), native_(nullptr, &PQfinish) {}
 
+void Connection::identify() {
+  constexpr std::string_view kQuery =
+      "SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_database(), current_user, session_user";
+  std::optional<Result> answer;
+  try {
+    answer = execute(kQuery);
+  } catch (const Error& error) {
+    // A standby runs nothing under the serializable isolation that may be its default.
+    constexpr std::string_view kNotSupported = "0A000";
+    if (error.sqlstate() != kNotSupported) throw;
+    execute("BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY");
+    answer = execute(kQuery);
+    execute("COMMIT");
+  }
+  const Row row = (*answer)[0];
+  identity_ = Identity{.pid = static_cast<int>(row.integer(0)),
+                       .database = std::string(row.text(1)),
+                       .user = std::string(row.text(2)),
+                       .login = std::string(row.text(3))};
+}
+
 Connection Connection::open(const ConnInfo& conninfo, std::string_view purpose, const Log& log,
                             const CancelToken& cancel) {
   Connection connection(conninfo, log, cancel);

@@ -26,6 +26,9 @@ constexpr int release_of(int server_version) {
                                   : server_version / 100 % 100 + server_version / 10000 * 100;
 }
 
+/// The number of a minor release: 150018 is 18, and 90624 is 24.
+constexpr int minor_of(int server_version) { return server_version % (server_version >= 100000 ? 10000 : 100); }
+
 /// A session with a server. Belongs to one thread at a time, with all that hangs on it; move-only; closed by its
 /// destructor. Every wait of execute() and take_result() ends with the cancellation of its token: the running statement
 /// is cancelled on the server and Error(kCancelled) is thrown, after which the connection is only good for being
@@ -73,6 +76,13 @@ class Connection {
   /// Blocks until the server has taken the request (PQcancel), 2 s at most; no cancellation ends this.
   void cancel_statement();
 
+  /// Asks the server which database, role and backend process this session is. Throws like execute().
+  void identify();
+  /// Whether the session acts for another role than it has logged in as (ALTER ROLE … SET role). After identify().
+  bool acts_for_another_role() const { return identity_ && identity_->user != identity_->login; }
+  /// The process that served identify(). A direct connection keeps it for good.
+  std::optional<int> backend_pid() const { return identity_ ? std::optional(identity_->pid) : std::nullopt; }
+
   /// Waits for these, or for the limit alone. Throws Error(kCancelled) without touching the session.
   WaitResult wait(std::span<WaitFor> set, std::optional<std::chrono::milliseconds> limit = std::nullopt) const;
 
@@ -92,8 +102,12 @@ class Connection {
   const ConnInfo& conninfo() const { return conninfo_; }
   /// The same server again: host, address and port that this connection has reached are fixed in it.
   ConnInfo pinned_conninfo() const;
-  std::string database() const { return PQdb(handle()); }
-  std::string user() const { return PQuser(handle()); }
+  /// The database and the role as the server names them, once identify() has asked it; until then as the connection
+  /// string has them, which a pooler may map to others.
+  std::string database() const { return identity_ ? identity_->database : PQdb(handle()); }
+  std::string user() const { return identity_ ? identity_->user : PQuser(handle()); }
+  /// The name by which the database was asked for: another session that is to reach it gives the same one.
+  std::string requested_database() const { return PQdb(handle()); }
   /// "host:port" or the socket's folder, for messages.
   std::string address() const;
   /// Whether the session is in no transaction.
@@ -118,6 +132,13 @@ class Connection {
     CancelToken cancel;
   };
 
+  struct Identity {
+    int pid = 0;
+    std::string database;
+    std::string user;
+    std::string login;
+  };
+
   Connection(ConnInfo conninfo, const Log& log, const CancelToken& cancel);
 
   void connect(std::string_view purpose);
@@ -132,6 +153,7 @@ class Connection {
   std::unique_ptr<State> state_;
   std::unique_ptr<PGconn, decltype(&PQfinish)> native_;
   std::optional<Error> closed_for_;
+  std::optional<Identity> identity_;
 };
 
 }  // namespace pgsluice::pg

@@ -55,9 +55,46 @@ std::string joined(const std::map<std::string, std::string, std::less<>>& parame
   return result;
 }
 
+// Without blanks and line ends around it, which a file or a shell's variable brings along.
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(kBlank);
+  return first == std::string_view::npos ? "" : text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+// Whether a URI has a character in its user or password that ends them too early: libpq would take what follows for a
+// host, a port or a database, and messages would show it.
+bool has_unencoded_secret(std::string_view text) {
+  const std::size_t scheme = text.find("://");
+  const bool is_uri = text.substr(0, scheme) == "postgresql" || text.substr(0, scheme) == "postgres";
+  if (scheme == std::string_view::npos || !is_uri) return false;
+  const std::string_view rest = text.substr(scheme + 3);
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
+  const std::size_t at = authority.find('@');
+  const std::string_view path = rest.substr(authority.size(), rest.find('?') - authority.size());
+  if (at != std::string_view::npos) {
+    const bool has_password = authority.substr(0, at).find(':') != std::string_view::npos;
+    return authority.find('@', at + 1) != std::string_view::npos ||
+           (has_password && path.find('@') != std::string_view::npos);
+  }
+  const std::size_t colon = authority.rfind(':');
+  const bool in_brackets = colon != std::string_view::npos && authority.find(']', colon) != std::string_view::npos;
+  if (colon == std::string_view::npos || in_brackets) return false;
+  const bool is_number = authority.find_first_not_of("0123456789,", colon + 1) == std::string_view::npos;
+  return !is_number || path.find('@') != std::string_view::npos;
+}
+
 }  // namespace
 
-ConnInfo ConnInfo::parse(std::string_view text, Side side) {
+ConnInfo ConnInfo::parse(std::string_view given, Side side) {
+  const std::string_view text = trimmed(given);
+  if (has_unencoded_secret(text)) {
+    throw Error(ErrorKind::kUsage, "the URI cannot be read: its user, password or port has a character that ends it")
+        .on(side)
+        .hint(
+            "percent-encode special characters of the user and the password (@ %40, / %2F, : %3A, # %23, ? %3F), or "
+            "give the password by PGPASSWORD or ~/.pgpass");
+  }
   char* message = nullptr;
   const Options options(PQconninfoParse(std::string(text).c_str(), &message), &PQconninfoFree);
   const std::unique_ptr<char, decltype(&PQfreemem)> message_owner(message, &PQfreemem);

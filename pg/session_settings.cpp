@@ -8,6 +8,7 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/session_proof.h"
 
 namespace pgsluice::pg {
 
@@ -21,21 +22,12 @@ struct Setting {
   Needed needed;
 };
 
-// Alike on both sides, or text that one server writes means something else to the other.
+// What a session may do, and for how long. On the target these are the ones that pg_restore sets, and those that users'
+// expressions do not depend on.
 constexpr Setting kBoth[] = {
-    {"DateStyle", "ISO, YMD", Needed::kAlways},         // 2024-03-04 became 2024-04-03 without it
-    {"IntervalStyle", "postgres", Needed::kAlways},     // signs of sql_standard intervals
-    {"extra_float_digits", "3", Needed::kAlways},       // all digits of a float, also before 12
-    {"bytea_output", "hex", Needed::kAlways},           // escape is slower and larger
-    {"TimeZone", "UTC", Needed::kAlways},               // timestamptz in text
-    {"lc_monetary", "C", Needed::kAlways},              // money in text: symbol and decimal point
-    {"search_path", "", Needed::kAlways},               // names of types and functions are written out in full
-    {"row_security", "off", Needed::kAlways},           // an error instead of a part of the rows
-    {"array_nulls", "on", Needed::kAlways},             // {NULL} is a null, not the text "NULL"
-    {"xmloption", "content", Needed::kAlways},          // fragments are values too
-    {"transform_null_equals", "off", Needed::kAlways},  // "x = NULL" in a definition stays what it is
-    {"default_tablespace", "", Needed::kAlways},        // set for each object
-    {"quote_all_identifiers", "off", Needed::kAlways},  // options of a dictionary are stored as the server writes them
+    {"search_path", "", Needed::kAlways},         // names of types and functions are written out in full
+    {"row_security", "off", Needed::kAlways},     // an error instead of a part of the rows
+    {"default_tablespace", "", Needed::kAlways},  // set for each object
     {"client_min_messages", "notice", Needed::kAlways},
     {"default_transaction_isolation", "read committed", Needed::kAlways},  // the snapshot's asks for its own
     {"statement_timeout", "0", Needed::kAlways},                           // a COPY takes as long as it takes
@@ -48,12 +40,26 @@ constexpr Setting kBoth[] = {
     {"tcp_keepalives_count", "60", Needed::kWhereKnown},
     {"tcp_user_timeout", "600000", Needed::kWhereKnown},                // 12
     {"client_connection_check_interval", "2000", Needed::kWhereKnown},  // 14; not of all systems that servers run on
+    {"jit", "off", Needed::kWhereKnown},  // 11; compiling a query on the catalogs takes longer than running it
 };
 
+// The text that values are read as: one that every server takes for the same value, whatever its own settings are.
 constexpr Setting kReading[] = {
-    {"synchronize_seqscans", "off", Needed::kAlways},  // rows in their order, also for a comparison
+    {"DateStyle", "ISO, YMD", Needed::kAlways},         // 2024-03-04 became 2024-04-03 without it
+    {"IntervalStyle", "postgres", Needed::kAlways},     // signs of sql_standard intervals
+    {"extra_float_digits", "3", Needed::kAlways},       // all digits of a float, also before 12
+    {"bytea_output", "hex", Needed::kAlways},           // escape is slower and larger
+    {"TimeZone", "UTC", Needed::kAlways},               // timestamptz in text
+    {"lc_monetary", "C", Needed::kAlways},              // money in text: symbol and decimal point
+    {"array_nulls", "on", Needed::kAlways},             // {NULL} is a null, not the text "NULL"
+    {"xmloption", "content", Needed::kAlways},          // fragments are values too
+    {"transform_null_equals", "off", Needed::kAlways},  // "x = NULL" in a definition stays what it is
+    {"quote_all_identifiers", "off", Needed::kAlways},  // options of a dictionary are stored as the server writes them
+    {"synchronize_seqscans", "off", Needed::kAlways},   // rows in their order, also for a comparison
 };
 
+// Without those that users' expressions may depend on: the target's sessions get these from the source's database
+// (schema/expression_settings.h).
 constexpr Setting kWriting[] = {
     {"synchronous_commit", "off", Needed::kAlways},  // the last transaction of a run is synchronous
     {"default_transaction_read_only", "off", Needed::kAlways},
@@ -104,12 +110,21 @@ Result set_all(Connection& connection, const std::vector<Setting>& settings) {
 
 }  // namespace
 
+std::string reading_settings_sql() {
+  std::string sql;
+  for (const Setting& setting : kReading) {
+    sql += fmt::format("SET LOCAL {} = {};\n", setting.name, quote_literal(setting.value));
+  }
+  return sql;
+}
+
 void apply_session_settings(Connection& connection, SessionPurpose purpose, std::string_view encoding) {
   std::vector<Setting> settings(std::begin(kBoth), std::end(kBoth));
   if (purpose == SessionPurpose::kRead) settings.insert(settings.end(), std::begin(kReading), std::end(kReading));
   if (purpose == SessionPurpose::kWrite) settings.insert(settings.end(), std::begin(kWriting), std::end(kWriting));
   settings.push_back({"client_encoding", encoding, Needed::kAlways});
 
+  require_one_session(connection);
   // By themselves: the limit may be short for the statement that follows, and a standby runs none that is serializable.
   connection.execute("SET statement_timeout = 0; SET default_transaction_isolation = 'read committed'");
   const Result applied = set_all(connection, settings);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "pgsluice/pg/connection.h"
@@ -18,5 +19,9 @@ enum class SessionPurpose {
 /// A setting that this server does not know is left out where the list allows it. Throws Error(kServer) naming the
 /// setting otherwise.
 void apply_session_settings(Connection& connection, SessionPurpose purpose, std::string_view encoding);
+
+/// Those of SessionPurpose::kRead that decide the text of values, as SET LOCAL statements: for reading in a session
+/// that writes.
+std::string reading_settings_sql();
 
 }  // namespace pgsluice::pg

@@ -14,8 +14,9 @@
 #include "pgsluice/copy/large_objects.h"
 #include "pgsluice/copy/ledger.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/server_identity.h"
 #include "pgsluice/pg/snapshot.h"
-#include "pgsluice/pipeline/preflight_checks.h"
+#include "pgsluice/pipeline/later_try.h"
 #include "pgsluice/pipeline/row_difference.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/pipeline/table_plan.h"
@@ -38,15 +39,34 @@ constexpr Bytes kSmallestPart{64 * 1024 * 1024};
 using Name = std::pair<std::string, std::string>;
 
 // What is read as a whole: a table, or a partitioned table where the target may have put a row into another partition.
-std::map<Name, const Relation*> tables_of(const Catalog& catalog) {
-  std::map<Name, const Relation*> tables;
+std::map<Name, Relation> tables_of(const Catalog& catalog) {
+  std::map<Name, Relation> tables;
+  const auto add = [&](const Relation& relation) {
+    Relation& compared = tables[{relation.schema, relation.name}] = relation;
+    compared.columns.insert(compared.columns.end(), relation.generated_columns.begin(),
+                            relation.generated_columns.end());
+    compared.column_types.insert(compared.column_types.end(), relation.generated_types.begin(),
+                                 relation.generated_types.end());
+  };
   for (const Relation* table : tables_to_copy(catalog)) {
     if (table->schema == copy::kLedgerSchema) continue;
     const schema::Oid root = table->load_through != 0 ? table->load_through : table->sorted_under;
-    const Relation* whole = root == 0 ? table : catalog.relation(root);
-    if (whole != nullptr) tables[{whole->schema, whole->name}] = whole;
+    if (const Relation* whole = root == 0 ? table : catalog.relation(root)) add(*whole);
+  }
+  for (const Relation& relation : catalog.relations) {
+    if (relation.kind == RelationKind::kMaterializedView && relation.populated) add(relation);
   }
   return tables;
+}
+
+// A query of a table plans with its indexes' expressions, and the bodies of functions in these may name others without
+// their schema.
+std::string search_path_for(const Catalog& catalog, const Relation& relation) {
+  const Relation* table = catalog.relation(relation.oid);
+  const bool calls = std::any_of(catalog.indexes.begin(), catalog.indexes.end(), [&](const schema::Index& index) {
+    return index.calls_functions && table != nullptr && index.table == table->oid;
+  });
+  return calls ? search_path_sql(catalog) : "";
 }
 
 // One server, with the session that keeps what it shows.
@@ -91,7 +111,12 @@ class TableComparison {
   const Relation& table() const { return here_; }
   ComparedTable& result() { return result_; }
 
-  std::string copy_out(const std::string& condition) const {
+  std::string copy_out(Side side, const std::string& condition) const {
+    const Server& server = side == Side::kSource ? source_ : target_;
+    const Relation& relation = side == Side::kSource ? here_ : there_;
+    return search_path_for(server.catalog, relation) + copy_statement(condition);
+  }
+  std::string copy_statement(const std::string& condition) const {
     std::string list;
     for (const std::string& column : reading_.columns) list += (list.empty() ? "" : ", ") + column;
     return fmt::format("COPY (SELECT {} FROM {}{}{}) TO STDOUT{}", list, from(), condition.empty() ? "" : " WHERE ",
@@ -139,8 +164,8 @@ class TableComparison {
   }
 
   ComparedTable& result_;
-  const Relation& here_;
-  const Relation& there_;
+  const Relation here_;
+  const Relation there_;
   const Server& source_;
   const Server& target_;
   Reading reading_;
@@ -206,8 +231,9 @@ struct DataComparison::Implementation {
   void read(const Unit& unit, pg::Connection& source, pg::Connection& target);
   void name_rows(TableComparison& table, Server& source, Server& target);
   std::vector<std::string> compare_large_objects(Server& source, Server& target);
-  std::vector<RowsDigest> digest_both(pg::Connection& source, pg::Connection& target, const std::string& copy_out,
-                                      copy::CopyFormat format);
+  void explain_stale_view(TableComparison& table, Server& source);
+  std::vector<RowsDigest> digest_both(pg::Connection& source, pg::Connection& target, const std::string& of_source,
+                                      const std::string& of_target, copy::CopyFormat format);
   std::vector<std::string> first_that_differ(const std::string& what, Server& source, Server& target,
                                              const std::string& sql);
 };
@@ -235,7 +261,8 @@ void DataComparison::Implementation::add_units(TableComparison& table, Server& s
 
 void DataComparison::Implementation::read(const Unit& unit, pg::Connection& source, pg::Connection& target) {
   const std::vector<RowsDigest> digests =
-      digest_both(source, target, unit.table->copy_out(unit.condition), unit.table->format());
+      digest_both(source, target, unit.table->copy_out(Side::kSource, unit.condition),
+                  unit.table->copy_out(Side::kTarget, unit.condition), unit.table->format());
   const std::lock_guard lock(results);
   unit.table->result().source += digests[0];
   unit.table->result().target += digests[1];
@@ -295,20 +322,51 @@ void DataComparison::Implementation::name_rows(TableComparison& table, Server& s
                                           keys_and_digests_sql(table.from(), key, table.columns()));
 }
 
+// A materialized view holds what its query gave when it was filled. Where that is not what the query gives now, or
+// gives twice, the target's rows, which were made anew, cannot be the source's.
+void DataComparison::Implementation::explain_stale_view(TableComparison& table, Server& source) {
+  source.session.execute("SAVEPOINT looking");
+  try {
+    schema::apply_expression_settings(source.session, source.catalog.expression_settings);
+    source.session.execute(search_path_sql(source.catalog));
+    const std::array<std::string, 1> name = {table.table().quoted()};
+    std::string query(
+        source.session.execute("SELECT pg_catalog.pg_get_viewdef(pg_catalog.to_regclass($1))", name)[0].text(0));
+    while (!query.empty() && (query.back() == ';' || query.back() == '\n')) query.pop_back();
+    std::atomic<std::int64_t> read{0};
+    const auto digest = [&](const std::string& sql) {
+      const std::array<copy::DigestRequest, 1> request = {copy::DigestRequest{
+          .connection = source.session, .copy_out = sql, .format = copy::CopyFormat::kText, .bytes = read}};
+      return copy::digest_rows(request)[0];
+    };
+    const RowsDigest stored = digest(fmt::format("COPY (SELECT * FROM {}) TO STDOUT", table.table().quoted()));
+    if (digest(fmt::format("COPY ({}) TO STDOUT", query)) != stored) {
+      table.result().note =
+          "its rows differ, as they do from what its query gives on the source (REFRESH MATERIALIZED "
+          "VIEW there, or a query that never gives the same twice)";
+    }
+  } catch (const Error& error) {
+    if (error.poisons_connection()) throw;
+    log.notice(fmt::format("whether {} is stale cannot be told: {}", table.table().display(), error.what()));
+  }
+  source.session.execute("ROLLBACK TO looking");
+}
+
 // The same pieces of both, whose bytes count once.
 std::vector<RowsDigest> DataComparison::Implementation::digest_both(pg::Connection& source, pg::Connection& target,
-                                                                    const std::string& copy_out,
+                                                                    const std::string& of_source,
+                                                                    const std::string& of_target,
                                                                     copy::CopyFormat format) {
-  std::atomic<std::int64_t> of_target{0};
+  std::atomic<std::int64_t> bytes_of_target{0};
   const std::array<copy::DigestRequest, 2> requests = {
-      copy::DigestRequest{.connection = source, .copy_out = copy_out, .format = format, .bytes = bytes},
-      copy::DigestRequest{.connection = target, .copy_out = copy_out, .format = format, .bytes = of_target}};
+      copy::DigestRequest{.connection = source, .copy_out = of_source, .format = format, .bytes = bytes},
+      copy::DigestRequest{.connection = target, .copy_out = of_target, .format = format, .bytes = bytes_of_target}};
   return copy::digest_rows(requests);
 }
 
 std::vector<std::string> DataComparison::Implementation::compare_large_objects(Server& source, Server& target) {
-  const std::vector<RowsDigest> digests =
-      digest_both(source.session, target.session, copy::large_objects_statement(), copy::CopyFormat::kBinary);
+  const std::vector<RowsDigest> digests = digest_both(source.session, target.session, copy::large_objects_statement(),
+                                                      copy::large_objects_statement(), copy::CopyFormat::kBinary);
   if (digests[0] == digests[1]) return {};
   std::vector<std::string> differences = {fmt::format("large objects: {} pieces on the source, {} on the target{}",
                                                       digests[0].rows, digests[1].rows,
@@ -326,15 +384,12 @@ ComparedData DataComparison::Implementation::run() {
   }
   Server source = open_server(options, Side::kSource, "", log, cancel.token());
   Server target = open_server(options, Side::kTarget, source.encoding, log, cancel.token());
-  if (source.session.database() == target.session.database() &&
-      server_identity(source.session) == server_identity(target.session)) {
-    throw Error(ErrorKind::kState,
-                fmt::format("source and target are the same database, {} at {}",
-                            pg::display_name("", source.session.database()), source.session.address()))
+  if (const auto reason = pg::why_not_apart(source.session, target.session, pg::Reach::kDatabase)) {
+    throw Error(ErrorKind::kState, *reason)
         .hint("check --source and --target: that it is equal to itself proves nothing");
   }
-  const std::map<Name, const Relation*> here = tables_of(source.catalog);
-  std::map<Name, const Relation*> there = tables_of(target.catalog);
+  const std::map<Name, Relation> here = tables_of(source.catalog);
+  const std::map<Name, Relation> there = tables_of(target.catalog);
 
   ComparedData data;
   std::set<Name> names;
@@ -349,7 +404,7 @@ ComparedData DataComparison::Implementation::run() {
     table.on_source = in_source != here.end();
     table.on_target = in_target != there.end();
     if (!table.on_source || !table.on_target) continue;
-    tables.push_back(std::make_unique<TableComparison>(table, *in_source->second, *in_target->second, source, target));
+    tables.push_back(std::make_unique<TableComparison>(table, in_source->second, in_target->second, source, target));
     if (tables.back()->is_possible()) add_units(*tables.back(), source);
   }
   std::sort(units.begin(), units.end(), [](const Unit& a, const Unit& b) { return b.size < a.size; });
@@ -359,7 +414,12 @@ ComparedData DataComparison::Implementation::run() {
   if (first_error) throw Error(*first_error);
   cancel.token().throw_if_cancelled();
   for (const std::unique_ptr<TableComparison>& table : tables) {
-    if (table->is_possible() && !table->result().equal()) name_rows(*table, source, target);
+    if (!table->is_possible() || table->result().equal()) continue;
+    if (table->table().kind == RelationKind::kMaterializedView) {
+      explain_stale_view(*table, source);
+    } else {
+      name_rows(*table, source, target);
+    }
   }
   data.sequences = differing_sequences(source, target);
   data.large_objects = compare_large_objects(source, target);

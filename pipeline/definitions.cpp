@@ -28,12 +28,19 @@ schema::Selection select(pg::Connection& source, const DefinitionsRequest& reque
   return selection;
 }
 
-schema::Dump dump(pg::Connection& source, const DefinitionsRequest& request, const schema::Selection& selection,
-                  const schema::ClientProgram& pg_dump, const Log& log, const CancelToken& cancel) {
+// The role that a session acts for, as --role of a client program takes it.
+std::string role_setting(pg::Connection& session) {
+  return std::string(session.execute("SELECT pg_catalog.current_setting('role')")[0].text(0));
+}
+
+schema::Dump dump(const pg::ConnInfo& source, const std::string& role, const DefinitionsRequest& request,
+                  const schema::Selection& selection, const schema::ClientProgram& pg_dump, const Log& log,
+                  const CancelToken& cancel) {
   return schema::run_pg_dump({.program = pg_dump,
-                              .source = source.pinned_conninfo(),
+                              .source = source,
                               .snapshot = request.snapshot,
                               .encoding = request.encoding,
+                              .role = role,
                               .schemas_left_out = selection.schema_patterns,
                               .tables_left_out = selection.table_patterns},
                              log, cancel);
@@ -44,14 +51,19 @@ schema::Dump dump(pg::Connection& source, const DefinitionsRequest& request, con
 Definitions read_definitions(pg::Connection& source, const DefinitionsRequest& request, const CloneOptions& options,
                              const Log& log, const CancelToken& cancel) {
   const schema::ClientProgram pg_dump = schema::find_client_program(options.pg_bindir, source.server_version(), cancel);
-  log.debug(fmt::format("definitions by {} {}", pg_dump.path.string(), pg_dump.version_text));
+  log.info(fmt::format("definitions by {} {}", pg_dump.path.string(), pg_dump.version_text));
   Definitions result;
+  if (const auto too_old = schema::why_too_old(pg_dump, source.server_version())) {
+    log.warning(*too_old);
+    result.warnings.push_back(*too_old);
+  }
   result.selection = select(source, request, options, log);
   CancelSource dump_cancel(cancel);
   std::future<schema::Dump> dumped =
-      std::async(std::launch::async, [&, conninfo = source.pinned_conninfo(), token = dump_cancel.token()] {
-        return dump(source, request, result.selection, pg_dump, log, token);
-      });
+      std::async(std::launch::async,
+                 [&, conninfo = source.pinned_conninfo(), role = role_setting(source), token = dump_cancel.token()] {
+                   return dump(conninfo, role, request, result.selection, pg_dump, log, token);
+                 });
   std::vector<std::string> obstacles;
   try {
     result.catalog = schema::read_catalog(source);
@@ -63,7 +75,7 @@ Definitions read_definitions(pg::Connection& source, const DefinitionsRequest& r
     throw;
   }
   schema::Dump written = dumped.get();
-  result.warnings = std::move(written.warnings);
+  std::move(written.warnings.begin(), written.warnings.end(), std::back_inserter(result.warnings));
   for (std::string& obstacle : obstacles) {
     log.warning(obstacle);
     result.warnings.push_back(std::move(obstacle));
@@ -72,6 +84,7 @@ Definitions read_definitions(pg::Connection& source, const DefinitionsRequest& r
   result.archive = schema::parse_archive(written.archive, "pg_dump's archive");
   result.archive_bytes = std::move(written.archive);
   schema::apply(result.selection, result.archive);
+  schema::keep_column_orders(result.catalog.own_column_orders, result.archive);
   return result;
 }
 
@@ -112,6 +125,7 @@ Definitions read_dumped_schema(const CloneOptions& options) {
   result.source.snapshot.system_identifier = saved.system_identifier;
   result.source.database = std::to_string(result.catalog.database.oid);
   schema::apply(result.selection, result.archive);
+  schema::keep_column_orders(result.catalog.own_column_orders, result.archive);
   return result;
 }
 

@@ -54,15 +54,55 @@ std::set<Oid> GraphState::touched_by(const TocEntry& entry) const {
   return touched;
 }
 
+namespace {
+
+// From so many members on a tree has a task of its own to wait for.
+constexpr std::size_t kLargeTree = 16;
+
+}  // namespace
+
 void GraphState::wait_for_definitions(TaskId task, const std::set<Oid>& touched) {
   std::set<TaskId> definitions;
-  for (const Oid relation : touched) {
-    for (const Oid member : relations.tree(relation)) {
+  const auto add = [&](const std::vector<Oid>& members, std::set<TaskId>& into) {
+    for (const Oid member : members) {
       const auto found = definitions_touching.find(member);
-      if (found != definitions_touching.end()) definitions.insert(found->second.begin(), found->second.end());
+      if (found != definitions_touching.end()) into.insert(found->second.begin(), found->second.end());
     }
+  };
+  for (const Oid relation : touched) {
+    if (const auto known = definitions_of_tree.find(relation); known != definitions_of_tree.end()) {
+      definitions.insert(known->second);
+      continue;
+    }
+    const std::vector<Oid> members = relations.tree(relation);
+    if (members.size() < kLargeTree) {
+      add(members, definitions);
+      continue;
+    }
+    std::set<TaskId> all;
+    add(members, all);
+    const TaskId barrier = add_barrier("definitions of a tree of tables");
+    for (const TaskId definition : all) graph().after(barrier, definition);
+    definitions_of_tree[relation] = barrier;
+    definitions.insert(barrier);
   }
   for (const TaskId definition : definitions) graph().after(task, definition);
+}
+
+void GraphState::require_rows_below(TaskId task, Oid relation, RowsNamingIndexes naming_indexes) {
+  const auto known = rows_of_tree.find({relation, naming_indexes});
+  if (known != rows_of_tree.end()) return graph().require(task, known->second);
+  std::vector<TaskId> rows = rows_below(relation);
+  if (naming_indexes == RowsNamingIndexes::kLeftOut) {
+    std::erase_if(rows, [&](TaskId id) { return graph()[id].relation->names_indexes; });
+  }
+  if (rows.size() >= kLargeTree) {
+    const TaskId barrier = add_barrier("rows of a tree of tables");
+    for (const TaskId id : rows) graph().require(barrier, id);
+    rows_of_tree[{relation, naming_indexes}] = barrier;
+    rows = {barrier};
+  }
+  for (const TaskId id : rows) graph().require(task, id);
 }
 
 void GraphState::wait_for_all_data(TaskId task) {

@@ -39,6 +39,10 @@ class GraphState {
   void wait_for_all_data(TaskId task);
   /// The tasks that bring rows into a relation or what is below it.
   std::vector<TaskId> rows_below(schema::Oid relation) const;
+  /// `task` needs these, without the ones of tables whose values name indexes where that is said. Complete after the
+  /// stage of the data.
+  enum class RowsNamingIndexes { kToo, kLeftOut };
+  void require_rows_below(TaskId task, schema::Oid relation, RowsNamingIndexes naming_indexes);
 
   Plan& plan;
   const CloneOptions& options;
@@ -63,6 +67,11 @@ class GraphState {
   /// Tasks that wait for the rows of every table.
   std::set<TaskId> after_all_data;
   std::optional<TaskId> sequences;
+
+  /// One task stands for all of a large tree: each of its partitions waits for the definitions of all, and what is done
+  /// to the whole for the rows of all.
+  std::map<schema::Oid, TaskId> definitions_of_tree;
+  std::map<std::pair<schema::Oid, RowsNamingIndexes>, TaskId> rows_of_tree;
 
   TaskId pre_data_done = 0;
   TaskId data_done = 0;

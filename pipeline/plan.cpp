@@ -54,6 +54,12 @@ void report_skipped(Plan& plan, const CloneOptions& options) {
           "index {} is marked invalid, as pg_restore leaves it: a partition is a foreign table; the others have theirs",
           index.display()));
     }
+    if (index.valid && !index.complete) {
+      plan.skipped.push_back(
+          fmt::format("index {} is invalid on the source, and so it is here: a partition has none "
+                      "that is attached to it",
+                      index.display()));
+    }
     if (!index.valid) plan.skipped.push_back(fmt::format("index {}: invalid on the source", index.display()));
   }
   for (const Relation& relation : plan.catalog.relations) {

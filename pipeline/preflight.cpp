@@ -12,6 +12,7 @@
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/definitions.h"
 #include "pgsluice/pipeline/preflight_checks.h"
+#include "pgsluice/pipeline/preflight_warnings.h"
 #include "pgsluice/pipeline/roles.h"
 #include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/sessions.h"
@@ -256,12 +257,24 @@ class PreflightRun {
       for (const schema::RoleUse& role : input_.catalog.roles) input_.inventory.roles.insert(role.name);
       for (const schema::TocEntry& entry : input_.archive.entries) input_.inventory.roles.insert(entry.owner);
     }
+    const bool loads = source_ && options_.steps.contains(Step::kTableData);
+    const bool properties_come = loads && options_.database_properties && !is_stepwise(options_);
+    for (std::string& warning : adopt_expression_settings(
+             *target_, input_.catalog.expression_settings, loads ? Loads::kRows : Loads::kNothing,
+             properties_come ? schema::names_of_database_settings(*source_) : std::set<std::string>())) {
+      warn(std::move(warning));
+    }
     input_.target_database = target_->database();
     input_.target_version = target_->server_version();
     input_.target_resources = read_resources(*target_);
     if (!source_) return;
     load_through_roots_where_rows_move(*source_, *target_, input_.catalog);
     load_whole_trees_through_their_roots(input_.catalog);
+  }
+
+  void warn(std::string warning) {
+    log_.warning(warning);
+    input_.warnings.push_back(std::move(warning));
   }
 
   // Rows of two snapshots belong together only where both show the same.
@@ -320,11 +333,14 @@ class PreflightRun {
     if (!makes) read_existing();
     check_large_objects();
     if (steps.contains(Step::kTableData)) check_configuration();
-    for (std::string& difference : compare_databases(input_.catalog.database, schema::read_database_info(*target_))) {
-      log_.warning(difference);
-      input_.warnings.push_back(std::move(difference));
+    for (std::string& difference :
+         schema::differences_of(input_.catalog.database, schema::read_database_info(*target_))) {
+      warn(std::move(difference));
     }
     input_.roles_out_of_reach = schema::roles_out_of_reach(*target_);
+    if (makes && options_.restore.owners) {
+      for (std::string& warning : find_owners_without_create(source_, *target_, input_)) warn(std::move(warning));
+    }
   }
 
   // What the commands before, or others, have made.
@@ -393,7 +409,21 @@ class PreflightRun {
     schema::RestoreOptions restore = options_.restore;
     restore.out_of_reach = input_.roles_out_of_reach;
     input_.properties = schema::read_database_properties(*source_, input_.target_database, restore);
+    leave_properties_that_are_there();
+    for (std::string& freeze : schema::read_freezes(*source_, input_.target_database)) warn(std::move(freeze));
     if (const auto drop = schema::drop_of_public_schema(*source_, *target_)) input_.properties.push_back(*drop);
+  }
+
+  // Setting them once more may need rights that their being there does not.
+  void leave_properties_that_are_there() {
+    std::set<std::string> there;
+    for (const schema::DatabaseProperty& property :
+         schema::read_database_properties(*target_, input_.target_database, {})) {
+      there.insert(property.statement);
+    }
+    std::erase_if(input_.properties, [&](const schema::DatabaseProperty& property) {
+      return property.description.starts_with("setting ") && there.contains(property.statement);
+    });
   }
 
   CloneOptions options_;

@@ -16,6 +16,7 @@
 #include "pgsluice/copy/ledger.h"
 #include "pgsluice/copy/row_digest.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/server_identity.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/schema/pg_dump.h"
 
@@ -141,12 +142,6 @@ void check_right_to_create(pg::Connection& target, const PlanInput& input) {
 
 }  // namespace
 
-// A copy of a server's files has its system identifier too, but another time of its start.
-std::string server_identity(pg::Connection& connection) {
-  const pg::Row started = connection.execute("SELECT pg_catalog.pg_postmaster_start_time()::text")[0];
-  return fmt::format("{} {}", pg::system_identifier(connection), started.text(0));
-}
-
 void check_servers(pg::Connection& source, pg::Connection& target) {
   if (pg::release_of(target.server_version()) < pg::release_of(source.server_version())) {
     throw Error(ErrorKind::kState, fmt::format("the server is of version {}, older than the source's {}",
@@ -161,10 +156,8 @@ void check_servers(pg::Connection& source, pg::Connection& target) {
         .on(Side::kTarget)
         .hint("clone into a server of a version that is still kept; nothing was changed");
   }
-  if (source.database() == target.database() && server_identity(source) == server_identity(target)) {
-    throw Error(ErrorKind::kState, fmt::format("source and target are the same database, {} at {}",
-                                               pg::display_name("", source.database()), source.address()))
-        .hint("check --source and --target");
+  if (const auto reason = pg::why_not_apart(source, target, pg::Reach::kDatabase)) {
+    throw Error(ErrorKind::kState, *reason).hint("check --source and --target; nothing was changed");
   }
 }
 
@@ -384,18 +377,6 @@ void check_target(pg::Connection& target, const PlanInput& input, const CloneOpt
   check_roles(input, options);
   check_extensions(target, input, options.extension_versions);
   check_tablespaces(input, options);
-}
-
-std::vector<std::string> compare_databases(const schema::DatabaseInfo& source, const schema::DatabaseInfo& target) {
-  std::vector<std::string> differences;
-  const auto compare = [&](std::string_view what, const std::string& here, const std::string& there) {
-    if (here == there) return;
-    differences.push_back(fmt::format("{}: {} on the source, {} on the target", what, here, there));
-  };
-  compare("encoding of the database", source.encoding, target.encoding);
-  compare("collation of the database", source.collate, target.collate);
-  compare("character classification of the database", source.ctype, target.ctype);
-  return differences;
 }
 
 }  // namespace pgsluice::pipeline

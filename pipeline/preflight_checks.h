@@ -14,9 +14,6 @@
 
 namespace pgsluice::pipeline {
 
-/// The same text for two connections only if they lead to one server, whatever it is called.
-std::string server_identity(pg::Connection& connection);
-
 /// The two connections lead to different databases, and the target is not older. Throws Error(kState).
 void check_servers(pg::Connection& source, pg::Connection& target);
 
@@ -52,8 +49,5 @@ void check_ledger_schema(pg::Connection& target, const PlanInput& input, const C
 /// The target has or can get all that it needs: the right to create, roles, extensions, tablespaces.
 /// Throws Error on the target.
 void check_target(pg::Connection& target, const PlanInput& input, const CloneOptions& options);
-
-/// Differences that lose nothing but may surprise: encoding, locale.
-std::vector<std::string> compare_databases(const schema::DatabaseInfo& source, const schema::DatabaseInfo& target);
 
 }  // namespace pgsluice::pipeline

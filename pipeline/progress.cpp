@@ -132,6 +132,11 @@ void Progress::add_skipped(std::string text) {
   results_.skipped.push_back(std::move(text));
 }
 
+void Progress::add_failed(FailedObject object) {
+  const std::lock_guard lock(mutex_);
+  results_.failed.push_back(std::move(object));
+}
+
 void Progress::add_warning(std::string text) {
   const std::lock_guard lock(mutex_);
   results_.warnings.push_back(std::move(text));

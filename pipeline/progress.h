@@ -87,6 +87,8 @@ class Progress {
   void add_rows(const TablePlan& table, std::int64_t rows, Bytes bytes, std::chrono::nanoseconds duration);
   void add_skipped(std::string text);
   void add_warning(std::string text);
+  /// An object that is there, but not as it should be.
+  void add_failed(FailedObject object);
   void set_large_objects(std::int64_t count);
   void set_sequences(std::int64_t count);
 

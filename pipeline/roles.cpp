@@ -52,7 +52,7 @@ schema::RolesOutcome restore(const std::string& text, const CloneOptions& option
       fmt::format("{} made, {} there already", counted(outcome.created.size(), "role"), outcome.there_already.size()));
   if (!outcome.created.empty()) log.notice(fmt::format("made: {}", fmt::join(outcome.created, ", ")));
   for (const std::string& attribute : outcome.not_given) {
-    log.warning(fmt::format("left away: {}", attribute));
+    log.warning(fmt::format("not taken over: {}", attribute));
   }
   for (const Error& error : outcome.failed) log.error(error.describe());
   if (options.join_made_roles) {

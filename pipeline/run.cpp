@@ -48,9 +48,10 @@ std::vector<std::unique_ptr<Worker>> make_workers(RunContext& context, RunSessio
   return workers;
 }
 
-void add_outcome(const Scheduler& scheduler, const TaskGraph& graph, CloneSummary& summary) {
+void add_outcome(const Scheduler& scheduler, const TaskGraph& graph, const Log& log, CloneSummary& summary) {
   for (const TaskFailure& failure : scheduler.failures()) {
     summary.failed.push_back({graph[failure.task].name, failure.error});
+    if (failure.was_postponed) log.error(failure.error.describe());
   }
   for (const TaskLeftOut& left_out : scheduler.left_out()) {
     summary.left_out.push_back({graph[left_out.task].name, graph[left_out.because_of].name});
@@ -137,6 +138,7 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
     return summary;
   };
 
+  OwnersToGive owners;
   std::map<TaskId, copy::LoadedRows> done = sessions.begin();
   while (true) {
     progress.set_work(plan->graph);
@@ -157,6 +159,8 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
                        .builds = builds,
                        .progress = progress,
                        .verification = verification,
+                       .owners = owners,
+                       .continues = sessions.continues(),
                        .trace = trace ? &*trace : nullptr,
                        .target_changed = target_changed,
                        .log = log,
@@ -166,7 +170,7 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
     if (!fatal && (scheduler.finished() || !cancel.cancelled())) {
       if (trace) write_trace(*trace, *options.trace_file, log);
       CloneSummary summary = progress.summary();
-      add_outcome(scheduler, plan->graph, summary);
+      add_outcome(scheduler, plan->graph, log, summary);
       return finish(std::move(summary));
     }
     if (trace && (!fatal || !may_go_on(*fatal, options))) write_trace(*trace, *options.trace_file, log);

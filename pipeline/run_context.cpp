@@ -1,8 +1,24 @@
 #include "pgsluice/pipeline/run_context.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace pgsluice::pipeline {
+
+void log_failure(const RunContext& context, TaskId task, const Error& error, FailureOutcome outcome) {
+  switch (outcome) {
+    case FailureOutcome::kFailed:
+      context.log.error(error.describe());
+      break;
+    case FailureOutcome::kPostponed:
+      context.log.notice(
+          fmt::format("{} is tried again when others have succeeded: {}", context.plan.graph[task].name, error.what()));
+      break;
+    case FailureOutcome::kSkipped:
+      break;
+  }
+}
 
 void trace_task(const RunContext& context, TaskId task, TraceSpan span) {
   if (context.trace == nullptr) return;

@@ -38,6 +38,23 @@ class TargetSessions {
   std::vector<copy::Backend> all_;
 };
 
+/// Objects that were made without the owner that they are to have, until it can be given. Any thread.
+class OwnersToGive {
+ public:
+  void add(const schema::TocEntry& entry) {
+    const std::lock_guard lock(mutex_);
+    entries_.push_back(&entry);
+  }
+  std::vector<const schema::TocEntry*> take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(entries_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<const schema::TocEntry*> entries_;
+};
+
 /// What all workers of a run share. The references outlive the workers.
 struct RunContext {
   const Plan& plan;
@@ -55,11 +72,16 @@ struct RunContext {
   index::BuildBudget& builds;
   Progress& progress;
   Verification& verification;
+  OwnersToGive& owners;
+  bool continues = false;  ///< an earlier run has begun it
   Trace* trace = nullptr;  ///< where none is wanted
   std::atomic<bool>& target_changed;
   Log log;
   CancelToken cancel;
 };
+
+/// Says in the log what became of a task that has failed.
+void log_failure(const RunContext& context, TaskId task, const Error& error, FailureOutcome outcome);
 
 /// Adds what a task has done to the trace, with what it has waited for.
 void trace_task(const RunContext& context, TaskId task, TraceSpan span);

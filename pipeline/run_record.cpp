@@ -120,15 +120,13 @@ std::map<std::string, std::string> decisive_options(const CloneOptions& options)
   using When = copy::SplitOptions::When;
   const copy::SplitOptions& split = options.split;
   // Digests of rows in text and in binary do not add up.
-  const std::string format = !options.verify                             ? "any"
-                             : options.format == copy::FormatWish::kText ? "text"
-                                                                         : "auto or binary";
+  const std::string format = options.format == copy::FormatWish::kText ? "text" : "auto or binary";
   const std::string larger_than =
       split.when == When::kAuto ? "auto" : fmt::format("{} bytes", split.when == When::kNever ? 0 : split.size.count);
   std::map<std::string, std::string> decisive;
   decisive["--filters"] = filters_of(options);
   if (options.steps.contains(Step::kTableData)) {
-    decisive["--copy-format"] = format;
+    if (options.verify) decisive["--copy-format"] = format;
     decisive["--verify"] = given(options.verify);
     decisive["--split-tables-larger-than"] = larger_than;
     decisive["--split-max-parts"] = fmt::format("{}", split.most_parts);
@@ -207,6 +205,8 @@ void require_same_options(const RunRecord& record, const CloneOptions& options) 
   for (const auto& [name, value] : decisive_options(options)) {
     const auto before = record.options.find(name);
     if (before == record.options.end() && record.stepwise) continue;
+    // It only matters where both runs verify.
+    if (name == "--copy-format" && before == record.options.end()) continue;
     const bool takes_those_of_the_run =
         is_stepwise(options) && options.filters.empty() && !options.definitions_from_work_folder;
     if (name == "--filters" && takes_those_of_the_run) continue;

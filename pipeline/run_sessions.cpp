@@ -269,6 +269,7 @@ void RunSessions::pause() {
 
 std::map<TaskId, copy::LoadedRows> RunSessions::try_to_recover() {
   target = open_session(target_info, "definitions", encoding, log_, cancel_);
+  schema::apply_expression_settings(target, plan_.catalog.expression_settings);
   const std::optional<copy::LedgerContents> ledger = take_target_again(target, record.id, of_target.all());
   if (!ledger) {
     require_finished();

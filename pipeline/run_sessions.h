@@ -34,6 +34,8 @@ class RunSessions {
   /// cannot go on: the snapshot is gone, and the source has changed.
   std::map<TaskId, copy::LoadedRows> recover(const Error& lost);
 
+  /// Whether an earlier run has begun it.
+  bool continues() const { return continuation_.has_value(); }
   /// Whether recover() has found that the run had come to its end.
   bool nothing_left() const { return nothing_left_; }
 

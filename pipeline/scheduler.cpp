@@ -7,6 +7,9 @@
 #include <cerrno>
 #include <cstdint>
 #include <limits>
+#include <utility>
+
+#include "pgsluice/pipeline/later_try.h"
 
 namespace pgsluice::pipeline {
 
@@ -27,6 +30,8 @@ Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::se
       freed_by_(graph.size()),
       begun_(graph.size()),
       ended_(graph.size()),
+      succeeded_(graph.size()),
+      carried_(graph.size()),
       left_(graph.size()),
       end_event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!end_event_.valid()) throw system_error("cannot make an event descriptor", errno);
@@ -84,13 +89,18 @@ std::optional<TaskId> Scheduler::take_ready(Lane lane, double most_cost, std::op
 }
 
 bool Scheduler::waits_for_company(const Task& task) const {
-  return is_small_table(task) && small_ready_ < kCompany && (small_running_ > 0 || definitions_left_ > 0);
+  const bool may_get_company = small_running_ > 0 || definitions_left_ > definitions_postponed_;
+  return is_small_table(task) && small_ready_ < kCompany && may_get_company;
 }
 
 void Scheduler::begin(TaskId task) {
   hold_claims(graph_[task]);
   if (is_small_table(graph_[task])) ++small_running_;
+  ++running_;
+  if (graph_[task].kind == TaskKind::kPreData) ++definitions_running_;
+  const bool was_begun = begun_[task];
   begun_[task] = true;
+  if (was_begun) return;  // a later try: what may follow it in order has begun with the first
   std::vector<TaskId> free;
   for (const TaskGraph::Edge& edge : graph_.followers(task)) {
     if (edge.in_order && !ended_[edge.to] && --waits_[edge.to] == 0) free.push_back(edge.to);
@@ -132,6 +142,10 @@ void Scheduler::release(std::vector<TaskId> free) {
     const TaskId task = free.back();
     free.pop_back();
     const bool barrier = graph_[task].kind == TaskKind::kBarrier;
+    if (graph_[task].is_last_chance && !postponed_.empty()) {
+      held_barriers_.push_back(task);
+      continue;
+    }
     if (!barrier && !doomed_by_[task]) {
       ready_[index_of(graph_[task].lane)].insert({weights_[task], task});
       if (is_small_table(graph_[task])) ++small_ready_;
@@ -141,6 +155,7 @@ void Scheduler::release(std::vector<TaskId> free) {
     for (const TaskId follower : mark_ended(task, doomed_by_[task])) free.push_back(follower);
   }
   if (left_ == 0) signal_end();
+  go_on_when_quiet();
   changed_.notify_all();
 }
 
@@ -158,8 +173,11 @@ std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> roo
       // It could have been sent behind this one.
       const Ready ready{weights_[edge.to], edge.to};
       if (ready_[index_of(graph_[edge.to].lane)].erase(ready) > 0) free.push_back(edge.to);
+      // Or it was, and has failed for that.
+      if (take_from_postponed(edge.to)) free.push_back(edge.to);
     }
     if (edge.in_order && begun_[task]) continue;
+    if (is_released(task, edge)) continue;
     if (--waits_[edge.to] > 0) continue;
     freed_by_[edge.to] = graph_[task].kind == TaskKind::kBarrier ? freed_by_[task] : task;
     free.push_back(edge.to);
@@ -170,26 +188,152 @@ std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> roo
 void Scheduler::succeeded(TaskId task) {
   const std::lock_guard lock(mutex_);
   release_claims(graph_[task]);
+  --running_;
+  ++succeeded_since_;
+  if (graph_[task].kind == TaskKind::kPreData) {
+    --definitions_running_;
+    ++definitions_since_;
+  }
+  succeeded_[task] = true;
   if (doomed_by_[task]) made_without_.push_back({task, *doomed_by_[task]});
   release(mark_ended(task, std::nullopt));
 }
 
-bool Scheduler::failed(TaskId task, const Error& error) {
+FailureOutcome Scheduler::failed(TaskId task, const Error& error) {
   const std::lock_guard lock(mutex_);
   release_claims(graph_[task]);
+  --running_;
+  if (graph_[task].kind == TaskKind::kPreData) --definitions_running_;
   if (doomed_by_[task]) {
     left_out_.push_back({task, *doomed_by_[task]});
     release(mark_ended(task, doomed_by_[task]));
-    return false;
+    return FailureOutcome::kSkipped;
   }
-  failures_.push_back({task, error});
+  if (may_succeed_later(error) && !stopped_) {
+    keep(task, error);
+    postpone(task);
+    return FailureOutcome::kPostponed;
+  }
+  keep(task, error);
+  give_up(task);
+  return FailureOutcome::kFailed;
+}
+
+std::optional<EarlierFailure> Scheduler::earlier_failure(TaskId task) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = earlier_failures_.find(task);
+  return found == earlier_failures_.end() ? std::nullopt : std::optional(found->second);
+}
+
+// With the error that is kept of it.
+void Scheduler::give_up(TaskId task) {
+  const Error error = earlier_failures_.at(task).error;
+  const bool was_postponed = take_from_postponed(task);
+  failures_.push_back({task, error, was_postponed});
   if (policy_ == FailurePolicy::kStopAtFirst) {
     if (!fatal_ && !stopped_) fatal_ = error;
     stopped_ = true;
     signal_end();
   }
+  for (const TaskGraph::Edge& edge : graph_.followers(task)) {
+    if (edge.required && succeeded_[edge.to]) made_without_.push_back({edge.to, task});
+  }
   release(mark_ended(task, task));
+}
+
+// For good: mark_ended() takes back what is counted of a task that runs.
+bool Scheduler::take_from_postponed(TaskId task) {
+  if (postponed_.erase(task) == 0) return false;
+  if (graph_[task].kind == TaskKind::kPreData) --definitions_postponed_;
+  if (is_small_table(graph_[task])) ++small_running_;
   return true;
+}
+
+void Scheduler::keep(TaskId task, const Error& error) {
+  const auto before = earlier_failures_.find(task);
+  const bool was_not_found = before != earlier_failures_.end() && before->second.name_not_found;
+  earlier_failures_.insert_or_assign(task, EarlierFailure{error, was_not_found || is_name_not_found(error)});
+}
+
+void Scheduler::postpone(TaskId task) {
+  if (is_small_table(graph_[task])) --small_running_;
+  if (graph_[task].kind == TaskKind::kPreData) ++definitions_postponed_;
+  postponed_.insert(task);
+  go_on_when_quiet();
+  changed_.notify_all();
+}
+
+void Scheduler::requeue(TaskId task) {
+  if (graph_[task].kind == TaskKind::kPreData) --definitions_postponed_;
+  ready_[index_of(graph_[task].lane)].insert({weights_[task], task});
+  if (is_small_table(graph_[task])) ++small_ready_;
+}
+
+// Definitions before the data do not wait for the rows of other tables before they are tried again.
+void Scheduler::retry_definitions() {
+  const bool are_quiet = definitions_running_ == 0 && ready_[index_of(Lane::kMain)].empty();
+  if (definitions_postponed_ == 0 || definitions_since_ == 0 || !are_quiet) return;
+  definitions_since_ = 0;
+  std::erase_if(postponed_, [&](TaskId task) {
+    const bool is_definition = graph_[task].kind == TaskKind::kPreData;
+    if (is_definition) requeue(task);
+    return is_definition;
+  });
+}
+
+bool Scheduler::is_quiet() const {
+  return running_ == 0 && std::all_of(ready_.begin(), ready_.end(), [](const auto& ready) { return ready.empty(); });
+}
+
+void Scheduler::go_on_when_quiet() {
+  retry_definitions();
+  if (stopped_ || !is_quiet()) return;
+  if (postponed_.empty()) {
+    if (held_barriers_.empty()) return;
+    return release(std::exchange(held_barriers_, {}));
+  }
+  if (succeeded_since_ > 0) return retry_postponed();
+  if (carry_over()) return;
+  give_up(*postponed_.begin());  // and then the next one, when that has let nothing else run
+}
+
+void Scheduler::retry_postponed() {
+  succeeded_since_ = 0;
+  definitions_since_ = 0;
+  for (const TaskId task : postponed_) requeue(task);
+  postponed_.clear();
+}
+
+bool Scheduler::is_released(TaskId task, const TaskGraph::Edge& edge) const { return carried_[task] && !edge.required; }
+
+// What comes after postponed tasks, or after those that need them, and does not need them itself, goes on without them.
+// Definitions before the data and rows are given up: the snapshot is not kept for them. False when there is nothing to
+// let go.
+bool Scheduler::carry_over() {
+  std::vector<TaskId> held;
+  for (const TaskId task : postponed_) {
+    const TaskKind kind = graph_[task].kind;
+    if (kind == TaskKind::kPreData || kind == TaskKind::kTableData) {
+      give_up(task);
+      return true;
+    }
+    if (!carried_[task]) held.push_back(task);
+  }
+  const bool has_let_go = !held.empty();
+  std::vector<TaskId> free;
+  while (!held.empty()) {
+    const TaskId task = held.back();
+    held.pop_back();
+    if (carried_[task] || ended_[task]) continue;
+    carried_[task] = true;
+    for (const TaskGraph::Edge& edge : graph_.followers(task)) {
+      if (ended_[edge.to]) continue;
+      if (edge.required) held.push_back(edge.to);
+      if (is_released(task, edge) && --waits_[edge.to] == 0) free.push_back(edge.to);
+    }
+  }
+  if (has_let_go) release(std::move(free));
+  return has_let_go;
 }
 
 void Scheduler::stop(const std::optional<Error>& error) {

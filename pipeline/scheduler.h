@@ -19,6 +19,20 @@ namespace pgsluice::pipeline {
 struct TaskFailure {
   TaskId task = 0;
   Error error;
+  bool was_postponed = false;  ///< it was tried again before it was given up
+};
+
+/// How a task that is tried again has failed before.
+struct EarlierFailure {
+  Error error;                  ///< the last one
+  bool name_not_found = false;  ///< in one of the tries
+};
+
+/// What became of a task that has failed.
+enum class FailureOutcome {
+  kFailed,     ///< it is given up, and what needs it is skipped
+  kSkipped,    ///< an earlier task that it needs has failed, behind which it was sent
+  kPostponed,  ///< it is tried again when others have succeeded
 };
 
 /// A task that was not begun, since another one that it needs has failed.
@@ -35,6 +49,11 @@ enum class FailurePolicy { kGoOn, kStopAtFirst };
 /// Rows of small tables travel together. While definitions are made, or some such rows are on their way, others wait
 /// until there are kCompany of them: taken one by one as their tables are made, each would cost a transaction of its
 /// own.
+///
+/// A task that others may help to succeed (later_try.h) is postponed when it fails. Once nothing else can run, all
+/// postponed tasks are tried again, as long as each such pass brings one more through. What then is left lets those
+/// that only come after it run first (a materialized view may be what an index's function reads), and is given up at
+/// the graph's last chance (Task::is_last_chance), definitions before the data and rows before that.
 class Scheduler {
  public:
   /// `done`: tasks that an earlier run has done already.
@@ -55,8 +74,9 @@ class Scheduler {
 
   /// What a worker says of the task it took.
   void succeeded(TaskId task);
-  /// False when it has failed for the failure of another one, behind which it was sent: it counts as left out then.
-  bool failed(TaskId task, const Error& error);
+  FailureOutcome failed(TaskId task, const Error& error);
+  /// nullopt for a task that has not failed before.
+  std::optional<EarlierFailure> earlier_failure(TaskId task) const;
 
   /// Nothing more is begun. The first error given is kept; none means that somebody cancelled.
   void stop(const std::optional<Error>& error);
@@ -95,6 +115,17 @@ class Scheduler {
   void release(std::vector<TaskId> free);
   std::vector<TaskId> mark_ended(TaskId task, std::optional<TaskId> root_cause);
   void signal_end();
+  bool is_quiet() const;
+  void keep(TaskId task, const Error& error);
+  bool take_from_postponed(TaskId task);
+  void postpone(TaskId task);
+  void retry_definitions();
+  void go_on_when_quiet();
+  void retry_postponed();
+  bool carry_over();
+  void give_up(TaskId task);
+  void requeue(TaskId task);
+  bool is_released(TaskId task, const TaskGraph::Edge& edge) const;
 
   const TaskGraph& graph_;
   const FailurePolicy policy_;
@@ -107,6 +138,19 @@ class Scheduler {
   std::vector<std::optional<TaskId>> freed_by_;
   std::vector<bool> begun_;
   std::vector<bool> ended_;
+  std::vector<bool> succeeded_;
+  std::set<TaskId> postponed_;
+  std::map<TaskId, EarlierFailure> earlier_failures_;
+  /// Tasks whose followers that only come after them need not wait for them any more.
+  std::vector<bool> carried_;
+  /// Last chances that have come while there were postponed tasks.
+  std::vector<TaskId> held_barriers_;
+  std::size_t running_ = 0;
+  std::size_t definitions_running_ = 0;
+  std::size_t definitions_postponed_ = 0;
+  /// Since postponed tasks were tried again: all that have succeeded, and the definitions among them.
+  std::size_t succeeded_since_ = 0;
+  std::size_t definitions_since_ = 0;
   std::array<std::set<Ready>, kLanes> ready_;
   std::array<std::size_t, kLanes> left_in_lane_{};
   std::size_t left_ = 0;

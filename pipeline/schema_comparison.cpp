@@ -2,35 +2,29 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <future>
 #include <map>
+#include <set>
 #include <utility>
 
-#include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/base/counted.h"
+#include "pgsluice/base/error.h"
 #include "pgsluice/copy/ledger.h"
+#include "pgsluice/pg/server_identity.h"
 #include "pgsluice/pg/snapshot.h"
+#include "pgsluice/pipeline/scratch_database.h"
 #include "pgsluice/pipeline/sessions.h"
+#include "pgsluice/schema/beyond_pg_dump.h"
+#include "pgsluice/schema/column_order.h"
 #include "pgsluice/schema/ddl_restore.h"
 #include "pgsluice/schema/entry_sql.h"
 #include "pgsluice/schema/pg_dump.h"
+#include "pgsluice/schema/printed_definition.h"
 
 namespace pgsluice::pipeline {
 
 namespace {
-
-pg::Connection open(const std::string& conninfo, Side side, const Log& log, const CancelToken& cancel) {
-  return open_reader(parse_conninfo(conninfo, side), "compare", "", log, cancel);
-}
-
-// In one encoding on both sides, or the same name would be two.
-schema::Archive dump(pg::Connection& session, const schema::ClientProgram& program, const std::string& encoding,
-                     const Log& log, const CancelToken& cancel) {
-  const pg::SnapshotIdentity snapshot = pg::export_snapshot(session);
-  const schema::Dump dump = schema::run_pg_dump(
-      {.program = program, .source = session.pinned_conninfo(), .snapshot = snapshot.name, .encoding = encoding}, log,
-      cancel);
-  return schema::parse_archive(dump.archive, "pg_dump's archive");
-}
 
 // By what they are about; several entries of one name (COMMENTs of functions that differ in their arguments have
 // different tags) are one text.
@@ -42,13 +36,16 @@ struct Text {
 };
 using Texts = std::map<std::string, Text>;
 
-Texts texts_of(const schema::Archive& archive) {
+bool belongs_to_ledger(const schema::TocEntry& entry) {
+  return entry.schema == std::string(copy::kLedgerSchema) || entry.tag == copy::kLedgerSchema ||
+         entry.tag == fmt::format("SCHEMA {}", copy::kLedgerSchema);
+}
+
+Texts texts_of(const std::string& archive_bytes) {
+  const schema::Archive archive = schema::parse_archive(archive_bytes, "pg_dump's archive");
   Texts texts;
   for (const schema::TocEntry& entry : archive.entries) {
-    if (!schema::is_restored(entry, {})) continue;
-    const bool of_ledger = entry.schema == std::string(copy::kLedgerSchema) || entry.tag == copy::kLedgerSchema ||
-                           entry.tag == fmt::format("SCHEMA {}", copy::kLedgerSchema);
-    if (of_ledger) continue;
+    if (!schema::is_restored(entry, {}) || belongs_to_ledger(entry)) continue;
     Text& text = texts[entry.describe()];
     text.sql += schema::entry_sql(archive, entry, {}, entry.definition);
     text.secret = text.secret || schema::may_hold_secret(entry.kind);
@@ -56,42 +53,180 @@ Texts texts_of(const schema::Archive& archive) {
   return texts;
 }
 
+class Comparison {
+ public:
+  Comparison(const CompareSchemaOptions& options, const Log& log, const CancelToken& cancel)
+      : options_(options),
+        log_(log),
+        cancel_(cancel),
+        source_(open(Side::kSource)),
+        target_(open(Side::kTarget)),
+        encoding_(server_encoding(source_)) {
+    if (const auto reason = pg::why_not_apart(source_, target_, pg::Reach::kDatabase)) {
+      throw Error(ErrorKind::kState, *reason)
+          .hint("check --source and --target: that it is equal to itself proves nothing");
+    }
+  }
+
+  SchemaComparison run() {
+    program_ = schema::look_for_client_program(options_.pg_bindir,
+                                               std::max(source_.server_version(), target_.server_version()), cancel_);
+    if (!program_) {
+      result_.not_compared =
+          fmt::format("there is no pg_dump of version {} or later, which reading the target's definitions takes",
+                      std::max(source_.server_version(), target_.server_version()) / 10000);
+      return std::move(result_);
+    }
+    log_.debug(fmt::format("definitions by {} {}", program_->path.string(), program_->version_text));
+    compare_texts();
+    compare_beyond_pg_dump();
+    if (!result_.undecided.empty()) {
+      log_.warning(
+          fmt::format("{} printed in other words by the two servers, and {} may not create a database to find "
+                      "out whether they mean the same: give it CREATEDB to compare these too",
+                      counted(result_.undecided.size(), "definition is", "definitions are"), target_.user()));
+    }
+    return std::move(result_);
+  }
+
+ private:
+  pg::Connection open(Side side) {
+    pg::ConnInfo conninfo = parse_conninfo(side == Side::kSource ? options_.source : options_.target, side);
+    if (!options_.database.empty()) conninfo = conninfo.with("dbname", options_.database);
+    return open_reader(conninfo, "compare", "", log_, cancel_);
+  }
+
+  // In one encoding, or the same name would be two.
+  std::string dump(pg::Connection& session, const CancelToken& cancel) {
+    const pg::SnapshotIdentity snapshot = pg::export_snapshot(session);
+    const std::string role(session.execute("SELECT pg_catalog.current_setting('role')")[0].text(0));
+    std::string archive = schema::run_pg_dump({.program = *program_,
+                                               .source = session.pinned_conninfo(),
+                                               .snapshot = snapshot.name,
+                                               .encoding = encoding_,
+                                               .role = role},
+                                              log_, cancel)
+                              .archive;
+    session.execute("COMMIT");
+    return archive;
+  }
+
+  void compare_texts() {
+    CancelSource other(cancel_);
+    std::future<std::string> there =
+        std::async(std::launch::async, [&, token = other.token()] { return dump(target_, token); });
+    try {
+      archive_ = dump(source_, cancel_);
+    } catch (...) {
+      other.cancel();  // or the future would wait for a pg_dump that nobody needs
+      throw;
+    }
+    const Texts target = texts_of(there.get());
+    const Texts source = texts_of(archive_);
+    for (const auto& [object, text] : source) {
+      const auto found = target.find(object);
+      if (found == target.end()) {
+        missing_.push_back({.object = object, .source = text.shown(), .target = ""});
+      } else if (found->second.sql != text.sql) {
+        compare_printed(object, text, found->second);
+      }
+    }
+    for (const auto& [object, text] : target) {
+      if (source.contains(object) || (printed() != nullptr && printed()->contains(object))) continue;
+      result_.differences.push_back({.object = object, .source = "", .target = text.shown()});
+    }
+    for (SchemaDifference& difference : missing_) {
+      // What this server makes and does not print is a default of its release.
+      const bool is_default =
+          printed() != nullptr && !printed()->contains(difference.object) && !not_made_.contains(difference.object);
+      if (!is_default) result_.differences.push_back(std::move(difference));
+    }
+    std::stable_sort(result_.differences.begin(), result_.differences.end(),
+                     [](const SchemaDifference& a, const SchemaDifference& b) {
+                       return std::pair(a.source.empty(), a.object) < std::pair(b.source.empty(), b.object);
+                     });
+  }
+
+  // The two texts of an object that both databases have differ: what would the target's server print?
+  void compare_printed(const std::string& object, const Text& source, const Text& target) {
+    const SchemaDifference difference{.object = object, .source = source.shown(), .target = target.shown()};
+    const Texts* texts = printed();
+    const auto expected = texts == nullptr ? Texts::const_iterator() : texts->find(object);
+    const bool is_known = texts != nullptr && expected != texts->end();
+    if (is_known && expected->second.sql == target.sql) return;
+    if (!is_known && schema::may_be_printed_otherwise(source.sql, target.sql)) {
+      result_.undecided.push_back(difference);
+    } else {
+      result_.differences.push_back(difference);
+    }
+  }
+
+  // Tables that pg_restore makes with their columns in another order: a copy keeps it, by other statements.
+  std::map<std::string, std::string> tables_in_own_order() {
+    const std::map<schema::Oid, schema::OwnColumnOrder> orders = schema::read_own_column_orders(source_);
+    std::map<std::string, std::string> definitions;
+    for (const schema::TocEntry& entry : schema::parse_archive(archive_, "pg_dump's archive").entries) {
+      const auto order = orders.find(entry.catalog_id.oid);
+      if (entry.kind != "TABLE" || order == orders.end()) continue;
+      if (const auto definition = schema::definition_in_own_order(entry.definition, order->second)) {
+        definitions[entry.describe()] = *definition;
+      }
+    }
+    return definitions;
+  }
+
+  // What the target's server prints of the source's definitions; nullptr where it may not be asked.
+  const Texts* printed() {
+    if (printed_ || cannot_print_) return printed_ ? &*printed_ : nullptr;
+    const std::optional<schema::ClientProgram> pg_restore = schema::look_for_client_program(
+        program_->path.parent_path(), std::max(source_.server_version(), target_.server_version()), cancel_,
+        "pg_restore");
+    try {
+      if (!pg_restore) throw Error(ErrorKind::kServer, "there is no pg_restore beside pg_dump");
+      ScratchDatabase scratch(target_);
+      log_.info(
+          fmt::format("the servers print some definitions in other words: the source's are restored into the "
+                      "database {} beside the target, to be printed there too",
+                      scratch.name()));
+      not_made_ = scratch.restore(archive_, pg_restore->path, tables_in_own_order(), log_, cancel_);
+      pg::Connection session = open_reader(scratch.conninfo(), "compare", "", log_, cancel_);
+      printed_ = texts_of(dump(session, cancel_));
+      session.close();
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kServer) throw;
+      log_.notice(fmt::format("no scratch database: {}", error.what()));
+      cannot_print_ = true;
+    }
+    return printed_ ? &*printed_ : nullptr;
+  }
+
+  void compare_beyond_pg_dump() {
+    for (schema::BeyondDifference& difference : schema::compare_beyond_pg_dump(source_, target_)) {
+      result_.differences.push_back({.object = std::move(difference.object),
+                                     .source = std::move(difference.source),
+                                     .target = std::move(difference.target)});
+    }
+  }
+
+  const CompareSchemaOptions& options_;
+  const Log& log_;
+  const CancelToken& cancel_;
+  pg::Connection source_;
+  pg::Connection target_;
+  const std::string encoding_;
+  std::optional<schema::ClientProgram> program_;
+  std::string archive_;
+  std::optional<Texts> printed_;
+  std::set<std::string> not_made_;  ///< in the scratch database
+  bool cannot_print_ = false;
+  std::vector<SchemaDifference> missing_;
+  SchemaComparison result_;
+};
+
 }  // namespace
 
-std::vector<SchemaDifference> compare_schemas(const CompareSchemaOptions& options, const Log& log,
-                                              const CancelToken& cancel) {
-  pg::Connection source = open(options.source, Side::kSource, log, cancel);
-  pg::Connection target = open(options.target, Side::kTarget, log, cancel);
-  const schema::ClientProgram program = schema::find_client_program(
-      options.pg_bindir, std::max(source.server_version(), target.server_version()), cancel);
-  const std::string encoding = server_encoding(source);
-  CancelSource other(cancel);
-  std::future<schema::Archive> there = std::async(
-      std::launch::async, [&, token = other.token()] { return dump(target, program, encoding, log, token); });
-  Texts here;
-  try {
-    here = texts_of(dump(source, program, encoding, log, cancel));
-  } catch (...) {
-    other.cancel();  // or the future would wait for a pg_dump that nobody needs
-    throw;
-  }
-  Texts others = texts_of(there.get());
-  std::vector<SchemaDifference> differences;
-  for (const auto& [object, text] : here) {
-    const auto found = others.find(object);
-    if (found == others.end()) {
-      differences.push_back({.object = object, .source = text.shown(), .target = ""});
-      continue;
-    }
-    if (found->second.sql != text.sql) {
-      differences.push_back({.object = object, .source = text.shown(), .target = found->second.shown()});
-    }
-    others.erase(found);
-  }
-  for (const auto& [object, text] : others) {
-    differences.push_back({.object = object, .source = "", .target = text.shown()});
-  }
-  return differences;
+SchemaComparison compare_schemas(const CompareSchemaOptions& options, const Log& log, const CancelToken& cancel) {
+  return Comparison(options, log, cancel).run();
 }
 
 }  // namespace pgsluice::pipeline

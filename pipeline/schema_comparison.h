@@ -13,7 +13,9 @@ namespace pgsluice::pipeline {
 struct CompareSchemaOptions {
   std::string source;
   std::string target;
-  /// Where pg_dump is; it must not be older than either server.
+  /// In place of those that the connection strings name; empty: these.
+  std::string database = {};
+  /// Where pg_dump and pg_restore are. Where they are too old for the target, others are looked for.
   std::optional<std::filesystem::path> pg_bindir;
 };
 
@@ -24,10 +26,28 @@ struct SchemaDifference {
   std::string target;
 };
 
-/// Compares all that pg_dump writes of two databases but rows and what belongs to the database itself: definitions,
-/// owners, privileges, comments, tablespaces. Their order does not matter. Reads only.
-/// Throws Error when a server cannot be read.
-std::vector<SchemaDifference> compare_schemas(const CompareSchemaOptions& options, const Log& log,
-                                              const CancelToken& cancel);
+struct SchemaComparison {
+  std::vector<SchemaDifference> differences;
+  /// Objects that the servers print in different words, of which the user's rights do not allow to find out whether
+  /// they mean the same.
+  std::vector<SchemaDifference> undecided;
+  /// Why nothing of the definitions was compared; empty where they were.
+  std::string not_compared;
+
+  bool equal() const { return differences.empty(); }
+};
+
+/// Compares all that pg_dump writes of two databases but rows and the database's own properties (definitions, owners,
+/// privileges, comments, tablespaces), and what it does not write: the order of columns, what users have put on
+/// extensions' tables, the database's encoding and locale. The order of objects does not matter.
+///
+/// Servers print one definition in different words: each major release has its own, and so has an expression that was
+/// read back once. Where the texts of an object differ, the target's server decides: the source's definitions are
+/// restored by pg_restore into a scratch database of the target's server, and what that server prints of them is what
+/// the target has to have. This takes the right to create databases; without it such an object is `undecided`, unless
+/// the texts differ in more than the servers' manners.
+///
+/// Changes nothing but that it makes and drops the scratch database. Throws Error when a server cannot be read.
+SchemaComparison compare_schemas(const CompareSchemaOptions& options, const Log& log, const CancelToken& cancel);
 
 }  // namespace pgsluice::pipeline

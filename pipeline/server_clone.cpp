@@ -324,7 +324,6 @@ ServerSummary ServerClone::run() {
 ProgressSnapshot ServerClone::progress() const {
   const Implementation& self = *implementation_;
   ProgressSnapshot all;
-  all.phase = "connecting";
   all.elapsed = SteadyClock::now() - self.started;
   double weight = 0;
   const std::lock_guard lock(self.mutex);
@@ -337,6 +336,9 @@ ProgressSnapshot ServerClone::progress() const {
     all.fraction += size * one.fraction;
   }
   if (weight > 0) all.fraction /= weight;
+  const bool has_begun = std::any_of(self.databases.begin(), self.databases.end(),
+                                     [](const auto& cloning) { return cloning->clone != nullptr; });
+  if (all.phase.empty()) all.phase = has_begun ? "done" : "connecting";
   return all;
 }
 

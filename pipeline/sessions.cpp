@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/pg/session_proof.h"
 #include "pgsluice/pg/session_settings.h"
 #include "pgsluice/pipeline/clone.h"
 
@@ -32,6 +33,7 @@ pg::Connection open_reader(const pg::ConnInfo& conninfo, std::string_view purpos
   pg::Connection connection = pg::Connection::open(conninfo, purpose, log, cancel);
   pg::apply_session_settings(connection, pg::SessionPurpose::kRead,
                              encoding.empty() ? server_encoding(connection) : encoding);
+  pg::act_as_login_role(connection);
   return connection;
 }
 

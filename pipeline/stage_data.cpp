@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <set>
 #include <utility>
@@ -117,6 +118,57 @@ void order_by_keys_on_target(GraphState& state) {
   }
 }
 
+// Whether a text has a name as a word of its own.
+bool mentions(const std::string& text, const std::string& name) {
+  const auto is_part = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+  for (std::size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
+    const bool begins = at == 0 || !is_part(text[at - 1]);
+    const bool ends = at + name.size() == text.size() || !is_part(text[at + name.size()]);
+    if (begins && ends) return true;
+  }
+  return false;
+}
+
+bool reads(const Relation& table, const Relation& other) {
+  return std::any_of(table.bodies_of_row_functions.begin(), table.bodies_of_row_functions.end(),
+                     [&](const std::string& body) { return mentions(body, other.name); });
+}
+
+// A generated column, a CHECK or a partition's key may call a function that reads other tables, and would find nothing
+// there, often without an error. So these rows come after all others, and after each other where a function's source
+// names the other table.
+//
+// Not into tables with foreign keys of others' making, whose order is another one already.
+void load_after_tables_that_functions_read(GraphState& state) {
+  if (!state.plan.existing.foreign_keys.empty()) return;
+  std::vector<const TablePlan*> reading;
+  std::vector<const TablePlan*> others;
+  for (const TablePlan& table : state.plan.tables) {
+    const bool has_own_order = table.table->extension_condition || table.table->names_indexes;
+    if (!has_own_order) (table.table->bodies_of_row_functions.empty() ? others : reading).push_back(&table);
+  }
+  if (reading.empty()) return;
+  const auto rows_of = [&](const TablePlan* table) { return state.data_of_relation[table->table->oid]; };
+  const TaskId others_done = state.add_barrier("rows of tables whose functions read no others");
+  for (const TablePlan* table : others) {
+    for (const TaskId rows : rows_of(table)) state.graph().after(others_done, rows);
+  }
+  std::set<std::pair<Oid, Oid>> read_by;
+  for (const TablePlan* table : reading) {
+    for (const TaskId rows : rows_of(table)) state.graph().after(rows, others_done);
+    for (const TablePlan* other : reading) {
+      if (table != other && reads(*table->table, *other->table)) read_by.insert({table->table->oid, other->table->oid});
+    }
+  }
+  const ParentsFirst order(read_by);
+  for (const auto& [table, other] : read_by) {
+    if (!order.is_before(other, table)) continue;
+    for (const TaskId rows : state.data_of_relation[table]) {
+      for (const TaskId before : state.data_of_relation[other]) state.graph().after(rows, before);
+    }
+  }
+}
+
 void add_large_objects(GraphState& state) {
   const std::int64_t objects = state.plan.catalog.large_objects;
   if (!state.options.large_objects || objects == 0) return;
@@ -137,6 +189,7 @@ void add_data(GraphState& state) {
   }
   order_extension_tables(state);
   order_by_keys_on_target(state);
+  load_after_tables_that_functions_read(state);
   add_large_objects(state);
   const TaskId release =
       state.graph().add({.kind = TaskKind::kReleaseSnapshot, .lane = Lane::kMain, .name = "release of the snapshot"});

@@ -67,6 +67,7 @@ class LastStage {
   // The barrier behind them.
   TaskId add_materialized_views() {
     const TaskId views_done = state_.add_barrier("materialized views");
+    state_.graph()[views_done].is_last_chance = true;
     state_.graph().after(views_done, state_.acls_done);
     for (const TocEntry* wanted : entries_behind_acls()) {
       const TocEntry& entry = *wanted;

@@ -81,9 +81,9 @@ class PostDataStage {
   // What is built on a table, and triggers that would fire, come after its rows and those of its partitions.
   void require_data(TaskId task, const TocEntry& entry) {
     for (const Oid relation : state_.relations.of(entry)) {
-      for (const TaskId rows : state_.rows_below(relation)) {
-        if (!builds_index(entry) || !graph()[rows].relation->names_indexes) graph().require(task, rows);
-      }
+      state_.require_rows_below(
+          task, relation,
+          builds_index(entry) ? GraphState::RowsNamingIndexes::kLeftOut : GraphState::RowsNamingIndexes::kToo);
     }
     // A function of the user's may read any other table.
     if (calls_functions(entry)) state_.wait_for_all_data(task);

@@ -8,6 +8,7 @@
 
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pipeline/clone.h"
+#include "pgsluice/pipeline/later_try.h"
 #include "pgsluice/schema/acl.h"
 #include "pgsluice/schema/ddl_restore.h"
 
@@ -23,6 +24,12 @@ constexpr std::string_view kInsufficientPrivilege = "42501";
 std::string definition_of(const Plan& plan, const Task& task) {
   if (task.kind == TaskKind::kAcl) return schema::acl_definition(*task.entry, plan.restore, task.owners_part);
   return task.sql.empty() ? task.entry->definition : task.sql;
+}
+
+pg::Statement definition_statement(const Plan& plan, const schema::TocEntry& entry, const std::string& definition) {
+  pg::Statement statement = schema::entry_statement(plan.archive, entry, plan.restore, definition);
+  statement.sql.insert(0, schema::settings_for_definition(plan.catalog.expression_settings, definition));
+  return statement;
 }
 
 std::vector<pg::Statement> refresh(const Plan& plan, const Task& task) {
@@ -44,7 +51,7 @@ std::optional<std::vector<pg::Statement>> statements_of(const Plan& plan, const 
     case TaskKind::kAcl:
     case TaskKind::kEventTrigger:
       if (task.entry == nullptr) return std::vector{pg::Statement{task.sql}};
-      return std::vector{schema::entry_statement(plan.archive, *task.entry, plan.restore, definition_of(plan, task))};
+      return std::vector{definition_statement(plan, *task.entry, definition_of(plan, task))};
     case TaskKind::kMaterializedView:
       return refresh(plan, task);
     case TaskKind::kStatistics:
@@ -124,10 +131,14 @@ void StatementQueue::take_answer() {
   in_flight_.pop_front();
   const bool again = may_be_tried_again(ended);
   const bool as_one = !again && may_be_granted_by_one(ended);
-  const bool goes_on = again || as_one || has_to_count(ended);
+  const bool no_owner = !again && may_go_without_owner(ended);
+  const bool replaces = !again && may_replace(ended);
+  const bool goes_on = again || as_one || no_owner || replaces || has_to_count(ended);
   if (goes_on) running_->begins_anew();
   end_oldest(ended);
   if (as_one) return grant_by_one(std::move(ended));
+  if (no_owner) return leave_owner_for_later(std::move(ended));
+  if (replaces) return replace(std::move(ended));
   if (goes_on) return again ? try_again(std::move(ended)) : count(std::move(ended));
   ended.share.reset();
   cost_ -= plan_.graph[ended.task].cost;
@@ -174,6 +185,47 @@ void StatementQueue::grant_by_one(InFlight ended) {
   put(std::move(ended));
 }
 
+// The object is the target user's then, until its owner can be given (Worker::give_owners).
+bool StatementQueue::may_go_without_owner(const InFlight& ended) const {
+  const Task& task = plan_.graph[ended.task];
+  const bool gives_owner = task.entry != nullptr && task.kind != TaskKind::kAcl && plan_.restore.owners &&
+                           !plan_.restore.out_of_reach.contains(task.entry->owner) &&
+                           !schema::owner_sql(*task.entry).empty();
+  return gives_owner && !ended.without_owner && ended.error && ended.error->sqlstate() == kInsufficientPrivilege;
+}
+
+void StatementQueue::leave_owner_for_later(InFlight ended) {
+  ended.without_owner = true;
+  const schema::TocEntry& entry = *plan_.graph[ended.task].entry;
+  schema::RestoreOptions without_owner = plan_.restore;
+  without_owner.owners = false;
+  send_again(std::move(ended), schema::entry_statement(plan_.archive, entry, without_owner,
+                                                       definition_of(plan_, plan_.graph[ended.task])));
+}
+
+// What an earlier run has made, and the source has changed since to mend it.
+bool StatementQueue::may_replace(const InFlight& ended) const {
+  const Task& task = plan_.graph[ended.task];
+  constexpr std::string_view kDuplicateFunction = "42723";
+  return context_.continues && !ended.replaces && ended.error && ended.error->sqlstate() == kDuplicateFunction &&
+         task.entry != nullptr && schema::replacing_definition(task.entry->definition).has_value();
+}
+
+void StatementQueue::replace(InFlight ended) {
+  ended.replaces = true;
+  const schema::TocEntry& entry = *plan_.graph[ended.task].entry;
+  send_again(std::move(ended), schema::entry_statement(plan_.archive, entry, plan_.restore,
+                                                       *schema::replacing_definition(entry.definition)));
+}
+
+void StatementQueue::send_again(InFlight ended, pg::Statement statement) {
+  const std::string& mark = plan_.task_marks[ended.task];
+  if (context_.options.ledger && !mark.empty()) statement.sql.insert(0, copy::task_done_sql(mark));
+  ended.error.reset();
+  ended.statements = {std::move(statement)};
+  put(std::move(ended));
+}
+
 bool StatementQueue::has_to_count(const InFlight& ended) const {
   return !ended.counts && ended.error && ended.error->sqlstate() == kForeignKeyViolation &&
          !plan_.graph[ended.task].sql_that_counts.empty();
@@ -181,7 +233,7 @@ bool StatementQueue::has_to_count(const InFlight& ended) const {
 
 void StatementQueue::count(InFlight ended) {
   ended.counts = true;
-  ended.statements = {{plan_.graph[ended.task].sql_that_counts}};
+  ended.statements = {{fmt::format("SELECT FROM ({}) orphans", plan_.graph[ended.task].sql_that_counts)}};
   put(std::move(ended));
 }
 
@@ -195,12 +247,28 @@ Error StatementQueue::error_of(const InFlight& ended) const {
         .on(Side::kTarget)
         .sqlstate(error.sqlstate())
         .object(task.entry->describe())
-        .hint(fmt::format("find them by: {}; mend them, then: {}", task.sql_that_counts, task.sql));
+        .hint(fmt::format(
+            "this query shows them on the target: {}; give them a parent or delete them there, then --resume, "
+            "which validates the key, or: {}; rows that are mended on the source come by a new copy",
+            task.sql_that_counts, task.sql));
   }
   if (task.entry != nullptr) {
     schema::explain(error, *task.entry, definition_of(plan_, task));
   } else {
     error.object(task.name);
+  }
+  constexpr int kRestrictsSearchPath = 170000;
+  const bool is_maintenance = task.kind == TaskKind::kIndexBuild || task.kind == TaskKind::kMaterializedView ||
+                              task.kind == TaskKind::kPostData || task.kind == TaskKind::kStatistics;
+  if (is_name_not_found(error)) {
+    error.hint(fmt::format(
+        "a function that this calls names something without its schema, which is found neither with an empty "
+        "search_path "
+        "nor with the source database's{}; ALTER FUNCTION … SET search_path = … on the source, then run again with "
+        "--resume --not-consistent",
+        is_maintenance && target_.server_version() >= kRestrictsSearchPath
+            ? " (from 17 on, indexes and materialized views are made with search_path = pg_catalog, pg_temp)"
+            : ""));
   }
   if (task.kind == TaskKind::kDatabaseProperty && error.sqlstate() == kInsufficientPrivilege) {
     error.hint("a superuser may; --skip-db-properties leaves the database's own properties out");
@@ -216,6 +284,10 @@ void StatementQueue::report(const InFlight& ended) {
                       "in the names of those who have on the source: {}",
                       plan_.graph[ended.task].name, ended.refused_to_others->what()));
     }
+    if (ended.without_owner) context_.owners.add(*plan_.graph[ended.task].entry);
+    if (const auto earlier = scheduler_.earlier_failure(ended.task)) {
+      context_.progress.add_warning(later_try_text(plan_.graph[ended.task].name, *earlier));
+    }
     scheduler_.succeeded(ended.task);
     return;
   }
@@ -225,8 +297,8 @@ void StatementQueue::report(const InFlight& ended) {
     context_.progress.add_warning(error.describe());
     target_.log().warning(error.describe());
     scheduler_.succeeded(ended.task);
-  } else if (scheduler_.failed(ended.task, error)) {
-    target_.log().error(error.describe());
+  } else {
+    log_failure(context_, ended.task, error, scheduler_.failed(ended.task, error));
   }
 }
 

@@ -51,6 +51,9 @@ class StatementQueue {
     std::optional<Error> error = std::nullopt;
     /// Of privileges that are given without other names now: why not with them.
     std::optional<Error> refused_to_others = std::nullopt;
+    /// The object's owner is given at the end.
+    bool without_owner = false;
+    bool replaces = false;
     /// Of a build that is large enough for settings of its own.
     std::optional<index::BuildBudget::Share> share = std::nullopt;
     /// A validation that has failed: the rows that it has failed for are counted.
@@ -65,6 +68,11 @@ class StatementQueue {
   void try_again(InFlight ended);
   bool may_be_granted_by_one(const InFlight& ended) const;
   void grant_by_one(InFlight ended);
+  bool may_go_without_owner(const InFlight& ended) const;
+  void leave_owner_for_later(InFlight ended);
+  bool may_replace(const InFlight& ended) const;
+  void replace(InFlight ended);
+  void send_again(InFlight ended, pg::Statement statement);
   bool has_to_count(const InFlight& ended) const;
   void count(InFlight ended);
   void report(const InFlight& ended);

@@ -68,10 +68,12 @@ struct Task {
   std::string sql;
   /// Of privileges.
   schema::OwnersPart owners_part = schema::OwnersPart::kByUser;
-  /// Of a validation: a query of as many empty rows as there are that keep it from succeeding.
+  /// Of a validation: a query of the rows that keep it from succeeding.
   std::string sql_that_counts = {};
   /// Done again when a run goes on.
   bool repeated = false;
+  /// Of a barrier: tasks that were postponed are given up before it.
+  bool is_last_chance = false;
 };
 
 /// Tasks and what they wait for. Built once, then read by the scheduler.

@@ -6,6 +6,7 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/copy/copy_statement.h"
+#include "pgsluice/pg/session_settings.h"
 
 namespace pgsluice::pipeline {
 
@@ -22,13 +23,21 @@ copy::RowsDigest Verification::of(const schema::Relation& into) const {
 }
 
 void verify_table(pg::Connection& target, const schema::Relation& table, copy::CopyFormat format,
-                  const copy::RowsDigest& sent, std::atomic<std::int64_t>& bytes) {
+                  const copy::RowsDigest& sent, std::atomic<std::int64_t>& bytes, const std::string& before_generated) {
   const std::array<copy::DigestRequest, 1> request = {
       copy::DigestRequest{.connection = target,
-                          .copy_out = copy::copy_out_of_tree_statement(table, format),
+                          .copy_out = pg::reading_settings_sql() + copy::copy_out_of_tree_statement(table, format),
                           .format = format,
                           .bytes = bytes}};
-  const copy::RowsDigest there = copy::digest_rows(request)[0];
+  copy::RowsDigest there = copy::digest_rows(request)[0];
+  if (!table.generated_columns.empty()) {
+    const std::array<copy::DigestRequest, 1> generated = {copy::DigestRequest{
+        .connection = target,
+        .copy_out = pg::reading_settings_sql() + before_generated + copy::generated_columns_statement(table, ""),
+        .format = copy::CopyFormat::kText,
+        .bytes = bytes}};
+    there += {.rows = 0, .sum = copy::digest_rows(generated)[0].sum};
+  }
   if (there == sent) return;
   const std::string difference = there.rows == sent.rows
                                      ? fmt::format("of {} rows some are not as the source sent them", sent.rows)

@@ -25,9 +25,11 @@ class Verification {
   std::map<schema::Oid, copy::RowsDigest> sent_;
 };
 
-/// Reads a table of the target back and compares it with what was sent.
+/// Reads a table of the target back, its generated columns too, and compares it with what was sent. `before_generated`
+/// is set for reading these.
 /// Throws Error(kMismatch) for a difference, Error for what keeps it from being read.
 void verify_table(pg::Connection& target, const schema::Relation& table, copy::CopyFormat format,
-                  const copy::RowsDigest& sent, std::atomic<std::int64_t>& bytes);
+                  const copy::RowsDigest& sent, std::atomic<std::int64_t>& bytes,
+                  const std::string& before_generated = "");
 
 }  // namespace pgsluice::pipeline

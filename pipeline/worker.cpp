@@ -9,9 +9,12 @@
 
 #include "pgsluice/copy/large_objects.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/session_settings.h"
 #include "pgsluice/pg/transaction.h"
 #include "pgsluice/pipeline/clone.h"
+#include "pgsluice/pipeline/completion.h"
 #include "pgsluice/pipeline/continuation.h"
+#include "pgsluice/pipeline/later_try.h"
 #include "pgsluice/pipeline/row_difference.h"
 #include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/sessions.h"
@@ -104,6 +107,9 @@ void Worker::carry_out(TaskId id) {
   try {
     if (std::optional<std::vector<pg::Statement>> sql = statements_of(context_.plan, task)) {
       const std::string& mark = context_.plan.task_marks[id];
+      if (const auto earlier = context_.scheduler.earlier_failure(id); earlier && earlier->name_not_found) {
+        for (pg::Statement& statement : *sql) statement.sql.insert(0, search_path_sql(context_.plan.catalog));
+      }
       if (context_.options.ledger && !mark.empty()) sql->front().sql.insert(0, copy::task_done_sql(mark));
       statements().send(id, std::move(*sql));
       return;
@@ -119,7 +125,7 @@ void Worker::carry_out(TaskId id) {
     context_.scheduler.succeeded(id);
   } catch (const Error& error) {
     if (ends_the_run(error)) throw;
-    if (context_.scheduler.failed(id, error)) context_.log.error(error.describe());
+    log_failure(context_, id, error, context_.scheduler.failed(id, error));
   }
 }
 
@@ -174,6 +180,7 @@ pg::Connection& Worker::target() {
     relay_.reset();
     if (!slot_) slot_ = context_.target_slots.take();
     target_ = open_session(context_.target, name(), context_.encoding, context_.log, context_.cancel);
+    schema::apply_expression_settings(*target_, context_.plan.catalog.expression_settings);
     if (context_.options.ledger) context_.sessions.add(copy::register_session(*target_));
     if (lane_ == Lane::kCopy && !context_.plan.toast_compression.empty()) {
       target_->execute("SET default_toast_compression = " + context_.plan.toast_compression);
@@ -239,6 +246,9 @@ std::vector<TaskId> Worker::with_small_tables(TaskId first) {
 // One transaction for all; if that fails, one for each but the table that it has failed for.
 void Worker::copy_tables(const std::vector<TaskId>& tasks) {
   copy::CopyTablesResult result = try_to_copy(tasks);
+  const bool is_refused_again = result.error && tasks.size() == 1 && is_refused_by_check(*result.error) &&
+                                context_.scheduler.earlier_failure(tasks[0]).has_value();
+  if (is_refused_again) result = try_to_copy(tasks, CheckRows::kNone);
   for (int tries = 1; result.error && tasks.size() == 1 && tries < kTries && result.error->is_retryable(); ++tries) {
     if (ends_the_run(*result.error)) break;
     context_.log.notice(fmt::format("{} is tried again: {}", context_.plan.graph[tasks[0]].name, result.error->what()));
@@ -254,20 +264,43 @@ void Worker::copy_tables(const std::vector<TaskId>& tasks) {
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     if (result.failed != i || passes) {
       copy_tables({tasks[i]});
-    } else if (context_.scheduler.failed(tasks[i], *result.error)) {
-      context_.log.error(result.error->describe());
+    } else {
+      log_failure(context_, tasks[i], *result.error, context_.scheduler.failed(tasks[i], *result.error));
     }
   }
 }
 
-copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks) {
+std::string Worker::settings_for(const TablePlan& table) const {
+  const schema::Catalog& catalog = context_.plan.catalog;
+  schema::CopiedText text = schema::CopiedText::kNone;
+  if (table.format == copy::CopyFormat::kText) {
+    text = schema::may_hold_money(catalog.types, table.table->column_types) ? schema::CopiedText::kWithMoney
+                                                                            : schema::CopiedText::kPlain;
+  }
+  return schema::settings_for_copy(catalog.expression_settings, text);
+}
+
+// A table that was refused before comes in another way.
+ChecksAfterRows Worker::way_of_later_try(TaskId id, CheckRows rows) {
+  const std::optional<EarlierFailure> earlier = context_.scheduler.earlier_failure(id);
+  if (!earlier) return {};
+  ChecksAfterRows way;
+  if (is_refused_by_check(earlier->error))
+    way = checks_after_rows(target(), *context_.plan.graph[id].table->into, rows);
+  if (earlier->name_not_found) way.before.insert(0, search_path_sql(context_.plan.catalog));
+  return way;
+}
+
+copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks, CheckRows rows) {
   const auto begin = SteadyClock::now();
   Progress::Running running(context_.progress, tasks_of(context_.plan, tasks));
   std::vector<copy::TableCopy> copies;
+  std::vector<ChecksAfterRows> ways;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     const Task& task = context_.plan.graph[tasks[i]];
     const auto triggers = context_.plan.existing.triggers_off.find(task.table->into->oid);
     const TriggersOff off = triggers == context_.plan.existing.triggers_off.end() ? TriggersOff{} : triggers->second;
+    ways.push_back(way_of_later_try(tasks[i], rows));
     copies.push_back({.table = *task.table->table,
                       .into = *task.table->into,
                       .format = task.table->format,
@@ -276,8 +309,9 @@ copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks) {
                       .bytes = running.bytes(i),
                       .in_ledger = context_.options.ledger,
                       .digested = context_.options.verify,
-                      .before = off.before,
-                      .behind = off.behind});
+                      .before_generated = search_path_sql(context_.plan.catalog),
+                      .before = settings_for(*task.table) + ways[i].before + off.before,
+                      .behind = off.behind + ways[i].after});
   }
   copy::CopyTablesResult result;
   try {
@@ -302,6 +336,7 @@ copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks) {
     const TablePlan& table = *context_.plan.graph[tasks[i]].table;
     context_.progress.add_rows(table, loaded.rows, loaded.bytes, result.copied[i].duration);
     context_.verification.add(*table.into, loaded);
+    report_later_try(context_, tasks[i], ways[i], rows);
     span.rows += loaded.rows;
     span.bytes += loaded.bytes.count;
   }
@@ -336,7 +371,8 @@ void Worker::verify(const Task& task, Progress::Running& running) {
   schema::Relation there = *task.relation;
   if (context_.plan.existing.partitioned.contains(there.oid)) there.kind = schema::RelationKind::kPartitionedTable;
   try {
-    verify_table(target(), there, task.table->format, context_.verification.of(there), running.bytes());
+    verify_table(target(), there, task.table->format, context_.verification.of(there), running.bytes(),
+                 search_path_sql(context_.plan.catalog));
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kMismatch) throw;
     const std::vector<std::string> rows = name_rows(there);
@@ -370,6 +406,7 @@ std::vector<std::string> Worker::name_rows(const schema::Relation& table) {
       for (const std::string& column : table.columns) columns.push_back(pg::quote_identifier(column));
       const bool has_children = table.kind == schema::RelationKind::kPartitionedTable;
       pg::Transaction transaction(*target_);
+      target_->execute(pg::reading_settings_sql());
       rows =
           different_rows(source, *target_,
                          keys_and_digests_sql((has_children ? "" : "ONLY ") + table.quoted(), key, columns), kMostRows);
@@ -405,11 +442,13 @@ void Worker::release_snapshot() {
 }
 
 void Worker::make_durable() {
+  give_owners(context_, target());
+  complete_extension_tables(context_, target());
   const bool ledger = context_.options.ledger;
   const bool all_is_there = context_.scheduler.nothing_failed();
   RunRecord record = context_.record;
   for (const std::string& step : names_of(context_.options.steps)) record.unfinished.erase(step);
-  if (all_is_there && context_.plan.ends_the_copy) require_valid_indexes();
+  if (all_is_there && context_.plan.ends_the_copy) require_valid_indexes(context_, target());
   const bool ends = ledger && all_is_there && context_.plan.ends_the_copy && record.unfinished.empty();
   {
     pg::Transaction transaction(target());
@@ -434,27 +473,6 @@ void Worker::make_durable() {
         .object("the copy as a whole")
         .hint("run them again with --resume, then this one");
   }
-}
-
-// An index that the server has left invalid is used by no query, and nobody would say so.
-void Worker::require_valid_indexes() {
-  if (context_.options.filters.has(schema::FilterSection::kExcludeIndex)) return;
-  std::set<std::string> wanted;
-  for (const schema::Index& index : context_.plan.catalog.indexes) {
-    if (index.valid && !context_.plan.indexes_left_invalid.contains(index.oid)) wanted.insert(index.display());
-  }
-  std::vector<std::string> invalid;
-  for (const pg::Row row : target().execute(
-           "SELECT n.nspname, c.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
-           " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE NOT i.indisvalid ORDER BY 1, 2")) {
-    std::string name = pg::display_name(row.text(0), row.text(1));
-    if (wanted.contains(name)) invalid.push_back(std::move(name));
-  }
-  if (invalid.empty()) return;
-  throw Error(ErrorKind::kServer, "the server has left it invalid")
-      .on(Side::kTarget)
-      .object(fmt::format("index {}", fmt::join(invalid, ", ")))
-      .hint("REINDEX INDEX; that of a partitioned table: ALTER INDEX … ATTACH PARTITION once more");
 }
 
 // Commits are asynchronous during the run. The log is flushed in its order, so one synchronous commit that has written

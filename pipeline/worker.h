@@ -8,6 +8,7 @@
 
 #include "pgsluice/copy/table_copy.h"
 #include "pgsluice/pg/connection.h"
+#include "pgsluice/pipeline/checks_after_rows.h"
 #include "pgsluice/pipeline/job_pool.h"
 #include "pgsluice/pipeline/run_context.h"
 #include "pgsluice/pipeline/statement_queue.h"
@@ -43,7 +44,10 @@ class Worker {
   void execute(TaskId id, Progress::Running& running);
   std::vector<TaskId> with_small_tables(TaskId first);
   void copy_tables(const std::vector<TaskId>& tasks);
-  copy::CopyTablesResult try_to_copy(const std::vector<TaskId>& tasks);
+  /// What a table's COPY has set for its transaction.
+  std::string settings_for(const TablePlan& table) const;
+  copy::CopyTablesResult try_to_copy(const std::vector<TaskId>& tasks, CheckRows rows = CheckRows::kAll);
+  ChecksAfterRows way_of_later_try(TaskId id, CheckRows rows);
   void copy_large_objects(const std::string& mark, Progress::Running& running);
   void copy_sequences();
   std::vector<std::string> name_rows(const schema::Relation& table);
@@ -52,7 +56,6 @@ class Worker {
   void note(const std::string& mark);
   void release_snapshot();
   void make_durable();
-  void require_valid_indexes();
   /// In a transaction: its COMMIT brings all that was committed before to the target's disk.
   void flush_with_commit();
   bool ends_the_run(const Error& error) const;

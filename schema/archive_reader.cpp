@@ -23,6 +23,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/file_descriptor.h"
 #include "pgsluice/schema/archive.h"
+#include "pgsluice/schema/internal_options.h"
 
 namespace pgsluice::schema {
 
@@ -154,7 +155,7 @@ TocEntry read_entry(Cursor& cursor, const ArchiveVersion& version, int offset_si
   entry.tag = cursor.string().value_or("");
   entry.kind = cursor.string().value_or("");
   entry.section = read_section(cursor);
-  entry.definition = cursor.string().value_or("");
+  entry.definition = without_internal_options(cursor.string().value_or(""), entry.kind);
   entry.drop_statement = cursor.string().value_or("");
   cursor.string();  // the COPY statement of table data
   entry.schema = cursor.string();

@@ -8,8 +8,11 @@
 #include "pgsluice/base/bytes.h"
 #include "pgsluice/pg/connection.h"
 #include "pgsluice/schema/archive.h"
+#include "pgsluice/schema/column_order.h"
 #include "pgsluice/schema/column_types.h"
+#include "pgsluice/schema/expression_settings.h"
 #include "pgsluice/schema/extension_care.h"
+#include "pgsluice/schema/extension_tables.h"
 
 namespace pgsluice::schema {
 
@@ -22,7 +25,17 @@ struct DatabaseInfo {
   std::string ctype;
   std::string owner;
   Bytes size;
+  char locale_provider = 'c';  ///< c: the C library, i: ICU (from 15 on), b: PostgreSQL itself (from 17 on)
+  std::string locale;          ///< of ICU or of PostgreSQL itself
+  std::string icu_rules;       ///< from 16 on
+
+  /// Encoding, provider, locale and rules, for people.
+  std::string describe() const;
 };
+
+/// What decides the order and the case of text in both and differs: "collation of the database: C on the source, …".
+/// Other spellings of one locale's encoding are no difference.
+std::vector<std::string> differences_of(const DatabaseInfo& source, const DatabaseInfo& target);
 
 enum class RelationKind { kTable, kPartitionedTable, kForeignTable, kMaterializedView };
 
@@ -33,10 +46,13 @@ struct Relation {
   std::string name;
   RelationKind kind = RelationKind::kTable;
   bool unlogged = false;
-  std::string access_method;         ///< empty where there is none (and before 12: "heap")
-  std::vector<std::string> columns;  ///< the ones that COPY carries: neither dropped nor generated
-  std::vector<Oid> column_types;     ///< of these, in their order
-  Oid file_node = 0;                 ///< as the snapshot sees it; 0 for mapped catalogs and what has no storage
+  std::string access_method;                   ///< empty where there is none (and before 12: "heap")
+  std::vector<std::string> columns;            ///< the ones that COPY carries: neither dropped nor generated
+  std::vector<Oid> column_types;               ///< of these, in their order
+  std::vector<std::string> generated_columns;  ///< stored ones, which each server computes by itself
+  std::vector<Oid> generated_types;
+  bool populated = true;  ///< of a materialized view
+  Oid file_node = 0;      ///< as the snapshot sees it; 0 for mapped catalogs and what has no storage
   Bytes heap_size;
   Bytes toast_size;
   double estimated_rows = 0;
@@ -55,6 +71,8 @@ struct Relation {
   /// What has to hold of its rows calls functions of the user's, whose bodies may name anything: a CHECK, a domain, a
   /// generated column, a partition's key.
   bool rows_call_functions = false;
+  /// Their sources, of those that may read tables.
+  std::vector<std::string> bodies_of_row_functions;
   /// Values in it name indexes (regclass_values.h).
   bool names_indexes = false;
   /// Whether its rows are copied, or the view filled; not where a filter leaves them out (selection.h).
@@ -89,6 +107,8 @@ struct Index {
   /// Functions of the user's, which may read other tables.
   bool calls_functions = false;
   std::vector<std::string> extensions;  ///< ALTER INDEX … DEPENDS ON EXTENSION
+  /// False too for one of a partitioned table that lacks some of its partitions' indexes: it is made all the same.
+  bool complete = true;
 
   std::string display() const;
 };
@@ -157,6 +177,9 @@ struct Catalog {
   bool integer_datetimes = true;
   Bytes block_size{8192};
   DatabaseInfo database;
+  ExpressionSettings expression_settings;
+  /// The search path that the database gives to its users.
+  std::string search_path;
   std::vector<Relation> relations;
   ColumnTypes types;
   std::vector<Index> indexes;
@@ -169,7 +192,11 @@ struct Catalog {
   std::vector<DistributedTable> distributed;
   /// User mappings whose options this user may not see: "of app for server s".
   std::vector<std::string> hidden_user_mappings;
+  /// What is on tables of extensions, users' objects among it.
+  std::vector<ExtensionTableObject> extension_table_objects;
   std::int64_t large_objects = 0;
+  /// Of inheritance children that CREATE TABLE … INHERITS would order otherwise.
+  std::map<Oid, OwnColumnOrder> own_column_orders;
 
   const Relation* relation(Oid oid) const;
   bool has_unlogged_tables() const;

@@ -9,6 +9,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/schema/catalog.h"
+#include "pgsluice/schema/function_calls.h"
 #include "pgsluice/schema/regclass_values.h"
 
 namespace pgsluice::schema {
@@ -28,6 +29,14 @@ std::string not_of_extension(std::string_view catalog, std::string_view oid) {
       "NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.{}'::pg_catalog.regclass"
       " AND e.objid = {} AND e.deptype = 'e')",
       catalog, oid);
+}
+
+// Columns of a pg_class named c that are generated and stored.
+std::string stored_columns(std::string_view what, std::string_view type) {
+  return fmt::format(
+      "coalesce((SELECT pg_catalog.array_agg(a.{0} ORDER BY a.attnum) FROM pg_catalog.pg_attribute a"
+      " WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = 's'), '{{}}'::{1}[])",
+      what, type);
 }
 
 // Tables with rows, their parents, and what is filled from them. Of an extension's own tables only those count that it
@@ -59,6 +68,7 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence = 'u', coalesce(
                   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped {generated}), '{{}}'::name[]),
        coalesce((SELECT pg_catalog.array_agg(a.atttypid ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
                   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped {generated}), '{{}}'::oid[]),
+       {stored_names}, {stored_types}, c.relispopulated,
        c.relfilenode,
        coalesce(CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) END, 0),
        coalesce(CASE WHEN c.reltoastrelid <> 0 THEN pg_catalog.pg_relation_size(c.reltoastrelid) END, 0),
@@ -82,6 +92,8 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence = 'u', coalesce(
  ORDER BY c.oid)",
                      fmt::arg("method", methods ? "am.amname::text" : "'heap'"),
                      fmt::arg("generated", methods ? "AND a.attgenerated = ''" : ""),
+                     fmt::arg("stored_names", methods ? stored_columns("attname", "name") : "'{}'::name[]"),
+                     fmt::arg("stored_types", methods ? stored_columns("atttypid", "oid") : "'{}'::oid[]"),
                      fmt::arg("method_join", methods ? "LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam" : ""),
                      fmt::arg("leaves", leaves), fmt::arg("user_schema", kUserSchema),
                      fmt::arg("own", not_of_extension("pg_class", "c.oid")));
@@ -98,7 +110,7 @@ SELECT i.indexrelid, i.indrelid, n.nspname, c.relname, pg_catalog.pg_get_indexde
        ARRAY(SELECT e.extname FROM pg_catalog.pg_depend d
                JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
               WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'x'
-              ORDER BY e.extname)
+              ORDER BY e.extname), i.indisvalid
   FROM pg_catalog.pg_index i
        JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
        JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
@@ -162,46 +174,6 @@ void read_leaf_foreign_keys(pg::Connection& source, std::vector<ForeignKey>& key
   }
 }
 
-// Indexes (and, with index 0, statistics) with a function, an operator or an operator class that is not built in. Of
-// what extensions bring, only functions count: operators and their classes look at their arguments.
-std::string function_calls_sql(int version) {
-  constexpr std::string_view kCalled = R"(
-       ((d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.refobjid >= 16384)
-        OR (d.refclassid IN ('pg_catalog.pg_operator'::pg_catalog.regclass, 'pg_catalog.pg_opclass'::pg_catalog.regclass)
-            AND d.refobjid >= 16384
-            AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = d.refclassid AND e.objid = d.refobjid
-                               AND e.deptype = 'e'))))";
-  std::string sql = fmt::format(R"(
-SELECT i.indrelid, i.indexrelid FROM pg_catalog.pg_index i
-  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = i.indexrelid
- WHERE {})",
-                                kCalled);
-  if (version < kHasIdentity) return sql;
-  return sql + fmt::format(R"(
-UNION
-SELECT s.stxrelid, 0::oid FROM pg_catalog.pg_statistic_ext s
-  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass AND d.objid = s.oid
- WHERE {})",
-                           kCalled);
-}
-
-// Tables (0: domains) of which a CHECK, a generated column or the partition key calls a function of the user's.
-constexpr std::string_view kFunctionsOfRowsSql = R"(
-WITH calls AS (
-  SELECT d.classid, d.objid FROM pg_catalog.pg_depend d
-   WHERE d.refobjid >= 16384
-     AND d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass))
-SELECT k.conrelid FROM pg_catalog.pg_constraint k JOIN calls c
-    ON c.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND c.objid = k.oid
- WHERE k.contype = 'c'
-UNION
-SELECT a.adrelid FROM pg_catalog.pg_attrdef a JOIN calls c
-    ON c.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND c.objid = a.oid
-UNION
-SELECT r.oid FROM pg_catalog.pg_class r JOIN calls c
-    ON c.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.objid = r.oid
- WHERE r.relkind IN ('r', 'p'))";
-
 // The condition of the view pg_user_mappings, turned round: pg_dump gets such a mapping without its options.
 constexpr std::string_view kHiddenUserMappingsSql = R"(
 SELECT CASE WHEN m.umuser = 0 THEN 'PUBLIC' ELSE m.usename END || ' for server ' || m.srvname
@@ -231,7 +203,10 @@ SELECT c.oid, n.nspname, c.relname,
        pg_catalog.has_sequence_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND {}
-   AND ({} OR EXISTS (SELECT FROM pg_catalog.pg_extension x WHERE c.oid = ANY (x.extconfig)))
+   AND ({} OR EXISTS (SELECT FROM pg_catalog.pg_extension x WHERE c.oid = ANY (x.extconfig)
+             -- Of a column of a configuration table, whose rows are copied.
+             OR EXISTS (SELECT FROM pg_catalog.pg_depend o WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                           AND o.objid = c.oid AND o.deptype IN ('a', 'i') AND o.refobjid = ANY (x.extconfig))))
  ORDER BY c.oid)",
                      kUserSchema, not_of_extension("pg_class", "c.oid"));
 }
@@ -286,7 +261,7 @@ std::vector<Oid> oid_array(const pg::Row& row, int column) {
 }
 
 Relation read_relation(const pg::Row& row) {
-  refuse_dropped(row, 15, row.text(1), row.text(2));
+  refuse_dropped(row, 18, row.text(1), row.text(2));
   return {.oid = row.oid(0),
           .schema = std::string(row.text(1)),
           .name = std::string(row.text(2)),
@@ -295,16 +270,19 @@ Relation read_relation(const pg::Row& row) {
           .access_method = std::string(row.text(5)),
           .columns = row.text_array(6),
           .column_types = oid_array(row, 7),
-          .file_node = row.oid(8),
-          .heap_size = {row.integer(9)},
-          .toast_size = {row.integer(10)},
-          .estimated_rows = row.real(11),
-          .extension_condition = row.optional_text(12),
-          .load_through = row.oid(13),
-          .sorted_under = row.oid(14),
-          .may_select = row.boolean(15),
-          .row_security_applies = row.boolean(16),
-          .integer_key = std::string(row.text(17))};
+          .generated_columns = row.text_array(8),
+          .generated_types = oid_array(row, 9),
+          .populated = row.boolean(10),
+          .file_node = row.oid(11),
+          .heap_size = {row.integer(12)},
+          .toast_size = {row.integer(13)},
+          .estimated_rows = row.real(14),
+          .extension_condition = row.optional_text(15),
+          .load_through = row.oid(16),
+          .sorted_under = row.oid(17),
+          .may_select = row.boolean(18),
+          .row_security_applies = row.boolean(19),
+          .integer_key = std::string(row.text(20))};
 }
 
 Index read_index(const pg::Row& row) {
@@ -326,7 +304,8 @@ Index read_index(const pg::Row& row) {
           .on_partitioned_table = row.boolean(13),
           .clustered = row.boolean(14),
           .replica_identity = row.boolean(15),
-          .extensions = row.text_array(16)};
+          .extensions = row.text_array(16),
+          .complete = row.boolean(17)};
 }
 
 }  // namespace
@@ -346,60 +325,11 @@ bool Catalog::has_unlogged_tables() const {
   return std::any_of(relations.begin(), relations.end(), [](const Relation& relation) { return relation.unlogged; });
 }
 
-DatabaseInfo read_database_info(pg::Connection& connection) {
-  const pg::Result result = connection.execute(
-      "SELECT oid, datname, pg_catalog.pg_encoding_to_char(encoding), coalesce(datcollate, ''), coalesce(datctype, ''),"
-      " CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') THEN pg_catalog.pg_database_size(oid) ELSE 0 END,"
-      " pg_catalog.pg_get_userbyid(datdba)"
-      " FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()");
-  const pg::Row row = result[0];
-  return {.oid = row.oid(0),
-          .name = std::string(row.text(1)),
-          .encoding = std::string(row.text(2)),
-          .collate = std::string(row.text(3)),
-          .ctype = std::string(row.text(4)),
-          .owner = std::string(row.text(6)),
-          .size = {row.integer(5)}};
-}
-
 std::map<std::string, std::string, std::less<>> read_extensions(pg::Connection& connection) {
   std::map<std::string, std::string, std::less<>> result;
   for (const pg::Row row : connection.execute(kExtensionsSql)) result.emplace(row.text(0), row.text(1));
   return result;
 }
-
-namespace {
-
-void read_function_calls(pg::Connection& source, Catalog& catalog) {
-  std::set<Oid> found;  // tables and indexes: both are in pg_class
-  for (const pg::Row row : source.execute(function_calls_sql(catalog.server_version))) {
-    found.insert(row.oid(0));
-    found.insert(row.oid(1));
-  }
-  for (Relation& relation : catalog.relations) relation.statistics_call_functions = found.contains(relation.oid);
-  for (Index& index : catalog.indexes) index.calls_functions = found.contains(index.oid);
-}
-
-// What a generated column calls stands with its pg_attrdef or with the table, depending on the version.
-void read_functions_of_rows(pg::Connection& source, Catalog& catalog) {
-  std::set<Oid> found;
-  for (const pg::Row row : source.execute(kFunctionsOfRowsSql)) found.insert(row.oid(0));
-  // What partitions check is their parents' key. Each link stands behind those above it only by chance.
-  for (std::size_t before = 0; before != found.size();) {
-    before = found.size();
-    for (const Inheritance& link : catalog.inheritance) {
-      if (found.contains(link.parent)) found.insert(link.child);
-    }
-  }
-  const bool in_domains = found.contains(0);
-  for (Relation& relation : catalog.relations) {
-    const bool own_type = std::any_of(relation.column_types.begin(), relation.column_types.end(),
-                                      [&](Oid type) { return type >= 16384; });
-    relation.rows_call_functions = found.contains(relation.oid) || (in_domains && own_type);
-  }
-}
-
-}  // namespace
 
 Catalog read_catalog(pg::Connection& source) {
   Catalog catalog;
@@ -408,6 +338,8 @@ Catalog read_catalog(pg::Connection& source) {
   catalog.integer_datetimes = integer_datetimes.empty() || integer_datetimes == "on";
   catalog.block_size = {source.execute("SELECT pg_catalog.current_setting('block_size')")[0].integer(0)};
   catalog.database = read_database_info(source);
+  catalog.expression_settings = read_expression_settings(source);
+  catalog.search_path = read_search_path(source);
   catalog.types = read_column_types(source);
   for (const pg::Row row : source.execute(relations_sql(catalog.server_version))) {
     catalog.relations.push_back(read_relation(row));
@@ -453,6 +385,8 @@ Catalog read_catalog(pg::Connection& source) {
   for (const pg::Row row : source.execute(kHiddenUserMappingsSql)) {
     catalog.hidden_user_mappings.emplace_back(row.text(0));
   }
+  catalog.own_column_orders = read_own_column_orders(source);
+  catalog.extension_table_objects = read_extension_table_objects(source);
   read_function_calls(source, catalog);
   read_functions_of_rows(source, catalog);
   const std::set<Oid> naming_indexes = find_tables_naming_indexes(source, catalog);

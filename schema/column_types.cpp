@@ -1,5 +1,6 @@
 #include "pgsluice/schema/column_types.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
@@ -49,6 +50,16 @@ ColumnTypes read_column_types(pg::Connection& source) {
                          .base = row.oid(4)};
   }
   return types;
+}
+
+bool may_hold_money(const ColumnTypes& types, const std::vector<Oid>& columns) {
+  return std::any_of(columns.begin(), columns.end(), [&](Oid column) {
+    auto found = types.find(column);
+    while (found != types.end() && found->second.base != 0) found = types.find(found->second.base);
+    if (found == types.end()) return true;
+    const ColumnType& type = found->second;
+    return type.name == "money" || type.form == ColumnType::Form::kComposite;
+  });
 }
 
 }  // namespace pgsluice::schema

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "pgsluice/pg/connection.h"
 #include "pgsluice/schema/archive.h"
@@ -23,5 +24,8 @@ using ColumnTypes = std::map<Oid, ColumnType>;
 
 /// The types of all columns of the user's tables, with what they are made of. One query.
 ColumnTypes read_column_types(pg::Connection& source);
+
+/// Whether a column of one of these types may hold values of type money, by itself or in a composite.
+bool may_hold_money(const ColumnTypes& types, const std::vector<Oid>& columns);
 
 }  // namespace pgsluice::schema

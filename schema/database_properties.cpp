@@ -136,6 +136,43 @@ std::vector<DatabaseProperty> read_database_properties(pg::Connection& source, s
   return properties;
 }
 
+std::vector<std::string> read_freezes(pg::Connection& source, std::string_view target_database) {
+  const std::string database = quote_identifier(target_database);
+  const pg::Result result = source.execute(R"sql(
+    SELECT d.datconnlimit,
+           EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) c
+                    WHERE s.setdatabase = d.oid AND s.setrole = 0 AND c ~* '^default_transaction_read_only=(on|true|yes|1)$'),
+           EXISTS (SELECT FROM pg_catalog.aclexplode(coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba))) a
+                    WHERE a.privilege_type = 'CONNECT' AND a.grantee <> d.datdba)
+      FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())sql");
+  std::vector<std::string> freezes;
+  const auto add = [&](std::string_view what, const std::string& statement) {
+    freezes.push_back(fmt::format("the source database {}, and so will the new one: {}, before applications use it",
+                                  what, statement));
+  };
+  if (result[0].boolean(1)) {
+    add("refuses writes (default_transaction_read_only)",
+        fmt::format("ALTER DATABASE {} RESET default_transaction_read_only", database));
+  }
+  for (const pg::Row role : source.execute(
+           "SELECT DISTINCT pg_catalog.pg_get_userbyid(s.setrole) FROM pg_catalog.pg_db_role_setting s"
+           " JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase AND d.datname = pg_catalog.current_database(),"
+           " pg_catalog.unnest(s.setconfig) c"
+           " WHERE s.setrole <> 0 AND c ~* '^default_transaction_read_only=(on|true|yes|1)$' ORDER BY 1")) {
+    add(fmt::format("refuses writes of {} (default_transaction_read_only)", pg::display_name("", role.text(0))),
+        fmt::format("ALTER ROLE {} IN DATABASE {} RESET default_transaction_read_only", quote_identifier(role.text(0)),
+                    database));
+  }
+  if (result[0].integer(0) == 0) {
+    add("lets nobody in (CONNECTION LIMIT 0)", fmt::format("ALTER DATABASE {} CONNECTION LIMIT -1", database));
+  }
+  if (!result[0].boolean(2)) {
+    add("lets only its owner in (CONNECT was revoked)",
+        fmt::format("GRANT CONNECT ON DATABASE {} TO PUBLIC", database));
+  }
+  return freezes;
+}
+
 std::optional<DatabaseProperty> drop_of_public_schema(pg::Connection& source, pg::Connection& target) {
   if (!source.execute("SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'public'").empty()) return std::nullopt;
   const pg::Result droppable = target.execute(

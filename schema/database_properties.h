@@ -10,6 +10,10 @@
 
 namespace pgsluice::schema {
 
+/// What of a database's properties keeps applications away, as in a maintenance window, and comes along with a copy:
+/// each with the statement that undoes it on the target. Throws Error(kServer).
+std::vector<std::string> read_freezes(pg::Connection& source, std::string_view target_database);
+
 /// One property of the database itself: what it is, and the statement that gives it to a database of the target's name.
 struct DatabaseProperty {
   std::string description;

@@ -19,13 +19,15 @@ constexpr int kHasOneLocale = 170000;
 
 std::vector<Database> read_databases(pg::Connection& connection) {
   const int version = connection.server_version();
+  // Of a database that is half dropped, or dropped at this moment, the server knows neither size nor privileges: null.
   const pg::Result rows = connection.execute(fmt::format(
       "SELECT datname, pg_catalog.pg_get_userbyid(datdba), pg_catalog.pg_encoding_to_char(encoding), {}, datcollate, "
       "datctype, {}, {}, spcname, may, "
       "datconnlimit = -2,"
-      "       CASE WHEN may THEN pg_catalog.pg_database_size(oid) ELSE 0 END AS size"
+      "       coalesce(CASE WHEN may THEN pg_catalog.pg_database_size(oid) END, 0) AS size"
       "  FROM (SELECT d.*, s.spcname,"
-      "               d.datallowconn AND pg_catalog.has_database_privilege(d.oid, 'CONNECT') AS may"
+      "               coalesce(d.datallowconn AND d.datconnlimit <> -2"
+      "                        AND pg_catalog.has_database_privilege(d.oid, 'CONNECT'), false) AS may"
       "          FROM pg_catalog.pg_database d LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = d.dattablespace"
       "         WHERE NOT d.datistemplate) d"
       " ORDER BY size DESC, datname",

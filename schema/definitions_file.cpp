@@ -35,14 +35,17 @@ struct adl_serializer<pgsluice::Bytes> {
 namespace pgsluice::schema {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CatalogId, table, oid)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DatabaseInfo, oid, name, encoding, collate, ctype, owner, size)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DatabaseInfo, oid, name, encoding, collate, ctype, owner, size, locale_provider,
+                                   locale, icu_rules)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Relation, oid, schema, name, kind, unlogged, access_method, columns, column_types,
-                                   file_node, heap_size, toast_size, estimated_rows, extension_condition, load_through,
-                                   sorted_under, may_select, row_security_applies, statistics_call_functions,
-                                   rows_call_functions, names_indexes, rows_wanted, integer_key)
+                                   generated_columns, generated_types, populated, file_node, heap_size, toast_size,
+                                   estimated_rows, extension_condition, load_through, sorted_under, may_select,
+                                   row_security_applies, statistics_call_functions, rows_call_functions,
+                                   bodies_of_row_functions, names_indexes, rows_wanted, integer_key)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Index, oid, table, schema, name, definition, valid, size, constraint,
                                    constraint_name, constraint_type, deferrable, deferred, without_overlaps,
-                                   on_partitioned_table, clustered, replica_identity, calls_functions, extensions)
+                                   on_partitioned_table, clustered, replica_identity, calls_functions, extensions,
+                                   complete)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LeafForeignKey, child, name, definition)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ForeignKey, oid, name, child, parent, child_columns, parent_columns, equalities,
                                    validated_apart, match_full, leaves)
@@ -51,10 +54,14 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Trigger, oid, table, parent)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Sequence, oid, schema, name, may_select)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RoleUse, name, object, owns, is_granted, is_named)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DistributedTable, table, sql)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OwnColumnOrder::Column, name, local, definition)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OwnColumnOrder, columns, inherited_checks, parents)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ExtensionTableObject, identity, statement)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ColumnType, name, form, built_in, base)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Catalog, server_version, integer_datetimes, block_size, database, relations, types,
-                                   indexes, foreign_keys, inheritance, triggers, sequences, extensions, roles,
-                                   distributed, hidden_user_mappings, large_objects)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Catalog, server_version, integer_datetimes, block_size, database,
+                                   expression_settings, search_path, relations, types, indexes, foreign_keys,
+                                   inheritance, triggers, sequences, extensions, roles, distributed,
+                                   hidden_user_mappings, extension_table_objects, large_objects, own_column_orders)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Dependent, id, object, because)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Selection, left_out, without_rows, sequences_without_owner, named, dependents,
                                    warnings, needed_extensions)

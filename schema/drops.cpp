@@ -81,6 +81,17 @@ void refuse_to_take_others_along(pg::Connection& target, const std::string& type
 
 }  // namespace
 
+namespace {
+
+// What may use a function that has to go before its table does. A partition's trigger goes only with its parent's: its
+// entry makes none, but alters its state.
+bool stands_in_the_way(const TocEntry& entry) {
+  const bool makes_trigger = entry.kind == "TRIGGER" && entry.definition.find("CREATE ") < 2;
+  return entry.kind == "RULE" || entry.kind == "POLICY" || makes_trigger;
+}
+
+}  // namespace
+
 std::vector<Drop> drop_statements(const Archive& archive, const RestoreOptions& options) {
   std::vector<Drop> statements;
   for (auto entry = archive.entries.rbegin(); entry != archive.entries.rend(); ++entry) {
@@ -89,7 +100,8 @@ std::vector<Drop> drop_statements(const Archive& archive, const RestoreOptions& 
       statements.push_back({.sql = entry->drop_statement, .cascading_type = "", .only_with = *view});
       continue;
     }
-    if (entry->section == Section::kPostData && !is_one_of(entry->kind, kApartFromTables)) continue;
+    const bool goes_with_its_table = !is_one_of(entry->kind, kApartFromTables) && !stands_in_the_way(*entry);
+    if (entry->section == Section::kPostData && goes_with_its_table) continue;
     std::string text = if_exists(*entry);
     if (text.empty()) continue;
     const bool cascades = entry->kind == "TYPE" && text.ends_with(" CASCADE;");

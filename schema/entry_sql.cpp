@@ -119,6 +119,15 @@ std::string owner_sql(const TocEntry& entry) {
   return name.empty() ? "" : fmt::format("ALTER {} OWNER TO {};\n", name, quote_identifier(entry.owner));
 }
 
+std::optional<std::string> replacing_definition(std::string_view definition) {
+  constexpr std::string_view kCreate = "CREATE ";
+  for (const std::string_view kind : {"FUNCTION ", "PROCEDURE "}) {
+    if (!definition.starts_with(kCreate) || !definition.substr(kCreate.size()).starts_with(kind)) continue;
+    return fmt::format("CREATE OR REPLACE {}", definition.substr(kCreate.size()));
+  }
+  return std::nullopt;
+}
+
 std::string entry_sql(const Archive& archive, const TocEntry& entry, const RestoreOptions& options,
                       std::string_view definition) {
   std::string text = settings_sql(archive, entry, options);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -36,6 +37,9 @@ std::string settings_sql(const Archive& archive, const TocEntry& entry, const Re
 
 /// "ALTER TABLE … OWNER TO …;", or nothing for an entry whose kind has no owner.
 std::string owner_sql(const TocEntry& entry);
+
+/// A function's or procedure's definition that takes the place of one that is there; nullopt for other definitions.
+std::optional<std::string> replacing_definition(std::string_view definition);
 
 /// What follows a definition besides the owner: the access method of a partitioned table.
 std::string access_method_sql(const TocEntry& entry);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "pgsluice/schema/expression_settings.h"
+
 namespace pgsluice::schema {
 
 namespace {
@@ -12,9 +14,10 @@ Oid oid_of(const pg::Row& row, int column) { return static_cast<Oid>(row.integer
 
 std::vector<ListedDatabase> list_databases(pg::Connection& connection) {
   const pg::Result found = connection.execute(
-      "SELECT d.oid, d.datname, CASE WHEN pg_catalog.has_database_privilege(d.oid, 'CONNECT')"
-      " THEN pg_catalog.pg_database_size(d.oid) ELSE 0 END AS size"
-      " FROM pg_catalog.pg_database d WHERE NOT d.datistemplate AND d.datallowconn ORDER BY size DESC, d.datname");
+      "SELECT d.oid, d.datname, coalesce(CASE WHEN pg_catalog.has_database_privilege(d.oid, 'CONNECT')"
+      " THEN pg_catalog.pg_database_size(d.oid) END, 0) AS size"  // null of one that is dropped at this moment
+      " FROM pg_catalog.pg_database d WHERE NOT d.datistemplate AND d.datallowconn AND d.datconnlimit <> -2 ORDER BY "
+      "size DESC, d.datname");
   std::vector<ListedDatabase> databases;
   for (const pg::Row row : found) databases.push_back({oid_of(row, 0), std::string(row.text(1)), {row.integer(2)}});
   return databases;
@@ -89,12 +92,15 @@ std::map<Oid, ListedIndexDetails> list_index_details(pg::Connection& connection)
 }
 
 std::vector<ListedCollation> list_collations(pg::Connection& connection) {
+  // Objects in the words of pg_describe_object(), with no schema where users need none.
+  connection.execute(fmt::format("SET search_path = {}", read_search_path(connection)));
   const pg::Result found = connection.execute(R"(
-SELECT 0::bigint, d.datcollate, 'database ' || pg_catalog.quote_ident(d.datname), 0 AS place
+WITH used(oid, name, object, place) AS (
+SELECT 0::bigint, d.datcollate, 'database ' || pg_catalog.quote_ident(d.datname), 0
   FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()
  UNION ALL
-SELECT l.oid::bigint, l.collname, 'column ' || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)
-       || '.' || pg_catalog.quote_ident(a.attname), 1
+SELECT l.oid::bigint, l.collname, pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, c.oid, a.attnum),
+       1
   FROM pg_catalog.pg_attribute a
        JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'f', 'm', 'v', 'c')
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -102,15 +108,18 @@ SELECT l.oid::bigint, l.collname, 'column ' || pg_catalog.quote_ident(n.nspname)
  WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attcollation NOT IN (0, 100)
    AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
  UNION ALL
-SELECT DISTINCT l.oid::bigint, l.collname, 'index ' || pg_catalog.quote_ident(n.nspname) || '.'
-       || pg_catalog.quote_ident(c.relname), 2
+SELECT l.oid::bigint, l.collname, pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0), 2
   FROM pg_catalog.pg_index i
        JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-       CROSS JOIN LATERAL pg_catalog.unnest(i.indcollation::oid[]) AS k(oid)
+       CROSS JOIN LATERAL (SELECT DISTINCT k FROM pg_catalog.unnest(i.indcollation::oid[]) AS k) AS k(oid)
        JOIN pg_catalog.pg_collation l ON l.oid = k.oid
  WHERE k.oid NOT IN (0, 100) AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
- ORDER BY 4, 3, 1)");
+   -- One that is a column's is listed with it.
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indrelid AND a.attcollation = k.oid))
+SELECT oid, name, pg_catalog.string_agg(object, ', ' ORDER BY place, object) FROM used
+ GROUP BY oid, name ORDER BY pg_catalog.min(place), oid)");
+  connection.execute("SET search_path = ''");
   std::vector<ListedCollation> collations;
   for (const pg::Row row : found) {
     collations.push_back({oid_of(row, 0), std::string(row.text(1)), std::string(row.text(2))});

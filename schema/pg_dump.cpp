@@ -83,11 +83,12 @@ std::optional<ClientProgram> identify(const fs::path& path, const CancelToken& c
   const std::size_t at = result.output.find(kBefore);
   if (result.exit_code != 0 || at == std::string::npos) return std::nullopt;
   const std::string rest = result.output.substr(at + kBefore.size());
-  ClientProgram program{.path = path, .version_text = rest.substr(0, rest.find_first_of(" \n")), .release = 0};
+  ClientProgram program{.path = path, .version_text = rest.substr(0, rest.find_first_of(" \n"))};
   char* end = nullptr;
   const auto major = static_cast<int>(std::strtol(rest.c_str(), &end, 10));
   program.release = major * 100;
-  if (major < 10 && *end == '.') program.release += static_cast<int>(std::strtol(end + 1, nullptr, 10));
+  if (major < 10 && *end == '.') program.release += static_cast<int>(std::strtol(end + 1, &end, 10));
+  if (*end == '.') program.minor = static_cast<int>(std::strtol(end + 1, nullptr, 10));
   return major > 0 ? std::optional(program) : std::nullopt;
 }
 
@@ -98,15 +99,54 @@ std::string version_text(int server_version) {
 
 }  // namespace
 
-ClientProgram find_client_program(const std::optional<fs::path>& bindir, int source_version, const CancelToken& cancel,
-                                  std::string_view name) {
+namespace {
+
+// Whether a program reads a server's definitions better than another one, both being new enough.
+bool fits_better(const ClientProgram& a, const ClientProgram& b) {
+  return a.release != b.release ? a.release < b.release : a.minor > b.minor;
+}
+
+struct Found {
+  std::optional<ClientProgram> best;
   std::optional<ClientProgram> older;
+};
+
+Found look_for(const std::optional<fs::path>& bindir, int server_version, const CancelToken& cancel,
+               std::string_view name) {
+  Found found;
   for (const fs::path& path : candidates(bindir, name)) {
     const std::optional<ClientProgram> program = identify(path, cancel);
     if (!program) continue;
-    if (program->release >= pg::release_of(source_version)) return *program;
-    if (!older) older = program;
+    const bool is_older = program->release < pg::release_of(server_version);
+    std::optional<ClientProgram>& place = is_older ? found.older : found.best;
+    if (!place || (!is_older && fits_better(*program, *place))) place = program;
   }
+  return found;
+}
+
+}  // namespace
+
+std::optional<ClientProgram> look_for_client_program(const std::optional<fs::path>& bindir, int server_version,
+                                                     const CancelToken& cancel, std::string_view name) {
+  if (bindir) {
+    if (std::optional<ClientProgram> best = look_for(bindir, server_version, cancel, name).best) return best;
+  }
+  return look_for(std::nullopt, server_version, cancel, name).best;
+}
+
+std::optional<std::string> why_too_old(const ClientProgram& program, int server_version) {
+  const int minor = pg::minor_of(server_version);
+  if (program.release != pg::release_of(server_version) || program.minor >= minor) return std::nullopt;
+  return fmt::format(
+      "{} is of version {}, older than its server's {}.{}: install the client programs of that minor "
+      "release, which know what its server keeps for itself",
+      program.path.string(), program.version_text, version_text(server_version), minor);
+}
+
+ClientProgram find_client_program(const std::optional<fs::path>& bindir, int source_version, const CancelToken& cancel,
+                                  std::string_view name) {
+  const auto [best, older] = look_for(bindir, source_version, cancel, name);
+  if (best) return *best;
   const std::string wanted = version_text(source_version);
   const std::string hint = fmt::format(
       "install PostgreSQL's client programs of version {} or later (Debian: postgresql-client-{}), or name their "
@@ -139,6 +179,7 @@ SubprocessResult dump(const DumpRequest& request, std::string_view settings, con
                                       "--section=pre-data",
                                       "--section=post-data",
                                       "--no-password",
+                                      "--role=" + request.role,
                                       "--snapshot=" + request.snapshot,
                                       "--encoding=" + request.encoding,
                                       "--dbname=" + connection.conninfo};

@@ -17,19 +17,32 @@ struct ClientProgram {
   std::filesystem::path path;
   std::string version_text;  ///< "15.18"
   int release = 0;           ///< as pg::release_of()
+  int minor = 0;             ///< 18 of "15.18"
 };
 
-/// Finds pg_dump, or another client program, in `bindir` if one is given, else in PATH, else where PostgreSQL is
-/// usually installed; the first that is not older than the source. Throws Error(kConfig) that names both versions, or
-/// says that there is none.
+/// Finds pg_dump, or another client program, in `bindir` if one is given, else in PATH and where PostgreSQL is usually
+/// installed: the one that fits the server best, which is of its own release and the latest minor one, else of the next
+/// later release. Throws Error(kConfig) that names both versions, or says that there is none.
 ClientProgram find_client_program(const std::optional<std::filesystem::path>& bindir, int source_version,
                                   const CancelToken& cancel, std::string_view name = "pg_dump");
+
+/// As above, but elsewhere too where the one in `bindir` is too old: for reading a server that the folder was not given
+/// for. nullopt where there is none.
+std::optional<ClientProgram> look_for_client_program(const std::optional<std::filesystem::path>& bindir,
+                                                     int server_version, const CancelToken& cancel,
+                                                     std::string_view name = "pg_dump");
+
+/// What a client of an older minor release than its server's may get wrong, for a warning: it writes out what the
+/// server keeps for itself, or lacks a fix. nullopt for one that is as new.
+std::optional<std::string> why_too_old(const ClientProgram& program, int server_version);
 
 struct DumpRequest {
   ClientProgram program;
   pg::ConnInfo source;
   std::string snapshot;
   std::string encoding;  ///< the source's server encoding: nothing is converted
+  /// The setting "role" of the session beside which it runs: pg_dump acts for the same role.
+  std::string role = "none";
   /// Patterns of pg_dump for what it need not look at (Selection).
   std::vector<std::string> schemas_left_out = {};
   std::vector<std::string> tables_left_out = {};

@@ -102,7 +102,14 @@ class RoleRestore {
       outcome_.created.push_back(statement.role);
     }
     const bool ours = made_.contains(statement.role) || (grant && made_.contains(statement.member));
-    if (ours) execute(statement, text_of(statement));
+    if (ours) return execute(statement, text_of(statement));
+    if (statement.kind == RoleStatement::Kind::kAlter) compare_attributes(statement);
+    if (grant && !is_member(statement)) {
+      outcome_.not_given.push_back(fmt::format(
+          "membership: {} is a member of {} on the source, and both were on the target without it; GRANT {} TO {}",
+          pg::display_name("", statement.member), pg::display_name("", statement.role),
+          pg::quote_identifier(statement.role), pg::quote_identifier(statement.member)));
+    }
   }
 
   RolesOutcome take() { return std::move(outcome_); }
@@ -122,21 +129,71 @@ class RoleRestore {
     return sql.ends_with(" WITH") ? "" : sql;
   }
 
-  // The log gets no password, and an error no text.
+  // A role that was there stays as it is, and what it may not do, or may, is said.
+  void compare_attributes(const RoleStatement& statement) {
+    const std::vector<std::string> words = StatementScanner::tokens(statement.sql);
+    const std::array<std::string, 1> name = {statement.role};
+    const pg::Result there = target_.execute(
+        "SELECT rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication, rolbypassrls"
+        " FROM pg_catalog.pg_roles WHERE rolname = $1",
+        name);
+    constexpr std::array<std::string_view, 7> kAttributes = {"SUPERUSER", "INHERIT",     "CREATEROLE", "CREATEDB",
+                                                             "LOGIN",     "REPLICATION", "BYPASSRLS"};
+    std::string other;
+    for (std::size_t i = 0; i < kAttributes.size() && !there.empty(); ++i) {
+      const std::string without = "NO" + std::string(kAttributes[i]);
+      const bool is_given = std::find(words.begin(), words.end(), kAttributes[i]) != words.end();
+      const bool is_taken = std::find(words.begin(), words.end(), without) != words.end();
+      if (is_given == is_taken || is_given == there[0].boolean(static_cast<int>(i))) continue;
+      other += " " + (is_given ? std::string(kAttributes[i]) : without);
+    }
+    if (other.empty()) return;
+    outcome_.not_given.push_back(fmt::format("role {}: it was on the target with other attributes; ALTER ROLE {}{}",
+                                             pg::display_name("", statement.role), pg::quote_identifier(statement.role),
+                                             other));
+  }
+
+  bool is_member(const RoleStatement& grant) {
+    const std::array<std::string, 2> names = {grant.role, grant.member};
+    return !target_
+                .execute(
+                    "SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.roleid"
+                    " JOIN pg_catalog.pg_roles u ON u.oid = m.member WHERE r.rolname = $1 AND u.rolname = $2",
+                    names)
+                .empty();
+  }
+
   void execute(const RoleStatement& statement, const std::string& sql) {
     if (sql.empty()) return;
+    std::optional<Error> error = try_to_execute(statement, sql);
+    if (!error) return;
+    const bool needed = statement.kind == RoleStatement::Kind::kCreate || statement.kind == RoleStatement::Kind::kAlter;
+    if (needed) throw Error(*error);
+    const bool grant = statement.kind == RoleStatement::Kind::kGrant;
+    // From 16 on only those who may administer a role may have granted it, which before CREATEROLE sufficed for.
+    if (grant && without_grantor(sql) != sql) error = try_to_execute(statement, without_grantor(sql));
+    if (!error) return;
+    if (!grant) {
+      outcome_.failed.push_back(*error);
+      return;
+    }
+    outcome_.not_given.push_back(
+        fmt::format("membership of {} in {}: {}; GRANT {} TO {}", pg::display_name("", statement.member),
+                    pg::display_name("", statement.role), error->what(), pg::quote_identifier(statement.role),
+                    pg::quote_identifier(statement.member)));
+  }
+
+  // What the server has said against it, which is undone then. The log gets no password, and an error no text.
+  std::optional<Error> try_to_execute(const RoleStatement& statement, const std::string& sql) {
     const std::string what = "role " + pg::display_name("", statement.role);
     target_.execute("SAVEPOINT pgsluice");
     try {
       target_.execute_unlogged(sql, what);
+      return std::nullopt;
     } catch (Error& error) {
-      if (error.kind() != ErrorKind::kServer) throw;
-      error.object(what).step("copying roles");
-      const bool needed =
-          statement.kind == RoleStatement::Kind::kCreate || statement.kind == RoleStatement::Kind::kAlter;
-      if (needed) throw;
+      if (error.kind() != ErrorKind::kServer || error.poisons_connection()) throw;
       target_.execute("ROLLBACK TO SAVEPOINT pgsluice");
-      outcome_.failed.push_back(error);
+      return error.object(what).step("copying roles");
     }
   }
 

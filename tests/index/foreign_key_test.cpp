@@ -23,10 +23,10 @@ TEST(ForeignKey, OrphansAreRowsWithoutAParentByTheRuleOfTheMatch) {
       " AND NOT EXISTS (SELECT FROM ONLY \"s\".\"p\" p WHERE p.\"a\" OPERATOR(pg_catalog.=) c.\"x\" AND p.\"b\" "
       "OPERATOR(x.==) c.\"y\")";
   EXPECT_EQ(orphans_query(key, child, parent),
-            "SELECT FROM ONLY \"s\".\"c\" c WHERE NOT (c.\"x\" IS NULL OR c.\"y\" IS NULL)" + rest);
+            "SELECT c.* FROM ONLY \"s\".\"c\" c WHERE NOT (c.\"x\" IS NULL OR c.\"y\" IS NULL)" + rest);
   key.match_full = true;
   EXPECT_EQ(orphans_query(key, child, parent),
-            "SELECT FROM ONLY \"s\".\"c\" c WHERE NOT (c.\"x\" IS NULL AND c.\"y\" IS NULL)" + rest);
+            "SELECT c.* FROM ONLY \"s\".\"c\" c WHERE NOT (c.\"x\" IS NULL AND c.\"y\" IS NULL)" + rest);
 }
 
 }  // namespace

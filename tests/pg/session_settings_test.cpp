@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "support/cluster.h"
 #include "support/downloads.h"
 
@@ -14,41 +16,68 @@ std::string setting(Connection& connection, const std::string& name) {
   return std::string(connection.execute("SHOW " + name)[0].text(0));
 }
 
-TEST(SessionSettings, OverrideADatabaseWhoseDefaultsDiffer) {
-  const test::Cluster& cluster = shared_source();
-  cluster.create_database("settings");
-  for (const char* change :
-       {"DateStyle TO 'SQL, DMY'", "IntervalStyle TO 'sql_standard'", "extra_float_digits TO 0",
-        "bytea_output TO 'escape'", "TimeZone TO 'Asia/Tokyo'", "row_security TO on", "array_nulls TO off",
-        "xmloption TO 'document'", "transform_null_equals TO on", "statement_timeout TO '1s'", "lock_timeout TO '1s'",
-        "search_path TO 'other'", "standard_conforming_strings TO off", "default_transaction_read_only TO on",
-        "idle_in_transaction_session_timeout TO '1s'", "synchronous_commit TO on", "quote_all_identifiers TO on",
-        "default_transaction_isolation TO 'serializable'", "client_min_messages TO 'error'"}) {
-    cluster.sql("postgres", std::string("ALTER DATABASE settings SET ") + change);
+class SettingsOfADatabase : public ::testing::Test {
+ protected:
+  SettingsOfADatabase() {
+    const test::Cluster& cluster = shared_source();
+    cluster.create_database("settings");
+    for (const char* change :
+         {"DateStyle TO 'SQL, DMY'", "IntervalStyle TO 'sql_standard'", "extra_float_digits TO 0",
+          "bytea_output TO 'escape'", "TimeZone TO 'Asia/Tokyo'", "row_security TO on", "array_nulls TO off",
+          "xmloption TO 'document'", "transform_null_equals TO on", "statement_timeout TO '1s'", "lock_timeout TO '1s'",
+          "search_path TO 'other'", "standard_conforming_strings TO off", "default_transaction_read_only TO on",
+          "idle_in_transaction_session_timeout TO '1s'", "synchronous_commit TO on", "quote_all_identifiers TO on",
+          "default_transaction_isolation TO 'serializable'", "client_min_messages TO 'error'"}) {
+      cluster.sql("postgres", std::string("ALTER DATABASE settings SET ") + change);
+    }
   }
-  Connection connection = cluster.connect("settings");
-  apply_session_settings(connection, SessionPurpose::kWrite, "LATIN1");
-  EXPECT_EQ(setting(connection, "DateStyle"), "ISO, YMD");
-  EXPECT_EQ(setting(connection, "IntervalStyle"), "postgres");
-  EXPECT_EQ(setting(connection, "extra_float_digits"), "3");
-  EXPECT_EQ(setting(connection, "bytea_output"), "hex");
-  EXPECT_EQ(setting(connection, "TimeZone"), "UTC");
-  EXPECT_EQ(setting(connection, "row_security"), "off");
-  EXPECT_EQ(setting(connection, "array_nulls"), "on");
-  EXPECT_EQ(setting(connection, "xmloption"), "content");
-  EXPECT_EQ(setting(connection, "transform_null_equals"), "off");
-  EXPECT_EQ(setting(connection, "statement_timeout"), "0");
-  EXPECT_EQ(setting(connection, "lock_timeout"), "0");
-  EXPECT_EQ(setting(connection, "idle_in_transaction_session_timeout"), "0");
-  EXPECT_EQ(setting(connection, "search_path"), "");
-  EXPECT_EQ(setting(connection, "standard_conforming_strings"), "on");
-  EXPECT_EQ(setting(connection, "default_transaction_read_only"), "off");
-  EXPECT_EQ(setting(connection, "synchronous_commit"), "off");
-  EXPECT_EQ(setting(connection, "quote_all_identifiers"), "off");
-  EXPECT_EQ(setting(connection, "default_transaction_isolation"), "read committed");
-  EXPECT_EQ(setting(connection, "client_min_messages"), "notice");
-  EXPECT_EQ(setting(connection, "client_encoding"), "LATIN1");
-  EXPECT_EQ(setting(connection, "check_function_bodies"), "off");
+
+  using Expected = std::map<std::string, std::string>;
+  static void expect_settings(SessionPurpose purpose, const Expected& expected) {
+    Connection connection = shared_source().connect("settings");
+    apply_session_settings(connection, purpose, "LATIN1");
+    for (const auto& [name, value] : expected) EXPECT_EQ(setting(connection, name), value) << name;
+  }
+};
+
+const std::map<std::string, std::string> kOfEverySession = {{"row_security", "off"},
+                                                            {"statement_timeout", "0"},
+                                                            {"lock_timeout", "0"},
+                                                            {"idle_in_transaction_session_timeout", "0"},
+                                                            {"search_path", ""},
+                                                            {"default_transaction_isolation", "read committed"},
+                                                            {"client_min_messages", "notice"},
+                                                            {"jit", "off"},
+                                                            {"client_encoding", "LATIN1"}};
+
+TEST_F(SettingsOfADatabase, AreOverriddenWhereTextIsReadThatTravels) {
+  expect_settings(SessionPurpose::kRead, kOfEverySession);
+  expect_settings(SessionPurpose::kRead, {{"DateStyle", "ISO, YMD"},
+                                          {"IntervalStyle", "postgres"},
+                                          {"extra_float_digits", "3"},
+                                          {"bytea_output", "hex"},
+                                          {"TimeZone", "UTC"},
+                                          {"array_nulls", "on"},
+                                          {"xmloption", "content"},
+                                          {"transform_null_equals", "off"},
+                                          {"quote_all_identifiers", "off"}});
+}
+
+// Users' expressions are evaluated there.
+TEST_F(SettingsOfADatabase, StayOnTheTargetWhereValuesOfExpressionsDependOnThem) {
+  expect_settings(SessionPurpose::kWrite, kOfEverySession);
+  expect_settings(SessionPurpose::kWrite, {{"standard_conforming_strings", "on"},
+                                           {"default_transaction_read_only", "off"},
+                                           {"synchronous_commit", "off"},
+                                           {"check_function_bodies", "off"},
+                                           {"DateStyle", "SQL, DMY"},
+                                           {"IntervalStyle", "sql_standard"},
+                                           {"extra_float_digits", "0"},
+                                           {"bytea_output", "escape"},
+                                           {"TimeZone", "Asia/Tokyo"},
+                                           {"array_nulls", "off"},
+                                           {"transform_null_equals", "on"},
+                                           {"quote_all_identifiers", "on"}});
 }
 
 // Each side finds out that the other is gone, and no administrator's limit ends a copy. Over TCP: a Unix socket has no

@@ -26,7 +26,8 @@ class Comparison : public CloneFixture {
     return pipeline::compare_schemas({.source = shared_source().conninfo(database),
                                       .target = shared_target().conninfo(database),
                                       .pg_bindir = std::nullopt},
-                                     Log(sink_), {});
+                                     Log(sink_), {})
+        .differences;
   }
 
   static const ComparedTable& table(const ComparedData& data, const std::string& name) {

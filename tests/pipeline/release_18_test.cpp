@@ -87,10 +87,10 @@ std::string archive_of(const Cluster& source) {
 }
 
 TEST(Release18, PeriodsAndWhatIsNotEnforcedOrNotValidAreAsTheyWere) {
-  const std::filesystem::path programs = test::server_programs(18);
-  if (programs.empty()) GTEST_SKIP() << test::kNoDownloads;
-  const Cluster source({.bindir = programs});
-  const Cluster target({.bindir = programs});
+  const std::filesystem::path server = test::server_programs(18);
+  if (server.empty()) GTEST_SKIP() << test::kNoDownloads;
+  const Cluster source({.bindir = server});
+  const Cluster target({.bindir = server});
   source.create_database("eighteen");
   target.create_database("eighteen");
   for (const Definition& definition : definitions()) {

@@ -101,9 +101,9 @@ TEST(Scheduler, WhatWasSentBehindAFailureAndFailsForItIsLeftOut) {
   Scheduler scheduler(graph, FailurePolicy::kGoOn);
   for (const TaskId expected : {table, view, on_view, other}) EXPECT_EQ(scheduler.next_ready(Lane::kMain, 1), expected);
   const Error error(ErrorKind::kServer, "no");
-  EXPECT_TRUE(scheduler.failed(table, error));
-  EXPECT_FALSE(scheduler.failed(view, error));
-  EXPECT_FALSE(scheduler.failed(on_view, error));
+  EXPECT_EQ(scheduler.failed(table, error), FailureOutcome::kFailed);
+  EXPECT_EQ(scheduler.failed(view, error), FailureOutcome::kSkipped);
+  EXPECT_EQ(scheduler.failed(on_view, error), FailureOutcome::kSkipped);
   scheduler.succeeded(other);
   EXPECT_EQ(scheduler.next(Lane::kMain), std::nullopt);
   EXPECT_TRUE(scheduler.finished());
@@ -127,7 +127,7 @@ TEST(Scheduler, WhatWasSentBehindAFailureAndSucceedsIsNamed) {
   Scheduler scheduler(graph, FailurePolicy::kGoOn);
   EXPECT_EQ(scheduler.next_ready(Lane::kMain, 1), function);
   EXPECT_EQ(scheduler.next_ready(Lane::kMain, 1), view);
-  EXPECT_TRUE(scheduler.failed(function, Error(ErrorKind::kServer, "no")));
+  EXPECT_EQ(scheduler.failed(function, Error(ErrorKind::kServer, "no")), FailureOutcome::kFailed);
   scheduler.succeeded(view);
   ASSERT_EQ(scheduler.made_without().size(), 1U);
   EXPECT_EQ(scheduler.made_without()[0].task, view);

@@ -57,7 +57,9 @@ migration::Validation validate_plan(const pipeline::CloneOptions& options, Conso
                                     const CancelToken& cancel) {
   migration::Validation validation{.type = "CloneValidation"};
   try {
-    pipeline::Clone clone(options, console, cancel);
+    pipeline::CloneOptions planned = options;
+    planned.roles = true;  // RolesValidation has told which ones are missing
+    pipeline::Clone clone(std::move(planned), console, cancel);
     for (const std::string& warning : clone.plan().warnings) {
       validation.findings.push_back({ValidationState::kWarning, warning});
     }

@@ -241,12 +241,10 @@ pipeline::CloneOptions clone_options(const CloneArguments& args) {
 
 std::filesystem::path work_folder(const std::string& given) {
   if (!given.empty()) return given;
-  std::error_code error;
-  const std::filesystem::path temporary = std::filesystem::temp_directory_path(error);
-  if (error) {
-    throw Error(ErrorKind::kState, fmt::format("there is no temporary folder: {}", error.message()))
-        .hint("set TMPDIR to a folder that is there, or give --dir");
-  }
+  // It is made with its parents where it is missing.
+  const char* given_temporary = std::getenv("TMPDIR");
+  const bool is_given = given_temporary != nullptr && *given_temporary != '\0';
+  const std::filesystem::path temporary = is_given ? given_temporary : "/tmp";
   // A name of its own where the command is called by another one (-DPGSLUICE_PGCOPYDB_ALIAS=ON).
   return temporary / (std::string_view(program_invocation_short_name) == "pgcopydb" ? "pgcopydb" : "pgsluice");
 }

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/commands.h"
@@ -9,12 +10,14 @@
 #include "pgsluice/environment.h"
 #include "pgsluice/exit_code.h"
 #include "pgsluice/option_values.h"
+#include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/data_comparison.h"
 #include "pgsluice/pipeline/schema_comparison.h"
+#include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/progress_display.h"
 #include "pgsluice/report.h"
 #include "pgsluice/running.h"
-#include "pgsluice/signals.h"
+#include "pgsluice/schema/databases.h"
 
 namespace pgsluice::tools {
 
@@ -25,6 +28,7 @@ struct CompareArguments {
   std::string split_larger_than = "auto";
   std::string pg_bindir;
   bool json = false;
+  bool all_databases = false;
   LogOptions log;
 };
 
@@ -33,9 +37,10 @@ constexpr const char* kDataFooter =
     "  pgsluice compare data --source postgresql://me@old/shop --target postgresql://me@new/shop\n"
     "  pgsluice compare data --table-jobs 8 --json > comparison.json\n"
     "\n"
-    "Both databases are read, whatever has copied one to the other: every row of every table, sequences and large\n"
-    "objects; not materialized views, which are made of them. Write to neither meanwhile, or the difference is what "
-    "was written.\n"
+    "Both databases are read, whatever has copied one to the other: every row of every table and materialized view,\n"
+    "stored generated columns, sequences and large objects. A materialized view that is stale on the source is a "
+    "note,\n"
+    "no difference. Write to neither meanwhile, or the difference is what was written.\n"
     "\n"
     "Exit codes: 0 both are the same, 21 they differ, 1 arguments, 6 source, 7 target, 12 internal, 130/143 cancelled.";
 
@@ -43,7 +48,9 @@ constexpr const char* kSchemaFooter =
     "Example:\n"
     "  pgsluice compare schema --source postgresql://me@old/shop --target postgresql://me@new/shop\n"
     "\n"
-    "What pg_dump writes of both databases is compared, object by object; their order does not matter.\n"
+    "What pg_dump writes of both databases is compared, object by object; their order does not matter. Where the two\n"
+    "servers print an object in different words, the source's definitions are restored into a scratch database beside\n"
+    "the target (it takes CREATEDB, and is dropped again), to be printed by the same server.\n"
     "\n"
     "Exit codes: 0 both are the same, 21 they differ, 1 arguments, 2 no pg_dump, 6 source, 7 target, 130/143 "
     "cancelled.";
@@ -54,6 +61,8 @@ void add_common_options(CLI::App& command, CompareArguments& args) {
   with_environment(command, command.add_option("-T,--target", args.options.target, "Target database, URI or keywords"),
                    args.options.target, "TARGET_PGURI");
   command.add_flag("-J,--json", args.json, "One JSON document on standard output");
+  command.add_flag("--all-databases", args.all_databases,
+                   "Every database of the source that is no template with that of its name on the target");
   take_without_effect(command, {"--resume", "--restart", "--not-consistent"}, {"-D,--dir", "--snapshot"});
   add_log_options(command, args.log);
 }
@@ -77,31 +86,88 @@ int finish(const std::string& document, bool equal, Console& console) {
   return kExitDifferent;
 }
 
+struct Compared {
+  std::string document;
+  bool equal = false;
+};
+
+std::vector<std::string> databases_of_source(const CompareArguments& args, const Log& log, const CancelToken& cancel) {
+  pg::Connection source =
+      pipeline::open_reader(pipeline::parse_conninfo(args.options.source, Side::kSource), "compare", "", log, cancel);
+  std::vector<std::string> names;
+  for (const schema::Database& database : schema::read_databases(source)) {
+    if (database.may_connect) names.push_back(database.name);
+  }
+  return names;
+}
+
+// One after another, into one document. A database that the target lacks is a difference.
+template <class CompareOne>
+int compare_each(const CompareArguments& args, Console& console, const CancelToken& cancel, CompareOne compare) {
+  if (!args.all_databases) {
+    const Compared compared = compare("");
+    return finish(compared.document, compared.equal, console);
+  }
+  nlohmann::json documents = nlohmann::json::array();
+  std::string text;
+  bool equal = true;
+  for (const std::string& database : databases_of_source(args, Log(console), cancel)) {
+    Compared compared;
+    try {
+      compared = compare(database);
+    } catch (const Error& error) {
+      constexpr std::string_view kNoSuchDatabase = "3D000";
+      if (error.sqlstate() != kNoSuchDatabase || error.side() != Side::kTarget) throw;
+      compared.document = args.json ? "{\"missing\": true}" : "missing on the target\n";
+    }
+    equal = equal && compared.equal;
+    text += fmt::format("database {}\n{}\n", pg::display_name("", database), compared.document);
+    if (args.json) {
+      documents.push_back({{"database", database}, {"comparison", nlohmann::json::parse(compared.document)}});
+    }
+  }
+  return finish(args.json ? documents.dump(2) + "\n" : text, equal, console);
+}
+
+Compared compare_schema(const CompareArguments& args, const std::string& database, Console& console,
+                        const CancelToken& cancel) {
+  pipeline::CompareSchemaOptions options{
+      .source = args.options.source, .target = args.options.target, .database = database, .pg_bindir = std::nullopt};
+  if (!args.pg_bindir.empty()) options.pg_bindir = args.pg_bindir;
+  const pipeline::SchemaComparison comparison = pipeline::compare_schemas(options, Log(console), cancel);
+  if (!comparison.not_compared.empty()) {
+    throw Error(ErrorKind::kConfig, comparison.not_compared)
+        .hint("install PostgreSQL's client programs of that version, or name their folder with --pg-bindir");
+  }
+  return {args.json ? schema_comparison_json(comparison) : schema_comparison_text(comparison), comparison.equal()};
+}
+
 int run_compare_schema(const CompareArguments& args) {
   return run_cancellable(args.log, [&](Console& console, const CancelToken& cancel) {
-    pipeline::CompareSchemaOptions options{
-        .source = args.options.source, .target = args.options.target, .pg_bindir = std::nullopt};
-    if (!args.pg_bindir.empty()) options.pg_bindir = args.pg_bindir;
-    const std::vector<pipeline::SchemaDifference> differences =
-        pipeline::compare_schemas(options, Log(console), cancel);
-    return finish(args.json ? schema_comparison_json(differences) : schema_comparison_text(differences),
-                  differences.empty(), console);
+    return compare_each(args, console, cancel,
+                        [&](const std::string& database) { return compare_schema(args, database, console, cancel); });
   });
 }
 
+Compared compare_data(const CompareArguments& args, const std::string& database, Console& console,
+                      const CancelToken& cancel) {
+  pipeline::CompareOptions options = args.options;
+  options.database = database;
+  options.split = parse_split(args.split_larger_than);
+  pipeline::DataComparison comparison(std::move(options), console, cancel);
+  pipeline::ComparedData data;
+  {
+    const ProgressDisplay display(console, progress_style("auto", args.log),
+                                  [&comparison] { return comparison.progress(); });
+    data = comparison.run();
+  }
+  return {args.json ? comparison_json(data) : comparison_text(data), data.equal()};
+}
+
 int run_compare_data(const CompareArguments& args) {
-  return run_reporting(args.log, [&](Console& console) {
-    pipeline::CompareOptions options = args.options;
-    options.split = parse_split(args.split_larger_than);
-    pipeline::DataComparison comparison(std::move(options), console);
-    const SignalsCancel signals([&comparison] { comparison.cancel(); });
-    pipeline::ComparedData data;
-    {
-      const ProgressDisplay display(console, progress_style("auto", args.log),
-                                    [&comparison] { return comparison.progress(); });
-      data = comparison.run();
-    }
-    return finish(args.json ? comparison_json(data) : comparison_text(data), data.equal(), console);
+  return run_cancellable(args.log, [&](Console& console, const CancelToken& cancel) {
+    return compare_each(args, console, cancel,
+                        [&](const std::string& database) { return compare_data(args, database, console, cancel); });
   });
 }
 

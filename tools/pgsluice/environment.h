@@ -15,15 +15,29 @@
 
 namespace pgsluice::tools {
 
+/// What an option's own checks say of a value; empty where they pass it.
+inline std::string complaint_of(CLI::Option& option, std::string text) {
+  for (int index = 0;; ++index) {
+    try {
+      if (std::string complaint = (*option.get_validator(index))(text); !complaint.empty()) return complaint;
+    } catch (const CLI::OptionNotFound&) {
+      return "";
+    }
+  }
+}
+
 /// Takes a value from its variable: PGSLUICE_… goes before its twin PGCOPYDB_…. Returns what is wrong with one that is
 /// not of its kind.
+/// With an option, the value has to pass the option's own checks too.
 template <class Value>
-std::optional<Error> from_environment(Value& value, const std::string& name) {
+std::optional<Error> from_environment(Value& value, const std::string& name, CLI::Option* option = nullptr) {
   for (const char* prefix : {"PGSLUICE_", "PGCOPYDB_"}) {
     const char* text = std::getenv((prefix + name).c_str());
     if (text == nullptr || *text == '\0') continue;
-    if (CLI::detail::lexical_cast(text, value)) return std::nullopt;
-    return Error(ErrorKind::kUsage, fmt::format("the variable {}{} is set to \"{}\"", prefix, name, text))
+    const std::string complaint = option == nullptr ? "" : complaint_of(*option, text);
+    if (complaint.empty() && CLI::detail::lexical_cast(text, value)) return std::nullopt;
+    return Error(ErrorKind::kUsage, fmt::format("the variable {}{} is set to \"{}\"{}{}", prefix, name, text,
+                                                complaint.empty() ? "" : ", and ", complaint))
         .hint("give it a value as its option takes, or unset it");
   }
   return std::nullopt;
@@ -45,7 +59,7 @@ inline void check_when_run(CLI::App& command, std::function<void()> check) {
 template <class Value>
 CLI::Option* with_environment(CLI::App& command, CLI::Option* option, Value& value, const std::string& name) {
   option->description(fmt::format("{} [{}]", option->get_description(), name));
-  const std::optional<Error> error = from_environment(value, name);
+  const std::optional<Error> error = from_environment(value, name, option);
   if (error) {
     check_when_run(command, [error, option] {
       if (option->count() == 0) throw Error(*error);

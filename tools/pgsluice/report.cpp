@@ -274,6 +274,7 @@ std::string verdict(const pipeline::ComparedTable& table) {
   if (!table.on_source) return "only on the target";
   if (!table.on_target) return "missing on the target";
   if (!table.trouble.empty()) return table.trouble;
+  if (!table.note.empty()) return table.note;
   return table.equal() ? "equal" : "DIFFERENT";
 }
 
@@ -310,6 +311,7 @@ std::string comparison_json(const pipeline::ComparedData& data) {
                         {"target", {{"rowcount", table.target.rows}, {"checksum", table.target.sum.hex()}}}});
     if (!table.equal()) document.back()["result"] = verdict(table);
     if (!table.rows.empty()) document.back()["rows"] = table.rows;
+    if (!table.note.empty()) document.back()["note"] = table.note;
   }
   for (const std::string& sequence : data.sequences) {
     document.push_back({{"kind", "sequence"}, {"equal", false}, {"result", sequence}});
@@ -373,10 +375,9 @@ std::string differing_lines(const std::string& source, const std::string& target
 
 }  // namespace
 
-std::string schema_comparison_text(const std::vector<pipeline::SchemaDifference>& differences) {
-  if (differences.empty()) return "the definitions are equal\n";
+std::string schema_comparison_text(const pipeline::SchemaComparison& comparison) {
   std::string text;
-  for (const pipeline::SchemaDifference& difference : differences) {
+  for (const pipeline::SchemaDifference& difference : comparison.differences) {
     if (difference.target.empty()) {
       text += fmt::format("{}: missing on the target\n", difference.object);
     } else if (difference.source.empty()) {
@@ -386,16 +387,25 @@ std::string schema_comparison_text(const std::vector<pipeline::SchemaDifference>
                           differing_lines(difference.source, difference.target));
     }
   }
-  return text + fmt::format("\n{}\n", counted(differences.size(), "object differs", "objects differ"));
+  for (const pipeline::SchemaDifference& undecided : comparison.undecided) {
+    text += fmt::format("{}: printed in other words by the two servers; whether it is the same cannot be told\n",
+                        undecided.object);
+  }
+  if (comparison.equal()) return text + "the definitions are equal\n";
+  return text + fmt::format("\n{}\n", counted(comparison.differences.size(), "object differs", "objects differ"));
 }
 
-std::string schema_comparison_json(const std::vector<pipeline::SchemaDifference>& differences) {
-  json document = {{"equal", differences.empty()}, {"differences", json::array()}};
-  for (const pipeline::SchemaDifference& difference : differences) {
-    document["differences"].push_back(
-        {{"object", difference.object}, {"source", difference.source}, {"target", difference.target}});
-  }
-  return dump(document);
+std::string schema_comparison_json(const pipeline::SchemaComparison& comparison) {
+  const auto list = [](const std::vector<pipeline::SchemaDifference>& differences) {
+    json array = json::array();
+    for (const pipeline::SchemaDifference& difference : differences) {
+      array.push_back({{"object", difference.object}, {"source", difference.source}, {"target", difference.target}});
+    }
+    return array;
+  };
+  return dump(json{{"equal", comparison.equal()},
+                   {"differences", list(comparison.differences)},
+                   {"undecided", list(comparison.undecided)}});
 }
 
 }  // namespace pgsluice::tools

@@ -29,7 +29,7 @@ std::string error_json(const Error& error, bool target_changed);
 /// How two databases compare. The JSON has pgcopydb's keys, and more.
 std::string comparison_text(const pipeline::ComparedData& data);
 std::string comparison_json(const pipeline::ComparedData& data);
-std::string schema_comparison_text(const std::vector<pipeline::SchemaDifference>& differences);
-std::string schema_comparison_json(const std::vector<pipeline::SchemaDifference>& differences);
+std::string schema_comparison_text(const pipeline::SchemaComparison& comparison);
+std::string schema_comparison_json(const pipeline::SchemaComparison& comparison);
 
 }  // namespace pgsluice::tools

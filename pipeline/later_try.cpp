@@ -1,0 +1,78 @@
+#include "pgsluice/pipeline/later_try.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+// Of https://www.postgresql.org/docs/current/errcodes-appendix.html
+constexpr std::array<std::string_view, 4> kClasses = {"22",    // a value that another table's rows decide
+                                                      "42",    // a name that is not there, or not yet as it will be
+                                                      "P0",    // raised by a function
+                                                      "39"};   // an external routine's complaint
+constexpr std::array<std::string_view, 4> kCodes = {"23502",   // not null: a function has found no row
+                                                    "23514",   // a CHECK that reads other rows
+                                                    "55000",   // a materialized view that is not filled yet
+                                                    "2BP01"};  // dependent objects still exist
+constexpr std::array<std::string_view, 7> kNever = {"42501",   // a lack of privileges
+                                                    "42601",   // syntax
+                                                    "42710",   // a duplicate object, and those of its kinds
+                                                    "42723", "42P06", "42P07", "42701"};
+constexpr std::array<std::string_view, 5> kNotFound = {"42883", "42P01", "42704", "3F000", "42703"};
+
+template <std::size_t N>
+bool is_one_of(std::string_view code, const std::array<std::string_view, N>& codes) {
+  return std::find(codes.begin(), codes.end(), code) != codes.end();
+}
+
+}  // namespace
+
+bool may_succeed_later(const Error& error) {
+  const std::string_view code = error.sqlstate();
+  if (error.kind() != ErrorKind::kServer || error.side() != Side::kTarget || code.empty()) return false;
+  if (is_one_of(code, kNever)) return false;
+  return is_one_of(code.substr(0, 2), kClasses) || is_one_of(code, kCodes) || is_name_not_found(error);
+}
+
+bool is_name_not_found(const Error& error) { return is_one_of(error.sqlstate(), kNotFound); }
+
+std::string search_path_sql(const schema::Catalog& catalog) {
+  return fmt::format("SET LOCAL search_path = {};\n", catalog.search_path.empty() ? "''" : catalog.search_path);
+}
+
+std::string later_try_text(std::string_view name, const EarlierFailure& earlier) {
+  return fmt::format("{}: done on a later try{}, since at first: {}", name,
+                     earlier.name_not_found ? ", under the source database's search_path" : "", earlier.error.what());
+}
+
+void report_later_try(RunContext& context, TaskId id, const ChecksAfterRows& way, CheckRows rows) {
+  const std::optional<EarlierFailure> earlier = context.scheduler.earlier_failure(id);
+  if (!earlier) return;
+  std::string text = later_try_text(context.plan.graph[id].name, *earlier);
+  if (!way.names.empty()) {
+    text += fmt::format("; its {} {} added after its rows", fmt::join(way.names, ", "),
+                        way.names.size() == 1 ? "was" : "were");
+  }
+  context.progress.add_warning(text);
+  context.log.warning(text);
+  if (way.names.empty() || rows == CheckRows::kAll) return;
+  const std::string table = context.plan.graph[id].table->into->display();
+  const Error error = Error(ErrorKind::kServer, fmt::format("its rows are there and do not pass: {} NOT VALID ({})",
+                                                            fmt::join(way.names, ", "), earlier->error.what()))
+                          .on(Side::kTarget)
+                          .sqlstate(earlier->error.sqlstate())
+                          .object("table " + table)
+                          .hint("mend the rows or the constraint, then ALTER TABLE … VALIDATE CONSTRAINT");
+  context.log.error(error.describe());
+  context.progress.add_failed({"checks of table " + table, error});
+}
+
+bool is_refused_by_check(const Error& error) { return error.sqlstate() == "23514"; }
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,202 @@
+#include "pgsluice/schema/column_order.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "pgsluice/pg/quote.h"
+
+namespace pgsluice::schema {
+
+namespace {
+
+constexpr int kHasGenerated = 120000;
+constexpr int kHasPartitions = 100000;
+
+// Every column of inheritance trees, children and parents alike.
+std::string columns_sql(int version) {
+  return fmt::format(R"(
+SELECT a.attrelid, a.attname, a.attislocal, a.attnotnull,
+       pg_catalog.format('%I %s%s%s%s', a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+         CASE WHEN a.attcollation <> t.typcollation AND a.attcollation <> 0
+              THEN (SELECT pg_catalog.format(' COLLATE %I.%I', n.nspname, l.collname) FROM pg_catalog.pg_collation l
+                      JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace WHERE l.oid = a.attcollation) END,
+         {generated}, CASE WHEN a.attnotnull THEN ' NOT NULL' END)
+  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+       JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+ WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped {whole}
+   AND c.oid IN (SELECT inhrelid FROM pg_catalog.pg_inherits UNION SELECT inhparent FROM pg_catalog.pg_inherits)
+ ORDER BY a.attrelid, a.attnum)",
+                     fmt::arg("generated", version < kHasGenerated ? "NULL" : R"(
+         CASE WHEN a.attgenerated <> ''
+              THEN (SELECT pg_catalog.format(' GENERATED ALWAYS AS (%s)%s', pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+                                             CASE a.attgenerated WHEN 's' THEN ' STORED' END)
+                      FROM pg_catalog.pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END)"),
+                     fmt::arg("whole", version < kHasPartitions ? "" : "AND NOT c.relispartition"));
+}
+
+constexpr std::string_view kParentsSql =
+    "SELECT i.inhrelid, i.inhparent, i.inhparent::pg_catalog.regclass::text FROM pg_catalog.pg_inherits i"
+    " JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_class p ON p.oid = i.inhparent"
+    " WHERE c.relkind = 'r' AND p.relkind = 'r' ORDER BY i.inhrelid, i.inhseqno";
+
+constexpr std::string_view kInheritedChecksSql =
+    "SELECT conrelid, pg_catalog.format('CONSTRAINT %I %s', conname, pg_catalog.pg_get_constraintdef(oid))"
+    " FROM pg_catalog.pg_constraint WHERE contype = 'c' AND NOT conislocal AND convalidated AND conrelid <> 0"
+    " ORDER BY conrelid, conname";
+
+// As CREATE TABLE … INHERITS puts them: the parents' columns, then the table's own.
+std::vector<std::string> natural_order(const OwnColumnOrder& table, const std::vector<Oid>& parents,
+                                       const std::map<Oid, OwnColumnOrder>& tables) {
+  std::vector<std::string> order;
+  std::set<std::string> seen;
+  const auto add = [&](const OwnColumnOrder& from) {
+    for (const OwnColumnOrder::Column& column : from.columns) {
+      if (seen.insert(column.name).second) order.push_back(column.name);
+    }
+  };
+  for (const Oid parent : parents) {
+    if (const auto found = tables.find(parent); found != tables.end()) add(found->second);
+  }
+  add(table);
+  return order;
+}
+
+// Where a text in parentheses that begins before `from` ends: the position of its closing one; npos where it does not.
+// Separators at its own level are put into `commas`.
+std::size_t closing_parenthesis(std::string_view text, std::size_t from, std::vector<std::size_t>* commas = nullptr) {
+  int depth = 1;
+  char quote = 0;
+  for (std::size_t at = from; at < text.size(); ++at) {
+    const char c = text[at];
+    if (quote != 0 || c == '\'' || c == '"') {
+      if (quote == 0) {
+        quote = c;
+      } else if (c == quote) {
+        quote = 0;
+      }
+    } else if (c == '(') {
+      ++depth;
+    } else if (c == ')' && --depth == 0) {
+      return at;
+    } else if (c == ',' && depth == 1 && commas != nullptr) {
+      commas->push_back(at);
+    }
+  }
+  return std::string_view::npos;
+}
+
+std::string trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \n");
+  if (first == std::string_view::npos) return "";
+  return std::string(text.substr(first, text.find_last_not_of(" \n") - first + 1));
+}
+
+// The declared columns by name, and the rest: constraints.
+struct Items {
+  std::map<std::string, std::string> columns;
+  std::vector<std::string> constraints;
+};
+
+Items items_of(std::string_view list, const std::vector<std::size_t>& commas, std::size_t offset,
+               const OwnColumnOrder& order) {
+  Items items;
+  std::size_t begin = 0;
+  const auto add = [&](std::size_t end) {
+    const std::string item = trimmed(list.substr(begin, end - begin));
+    begin = end + 1;
+    if (item.empty()) return;
+    for (const OwnColumnOrder::Column& column : order.columns) {
+      const bool is_it =
+          item.starts_with(column.name + " ") || item.starts_with(pg::quote_identifier(column.name) + " ");
+      if (!is_it || items.columns.contains(column.name)) continue;
+      items.columns[column.name] = item;
+      return;
+    }
+    items.constraints.push_back(item);
+  };
+  for (const std::size_t comma : commas) add(comma - offset);
+  add(list.size());
+  return items;
+}
+
+}  // namespace
+
+std::map<Oid, OwnColumnOrder> read_own_column_orders(pg::Connection& source) {
+  std::map<Oid, OwnColumnOrder> tables;
+  std::map<Oid, std::vector<Oid>> parents;
+  for (const pg::Row row : source.execute(kParentsSql)) {
+    parents[row.oid(0)].push_back(row.oid(1));
+    tables[row.oid(0)].parents.emplace_back(row.text(2));
+  }
+  if (parents.empty()) return {};
+  for (const pg::Row row : source.execute(columns_sql(source.server_version()))) {
+    tables[row.oid(0)].columns.push_back({.name = std::string(row.text(1)),
+                                          .local = row.boolean(2),
+                                          .not_null = row.boolean(3),
+                                          .definition = std::string(row.text(4))});
+  }
+  for (const pg::Row row : source.execute(kInheritedChecksSql)) {
+    if (const auto found = tables.find(row.oid(0)); found != tables.end())
+      found->second.inherited_checks.emplace_back(row.text(1));
+  }
+  std::map<Oid, OwnColumnOrder> result;
+  for (const auto& [oid, above] : parents) {
+    const OwnColumnOrder& table = tables[oid];
+    std::vector<std::string> names;
+    for (const OwnColumnOrder::Column& column : table.columns) names.push_back(column.name);
+    if (natural_order(table, above, tables) != names) result[oid] = table;
+  }
+  return result;
+}
+
+std::optional<std::string> definition_in_own_order(const std::string& definition, const OwnColumnOrder& order) {
+  const std::size_t open = definition.find(" (\n");
+  const std::size_t create = definition.find("TABLE ");
+  if (open == std::string::npos || create == std::string::npos || create > open) return std::nullopt;
+  const std::string table = definition.substr(create + 6, open - create - 6);
+  std::vector<std::size_t> commas;
+  const std::size_t begin = open + 2;
+  const std::size_t end = closing_parenthesis(definition, begin, &commas);
+  constexpr std::string_view kInherits = ")\nINHERITS (";
+  if (end == std::string::npos || definition.compare(end, kInherits.size(), kInherits) != 0) return std::nullopt;
+  const std::size_t inherits_end = closing_parenthesis(definition, end + kInherits.size());
+  if (inherits_end == std::string::npos) return std::nullopt;
+
+  Items items = items_of(std::string_view(definition).substr(begin, end - begin), commas, begin, order);
+  std::string list;
+  const auto add = [&](const std::string& item) { list += (list.empty() ? "\n    " : ",\n    ") + item; };
+  for (const OwnColumnOrder::Column& column : order.columns) {
+    const auto declared = items.columns.find(column.name);
+    if (declared == items.columns.end()) {
+      add(column.definition);
+      continue;
+    }
+    const bool lacks_not_null = column.not_null && declared->second.find(" NOT NULL") == std::string::npos;
+    add(declared->second + (lacks_not_null ? " NOT NULL" : ""));
+  }
+  for (const std::string& constraint : items.constraints) add(constraint);
+  for (const std::string& check : order.inherited_checks) add(check);
+  // The rest of the statement, and then those that follow it.
+  const std::size_t statement_end = definition.find(";\n", inherits_end);
+  if (statement_end == std::string::npos) return std::nullopt;
+  std::string result = definition.substr(0, begin) + list + "\n)" +
+                       definition.substr(inherits_end + 1, statement_end + 2 - inherits_end - 1);
+  for (const std::string& parent : order.parents)
+    result += fmt::format("ALTER TABLE ONLY {} INHERIT {};\n", table, parent);
+  return result + definition.substr(statement_end + 2);
+}
+
+void keep_column_orders(const std::map<Oid, OwnColumnOrder>& orders, Archive& archive) {
+  for (TocEntry& entry : archive.entries) {
+    if (entry.kind != "TABLE" || entry.catalog_id.table != kPgClass) continue;
+    const auto order = orders.find(entry.catalog_id.oid);
+    if (order == orders.end()) continue;
+    if (std::optional<std::string> definition = definition_in_own_order(entry.definition, order->second)) {
+      entry.definition = std::move(*definition);
+    }
+  }
+}
+
+}  // namespace pgsluice::schema

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pgsluice/pg/connection.h"
+#include "pgsluice/schema/archive.h"
+
+namespace pgsluice::schema {
+
+/// An inheritance child whose columns stand in another order than CREATE TABLE … INHERITS would give them: the parents'
+/// columns first. It was made by itself and attached later, or a parent has grown since. Statements that name no
+/// columns (INSERT without a list, SELECT *) depend on the order, and pg_dump does not keep it.
+struct OwnColumnOrder {
+  struct Column {
+    std::string name;
+    bool local = false;      ///< declared in the child itself: pg_dump writes it there
+    bool not_null = false;   ///< pg_dump leaves it to the parents where they say so too
+    std::string definition;  ///< of one that is not local, without its default, which pg_dump writes apart
+  };
+  std::vector<Column> columns;                ///< in their order
+  std::vector<std::string> inherited_checks;  ///< "CONSTRAINT c CHECK (…)" that only the parents declare
+  std::vector<std::string> parents;           ///< for SQL
+};
+
+/// Reads the tables of the database that need it, by OID. The session has an empty search path. Throws Error(kServer).
+std::map<Oid, OwnColumnOrder> read_own_column_orders(pg::Connection& source);
+
+/// The definition of an archive's entry that makes such a table by itself, with its columns in their order, and then
+/// attaches it to its parents. nullopt where the definition is not of the form that pg_dump writes.
+std::optional<std::string> definition_in_own_order(const std::string& definition, const OwnColumnOrder& order);
+
+/// Changes the entries of an archive that make such tables.
+void keep_column_orders(const std::map<Oid, OwnColumnOrder>& orders, Archive& archive);
+
+}  // namespace pgsluice::schema

@@ -1,0 +1,76 @@
+// What cannot be copied as it is: check knows each beforehand, and a clone names it and says what to do.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "cases/case_fixture.h"
+
+namespace pgsluice::test {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+
+class Foreseen : public CaseTest {
+ protected:
+  // Both name it; what else there is, is copied.
+  void expect_foreseen(const std::string& name) const {
+    const SubprocessResult checked = check();
+    EXPECT_THAT(checked.exit_code, AnyOf(0, 20)) << said(checked);
+    EXPECT_THAT(said(checked), HasSubstr(name)) << "check";
+    const SubprocessResult cloned = clone();
+    EXPECT_THAT(cloned.exit_code, AnyOf(0, 22)) << said(cloned);
+    EXPECT_THAT(said(cloned), HasSubstr(name)) << "clone";
+    expect_same_answer("SELECT count(*) FROM plain");
+  }
+};
+
+constexpr const char* kPlain = "CREATE TABLE plain (i int); INSERT INTO plain VALUES (1);";
+
+// array_append() takes anycompatiblearray since 14.
+TEST_F(Foreseen, AggregatesOverAnyarrayBefore14) {
+  if (!between(12, 15)) GTEST_SKIP() << kNoDownloads;
+  make(std::string(kPlain) +
+       "CREATE AGGREGATE gathered(anyelement) (SFUNC = array_append, STYPE = anyarray, INITCOND = '{}')");
+  expect_foreseen("gathered");
+}
+
+TEST_F(Foreseen, ColumnsOfTypesThat12HasNoMore) {
+  if (!between(10, 12)) GTEST_SKIP() << kNoDownloads;
+  make(std::string(kPlain) + "CREATE TABLE with_abstime (i int, at abstime); CREATE TABLE with_interval (r reltime)");
+  expect_foreseen("with_abstime");
+  EXPECT_THAT(said(check()), HasSubstr("with_interval"));
+}
+
+TEST_F(Foreseen, ViewsOfColumnsThatNewerSystemViewsLack) {
+  if (!between(15, 18)) GTEST_SKIP() << kNoDownloads;
+  make(std::string(kPlain) +
+       "CREATE VIEW of_writer AS SELECT buffers_backend FROM pg_stat_bgwriter;"
+       "CREATE VIEW over_it AS SELECT * FROM of_writer");
+  expect_foreseen("of_writer");
+}
+
+TEST_F(Foreseen, PrivilegesOfRolesThatAreNoMore) {
+  source().sql("postgres", "DROP ROLE IF EXISTS c23_gone; CREATE ROLE c23_gone");
+  make(std::string(kPlain) + "GRANT SELECT ON plain TO c23_gone; CREATE SCHEMA s; GRANT USAGE ON SCHEMA s TO c23_gone");
+  const std::string oid = source().value("postgres", "SELECT oid FROM pg_roles WHERE rolname = 'c23_gone'");
+  source().sql("postgres",
+               "DELETE FROM pg_authid WHERE rolname = 'c23_gone'; DELETE FROM pg_shdepend WHERE refobjid = " + oid);
+  expect_foreseen(oid);
+  source().sql("postgres", "DROP DATABASE cases");
+}
+
+TEST_F(Foreseen, EventTriggersOfTheTargetThatRefuse) {
+  make(std::string(kPlain) + "CREATE TABLE other (i int PRIMARY KEY)");
+  target().sql(kDatabase,
+               "CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS"
+               " $$ BEGIN RAISE EXCEPTION 'no definitions here'; END $$;"
+               "CREATE EVENT TRIGGER guard ON ddl_command_start EXECUTE FUNCTION refuse()");
+  const SubprocessResult checked = check();
+  EXPECT_THAT(said(checked), HasSubstr("guard"));
+  const SubprocessResult cloned = clone();
+  EXPECT_NE(cloned.exit_code, 12) << said(cloned);
+  EXPECT_THAT(said(cloned), HasSubstr("guard"));
+}
+
+}  // namespace
+}  // namespace pgsluice::test
