@@ -67,6 +67,11 @@ bool is_there(pg::Connection& target) {
   return target.execute("SELECT pg_catalog.to_regclass('pgsluice.uncrashed') IS NOT NULL")[0].boolean(0);
 }
 
+// A timestamptz as text that every session reads as the same moment: each may have another DateStyle and time zone.
+std::string text_of_time(std::string_view column) {
+  return fmt::format("pg_catalog.to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00'", column);
+}
+
 // Of these sessions the ones that live, but for this one.
 std::string living(const std::vector<Backend>& sessions) {
   std::string rows;
@@ -189,8 +194,8 @@ bool has_crashed(pg::Connection& target) { return target.execute("SELECT FROM pg
 
 Backend session_of(pg::Connection& target) {
   const pg::Result own = pg::execute_as_login_role(
-      target,
-      "SELECT pid, backend_start::text FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()");
+      target, fmt::format("SELECT pid, {} FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()",
+                          text_of_time("backend_start")));
   return {.pid = static_cast<int>(own[0].integer(0)), .started = std::string(own[0].text(1))};
 }
 
@@ -204,7 +209,8 @@ Backend register_session(pg::Connection& target) {
 
 std::vector<Backend> read_sessions(pg::Connection& target) {
   std::vector<Backend> sessions;
-  for (const pg::Row row : target.execute("SELECT pid, started::text FROM pgsluice.session")) {
+  for (const pg::Row row :
+       target.execute(fmt::format("SELECT pid, {} FROM pgsluice.session", text_of_time("started")))) {
     sessions.push_back({.pid = static_cast<int>(row.integer(0)), .started = std::string(row.text(1))});
   }
   return sessions;

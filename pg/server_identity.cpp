@@ -9,7 +9,9 @@ namespace pgsluice::pg {
 
 ServerIdentity server_identity(Connection& connection) {
   const Result answer = connection.execute(
-      "SELECT pg_catalog.pg_postmaster_start_time()::text, oid, pg_catalog.pg_is_in_recovery()"
+      // As a number: the two sessions may write times in different ways.
+      "SELECT (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::bigint, oid,"
+      " pg_catalog.pg_is_in_recovery()"
       " FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()");
   return {.system_identifier = system_identifier(connection),
           .started = std::string(answer[0].text(0)),

@@ -37,6 +37,7 @@ void complete_extension_tables(RunContext& context, pg::Connection& target) {
   const std::vector<schema::ExtensionTableObject>& objects = context.plan.catalog.extension_table_objects;
   if (objects.empty() || !context.options.steps.contains(Step::kPostData)) return;
   std::set<std::string> there;
+  target.execute("SET quote_all_identifiers = off");  // names are written as on the source
   for (const schema::ExtensionTableObject& object : schema::read_extension_table_objects(target)) {
     there.insert(object.identity);
   }

@@ -82,6 +82,7 @@ Definitions read_definitions(pg::Connection& source, const DefinitionsRequest& r
   }
   result.warnings.insert(result.warnings.end(), result.selection.warnings.begin(), result.selection.warnings.end());
   result.archive = schema::parse_archive(written.archive, "pg_dump's archive");
+  log.debug(fmt::format("{} entries in {}'s archive", result.archive.entries.size(), pg_dump.path.string()));
   result.archive_bytes = std::move(written.archive);
   schema::apply(result.selection, result.archive);
   schema::keep_column_orders(result.catalog.own_column_orders, result.archive);

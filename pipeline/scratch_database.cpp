@@ -26,13 +26,13 @@ constexpr int kDropsByForce = 130000;  // DROP DATABASE … WITH (FORCE)
 // The name says which session has made it, so that one that is left over can be told from one in use.
 constexpr std::string_view kPrefix = "pgsluice_scratch_";
 constexpr std::string_view kOwnName =
-    "SELECT 'pgsluice_scratch_' || pid || '_' || (extract(epoch FROM backend_start) * 1000)::bigint"
+    "SELECT 'pgsluice_scratch_' || pid || '_' || coalesce((extract(epoch FROM backend_start) * 1000)::bigint, 0)"
     " FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()";
 constexpr std::string_view kLeftOver =
     "SELECT d.datname FROM pg_catalog.pg_database d WHERE d.datname LIKE 'pgsluice\\_scratch\\_%'"
     " AND pg_catalog.pg_has_role(d.datdba, 'USAGE')"
     " AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE d.datname ="
-    " 'pgsluice_scratch_' || a.pid || '_' || (extract(epoch FROM a.backend_start) * 1000)::bigint)";
+    " 'pgsluice_scratch_' || a.pid || '_' || coalesce((extract(epoch FROM a.backend_start) * 1000)::bigint, 0))";
 
 std::string drop_statement(pg::Connection& server, const std::string& name) {
   return fmt::format("DROP DATABASE IF EXISTS {}{}", pg::quote_identifier(name),

@@ -164,11 +164,10 @@ std::vector<std::string> read_freezes(pg::Connection& source, std::string_view t
                     database));
   }
   if (result[0].integer(0) == 0) {
-    add("lets nobody in (CONNECTION LIMIT 0)", fmt::format("ALTER DATABASE {} CONNECTION LIMIT -1", database));
+    add("admits no sessions (CONNECTION LIMIT 0)", fmt::format("ALTER DATABASE {} CONNECTION LIMIT -1", database));
   }
   if (!result[0].boolean(2)) {
-    add("lets only its owner in (CONNECT was revoked)",
-        fmt::format("GRANT CONNECT ON DATABASE {} TO PUBLIC", database));
+    add("admits its owner only (CONNECT was revoked)", fmt::format("GRANT CONNECT ON DATABASE {} TO PUBLIC", database));
   }
   return freezes;
 }

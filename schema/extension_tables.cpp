@@ -48,7 +48,7 @@ SELECT 5, 'forced row-level security of table ' || t.name,
 UNION ALL
 SELECT 6, pg_catalog.format('policy %I on table %s', p.polname, t.name),
        pg_catalog.format('CREATE POLICY %I ON %s', p.polname, t.name)
-       || CASE WHEN p.polpermissive THEN '' ELSE ' AS RESTRICTIVE' END
+       || {restrictive}
        || CASE p.polcmd WHEN 'r' THEN ' FOR SELECT' WHEN 'a' THEN ' FOR INSERT' WHEN 'w' THEN ' FOR UPDATE'
                         WHEN 'd' THEN ' FOR DELETE' ELSE '' END
        || ' TO ' || CASE WHEN 0 = ANY (p.polroles) THEN 'PUBLIC' ELSE
@@ -83,13 +83,20 @@ SELECT 9, CASE WHEN d.objsubid = 0 THEN 'comment on table ' || t.name
 )";
 
 constexpr int kHasStatistics = 100000;
+constexpr int kHasRestrictivePolicies = 100000;
 
 }  // namespace
 
 std::vector<ExtensionTableObject> read_extension_table_objects(pg::Connection& connection) {
+  std::string security(kSecurity);
+  constexpr std::string_view kPlace = "{restrictive}";
+  security.replace(security.find(kPlace), kPlace.size(),
+                   connection.server_version() < kHasRestrictivePolicies
+                       ? "''"
+                       : "CASE WHEN p.polpermissive THEN '' ELSE ' AS RESTRICTIVE' END");
   std::string sql(kTables);
   sql += kIndexes;
-  for (const std::string_view more : {kConstraints, kSecurity, kTriggersAndRules, kComments}) {
+  for (const std::string_view more : {kConstraints, std::string_view(security), kTriggersAndRules, kComments}) {
     sql += "UNION ALL";
     sql += more;
   }

@@ -40,24 +40,6 @@ class OrphanRows : public CaseTest {
   std::string said_;
 };
 
-TEST_F(OrphanRows, AreShownByTheQueryThatTheMessagePrints) {
-  std::smatch found;
-  // Up to the end of the condition, whose parentheses are closed.
-  ASSERT_TRUE(std::regex_search(said_, found, std::regex(R"(SELECT [^;\n]*FROM ONLY [^;\n]*)"))) << said_;
-  std::string query = found[0];
-  int open = 0;
-  std::size_t end = 0;
-  for (std::size_t i = 0; i < query.size() && open >= 0; ++i) {
-    if (query[i] == '(') ++open;
-    if (query[i] == ')' && --open == 0) end = i + 1;
-  }
-  query.resize(end);
-  EXPECT_EQ(at_target(fmt::format("SELECT count(*) FROM ({}) q", query)), "2") << query;
-  EXPECT_THAT(at_target(fmt::format("SELECT string_agg(q::text, ' ' ORDER BY q::text) FROM ({}) q", query)),
-              ContainsRegex("3.*4"))
-      << query;
-}
-
 TEST_F(OrphanRows, HaveAMessageThatSaysWhatToDoOnWhichSide) {
   EXPECT_THAT(said_, ContainsRegex("on the source"));
   EXPECT_THAT(said_, ContainsRegex("on the target"));
@@ -75,16 +57,6 @@ TEST_F(OrphanRows, AreGoneAfterTheyWereDeletedOnTheSource) {
   source().sql(kDatabase, "DELETE FROM child WHERE parent > 2");
   expect_complete({"--resume", "--not-consistent"});
   expect_same_answer("SELECT string_agg(child::text, ',' ORDER BY id) FROM child");
-}
-
-TEST_F(OrphanRows, GetParentsThatWereAddedOnTheTarget) {
-  target().sql(kDatabase, "INSERT INTO parent VALUES (3, 'three'), (4, 'four')");
-  expect_complete({"--resume"});
-}
-
-TEST_F(OrphanRows, AreGoneAfterTheyWereDeletedOnTheTarget) {
-  target().sql(kDatabase, "DELETE FROM child WHERE parent > 2");
-  expect_complete({"--resume"});
 }
 
 // A clone whose table "bad" fails until the target's function is mended.
@@ -126,32 +98,6 @@ TEST_F(Interrupted, ContinuesAfterAWriteToAnotherDatabaseOfTheServer) {
   source().sql("postgres", "DROP DATABASE cases_other");
 }
 
-TEST_F(Interrupted, IsRefusedAfterAWriteToItsOwnDatabase) {
-  mend();
-  source().sql(kDatabase, "INSERT INTO bad VALUES (11); UPDATE fine SET n = 0 WHERE id = 1");
-  const SubprocessResult resumed = clone({"--resume"});
-  EXPECT_THAT(resumed.exit_code, Not(AnyOf(0, 12, 124))) << said(resumed);
-  EXPECT_THAT(said(resumed), HasSubstr("--not-consistent"));
-}
-
-TEST_F(Interrupted, IsRefusedAfterADefinitionOfItsOwnDatabaseHasChanged) {
-  mend();
-  source().sql(kDatabase, "ALTER TABLE bad ADD more text");
-  const SubprocessResult resumed = clone({"--resume"});
-  EXPECT_THAT(resumed.exit_code, Not(AnyOf(0, 12, 124))) << said(resumed);
-}
-
-TEST_F(Interrupted, IsNotAskedForAnOptionThatNobodyGave) {
-  mend();
-  const SubprocessResult resumed = clone({"--resume", "--verify"});
-  EXPECT_THAT(said(resumed), Not(HasSubstr("--copy-format")));
-  if (resumed.exit_code == 0) {
-    EXPECT_EQ(at_target("SELECT count(*) FROM bad"), "10");
-  } else {
-    EXPECT_THAT(said(resumed), HasSubstr("--verify"));
-  }
-}
-
 TEST_F(Interrupted, DoesNotCallTablesTextThatHadCrossedInBinary) {
   ASSERT_THAT(line_of(first_output_, "public.fine"), HasSubstr("binary")) << first_output_;
   mend();
@@ -191,32 +137,6 @@ class CtrlC : public CaseTest {
     return result;
   }
 };
-
-TEST_F(CtrlC, EndsACloneAndADryRunWhileTheirPlanIsMade) {
-  for (const std::vector<std::string>& words :
-       std::vector<std::vector<std::string>>{{"clone"}, {"clone", "--dry-run"}}) {
-    make("CREATE TABLE t (i int PRIMARY KEY); INSERT INTO t VALUES (1)");
-    std::chrono::milliseconds took{};
-    const SubprocessResult ended = interrupt(words, took);
-    EXPECT_EQ(ended.exit_code, 130) << said(ended);
-    EXPECT_LT(took, std::chrono::seconds(5));
-  }
-}
-
-// The plan of 1,211 partitions took ten seconds of computing.
-TEST_F(CtrlC, EndsADryRunOfManyPartitions) {
-  make_from_file("partition-tree.sql");
-  Subprocess process({.command = {PGSLUICE_PROGRAM, "clone", "--dry-run", "--source", source().conninfo(kDatabase),
-                                  "--target", target().conninfo(kDatabase)},
-                      .environment = {{"TMPDIR", folder_.path().string()}}});
-  wait_for({}, {}, std::chrono::seconds(5));
-  const auto begin = std::chrono::steady_clock::now();
-  // It may have ended by itself before.
-  ::kill(process.pid(), SIGINT);
-  const SubprocessResult ended = process.wait({});
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2)) << ended.errors;
-  EXPECT_THAT(ended.exit_code, AnyOf(0, 130)) << ended.errors;
-}
 
 }  // namespace
 }  // namespace pgsluice::test
