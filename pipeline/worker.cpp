@@ -285,7 +285,9 @@ ChecksAfterRows Worker::way_of_later_try(TaskId id, CheckRows rows) {
   const std::optional<EarlierFailure> earlier = context_.scheduler.earlier_failure(id);
   if (!earlier) return {};
   ChecksAfterRows way;
-  if (is_refused_by_check(earlier->error))
+  // Constraints of tables that others have made stay as they are.
+  const bool makes_tables = context_.options.steps.contains(Step::kPreData);
+  if (makes_tables && is_refused_by_check(earlier->error))
     way = checks_after_rows(target(), *context_.plan.graph[id].table->into, rows);
   if (earlier->name_not_found) way.before.insert(0, search_path_sql(context_.plan.catalog));
   return way;
