@@ -1,6 +1,7 @@
 #include "pgsluice/pg/connection.h"
 
 #include <fmt/format.h>
+#include <re2/re2.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -8,7 +9,6 @@
 #include <charconv>
 #include <condition_variable>
 #include <mutex>
-#include <regex>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -50,12 +50,12 @@ constexpr std::array<Refusal, 10> kRefusals = {{
 // "FATAL:  53300: sorry, too many clients already\nLOCATION:  InitProcess, proc.c:361", as libpq writes it when it is
 // told to be verbose: the code and the place in the server's source are taken out.
 std::string take_sqlstate(std::string& text) {
-  static const std::regex kCode(":  ([0-9A-Z]{5}): ");
-  static const std::regex kPlace("\n[^\n]*:  \\w+, [^\n]*\\.c:[0-9]+(?=\n|$)");
-  std::smatch found;
-  if (!std::regex_search(text, found, kCode)) return "";
-  const std::string code = found[1];
-  text = std::regex_replace(std::regex_replace(text, kCode, ":  "), kPlace, "");
+  static const RE2 kCode(":  ([0-9A-Z]{5}): ", RE2::Latin1);
+  static const RE2 kPlace(R"((?m)\n[^\n]*:  \w+, [^\n]*\.c:[0-9]+$)", RE2::Latin1);
+  std::string code;
+  if (!RE2::PartialMatch(text, kCode, &code)) return "";
+  RE2::GlobalReplace(&text, kCode, ":  ");
+  RE2::GlobalReplace(&text, kPlace, "");
   return code;
 }
 

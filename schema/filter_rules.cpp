@@ -1,7 +1,7 @@
 #include "pgsluice/schema/filter_rules.h"
 
 #include <fmt/format.h>
-#include <regex.h>
+#include <re2/re2.h>
 
 #include <algorithm>
 #include <fstream>
@@ -143,27 +143,21 @@ NamePattern::NamePattern(std::string name, std::string as_written)
     : name_(std::move(name)), as_written_(std::move(as_written)) {}
 
 NamePattern NamePattern::regex(const std::string& expression) {
-  auto compiled = std::make_unique<regex_t>();
-  const int failed = ::regcomp(compiled.get(), expression.c_str(), REG_EXTENDED | REG_NOSUB);
-  if (failed != 0) {
-    std::array<char, 200> reason{};
-    ::regerror(failed, compiled.get(), reason.data(), reason.size());
-    throw Error(ErrorKind::kConfig, fmt::format("the regular expression /{}/: {}", expression, reason.data()));
+  RE2::Options options(RE2::Quiet);
+  options.set_dot_nl(true);
+  auto compiled = std::make_shared<const RE2>(expression, options);
+  if (!compiled->ok()) {
+    throw Error(ErrorKind::kConfig, fmt::format("the regular expression /{}/: {}", expression, compiled->error()));
   }
   NamePattern pattern;
   pattern.name_ = expression;
-  pattern.compiled_ = std::shared_ptr<const void>(compiled.release(), [](const void* owned) {
-    auto* expression_owned = static_cast<regex_t*>(const_cast<void*>(owned));
-    ::regfree(expression_owned);
-    delete expression_owned;
-  });
+  pattern.compiled_ = std::move(compiled);
   return pattern;
 }
 
 bool NamePattern::matches(std::string_view name) const {
   if (!compiled_) return name == name_;
-  const auto* expression = static_cast<const regex_t*>(compiled_.get());
-  return ::regexec(expression, std::string(name).c_str(), 0, nullptr, 0) == 0;
+  return RE2::PartialMatch(re2::StringPiece(name.data(), name.size()), *compiled_);
 }
 
 bool NamePattern::would_match_quoted(std::string_view name) const {

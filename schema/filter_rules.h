@@ -9,6 +9,10 @@
 #include <string_view>
 #include <vector>
 
+namespace re2 {
+class RE2;
+}
+
 namespace pgsluice::schema {
 
 /// A name as a filter file writes it: itself, or a regular expression. Read-only; any thread.
@@ -16,7 +20,8 @@ class NamePattern {
  public:
   /// The name alone. `as_written` is how it stood in the file, where that was folded to lower case.
   explicit NamePattern(std::string name, std::string as_written = {});
-  /// POSIX extended, found anywhere in the name. Throws Error(kConfig) with what is wrong in it.
+  /// In RE2's syntax, found anywhere in the name; it takes memory and time in proportion to its length, whatever is
+  /// written. Throws Error(kConfig) with what is wrong in it.
   static NamePattern regex(const std::string& expression);
 
   bool matches(std::string_view name) const;
@@ -29,7 +34,7 @@ class NamePattern {
 
   std::string name_;
   std::string as_written_;
-  std::shared_ptr<const void> compiled_;  ///< a regex_t
+  std::shared_ptr<const re2::RE2> compiled_;
 };
 
 enum class FilterSection {

@@ -1,8 +1,9 @@
 #include "pgsluice/schema/printed_definition.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 #include <cctype>
-#include <regex>
 #include <string>
 
 namespace pgsluice::schema {
@@ -32,8 +33,9 @@ std::string essence_of(std::string_view text) {
     }
   }
   // "o.id" of one release is "id" of the next.
-  static const std::regex kQualifier("\\b[a-z_][a-z0-9_]*\\.(?=[a-z_\"])");
-  return std::regex_replace(essence, kQualifier, "");
+  static const RE2 kQualifier(R"(\b(?:[a-z_][a-z0-9_]*\.)+([a-z_"]))", RE2::Latin1);
+  RE2::GlobalReplace(&essence, kQualifier, "\\1");
+  return essence;
 }
 
 }  // namespace

@@ -184,7 +184,10 @@ void run_filter(std::string_view input) {
 std::vector<std::string> filter_seeds() {
   return {"[exclude-table]\npublic.orders ; x\n\"A b\".\"c\"\"d\"\npublic.~/^tmp_/\n",
           "[include-only-schema]\napp\n[exclude-index]\n~/a|b/.~/c\\/d/ # e\n[exclude-table-data]\na.b = 1\n",
-          "[exclude-extension]\nhstore\n", "x\n"};
+          "[exclude-extension]\nhstore\n",
+          "x\n",
+          "[exclude-table]\npublic.~/^t++++++++++++++++++++++++++++p_/\n",
+          "[exclude-table]\n~/((a{1,255}){1,255}){1,255}/.x\n"};
 }
 
 void run_roles(std::string_view input) {

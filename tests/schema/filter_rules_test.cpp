@@ -51,6 +51,7 @@ TEST(FilterRules, RegularExpressionsMayStandForEither) {
   EXPECT_TRUE(matches(R"(public.~/a\.b/)", "public", "a.b"));
   EXPECT_FALSE(matches(R"(public.~/a\.b/)", "public", "axb"));
   EXPECT_TRUE(matches("~/./.t", "Any", "t"));
+  EXPECT_TRUE(matches(R"(public.~/^part_\d{4}(_q[1-4])?$/)", "public", "part_2024_q3"));
 }
 
 TEST(FilterRules, SectionsAndCommentsOfAnIniFile) {
@@ -75,6 +76,10 @@ TEST(FilterRules, WhatIsWrongIsNamedWithItsLine) {
   EXPECT_THAT(error_of("[exclude-schema]\na b\n"), HasSubstr("\"b\" is not expected"));
   EXPECT_THAT(error_of("[exclude-schema]\n~/a\n"), HasSubstr("slash at the end"));
   EXPECT_THAT(error_of("[exclude-schema]\n~/(/\n"), HasSubstr("regular expression /(/"));
+  // What would take exponential memory elsewhere.
+  EXPECT_THAT(error_of("[exclude-schema]\n~/t++++++++++++++++++++++++++++++++x/\n"),
+              HasSubstr("bad repetition operator"));
+  EXPECT_THAT(error_of("[exclude-schema]\n~/((a{1,255}){1,255}){1,255}/\n"), HasSubstr("repetition"));
   EXPECT_THAT(error_of("[exclude-table]\n.b\n"), HasSubstr("a name is missing"));
   EXPECT_THAT(error_of("[exclude-table]\na.\n"), HasSubstr("a name is missing"));
   EXPECT_THAT(error_of(std::string_view("[exclude-schema]\na\0b\n", 21)), HasSubstr("zero byte"));
