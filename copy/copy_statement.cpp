@@ -30,13 +30,17 @@ std::string options(CopyFormat format, Loading loading) {
   return options.empty() ? "" : fmt::format(" WITH ({})", fmt::join(options, ", "));
 }
 
+// An extension's condition stands where no range does.
+std::string where(const schema::Relation& table, const std::string& range) {
+  return range.empty() ? table.extension_condition.value_or("") : "WHERE " + range;
+}
+
 }  // namespace
 
 std::string copy_out_statement(const schema::Relation& table, CopyFormat format, const std::string& range) {
   const std::string columns = column_list(table);
   const std::string with = options(format, Loading::kAppend);
-  std::string condition = table.extension_condition.value_or("");
-  if (!range.empty()) condition = "WHERE " + range;
+  const std::string condition = where(table, range);
   if (condition.empty()) return fmt::format("COPY {}{} TO STDOUT{}", table.quoted(), in_parentheses(columns), with);
   return fmt::format("COPY (SELECT {} FROM ONLY {} {}) TO STDOUT{}", columns, table.quoted(), condition, with);
 }
@@ -55,6 +59,11 @@ std::string generated_columns_statement(const schema::Relation& table, const std
   const bool has_children = table.kind == schema::RelationKind::kPartitionedTable;
   return fmt::format("COPY (SELECT {} FROM {}{}{}{}) TO STDOUT", list, has_children ? "" : "ONLY ", table.quoted(),
                      range.empty() ? "" : " WHERE ", range);
+}
+
+std::string count_statement(const schema::Relation& table, const std::string& range, const std::string& condition) {
+  return fmt::format("SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE {}) FROM ONLY {} t {}", condition,
+                     table.quoted(), where(table, range));
 }
 
 std::string copy_in_statement(const schema::Relation& table, const schema::Relation& into, CopyFormat format,

@@ -30,6 +30,10 @@ inline constexpr std::string_view kRowsOfOthers = "pgsluice: the table holds row
 /// text: each server has computed them by itself.
 std::string generated_columns_statement(const schema::Relation& table, const std::string& range);
 
+/// Counts the rows that copy_out_statement() reads, and those of them for which `condition` holds of the table's alias
+/// "t".
+std::string count_statement(const schema::Relation& table, const std::string& range, const std::string& condition);
+
 /// "COPY … FROM STDIN" into `into`, with the column names of `table` (they differ for a partition that is loaded
 /// through its root). For kFreeze preceded by a TRUNCATE, which fails with kRowsOfOthers (22P02) where there are rows:
 /// to be sent in a transaction.

@@ -33,6 +33,7 @@ CREATE TABLE pgsluice.task (mark uuid PRIMARY KEY);
 CREATE TABLE pgsluice.part (
   relation oid, cut_by text, nulls boolean, low bigint, high bigint,
   file_node oid NOT NULL, statement uuid NOT NULL, rows bigint, bytes bigint, digest uuid,
+  is_binary boolean,
   PRIMARY KEY (relation, cut_by, nulls, low));
 CREATE UNLOGGED TABLE pgsluice.unlogged_part (LIKE pgsluice.part INCLUDING INDEXES);
 CREATE UNLOGGED TABLE pgsluice.uncrashed (is_so boolean);
@@ -59,6 +60,7 @@ LedgerPart part_of(const pg::Row& row, bool unlogged) {
   if (row.integer(3) != kNoBeginning) part.bounds.from = row.integer(3);
   if (!row.is_null(4)) part.bounds.to = row.integer(4);
   part.loaded = {.rows = row.integer(7), .bytes = {row.integer(8)}};
+  if (row.boolean(10)) part.loaded.format = CopyFormat::kBinary;
   if (!row.is_null(9)) part.loaded.digest = Digest::parse(row.text(9));
   return part;
 }
@@ -143,7 +145,7 @@ LedgerContents read_tables(pg::Connection& target) {
   for (const bool unlogged : {false, true}) {
     const pg::Result rows = target.execute(fmt::format(
         "SELECT relation, cut_by, nulls, low, high, file_node, pg_catalog.replace(statement::text, '-', ''), rows,"
-        " bytes, pg_catalog.replace(digest::text, '-', '') FROM pgsluice.{} ORDER BY 1, 2, 3, 4",
+        " bytes, pg_catalog.replace(digest::text, '-', ''), is_binary FROM pgsluice.{} ORDER BY 1, 2, 3, 4",
         unlogged ? "unlogged_part" : "part"));
     for (const pg::Row row : rows) contents.parts.push_back(part_of(row, unlogged));
   }
@@ -253,14 +255,17 @@ std::string loaded_sql(const std::vector<LedgerPart>& parts) {
     std::string rows;
     for (const LedgerPart& part : parts) {
       if (part.unlogged != unlogged) continue;
-      rows += fmt::format("{}({}, {}::bigint, {}::bigint, {}::uuid)", rows.empty() ? "" : ", ", key_of(part),
+      rows += fmt::format("{}({}, {}::bigint, {}::bigint, {}::uuid, {})", rows.empty() ? "" : ", ", key_of(part),
                           part.loaded.rows, part.loaded.bytes.count,
-                          part.loaded.digest ? "'" + part.loaded.digest->hex() + "'" : "NULL");
+                          part.loaded.digest ? "'" + part.loaded.digest->hex() + "'" : "NULL",
+                          part.loaded.format == CopyFormat::kBinary);
     }
     if (rows.empty()) continue;
     sql += fmt::format(
-        "UPDATE pgsluice.{} p SET rows = v.rows, bytes = v.bytes, digest = v.digest FROM (VALUES {}) AS v(relation, "
-        "cut_by, nulls, low, rows, bytes, digest) WHERE (p.relation, p.cut_by, p.nulls, p.low) = (v.relation, "
+        "UPDATE pgsluice.{} p SET rows = v.rows, bytes = v.bytes, digest = v.digest, is_binary = v.is_binary FROM "
+        "(VALUES {}) AS v(relation, "
+        "cut_by, nulls, low, rows, bytes, digest, is_binary) WHERE (p.relation, p.cut_by, p.nulls, p.low) = "
+        "(v.relation, "
         "v.cut_by, v.nulls, v.low);\n",
         unlogged ? "unlogged_part" : "part", rows);
   }

@@ -8,6 +8,7 @@
 
 #include "pgsluice/base/bytes.h"
 #include "pgsluice/base/digest.h"
+#include "pgsluice/copy/copy_format.h"
 #include "pgsluice/pg/connection.h"
 #include "pgsluice/schema/catalog.h"
 
@@ -37,6 +38,8 @@ struct LoadedRows {
   Bytes bytes;  ///< of the COPY stream
   /// What the rows add up to, where they were digested.
   std::optional<Digest> digest = std::nullopt;
+  /// In which they have crossed.
+  CopyFormat format = CopyFormat::kText;
 };
 
 /// A part of a table's rows.

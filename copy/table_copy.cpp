@@ -144,7 +144,8 @@ std::vector<CopiedTable> copied_tables(pg::Connection& source, std::span<const T
   std::vector<CopiedTable> copied;
   for (std::size_t i = 0; i < tables.size(); ++i) {
     const Bytes bytes{tables[i].bytes.load(std::memory_order_relaxed)};
-    copied.push_back({.loaded = {.rows = outcomes[i].source_rows, .bytes = bytes}, .duration = outcomes[i].duration});
+    copied.push_back({.loaded = {.rows = outcomes[i].source_rows, .bytes = bytes, .format = tables[i].format},
+                      .duration = outcomes[i].duration});
     if (!tables[i].digested) continue;
     RowsDigest digest = digesters[i].result();
     if (digest.rows != outcomes[i].source_rows) {

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/pg/database_change.h"
 #include "pgsluice/pg/quote.h"
 
 namespace pgsluice::pg {
@@ -68,6 +69,7 @@ SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snaps
       "SELECT (pg_catalog.now() + setting::integer * interval '1 minute')::text FROM pg_catalog.pg_settings"
       " WHERE name = 'old_snapshot_threshold' AND setting <> '-1'");
   if (!limit.empty()) mark.read_before = limit[0].text(0);
+  mark.definitions = definitions_mark(connection);
   if (renamed) {
     // Null for those who may not see it.
     const Result started = connection.execute(
@@ -105,7 +107,7 @@ bool of_one_database(const SnapshotMark& a, const SnapshotMark& b) {
   return a.snapshot.system_identifier == b.snapshot.system_identifier && a.database == b.database;
 }
 
-std::optional<std::string> why_not_the_same(const SnapshotMark& earlier, const SnapshotMark& later, bool unlogged) {
+std::optional<std::string> why_not_comparable(const SnapshotMark& earlier, const SnapshotMark& later, bool unlogged) {
   if (earlier.timeline.empty() || later.timeline.empty()) {
     return "the source is a standby, where two snapshots cannot be compared";
   }
@@ -114,10 +116,6 @@ std::optional<std::string> why_not_the_same(const SnapshotMark& earlier, const S
   }
   if (!of_one_database(earlier, later)) return "the source is another database";
   if (earlier.timeline != later.timeline) return "the source was promoted or restored since";
-  if (earlier.snapshot.text != later.snapshot.text) {
-    return fmt::format("transactions ran on the source since (its snapshot was {} and is {})", earlier.snapshot.text,
-                       later.snapshot.text);
-  }
   const bool restarted = earlier.snapshot.server_started != later.snapshot.server_started;
   if (!earlier.log_is_on_disk && restarted) {
     return "the source was restarted before its log was seen to be on disk";
@@ -134,6 +132,13 @@ std::optional<std::string> why_not_the_same(const SnapshotMark& earlier, const S
     return "the source was restarted since, and there are unlogged tables, which a crash empties";
   }
   return std::nullopt;
+}
+
+std::optional<std::string> why_not_the_same(const SnapshotMark& earlier, const SnapshotMark& later, bool unlogged) {
+  if (auto reason = why_not_comparable(earlier, later, unlogged)) return reason;
+  if (earlier.snapshot.text == later.snapshot.text) return std::nullopt;
+  return fmt::format("transactions ran on the source since (its snapshot was {} and is {})", earlier.snapshot.text,
+                     later.snapshot.text);
 }
 
 SnapshotIdentity import_snapshot(Connection& connection, const std::string& name) {

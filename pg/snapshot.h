@@ -42,6 +42,8 @@ struct SnapshotMark {
   /// When the server may begin to remove rows that the snapshot shows (old_snapshot_threshold, 9.6 to 16), by its
   /// clock; empty where it does not.
   std::string read_before = {};
+  /// The database's definitions (definitions_mark()).
+  std::string definitions = {};
 };
 
 /// Which database it is, and no snapshot.
@@ -58,8 +60,12 @@ void require_read_in_time(Connection& connection, const std::string& read_before
 /// Whether they are of one database.
 bool of_one_database(const SnapshotMark& a, const SnapshotMark& b);
 
-/// Why the later snapshot may show other rows than the earlier one; nothing when it shows the same. `unlogged`: whether
-/// rows of unlogged tables count.
+/// Why the two cannot be compared by their transactions; nothing when they can. `unlogged`: whether rows of unlogged
+/// tables count.
+std::optional<std::string> why_not_comparable(const SnapshotMark& earlier, const SnapshotMark& later, bool unlogged);
+
+/// Why the later snapshot may show other rows than the earlier one, in any database of the server; nothing when it
+/// shows the same.
 std::optional<std::string> why_not_the_same(const SnapshotMark& earlier, const SnapshotMark& later, bool unlogged);
 
 /// Begins a transaction that sees the snapshot, and checks that it is the one meant.

@@ -9,6 +9,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/run_folder.h"
+#include "pgsluice/pipeline/source_changes.h"
 
 namespace pgsluice::pipeline {
 
@@ -208,13 +209,27 @@ void require_same_source(const pg::SnapshotMark& earlier, const pg::SnapshotMark
       .hint("check --source and --dir; or begin anew: drop and create the target's database");
 }
 
-void check_same_rows(Continuation& continuation, const pg::SnapshotMark& mark, bool unlogged_tables,
+void check_same_rows(Continuation& continuation, RunRecord& now, pg::Connection& source, const schema::Catalog& catalog,
                      const CloneOptions& options, const Log& log) {
-  const pg::SnapshotMark& earlier = continuation.record.mark;
-  if (is_one_snapshot(earlier, mark)) return;
-  const std::optional<std::string> difference = pg::why_not_the_same(earlier, mark, unlogged_tables);
+  const pg::SnapshotMark& earlier = continuation.record.shown();
+  if (is_one_snapshot(earlier, now.mark)) return;
+  std::optional<std::string> difference = pg::why_not_comparable(earlier, now.mark, catalog.has_unlogged_tables());
+  if (!difference && earlier.snapshot.text != now.mark.snapshot.text) {
+    const bool loaded = options.steps.contains(Step::kTableData) &&
+                        everything_is_loaded(continuation.ledger, catalog, options.large_objects);
+    if (loaded && !earlier.definitions.empty() && earlier.definitions == now.mark.definitions) {
+      log.info(
+          "transactions ran on the source's server since: all rows had been copied before, and the definitions are the "
+          "same");
+      now.mark_of_rows = earlier;
+      // Some of them may be wanted as they are now.
+      continuation.inconsistent = options.not_consistent;
+      return;
+    }
+    difference = find_change(source, earlier, now.mark, catalog, continuation.ledger, log);
+  }
   if (!difference) {
-    if (earlier.snapshot.name != mark.snapshot.name)
+    if (earlier.snapshot.name != now.mark.snapshot.name)
       log.info("nothing has changed on the source since the run began: the snapshot of now shows the same");
     return;
   }
@@ -241,7 +256,7 @@ std::string databases_mark(const pg::SnapshotMark& source, pg::Connection& targe
 
 std::string finished_mark(const RunRecord& record, pg::Connection& target) {
   const std::string databases = databases_mark(record.mark, target);
-  return databases.empty() ? "" : fmt::format("{} at {}", databases, record.mark.snapshot.text);
+  return databases.empty() ? "" : fmt::format("{} at {}", databases, record.shown().snapshot.text);
 }
 
 }  // namespace pgsluice::pipeline

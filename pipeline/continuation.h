@@ -8,6 +8,7 @@
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pipeline/clone.h"
 #include "pgsluice/pipeline/run_record.h"
+#include "pgsluice/schema/catalog.h"
 
 namespace pgsluice::pipeline {
 
@@ -41,9 +42,9 @@ pg::SnapshotMark hold_snapshot(pg::Connection& holder, const CloneOptions& optio
 /// Throws Error(kState) where it is known that a run goes on with another source than it began with.
 void require_same_source(const pg::SnapshotMark& earlier, const pg::SnapshotMark& now);
 
-/// Says whether a run that goes on sees the same rows as when it began, and whether it goes on if not.
-/// Throws Error(kState): why not, and what can be done.
-void check_same_rows(Continuation& continuation, const pg::SnapshotMark& mark, bool unlogged_tables,
+/// Says whether a run that goes on (`now`) sees the same rows as when it began, and whether it goes on if not. `source`
+/// sees its snapshot. Throws Error(kState): why not, and what can be done.
+void check_same_rows(Continuation& continuation, RunRecord& now, pg::Connection& source, const schema::Catalog& catalog,
                      const CloneOptions& options, const Log& log);
 
 /// For RunFolder: from which database into which. Empty where a server does not say who it is.

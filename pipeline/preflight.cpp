@@ -13,6 +13,7 @@
 #include "pgsluice/pipeline/definitions.h"
 #include "pgsluice/pipeline/preflight_checks.h"
 #include "pgsluice/pipeline/preflight_warnings.h"
+#include "pgsluice/pipeline/reload.h"
 #include "pgsluice/pipeline/roles.h"
 #include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/sessions.h"
@@ -283,7 +284,7 @@ class PreflightRun {
     if (continuation_) require_same_source(continuation_->record.mark, source);
     if (!is_stepwise(options_)) {
       if (continuation_) {
-        check_same_rows(*continuation_, record_.mark, input_.catalog.has_unlogged_tables(), options_, log_);
+        check_same_rows(*continuation_, record_, *source_, input_.catalog, options_, log_);
       }
       return;
     }
@@ -293,7 +294,7 @@ class PreflightRun {
                                       .database = source.database};
       record_.mark = rows_were_read ? continuation_->record.mark : identity;
     } else if (rows_were_read) {
-      check_same_rows(*continuation_, record_.mark, input_.catalog.has_unlogged_tables(), options_, log_);
+      check_same_rows(*continuation_, record_, *source_, input_.catalog, options_, log_);
     }
   }
 
@@ -389,9 +390,12 @@ class PreflightRun {
     const pg::Result compression =
         source_->execute("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'default_toast_compression'");
     if (!compression.empty()) input_.source_toast_compression = compression[0].text(0);
-    if (continuation_) {
-      input_.loaded = loaded_parts(continuation_->ledger, input_.catalog,
-                                   continuation_->inconsistent ? Trust::kWholeTables : Trust::kEveryPart);
+    if (continuation_ && continuation_->inconsistent) {
+      const std::set<schema::Oid> mended =
+          find_mended_tables(*source_, *target_, continuation_->record.shown(), input_.catalog, continuation_->ledger);
+      input_.loaded = loaded_parts(continuation_->ledger, input_.catalog, Trust::kWholeTables, mended);
+    } else if (continuation_) {
+      input_.loaded = loaded_parts(continuation_->ledger, input_.catalog, Trust::kEveryPart);
     }
     input_.key_spans = read_key_spans(*source_,
                                       {.source = input_.catalog,

@@ -41,7 +41,7 @@ void Progress::set_work(const TaskGraph& graph) {
 }
 
 void Progress::add_done(const Task& task, const copy::LoadedRows& loaded) {
-  if (task.kind == TaskKind::kTableData) add_rows(*task.table, loaded.rows, loaded.bytes, {});
+  if (task.kind == TaskKind::kTableData) add_rows(*task.table, loaded, {});
   const std::lock_guard lock(mutex_);
   count_done(task);
   bytes_of_ended_ += loaded.bytes.count;
@@ -114,16 +114,22 @@ void Progress::end(const Running::Entry& entry) {
   for (const Task* task : entry.tasks) count_done(*task);
 }
 
-void Progress::add_rows(const TablePlan& table, std::int64_t rows, Bytes bytes, std::chrono::nanoseconds duration) {
+void Progress::add_rows(const TablePlan& table, const copy::LoadedRows& loaded, std::chrono::nanoseconds duration) {
   const std::lock_guard lock(mutex_);
-  results_.rows += rows;
-  results_.bytes += bytes;
+  results_.rows += loaded.rows;
+  results_.bytes += loaded.bytes;
   TableResult& result = tables_[&table];
   result.name = table.table->display();
-  result.rows += rows;
-  result.bytes += bytes;
+  result.rows += loaded.rows;
+  result.bytes += loaded.bytes;
   ++result.parts;
-  result.format = to_string(table.format);
+  // Parts that an earlier run has copied may have crossed in the other one.
+  const std::string_view format = to_string(loaded.format);
+  if (result.format.empty()) {
+    result.format = format;
+  } else if (result.format.find(format) == std::string::npos) {
+    result.format = "binary, text";
+  }
   result.duration += duration;
 }
 

@@ -84,7 +84,7 @@ class Progress {
   };
 
   /// Rows of a table, or of a part of it.
-  void add_rows(const TablePlan& table, std::int64_t rows, Bytes bytes, std::chrono::nanoseconds duration);
+  void add_rows(const TablePlan& table, const copy::LoadedRows& loaded, std::chrono::nanoseconds duration);
   void add_skipped(std::string text);
   void add_warning(std::string text);
   /// An object that is there, but not as it should be.

@@ -30,7 +30,8 @@ Json to_json(const pg::SnapshotMark& mark) {
           {"log_position", mark.log_position},
           {"log_is_on_disk", mark.log_is_on_disk},
           {"checkpointer_started", mark.checkpointer_started},
-          {"read_before", mark.read_before}};
+          {"read_before", mark.read_before},
+          {"definitions", mark.definitions}};
 }
 
 pg::SnapshotMark mark_of(const Json& json) {
@@ -43,7 +44,8 @@ pg::SnapshotMark mark_of(const Json& json) {
           .log_position = json.at("log_position"),
           .log_is_on_disk = json.at("log_is_on_disk"),
           .checkpointer_started = json.at("checkpointer_started"),
-          .read_before = json.at("read_before")};
+          .read_before = json.at("read_before"),
+          .definitions = json.value("definitions", "")};
 }
 
 // Names may be in any encoding, and JSON is UTF-8: each of their bytes travels as the character of that number.
@@ -158,6 +160,7 @@ std::string RunRecord::to_text() const {
                {"unfinished", unfinished},
                {"filters", escaped(filters)},
                {"inventory", to_json(inventory)}};
+  if (mark_of_rows) json["rows"] = to_json(*mark_of_rows);
   // In ASCII, whatever the ledger's database is encoded in.
   return json.dump(-1, ' ', true);
 }
@@ -168,6 +171,7 @@ RunRecord RunRecord::parse(const std::string& text) {
     if (json.at("format").get<int>() == kFormat) {
       return {.id = json.at("id"),
               .mark = mark_of(json.at("snapshot")),
+              .mark_of_rows = json.contains("rows") ? std::optional(mark_of(json.at("rows"))) : std::nullopt,
               .options = json.at("options").get<std::map<std::string, std::string>>(),
               .inventory = inventory_of(json.at("inventory")),
               .stepwise = json.value("stepwise", false),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -15,7 +16,10 @@ struct CloneOptions;
 struct RunRecord {
   /// Tells this run from all others; one that goes on with another has its own.
   std::string id;
+  /// The snapshot that the run reads.
   pg::SnapshotMark mark;
+  /// That which the rows show, where an earlier one has loaded all of them, and the source may have changed since.
+  std::optional<pg::SnapshotMark> mark_of_rows = std::nullopt;
   /// What has to be the same for what is left to fit to what is done: option and value, for people.
   std::map<std::string, std::string> options;
   /// What the target had before anything was changed.
@@ -28,6 +32,9 @@ struct RunRecord {
   std::set<std::string> unfinished = {};
   /// The filter's rules; a command of a row that names none takes these.
   std::string filters = {};
+
+  /// The snapshot that the loaded rows show.
+  const pg::SnapshotMark& shown() const { return mark_of_rows ? *mark_of_rows : mark; }
 
   std::string to_text() const;
   /// Throws Error(kState) for a text that this version does not understand.

@@ -9,8 +9,10 @@
 #include "pgsluice/base/wait.h"
 #include "pgsluice/copy/large_objects.h"
 #include "pgsluice/pg/transaction.h"
+#include "pgsluice/pipeline/reload.h"
 #include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/sessions.h"
+#include "pgsluice/pipeline/source_changes.h"
 #include "pgsluice/schema/catalog.h"
 
 namespace pgsluice::pipeline {
@@ -184,8 +186,7 @@ void RunSessions::refuse_loading_behind_triggers(const std::map<TaskId, copy::Lo
     if (plan_.graph[id].kind != TaskKind::kTableData || done.contains(id)) continue;
     for (const TaskGraph::Edge& edge : plan_.graph.followers(id)) {
       const schema::TocEntry* entry = plan_.graph[edge.to].entry;
-      const bool in_the_way =
-          entry != nullptr && (entry->kind == "TRIGGER" || entry->kind == "RULE" || entry->kind == "FK CONSTRAINT");
+      const bool in_the_way = entry != nullptr && (entry->kind == "TRIGGER" || entry->kind == "FK CONSTRAINT");
       if (!in_the_way || !done.contains(edge.to)) continue;
       throw Error(ErrorKind::kState, fmt::format("{} have to be copied again, and {} is there already",
                                                  plan_.graph[id].name, plan_.graph[edge.to].name))
@@ -196,21 +197,20 @@ void RunSessions::refuse_loading_behind_triggers(const std::map<TaskId, copy::Lo
   }
 }
 
-// Those of which a part is there, and their rows may have moved to other parts since.
+// Those of which a part is there, whose rows may have moved to other parts since, and those that are loaded again.
 void RunSessions::empty_broken_tables() {
-  std::map<TaskId, copy::LoadedRows> done = tasks_done(plan_, continuation_->ledger);
   std::set<schema::Oid> kept;
-  for (const auto& [task, loaded] : done) {
+  for (const auto& [task, loaded] : tasks_done(plan_, continuation_->ledger)) {
     if (plan_.graph[task].range != nullptr && plan_.graph[task].range->loaded) {
       kept.insert(plan_.graph[task].relation->oid);
     }
   }
-  std::erase_if(done, [&](const auto& task) {
-    const Task& of = plan_.graph[task.first];
-    return of.kind == TaskKind::kTableData && !kept.contains(of.relation->oid);
-  });
-  refuse_loading_behind_triggers(done);
+  std::set<schema::Oid> again;
+  for (const copy::LedgerPart& part : continuation_->ledger.parts) {
+    if (!kept.contains(part.relation)) again.insert(part.relation);
+  }
   pg::Transaction transaction(target);
+  make_loadable(target, plan_, again, continuation_->ledger, log_);
   for (const copy::LedgerPart& part : continuation_->ledger.parts) {
     if (kept.contains(part.relation)) continue;
     copy::forget_parts(target, part.relation);
@@ -280,7 +280,7 @@ std::map<TaskId, copy::LoadedRows> RunSessions::try_to_recover() {
   of_target.add(copy::register_session(target));
   std::map<TaskId, copy::LoadedRows> done = tasks_done(plan_, *ledger);
   refuse_loading_behind_triggers(done);
-  restore_holder(done);
+  restore_holder(done, *ledger);
   copy::update_ledger(target, record.to_text());
   return done;
 }
@@ -318,7 +318,7 @@ std::optional<pg::Connection> RunSessions::heir_of_the_snapshot() {
 
 // The snapshot as long as rows are missing: the same if its holder lives or somebody hands it on, else one that shows
 // the same rows.
-void RunSessions::restore_holder(const std::map<TaskId, copy::LoadedRows>& done) {
+void RunSessions::restore_holder(const std::map<TaskId, copy::LoadedRows>& done, const copy::LedgerContents& ledger) {
   const auto is_missing = [&](TaskId id) {
     const TaskKind kind = plan_.graph[id].kind;
     const bool reads = kind == TaskKind::kTableData || kind == TaskKind::kLargeObjects;
@@ -339,7 +339,11 @@ void RunSessions::restore_holder(const std::map<TaskId, copy::LoadedRows>& done)
   }
   pg::Connection session = open_session(*source_info, "snapshot", encoding, log_, cancel_);
   const pg::SnapshotMark mark = pg::mark_snapshot(session, pg::export_snapshot(session));
-  if (const auto difference = pg::why_not_the_same(record.mark, mark, plan_.catalog.has_unlogged_tables())) {
+  auto difference = pg::why_not_comparable(record.mark, mark, plan_.catalog.has_unlogged_tables());
+  if (!difference && record.mark.snapshot.text != mark.snapshot.text) {
+    difference = find_change(session, record.mark, mark, plan_.catalog, ledger, log_);
+  }
+  if (difference) {
     throw Error(ErrorKind::kState,
                 fmt::format("the snapshot is gone, and a new one may show other rows: {}", *difference))
         .on(Side::kSource)

@@ -56,7 +56,7 @@ class RunSessions {
  private:
   std::map<TaskId, copy::LoadedRows> try_to_recover();
   void require_finished();
-  void restore_holder(const std::map<TaskId, copy::LoadedRows>& done);
+  void restore_holder(const std::map<TaskId, copy::LoadedRows>& done, const copy::LedgerContents& ledger);
   std::optional<pg::Connection> heir_of_the_snapshot();
   void clear_target();
   void empty_tables();

@@ -248,8 +248,9 @@ Error StatementQueue::error_of(const InFlight& ended) const {
         .sqlstate(error.sqlstate())
         .object(task.entry->describe())
         .hint(fmt::format(
-            "this query shows them on the target: {}; give them a parent or delete them there, then --resume, "
-            "which validates the key, or: {}; rows that are mended on the source come by a new copy",
+            "this query shows them: {}; mended on the target (by a parent's row, or by deleting them), the key is "
+            "validated by --resume, or by: {}; mended on the source, both tables are copied again by --resume "
+            "--not-consistent",
             task.sql_that_counts, task.sql));
   }
   if (task.entry != nullptr) {

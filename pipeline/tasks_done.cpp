@@ -70,6 +70,11 @@ std::vector<std::string> task_marks(const Plan& plan) {
   return marks;
 }
 
+std::string mark_of_large_objects() {
+  const Task task{.kind = TaskKind::kLargeObjects, .name = std::string(to_string(TaskKind::kLargeObjects))};
+  return digest_of(text_of(task)).hex();
+}
+
 std::map<TaskId, copy::LoadedRows> tasks_done(const Plan& plan, const copy::LedgerContents& ledger) {
   std::map<PartKey, copy::LoadedRows> parts;
   for (const copy::LedgerPart& part : ledger.parts) parts[key_of(part.relation, part.bounds)] = part.loaded;
@@ -87,7 +92,8 @@ std::map<TaskId, copy::LoadedRows> tasks_done(const Plan& plan, const copy::Ledg
 }
 
 std::map<Oid, std::vector<copy::RowRange>> loaded_parts(const copy::LedgerContents& ledger,
-                                                        const schema::Catalog& catalog, Trust trust) {
+                                                        const schema::Catalog& catalog, Trust trust,
+                                                        const std::set<Oid>& again) {
   std::map<Oid, std::vector<copy::RowRange>> loaded;
   std::set<Oid> unfit;
   for (const copy::LedgerPart& part : ledger.parts) {
@@ -108,7 +114,8 @@ std::map<Oid, std::vector<copy::RowRange>> loaded_parts(const copy::LedgerConten
   std::set<Oid> broken_roots;
   for (const Relation& table : catalog.relations) {
     const auto found = loaded.find(table.oid);
-    const bool whole = found != loaded.end() && !unfit.contains(table.oid) && is_whole(found->second);
+    const bool whole =
+        found != loaded.end() && !unfit.contains(table.oid) && !again.contains(table.oid) && is_whole(found->second);
     if (whole) continue;
     if (found != loaded.end()) loaded.erase(found);
     if (table.load_through != 0) broken_roots.insert(table.load_through);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,9 @@ namespace pgsluice::pipeline {
 /// the ledger does not know since they can be done again, and for rows, which have a table of their own there.
 std::vector<std::string> task_marks(const Plan& plan);
 
+/// Of the task that copies them.
+std::string mark_of_large_objects();
+
 /// The tasks that the ledger knows as done; of table data, what was loaded.
 std::map<TaskId, copy::LoadedRows> tasks_done(const Plan& plan, const copy::LedgerContents& ledger);
 
@@ -23,8 +27,9 @@ enum class Trust {
 };
 
 /// The parts of the catalog's tables that a run need not load. Throws Error(kState) for a ledger that is about other
-/// tables, unless only whole ones are taken.
+/// tables, unless only whole ones are taken. Of the tables `again` none is.
 std::map<schema::Oid, std::vector<copy::RowRange>> loaded_parts(const copy::LedgerContents& ledger,
-                                                                const schema::Catalog& catalog, Trust trust);
+                                                                const schema::Catalog& catalog, Trust trust,
+                                                                const std::set<schema::Oid>& again = {});
 
 }  // namespace pgsluice::pipeline

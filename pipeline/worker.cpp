@@ -336,7 +336,7 @@ copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks, Che
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     const copy::LoadedRows& loaded = result.copied[i].loaded;
     const TablePlan& table = *context_.plan.graph[tasks[i]].table;
-    context_.progress.add_rows(table, loaded.rows, loaded.bytes, result.copied[i].duration);
+    context_.progress.add_rows(table, loaded, result.copied[i].duration);
     context_.verification.add(*table.into, loaded);
     report_later_try(context_, tasks[i], ways[i], rows);
     span.rows += loaded.rows;

@@ -68,6 +68,68 @@ TEST_F(OrphanRows, AreGoneAfterTheyWereDeletedOnTheTarget) {
   expect_complete({"--resume"});
 }
 
+TEST_F(OrphanRows, HaveAMessageThatSaysWhatToDoOnWhichSide) {
+  EXPECT_THAT(said_, ContainsRegex("on the source"));
+  EXPECT_THAT(said_, ContainsRegex("on the target"));
+  EXPECT_THAT(said_, HasSubstr("--not-consistent"));
+}
+
+TEST_F(OrphanRows, GetParentsThatWereAddedOnTheSource) {
+  source().sql(kDatabase, "INSERT INTO parent VALUES (3, 'three'), (4, 'four')");
+  expect_complete({"--resume", "--not-consistent"});
+  expect_same_answer("SELECT string_agg(parent::text, ',' ORDER BY id) FROM parent");
+  expect_same_answer("SELECT string_agg(child::text, ',' ORDER BY id) FROM child");
+}
+
+TEST_F(OrphanRows, AreGoneAfterTheyWereDeletedOnTheSource) {
+  source().sql(kDatabase, "DELETE FROM child WHERE parent > 2");
+  expect_complete({"--resume", "--not-consistent"});
+  expect_same_answer("SELECT string_agg(child::text, ',' ORDER BY id) FROM child");
+}
+
+// After exit code 22 nothing is left to be read but a key of the target: a shared server writes all the time.
+TEST_F(OrphanRows, MayBeMendedOnTheTargetAlthoughAnotherDatabaseWasWritten) {
+  source().sql("postgres", "CREATE TABLE of_another_database (i int); DROP TABLE of_another_database");
+  target().sql(kDatabase, "DELETE FROM child WHERE parent > 2");
+  expect_complete({"--resume"});
+}
+
+// Whoever mends them there may go on with either; rows that are mended on the target stay as they are.
+TEST_F(OrphanRows, StayMendedOnTheTargetWhereTheSourceHasChanged) {
+  source().sql(kDatabase, "INSERT INTO parent VALUES (5, 'five'); INSERT INTO child VALUES (14, 5)");
+  target().sql(kDatabase, "DELETE FROM child WHERE parent > 2");
+  expect_complete({"--resume", "--not-consistent"});
+  EXPECT_EQ(at_target("SELECT string_agg(id::text, ',' ORDER BY id) FROM child"), "10,13");
+}
+
+// What was made on the tables by then goes away before their rows and comes back behind them.
+TEST_F(OrphanRows, AreCopiedAgainBelowKeysAndTriggersThatAreThere) {
+  make(
+      "CREATE TABLE parent (id int PRIMARY KEY, name text, grand int); INSERT INTO parent VALUES (1, 'one', NULL);"
+      "CREATE TABLE child (id int PRIMARY KEY, parent int CONSTRAINT child_of_parent REFERENCES parent);"
+      "CREATE TABLE other (id int CONSTRAINT other_of_parent REFERENCES parent, child int REFERENCES child);"
+      "CREATE TABLE heard (what text); INSERT INTO other VALUES (1, NULL);"
+      "CREATE FUNCTION hear() RETURNS trigger LANGUAGE plpgsql AS"
+      " $$ BEGIN INSERT INTO public.heard VALUES (TG_TABLE_NAME); RETURN NEW; END $$;"
+      "CREATE MATERIALIZED VIEW names AS SELECT name FROM parent;"
+      "SET session_replication_role = replica; INSERT INTO child VALUES (10, 1), (11, 3);"
+      "CREATE TRIGGER heard AFTER INSERT ON parent FOR EACH ROW EXECUTE FUNCTION hear();"
+      "CREATE TRIGGER heard AFTER INSERT ON child FOR EACH ROW EXECUTE FUNCTION hear()");
+  ASSERT_EQ(clone().exit_code, 22);
+  source().sql(kDatabase,
+               "SET session_replication_role = replica; INSERT INTO parent VALUES (3, 'three', NULL);"
+               "REFRESH MATERIALIZED VIEW names");
+  const SubprocessResult resumed = clone({"--resume", "--not-consistent"});
+  EXPECT_EQ(resumed.exit_code, 0) << said(resumed);
+  for (const char* query :
+       {kKeys, "SELECT string_agg(parent::text, ',' ORDER BY id) FROM parent", "SELECT count(*) FROM heard",
+        "SELECT string_agg(tgrelid::regclass || tgname || tgenabled::text, ',' ORDER BY tgrelid::regclass::text)"
+        " FROM pg_trigger WHERE NOT tgisinternal",
+        "SELECT string_agg(name, ',' ORDER BY name) FROM names"}) {
+    expect_same_answer(query);
+  }
+}
+
 // A clone whose table "bad" fails until the target's function is mended.
 class Interrupted : public CaseTest {
  protected:
@@ -95,6 +157,61 @@ class Interrupted : public CaseTest {
   }
   std::string first_output_;
 };
+
+TEST_F(Interrupted, ContinuesAfterAWriteToAnotherDatabaseOfTheServer) {
+  mend();
+  source().create_database("cases_other");
+  source().sql("cases_other", "CREATE TABLE of_others (i int); INSERT INTO of_others SELECT generate_series(1, 100)");
+  source().sql("postgres", "CREATE ROLE c27_other; DROP ROLE c27_other");
+  const SubprocessResult resumed = clone({"--resume"});
+  EXPECT_EQ(resumed.exit_code, 0) << said(resumed);
+  EXPECT_EQ(at_target("SELECT count(*) FROM bad"), "10");
+  source().sql("postgres", "DROP DATABASE cases_other");
+}
+
+TEST_F(Interrupted, DoesNotCallTablesTextThatHadCrossedInBinary) {
+  ASSERT_THAT(line_of(first_output_, "public.fine"), HasSubstr("binary")) << first_output_;
+  mend();
+  const SubprocessResult resumed = clone({"--resume", "--copy-format", "text"});
+  if (resumed.exit_code != 0) {
+    EXPECT_THAT(said(resumed), HasSubstr("--copy-format"));
+    return;
+  }
+  EXPECT_THAT(line_of(resumed.output, "public.fine"), Not(HasSubstr("text"))) << resumed.output;
+  EXPECT_EQ(at_target("SELECT count(*) FROM bad"), "10");
+}
+
+// It is read now, and nothing of it was before.
+TEST_F(Interrupted, ContinuesAfterAWriteToATableThatWasNotCopied) {
+  mend();
+  source().sql(kDatabase, "INSERT INTO bad VALUES (11)");
+  const SubprocessResult resumed = clone({"--resume"});
+  EXPECT_EQ(resumed.exit_code, 0) << said(resumed);
+  EXPECT_EQ(at_target("SELECT count(*) FROM bad"), "11");
+}
+
+TEST_F(Interrupted, IsRefusedAfterARowWasDeleted) {
+  mend();
+  source().sql(kDatabase, "DELETE FROM fine WHERE id = 7");
+  const SubprocessResult resumed = clone({"--resume"});
+  EXPECT_THAT(resumed.exit_code, Not(AnyOf(0, 12, 124))) << said(resumed);
+  EXPECT_THAT(said(resumed), HasSubstr("public.fine"));
+}
+
+// A snapshot does not name subtransactions, whose rows are older than it by their number.
+TEST_F(Interrupted, IsRefusedAfterASubtransactionThatWasOpenHasWritten) {
+  pg::Connection writer = source().connect(kDatabase);
+  writer.execute("BEGIN; SELECT txid_current(); SAVEPOINT a; UPDATE fine SET n = 0 WHERE id = 1; RELEASE a");
+  source().sql("postgres", "CREATE TABLE of_another_database (i int); DROP TABLE of_another_database");
+  target().sql("postgres", "DROP DATABASE cases");
+  target().sql("postgres", "CREATE DATABASE cases TEMPLATE template0");
+  ASSERT_EQ(clone().exit_code, 22);
+  writer.execute("COMMIT");
+  mend();
+  const SubprocessResult resumed = clone({"--resume"});
+  EXPECT_THAT(resumed.exit_code, Not(AnyOf(0, 12, 124))) << said(resumed);
+  EXPECT_THAT(said(resumed), HasSubstr("public.fine"));
+}
 
 TEST_F(Interrupted, IsRefusedAfterAWriteToItsOwnDatabase) {
   mend();

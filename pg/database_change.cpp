@@ -1,0 +1,79 @@
+#include "pgsluice/pg/database_change.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstdint>
+#include <map>
+#include <string_view>
+#include <vector>
+
+#include "pgsluice/base/digest.h"
+#include "pgsluice/pg/quote.h"
+
+namespace pgsluice::pg {
+
+namespace {
+
+// ANALYZE writes the first two at any time. The rows of large objects are data. Catalogs that not everybody may read
+// are left out, so that the text does not depend on the user.
+constexpr std::string_view kLeftOut = "'pg_statistic', 'pg_statistic_ext_data', 'pg_largeobject', 'pg_depend'";
+
+// Of catalogs that hold the parts of relations: the column that names the relation, which may be a temporary one.
+const std::map<std::string, std::string, std::less<>> kRelationColumns = {
+    {"pg_attribute", "attrelid"}, {"pg_attrdef", "adrelid"},        {"pg_constraint", "conrelid"},
+    {"pg_index", "indexrelid"},   {"pg_trigger", "tgrelid"},        {"pg_rewrite", "ev_class"},
+    {"pg_policy", "polrelid"},    {"pg_inherits", "inhrelid"},      {"pg_sequence", "seqrelid"},
+    {"pg_class", "oid"},          {"pg_statistic_ext", "stxrelid"}, {"pg_partitioned_table", "partrelid"},
+};
+
+constexpr std::string_view kOfTemporary = "SELECT oid FROM pg_catalog.pg_class WHERE relpersistence = 't'";
+
+std::string condition_of(std::string_view catalog) {
+  const auto column = kRelationColumns.find(catalog);
+  if (column != kRelationColumns.end()) return fmt::format(" WHERE {} NOT IN ({})", column->second, kOfTemporary);
+  if (catalog == "pg_namespace") return " WHERE nspname !~ '^pg_(toast_)?temp_'";
+  if (catalog == "pg_type") {
+    return " WHERE typnamespace NOT IN"
+           " (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname ~ '^pg_(toast_)?temp_')";
+  }
+  return "";
+}
+
+constexpr std::int64_t kIds = 4294967296;  // a row's xmin is the last 32 bits of an id
+
+}  // namespace
+
+std::string definitions_mark(Connection& connection) {
+  const Result catalogs = connection.execute(
+      fmt::format("SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                  " WHERE n.nspname = 'pg_catalog' AND c.relkind = 'r' AND NOT c.relisshared AND c.relname NOT IN ({})"
+                  " AND pg_catalog.has_table_privilege('public', c.oid, 'SELECT') ORDER BY 1",
+                  kLeftOut));
+  // Which objects are an extension's stands there alone.
+  std::vector<std::string> queries = {
+      "SELECT 'pg_depend', pg_catalog.count(*), pg_catalog.sum(xmin::text::bigint) FROM pg_catalog.pg_depend"
+      " WHERE deptype IN ('e', 'x')"};
+  for (const Row row : catalogs) {
+    queries.push_back(
+        fmt::format("SELECT {}, pg_catalog.count(*), pg_catalog.sum(xmin::text::bigint) FROM pg_catalog.{}{}",
+                    quote_literal(row.text(0)), quote_identifier(row.text(0)), condition_of(row.text(0))));
+  }
+  const Result counts = connection.execute(fmt::format("{}", fmt::join(queries, " UNION ALL ")));
+  // A row that is changed or comes has a later transaction than all that go: no two states have the same sums.
+  std::string text;
+  for (const Row row : counts) {
+    text += fmt::format("{} {} {}\n", row.text(0), row.text(1), row.optional_text(2).value_or("0"));
+  }
+  return digest_of(text).hex();
+}
+
+std::string not_shown_condition(const SnapshotMark& earlier, const std::string& alias) {
+  // "xmin:xmax:running": all before the first was over.
+  const std::int64_t first = std::stoll(earlier.snapshot.text) % kIds;
+  // Ids go round: the 2^31 from the first one on are later. Those below 3 stand for "ever".
+  return fmt::format("({0}.xmin::text::bigint > 2 AND ({0}.xmin::text::bigint - {1} + {2}) % {2} < {3})", alias, first,
+                     kIds, kIds / 2);
+}
+
+}  // namespace pgsluice::pg

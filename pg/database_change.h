@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "pgsluice/pg/connection.h"
+#include "pgsluice/pg/snapshot.h"
+
+namespace pgsluice::pg {
+
+// Two snapshots of a server differ as soon as a transaction ran in any of its databases. Whether this one shows the
+// same in both is known by its rows: every version of a row names the transaction that has made it (xmin), and a row
+// that is gone is missing in their number.
+
+/// A text of all that the database's system catalogs say, as the session's snapshot shows it: any change of a
+/// definition makes it another one. Temporary objects, statistics and large objects do not count. Some milliseconds for
+/// a database of a thousand tables.
+std::string definitions_mark(Connection& connection);
+
+/// A condition for SQL that holds for the versions of rows of the table `alias` that the earlier snapshot has not
+/// shown. Of those that were made while the oldest transaction that it saw running was at work, it holds for all: they
+/// may be of one of its subtransactions, which a snapshot does not name.
+std::string not_shown_condition(const SnapshotMark& earlier, const std::string& alias);
+
+}  // namespace pgsluice::pg

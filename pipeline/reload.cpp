@@ -1,0 +1,148 @@
+#include "pgsluice/pipeline/reload.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "pgsluice/index/foreign_key.h"
+#include "pgsluice/pg/quote.h"
+#include "pgsluice/pipeline/source_changes.h"
+#include "pgsluice/schema/drops.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+using schema::Oid;
+
+// Something that holds of a table's rows, by its name on either server.
+struct Condition {
+  Oid table = 0;
+  Oid parent = 0;  ///< of a foreign key
+  std::string name;
+};
+
+// By "schema table name".
+std::map<std::string, Condition> read_conditions(pg::Connection& server) {
+  const pg::Result rows = server.execute(
+      "WITH conditions(relation, name, parent) AS ("
+      " SELECT conrelid, conname, confrelid FROM pg_catalog.pg_constraint"
+      "  WHERE convalidated AND contype IN ('c', 'f', 'p', 'u', 'x') AND conrelid <> 0"
+      " UNION ALL SELECT x.indrelid, i.relname, 0 FROM pg_catalog.pg_index x"
+      "  JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid WHERE x.indisunique AND x.indisvalid)"
+      " SELECT pg_catalog.concat_ws(' ', pg_catalog.quote_ident(n.nspname), pg_catalog.quote_ident(c.relname),"
+      " pg_catalog.quote_ident(k.name)), c.oid, k.parent, k.name"
+      " FROM conditions k JOIN pg_catalog.pg_class c ON c.oid = k.relation"
+      " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace");
+  std::map<std::string, Condition> conditions;
+  for (const pg::Row row : rows) {
+    conditions[std::string(row.text(0))] = {.table = static_cast<Oid>(row.integer(1)),
+                                            .parent = static_cast<Oid>(row.integer(2)),
+                                            .name = std::string(row.text(3))};
+  }
+  return conditions;
+}
+
+// A table and all that is below it.
+std::set<Oid> tree_of(Oid root, const schema::Catalog& catalog) {
+  std::set<Oid> tree = {root};
+  for (bool more = true; more;) {
+    more = false;
+    for (const schema::Inheritance& link : catalog.inheritance) {
+      if (tree.contains(link.parent) && tree.insert(link.child).second) more = true;
+    }
+  }
+  return tree;
+}
+
+// Whether the target's rows are mended already.
+bool has_no_orphans(pg::Connection& target, const Condition& condition, const schema::Catalog& catalog) {
+  const auto key = std::find_if(catalog.foreign_keys.begin(), catalog.foreign_keys.end(), [&](const auto& candidate) {
+    return candidate.child == condition.table && candidate.name == condition.name;
+  });
+  if (key == catalog.foreign_keys.end() || !key->validated_apart) return false;
+  const schema::Relation* child = catalog.relation(key->child);
+  const schema::Relation* parent = catalog.relation(key->parent);
+  if (child == nullptr || parent == nullptr) return false;
+  const std::string orphans = index::orphans_query(*key, *child, *parent);
+  return !target.execute(fmt::format("SELECT EXISTS ({})", orphans))[0].boolean(0);
+}
+
+std::set<Oid> ancestors_too(std::set<Oid> tables, const schema::Catalog& catalog) {
+  for (bool more = true; more;) {
+    more = false;
+    for (const schema::Inheritance& link : catalog.inheritance) {
+      if (tables.contains(link.child) && tables.insert(link.parent).second) more = true;
+    }
+  }
+  return tables;
+}
+
+}  // namespace
+
+std::set<Oid> find_mended_tables(pg::Connection& source, pg::Connection& target, const pg::SnapshotMark& earlier,
+                                 const schema::Catalog& catalog, const copy::LedgerContents& ledger) {
+  std::map<Oid, std::vector<const copy::LedgerPart*>> loaded;
+  for (const copy::LedgerPart& part : ledger.parts) loaded[part.relation].push_back(&part);
+  const std::map<std::string, Condition> there = read_conditions(target);
+  std::set<Oid> candidates;
+  for (const auto& [name, condition] : read_conditions(source)) {
+    if (there.contains(name) || !loaded.contains(condition.table)) continue;
+    if (condition.parent == 0) {
+      candidates.insert(condition.table);
+    } else if (!has_no_orphans(target, condition, catalog)) {
+      candidates.insert(condition.table);
+      candidates.merge(tree_of(condition.parent, catalog));
+    }
+  }
+  std::set<Oid> mended;
+  for (const Oid candidate : candidates) {
+    const auto parts = loaded.find(candidate);
+    const schema::Relation* table = catalog.relation(candidate);
+    if (parts == loaded.end() || table == nullptr) continue;
+    const auto is_another = [&](const copy::LedgerPart* part) { return has_changed(source, earlier, *table, *part); };
+    if (std::any_of(parts->second.begin(), parts->second.end(), is_another)) mended.insert(candidate);
+  }
+  return mended;
+}
+
+void make_loadable(pg::Connection& target, const Plan& plan, const std::set<Oid>& tables, copy::LedgerContents& ledger,
+                   const Log& log) {
+  const std::set<Oid> concerned = ancestors_too(tables, plan.catalog);
+  std::set<schema::CatalogId> to_drop;
+  std::vector<schema::Drop> of_leaves;
+  for (const schema::ForeignKey& key : plan.catalog.foreign_keys) {
+    if (!concerned.contains(key.child) && !concerned.contains(key.parent)) continue;
+    to_drop.insert({schema::kPgConstraint, key.oid});
+    for (const schema::LeafForeignKey& leaf : key.leaves) {
+      const schema::Relation* child = plan.catalog.relation(leaf.child);
+      if (child == nullptr) continue;
+      of_leaves.push_back({.sql = fmt::format("ALTER TABLE IF EXISTS {} DROP CONSTRAINT IF EXISTS {};", child->quoted(),
+                                              pg::quote_identifier(leaf.name)),
+                           .cascading_type = ""});
+    }
+  }
+  for (const schema::Trigger& trigger : plan.catalog.triggers) {
+    if (concerned.contains(trigger.table)) to_drop.insert({schema::kPgTrigger, trigger.oid});
+  }
+  schema::Archive of_tables;
+  for (TaskId id = 0; id < plan.graph.size(); ++id) {
+    const schema::TocEntry* entry = plan.graph[id].entry;
+    const bool made =
+        entry != nullptr && to_drop.contains(entry->catalog_id) && ledger.tasks.contains(plan.task_marks[id]);
+    if (!made || (entry->kind != "FK CONSTRAINT" && entry->kind != "TRIGGER")) continue;
+    copy::forget_task(target, plan.task_marks[id]);
+    ledger.tasks.erase(plan.task_marks[id]);
+    log.info(fmt::format("{} is made again behind the rows", plan.graph[id].name));
+    const bool is_known = !of_tables.entries.empty() && of_tables.entries.back().dump_id == entry->dump_id;
+    if (!is_known) of_tables.entries.push_back(*entry);
+  }
+  if (of_tables.entries.empty()) return;
+  schema::drop(target, schema::drop_statements(of_tables, plan.restore));
+  schema::drop(target, of_leaves);
+}
+
+}  // namespace pgsluice::pipeline
