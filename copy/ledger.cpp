@@ -87,6 +87,14 @@ std::string living(const std::vector<Backend>& sessions) {
       rows);
 }
 
+// Those of users that fire for a definition, by name.
+std::string event_triggers_of(pg::Connection& target) {
+  const pg::Result names = target.execute(
+      "SELECT pg_catalog.string_agg(pg_catalog.quote_ident(evtname), ', ' ORDER BY evtname)"
+      " FROM pg_catalog.pg_event_trigger WHERE evtenabled IN ('O', 'A') AND evtevent LIKE 'ddl%'");
+  return std::string(names[0].optional_text(0).value_or(""));
+}
+
 }  // namespace
 
 Backend create_ledger(pg::Connection& target, std::string_view run) {
@@ -115,6 +123,15 @@ Backend create_ledger(pg::Connection& target, std::string_view run) {
                       pg::quote_identifier(target.database()), pg::quote_identifier(target.user())));
     }
     error.object("schema pgsluice");
+    constexpr std::string_view kInternal = "XX";
+    if (!target.idle() || error.sqlstate().starts_with(kInternal)) throw;
+    if (const std::string triggers = event_triggers_of(target); !triggers.empty()) {
+      throw Error(ErrorKind::kState, fmt::format("the schema pgsluice was refused: {}", error.what()))
+          .on(Side::kTarget)
+          .hint(fmt::format("the target's event triggers see what is made there: {}; ALTER EVENT TRIGGER … DISABLE for "
+                            "the copy, if it is one of them that refuses",
+                            triggers));
+    }
     throw;
   }
 }

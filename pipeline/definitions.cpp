@@ -13,6 +13,7 @@
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/pipeline/source_checks.h"
 #include "pgsluice/schema/definitions_file.h"
+#include "pgsluice/schema/lost_roles.h"
 #include "pgsluice/schema/pg_dump.h"
 
 namespace pgsluice::pipeline {
@@ -44,6 +45,12 @@ schema::Dump dump(const pg::ConnInfo& source, const std::string& role, const Def
                               .schemas_left_out = selection.schema_patterns,
                               .tables_left_out = selection.table_patterns},
                              log, cancel);
+}
+
+void leave_out_lost_roles(Definitions& definitions) {
+  for (std::string& left_out : schema::leave_out_lost_roles(definitions.catalog.lost_roles, definitions.archive)) {
+    definitions.warnings.push_back(std::move(left_out));
+  }
 }
 
 }  // namespace
@@ -86,6 +93,7 @@ Definitions read_definitions(pg::Connection& source, const DefinitionsRequest& r
   result.archive_bytes = std::move(written.archive);
   schema::apply(result.selection, result.archive);
   schema::keep_column_orders(result.catalog.own_column_orders, result.archive);
+  leave_out_lost_roles(result);
   return result;
 }
 
@@ -127,6 +135,7 @@ Definitions read_dumped_schema(const CloneOptions& options) {
   result.source.database = std::to_string(result.catalog.database.oid);
   schema::apply(result.selection, result.archive);
   schema::keep_column_orders(result.catalog.own_column_orders, result.archive);
+  leave_out_lost_roles(result);
   return result;
 }
 

@@ -21,6 +21,7 @@
 #include "pgsluice/pipeline/tasks_done.h"
 #include "pgsluice/schema/collations.h"
 #include "pgsluice/schema/drops.h"
+#include "pgsluice/schema/foreseen.h"
 
 namespace pgsluice::pipeline {
 
@@ -339,6 +340,10 @@ class PreflightRun {
       warn(std::move(difference));
     }
     input_.roles_out_of_reach = schema::roles_out_of_reach(*target_);
+    input_.roles_out_of_reach.insert(input_.catalog.lost_roles.begin(), input_.catalog.lost_roles.end());
+    if (source_ && makes) {
+      for (std::string& foreseen : schema::foresee(*source_, *target_)) warn(std::move(foreseen));
+    }
     if (makes && options_.restore.owners) {
       for (std::string& warning : find_owners_without_create(source_, *target_, input_)) warn(std::move(warning));
     }

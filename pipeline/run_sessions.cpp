@@ -216,13 +216,8 @@ void RunSessions::empty_broken_tables() {
     copy::forget_parts(target, part.relation);
     for (const TablePlan& table : plan_.tables) {
       if (table.table->oid != part.relation) continue;
-      if (table.table->extension_condition) {
-        throw Error(ErrorKind::kState, fmt::format("the rows of {}, which an extension has made, cannot be taken back",
-                                                   table.table->display()))
-            .on(Side::kTarget)
-            .begin_anew()
-            .hint("begin anew: drop and create the target's database, and clone without --resume");
-      }
+      // Their load itself takes them away, and leaves the extension's own.
+      if (table.table->extension_condition) continue;
       const bool through_root = table.into != table.table;
       target.execute(fmt::format("TRUNCATE {}{}", through_root ? "" : "ONLY ", table.into->quoted()));
       log_.info(fmt::format("table {} is copied anew", table.table->display()));

@@ -34,6 +34,13 @@ std::vector<const Task*> tasks_of(const Plan& plan, const std::vector<TaskId>& i
   return tasks;
 }
 
+// What the extension's own script has put into its configuration is in what the source shows, changed or gone by now.
+// Of an extension that was there before, no rows are copied into a table that has some.
+std::string clear_configuration(const TablePlan& table) {
+  if (!table.table->extension_condition) return "";
+  return fmt::format("DELETE FROM ONLY {} {};\n", table.into->quoted(), *table.table->extension_condition);
+}
+
 }  // namespace
 
 void Worker::run() noexcept {
@@ -303,17 +310,18 @@ copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks, Che
     const auto triggers = context_.plan.existing.triggers_off.find(task.table->into->oid);
     const TriggersOff off = triggers == context_.plan.existing.triggers_off.end() ? TriggersOff{} : triggers->second;
     ways.push_back(way_of_later_try(tasks[i], rows));
-    copies.push_back({.table = *task.table->table,
-                      .into = *task.table->into,
-                      .format = task.table->format,
-                      .loading = task.table->loading,
-                      .range = *task.range,
-                      .bytes = running.bytes(i),
-                      .in_ledger = context_.options.ledger,
-                      .digested = context_.options.verify,
-                      .before_generated = search_path_sql(context_.plan.catalog),
-                      .before = settings_for(*task.table) + ways[i].before + off.before,
-                      .behind = off.behind + ways[i].after});
+    copies.push_back(
+        {.table = *task.table->table,
+         .into = *task.table->into,
+         .format = task.table->format,
+         .loading = task.table->loading,
+         .range = *task.range,
+         .bytes = running.bytes(i),
+         .in_ledger = context_.options.ledger,
+         .digested = context_.options.verify,
+         .before_generated = search_path_sql(context_.plan.catalog),
+         .before = settings_for(*task.table) + ways[i].before + off.before + clear_configuration(*task.table),
+         .behind = off.behind + ways[i].after});
   }
   copy::CopyTablesResult result;
   try {

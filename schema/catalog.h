@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -192,6 +193,8 @@ struct Catalog {
   std::vector<DistributedTable> distributed;
   /// User mappings whose options this user may not see: "of app for server s".
   std::vector<std::string> hidden_user_mappings;
+  /// Roles that have privileges and are no more (lost_roles.h).
+  std::set<std::string> lost_roles;
   /// What is on tables of extensions, users' objects among it.
   std::vector<ExtensionTableObject> extension_table_objects;
   std::int64_t large_objects = 0;

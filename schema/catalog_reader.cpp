@@ -10,6 +10,7 @@
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/schema/catalog.h"
 #include "pgsluice/schema/function_calls.h"
+#include "pgsluice/schema/lost_roles.h"
 #include "pgsluice/schema/regclass_values.h"
 
 namespace pgsluice::schema {
@@ -386,6 +387,7 @@ Catalog read_catalog(pg::Connection& source) {
     catalog.hidden_user_mappings.emplace_back(row.text(0));
   }
   catalog.own_column_orders = read_own_column_orders(source);
+  catalog.lost_roles = read_lost_roles(source);
   catalog.extension_table_objects = read_extension_table_objects(source);
   read_function_calls(source, catalog);
   read_functions_of_rows(source, catalog);

@@ -61,7 +61,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ColumnType, name, form, built_in, base)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Catalog, server_version, integer_datetimes, block_size, database,
                                    expression_settings, search_path, relations, types, indexes, foreign_keys,
                                    inheritance, triggers, sequences, extensions, roles, distributed,
-                                   hidden_user_mappings, extension_table_objects, large_objects, own_column_orders)
+                                   hidden_user_mappings, lost_roles, extension_table_objects, large_objects,
+                                   own_column_orders)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Dependent, id, object, because)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Selection, left_out, without_rows, sequences_without_owner, named, dependents,
                                    warnings, needed_extensions)

@@ -1,10 +1,20 @@
 #include "support/fidelity.h"
 
+#include <fmt/format.h>
+
 namespace pgsluice::test {
 
 namespace {
 constexpr const char* kOwner = "fidelity_owner";
 constexpr const char* kTablespace = "fidelity_space";
+
+constexpr int kWrittenFor = 15;  // what the files without "since" hold
+
+int version_of(const Cluster& cluster) {
+  constexpr int kOneMajor = 10000;
+  return std::stoi(cluster.value("postgres", "SELECT current_setting('server_version_num')")) / kOneMajor;
+}
+
 }  // namespace
 
 void run_fidelity_file(const Cluster& cluster, const std::string& database, const std::string& name,
@@ -12,7 +22,9 @@ void run_fidelity_file(const Cluster& cluster, const std::string& database, cons
   run_sql_file(cluster.conninfo(database, user),
                std::filesystem::path(PGSLUICE_SOURCE_FOLDER) / "tests/fidelity" / name,
                {std::string("--set=tablespace=") + kTablespace,
-                std::string("--set=superuser=") + (user == "postgres" ? "1" : "0")});
+                std::string("--set=superuser=") + (user == "postgres" ? "1" : "0"),
+                // Of an older release all that it takes.
+                std::string("--set=ON_ERROR_STOP=") + (version_of(cluster) < kWrittenFor ? "0" : "1")});
 }
 
 void prepare_for_fidelity(const Cluster& cluster) {
@@ -29,8 +41,15 @@ void make_fidelity(const Cluster& cluster, const std::string& database, Fidelity
                            "constraints.sql", "functions.sql", "views.sql", "security.sql"}) {
     run_fidelity_file(cluster, database, file, kOwner);
   }
+  const int version = version_of(cluster);
+  for (const int since : {16, 17, 18}) {
+    if (version >= since) run_fidelity_file(cluster, database, fmt::format("since_{}.sql", since), kOwner);
+  }
   if (part == Fidelity::kOwner) return;
   for (const char* file : {"superuser.sql", "beyond.sql", "database.sql"}) run_fidelity_file(cluster, database, file);
+  for (const int since : {17, 18}) {
+    if (version >= since) run_fidelity_file(cluster, database, fmt::format("superuser_since_{}.sql", since));
+  }
 }
 
 void make_fidelity_target(const Cluster& cluster, const std::string& database, Fidelity part) {
