@@ -231,7 +231,9 @@ struct DataComparison::Implementation {
   void read(const Unit& unit, pg::Connection& source, pg::Connection& target);
   void name_rows(TableComparison& table, Server& source, Server& target);
   std::vector<std::string> compare_large_objects(Server& source, Server& target);
-  void explain_stale_view(TableComparison& table, Server& source);
+  std::optional<bool> holds_what_its_query_gives(const schema::Relation& view, Server& server,
+                                                 const schema::Catalog& of_source);
+  void explain_view(TableComparison& table, Server& source, Server& target);
   std::vector<RowsDigest> digest_both(pg::Connection& source, pg::Connection& target, const std::string& of_source,
                                       const std::string& of_target, copy::CopyFormat format);
   std::vector<std::string> first_that_differ(const std::string& what, Server& source, Server& target,
@@ -322,34 +324,50 @@ void DataComparison::Implementation::name_rows(TableComparison& table, Server& s
                                           keys_and_digests_sql(table.from(), key, table.columns()));
 }
 
-// A materialized view holds what its query gave when it was filled. Where that is not what the query gives now, or
-// gives twice, the target's rows, which were made anew, cannot be the source's.
-void DataComparison::Implementation::explain_stale_view(TableComparison& table, Server& source) {
-  source.session.execute("SAVEPOINT looking");
+// Whether a materialized view holds what its query gives now, where users of the source see it; nothing where that
+// cannot be told.
+std::optional<bool> DataComparison::Implementation::holds_what_its_query_gives(const schema::Relation& view,
+                                                                               Server& server,
+                                                                               const schema::Catalog& of_source) {
+  std::optional<bool> result;
+  server.session.execute("SAVEPOINT looking");
   try {
-    schema::apply_expression_settings(source.session, source.catalog.expression_settings);
-    source.session.execute(search_path_sql(source.catalog));
-    const std::array<std::string, 1> name = {table.table().quoted()};
+    schema::apply_expression_settings(server.session, of_source.expression_settings);
+    server.session.execute(search_path_sql(of_source));
+    const std::array<std::string, 1> name = {view.quoted()};
     std::string query(
-        source.session.execute("SELECT pg_catalog.pg_get_viewdef(pg_catalog.to_regclass($1))", name)[0].text(0));
+        server.session.execute("SELECT pg_catalog.pg_get_viewdef(pg_catalog.to_regclass($1))", name)[0].text(0));
     while (!query.empty() && (query.back() == ';' || query.back() == '\n')) query.pop_back();
     std::atomic<std::int64_t> read{0};
     const auto digest = [&](const std::string& sql) {
       const std::array<copy::DigestRequest, 1> request = {copy::DigestRequest{
-          .connection = source.session, .copy_out = sql, .format = copy::CopyFormat::kText, .bytes = read}};
+          .connection = server.session, .copy_out = sql, .format = copy::CopyFormat::kText, .bytes = read}};
       return copy::digest_rows(request)[0];
     };
-    const RowsDigest stored = digest(fmt::format("COPY (SELECT * FROM {}) TO STDOUT", table.table().quoted()));
-    if (digest(fmt::format("COPY ({}) TO STDOUT", query)) != stored) {
-      table.result().note =
-          "its rows differ, as they do from what its query gives on the source (REFRESH MATERIALIZED "
-          "VIEW there, or a query that never gives the same twice)";
-    }
+    result = digest(fmt::format("COPY (SELECT * FROM {}) TO STDOUT", view.quoted())) ==
+             digest(fmt::format("COPY ({}) TO STDOUT", query));
   } catch (const Error& error) {
     if (error.poisons_connection()) throw;
-    log.notice(fmt::format("whether {} is stale cannot be told: {}", table.table().display(), error.what()));
+    log.notice(fmt::format("whether {} is stale cannot be told: {}", view.display(), error.what()));
   }
-  source.session.execute("ROLLBACK TO looking");
+  server.session.execute("ROLLBACK TO looking");
+  return result;
+}
+
+// Its rows were made anew on the target, of tables that are compared by themselves. So they need not be the source's
+// where these are not what the query gives any more; nor where the target's are what it gives there.
+void DataComparison::Implementation::explain_view(TableComparison& table, Server& source, Server& target) {
+  const schema::Relation& view = table.table();
+  if (holds_what_its_query_gives(view, source, source.catalog) == false) {
+    table.result().note =
+        "its rows differ, as they do from what its query gives on the source (REFRESH MATERIALIZED "
+        "VIEW there, or a query that never gives the same twice)";
+  } else if (holds_what_its_query_gives(view, target, source.catalog) == true) {
+    table.result().note =
+        "its rows differ, and on each server they are what its query gives there: it depends on the order of rows, or "
+        "on "
+        "the release";
+  }
 }
 
 // The same pieces of both, whose bytes count once.
@@ -416,7 +434,7 @@ ComparedData DataComparison::Implementation::run() {
   for (const std::unique_ptr<TableComparison>& table : tables) {
     if (!table->is_possible() || table->result().equal()) continue;
     if (table->table().kind == RelationKind::kMaterializedView) {
-      explain_stale_view(*table, source);
+      explain_view(*table, source, target);
     } else {
       name_rows(*table, source, target);
     }

@@ -304,16 +304,31 @@ void Scheduler::retry_postponed() {
   postponed_.clear();
 }
 
+// Whether the task is one of rows, or one without which some are left out.
+bool Scheduler::rows_need(TaskId task) const {
+  std::set<TaskId> seen = {task};
+  std::vector<TaskId> to_look_at = {task};
+  while (!to_look_at.empty()) {
+    const TaskId one = to_look_at.back();
+    to_look_at.pop_back();
+    if (ended_[one]) continue;
+    if (graph_[one].kind == TaskKind::kTableData || graph_[one].kind == TaskKind::kLargeObjects) return true;
+    for (const TaskGraph::Edge& edge : graph_.followers(one)) {
+      if (edge.required && seen.insert(edge.to).second) to_look_at.push_back(edge.to);
+    }
+  }
+  return false;
+}
+
 bool Scheduler::is_released(TaskId task, const TaskGraph::Edge& edge) const { return carried_[task] && !edge.required; }
 
 // What comes after postponed tasks, or after those that need them, and does not need them itself, goes on without them.
-// Definitions before the data and rows are given up: the snapshot is not kept for them. False when there is nothing to
+// Rows, and definitions that rows need, are given up: the snapshot is not kept for them. False when there is nothing to
 // let go.
 bool Scheduler::carry_over() {
   std::vector<TaskId> held;
   for (const TaskId task : postponed_) {
-    const TaskKind kind = graph_[task].kind;
-    if (kind == TaskKind::kPreData || kind == TaskKind::kTableData) {
+    if (!carried_[task] && rows_need(task)) {
       give_up(task);
       return true;
     }

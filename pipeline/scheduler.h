@@ -123,6 +123,7 @@ class Scheduler {
   void go_on_when_quiet();
   void retry_postponed();
   bool carry_over();
+  bool rows_need(TaskId task) const;
   void give_up(TaskId task);
   void requeue(TaskId task);
   bool is_released(TaskId task, const TaskGraph::Edge& edge) const;

@@ -14,6 +14,7 @@
 #include "pgsluice/base/subprocess.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/schema/archive.h"
+#include "pgsluice/schema/database_properties.h"
 #include "pgsluice/schema/databases.h"
 #include "pgsluice/schema/internal_options.h"
 
@@ -171,6 +172,21 @@ ScratchDatabase::ScratchDatabase(pg::Connection& beside) : beside_(beside) {
   beside_.execute("SET default_transaction_read_only = off");
   beside_.execute(schema::create_sql(like_the_one_of(beside_, name), beside_.server_version(), false));
   name_ = name;
+  adopt_settings();
+}
+
+// What a server prints depends on some of them (standard_conforming_strings, TimeZone): those of the database beside
+// which it is made. Those that this user may not set are left out.
+void ScratchDatabase::adopt_settings() {
+  for (const schema::DatabaseProperty& property : schema::read_database_properties(beside_, name_, {})) {
+    if (!property.description.starts_with("setting ")) continue;
+    try {
+      beside_.execute(property.statement);
+    } catch (const Error& error) {
+      if (error.poisons_connection() || error.kind() != ErrorKind::kServer) throw;
+      beside_.log().debug(fmt::format("scratch database: {}", error.what()));
+    }
+  }
 }
 
 ScratchDatabase::~ScratchDatabase() {

@@ -38,6 +38,8 @@ class ScratchDatabase {
                                 const CancelToken& cancel);
 
  private:
+  void adopt_settings();
+
   pg::Connection& beside_;
   std::string name_;
 };

@@ -49,7 +49,8 @@ class TablePlanner {
       plan.method = "COPY through " + root->display();
       reasons.emplace_back(table.sorted_under == table.load_through
                                ? "the target sorts the partitions' key in another way"
-                               : "the hash of an enum value is another one on the target");
+                               : "the hash of its key (an enum's value, or a text in a nondeterministic collation) is "
+                                 "another one on the target");
     }
     copy::FormatChoice format =
         copy::choose_format(input_.source, table, input_.target_version, input_.format, input_.use);

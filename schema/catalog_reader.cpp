@@ -20,6 +20,7 @@ namespace {
 constexpr int kHasIdentity = 100000;  // and pg_sequence, relispartition
 constexpr int kHasConstraintParent = 110000;
 constexpr int kHasTableAccessMethods = 120000;  // and generated columns
+constexpr int kHasNondeterministicCollations = 120000;
 constexpr int kHasPeriods = 180000;
 
 // Schemas of the user, for a pg_namespace named n.
@@ -41,13 +42,18 @@ std::string stored_columns(std::string_view what, std::string_view type) {
 }
 
 // Tables with rows, their parents, and what is filled from them. Of an extension's own tables only those count that it
-// has marked as configuration. Hash partitions of a key with an enum in it are named with their topmost parent: the
-// hash is of the enum value's OID, which is another one on the target.
+// has marked as configuration. Hash partitions of a key with an enum in it are named with their topmost parent, since
+// the hash is of the enum value's OID, which is another one on the target; so are those of a text that is compared in a
+// nondeterministic collation, whose hash is of a sort key that each release of ICU makes in its own way.
 std::string relations_sql(int version) {
   const bool methods = version >= kHasTableAccessMethods;
+  const std::string_view collated = version < kHasNondeterministicCollations ? "" : R"( OR EXISTS (
+               SELECT FROM pg_catalog.pg_partitioned_table p
+                      JOIN pg_catalog.pg_collation l ON l.oid = ANY (p.partcollation::oid[])
+                WHERE p.partrelid = tree.oid AND p.partstrat = 'h' AND NOT l.collisdeterministic))";
   const std::string leaves = version < kHasConstraintParent
                                  ? "SELECT NULL::oid AS leaf, NULL::oid AS hashed_root, NULL::oid AS sorted_root"
-                                 : R"(
+                                 : fmt::format(R"(
     WITH RECURSIVE tree(oid, root, hashed, sorted) AS (
       SELECT c.oid, c.oid, false, false FROM pg_catalog.pg_class c WHERE c.relkind = 'p' AND NOT c.relispartition
       UNION ALL
@@ -56,13 +62,14 @@ std::string relations_sql(int version) {
                SELECT FROM pg_catalog.pg_partitioned_table p
                       JOIN pg_catalog.pg_opclass o ON o.oid = ANY (p.partclass::oid[])
                 WHERE p.partrelid = tree.oid AND p.partstrat = 'h'
-                  AND o.opcintype = 'pg_catalog.anyenum'::pg_catalog.regtype),
+                  AND o.opcintype = 'pg_catalog.anyenum'::pg_catalog.regtype){collated},
              tree.sorted OR EXISTS (
                SELECT FROM pg_catalog.pg_partitioned_table p, pg_catalog.unnest(p.partcollation::oid[]) k
                 WHERE p.partrelid = tree.oid AND p.partstrat = 'r' AND k NOT IN (0, 950, 951))
         FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid)
     SELECT oid AS leaf, CASE WHEN hashed THEN root END AS hashed_root, CASE WHEN sorted THEN root END AS sorted_root
-      FROM tree WHERE hashed OR sorted)";
+      FROM tree WHERE hashed OR sorted)",
+                                               fmt::arg("collated", collated));
   return fmt::format(R"(
 SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence = 'u', coalesce({method}, ''),
        coalesce((SELECT pg_catalog.array_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a

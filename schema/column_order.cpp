@@ -1,6 +1,7 @@
 #include "pgsluice/schema/column_order.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -42,7 +43,7 @@ constexpr std::string_view kParentsSql =
     " WHERE c.relkind = 'r' AND p.relkind = 'r' ORDER BY i.inhrelid, i.inhseqno";
 
 constexpr std::string_view kInheritedChecksSql =
-    "SELECT conrelid, pg_catalog.format('CONSTRAINT %I %s', conname, pg_catalog.pg_get_constraintdef(oid))"
+    "SELECT conrelid, conname, pg_catalog.pg_get_constraintdef(oid)"
     " FROM pg_catalog.pg_constraint WHERE contype = 'c' AND NOT conislocal AND convalidated AND conrelid <> 0"
     " ORDER BY conrelid, conname";
 
@@ -121,6 +122,35 @@ Items items_of(std::string_view list, const std::vector<std::size_t>& commas, st
   return items;
 }
 
+// What the parents alone declare. pg_dump --binary-upgrade does it so, too.
+std::string mark_as_inherited(const std::string& table, const OwnColumnOrder& order, const Items& items) {
+  std::vector<std::string> columns;
+  std::vector<std::string> checks;
+  for (const OwnColumnOrder::Column& column : order.columns) {
+    if (!column.local && !items.columns.contains(column.name)) columns.push_back(pg::quote_literal(column.name));
+  }
+  for (const auto& [name, check] : order.inherited_checks) checks.push_back(pg::quote_literal(name));
+  if (columns.empty() && checks.empty()) return "";
+  const std::string of_table = fmt::format("{}::pg_catalog.regclass", pg::quote_literal(table));
+  const std::string own_columns =
+      fmt::format("attrelid = {} AND attname = ANY (ARRAY[{}]::text[])", of_table, fmt::join(columns, ", "));
+  // NOT NULL of these columns, a constraint from 18 on, unless the child has named one itself.
+  const bool names_not_nulls =
+      std::any_of(items.constraints.begin(), items.constraints.end(),
+                  [](const std::string& item) { return item.find(" NOT NULL ") != std::string::npos; });
+  const std::string not_nulls = names_not_nulls ? ""
+                                                : fmt::format(
+                                                      " OR contype = 'n' AND conkey[1] IN"
+                                                      " (SELECT attnum FROM pg_catalog.pg_attribute WHERE {})",
+                                                      own_columns);
+  return fmt::format(
+      "DO $pgsluice$ BEGIN IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN"
+      " UPDATE pg_catalog.pg_attribute SET attislocal = false WHERE {};"
+      " UPDATE pg_catalog.pg_constraint SET conislocal = false WHERE conrelid = {} AND coninhcount > 0"
+      " AND (contype = 'c' AND conname = ANY (ARRAY[{}]::text[]){}); END IF; END $pgsluice$;\n",
+      own_columns, of_table, fmt::join(checks, ", "), not_nulls);
+}
+
 }  // namespace
 
 std::map<Oid, OwnColumnOrder> read_own_column_orders(pg::Connection& source) {
@@ -139,7 +169,7 @@ std::map<Oid, OwnColumnOrder> read_own_column_orders(pg::Connection& source) {
   }
   for (const pg::Row row : source.execute(kInheritedChecksSql)) {
     if (const auto found = tables.find(row.oid(0)); found != tables.end())
-      found->second.inherited_checks.emplace_back(row.text(1));
+      found->second.inherited_checks.emplace(row.text(1), row.text(2));
   }
   std::map<Oid, OwnColumnOrder> result;
   for (const auto& [oid, above] : parents) {
@@ -177,7 +207,9 @@ std::optional<std::string> definition_in_own_order(const std::string& definition
     add(declared->second + (lacks_not_null ? " NOT NULL" : ""));
   }
   for (const std::string& constraint : items.constraints) add(constraint);
-  for (const std::string& check : order.inherited_checks) add(check);
+  for (const auto& [name, check] : order.inherited_checks) {
+    add(fmt::format("CONSTRAINT {} {}", pg::quote_identifier(name), check));
+  }
   // The rest of the statement, and then those that follow it.
   const std::size_t statement_end = definition.find(";\n", inherits_end);
   if (statement_end == std::string::npos) return std::nullopt;
@@ -185,6 +217,7 @@ std::optional<std::string> definition_in_own_order(const std::string& definition
                        definition.substr(inherits_end + 1, statement_end + 2 - inherits_end - 1);
   for (const std::string& parent : order.parents)
     result += fmt::format("ALTER TABLE ONLY {} INHERIT {};\n", table, parent);
+  result += mark_as_inherited(table, order, items);
   return result + definition.substr(statement_end + 2);
 }
 

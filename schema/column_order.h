@@ -20,16 +20,19 @@ struct OwnColumnOrder {
     bool not_null = false;   ///< pg_dump leaves it to the parents where they say so too
     std::string definition;  ///< of one that is not local, without its default, which pg_dump writes apart
   };
-  std::vector<Column> columns;                ///< in their order
-  std::vector<std::string> inherited_checks;  ///< "CONSTRAINT c CHECK (…)" that only the parents declare
-  std::vector<std::string> parents;           ///< for SQL
+  std::vector<Column> columns;  ///< in their order
+  /// "CHECK (…)" that only the parents declare, by name.
+  std::map<std::string, std::string> inherited_checks;
+  std::vector<std::string> parents;  ///< for SQL
 };
 
 /// Reads the tables of the database that need it, by OID. The session has an empty search path. Throws Error(kServer).
 std::map<Oid, OwnColumnOrder> read_own_column_orders(pg::Connection& source);
 
 /// The definition of an archive's entry that makes such a table by itself, with its columns in their order, and then
-/// attaches it to its parents. nullopt where the definition is not of the form that pg_dump writes.
+/// attaches it to its parents. A superuser's session marks what only the parents declare as inherited, as it was on the
+/// source, so that it goes when the parents drop it; for others it is the child's own as well, since SQL cannot say
+/// otherwise. nullopt where the definition is not of the form that pg_dump writes.
 std::optional<std::string> definition_in_own_order(const std::string& definition, const OwnColumnOrder& order);
 
 /// Changes the entries of an archive that make such tables.

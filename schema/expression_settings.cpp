@@ -55,18 +55,24 @@ std::string literals_of_built_in() {
   return result;
 }
 
-// Rank of a row: 0 the server's, 1 of all roles, 2 of the database, and 9 for what only this session's role has.
+constexpr int kBuiltInDefault = 8;
+constexpr int kOfOwnRole = 9;
+
+// Rank of a row: 0 the server's, 1 of all roles, 2 of the database, 8 what a server has that says nothing, and 9 for
+// what only this session's role has.
 std::string settings_sql() {
   return fmt::format(R"(
-SELECT 0 AS rank, name, reset_val FROM pg_catalog.pg_settings WHERE name IN ({})
+SELECT 0 AS rank, name, reset_val FROM pg_catalog.pg_settings WHERE name IN ({0})
 UNION ALL
-SELECT CASE WHEN s.setrole <> 0 THEN 9 WHEN s.setdatabase = 0 THEN 1 ELSE 2 END,
+SELECT {1}, name, boot_val FROM pg_catalog.pg_settings WHERE name IN ({0})
+UNION ALL
+SELECT CASE WHEN s.setrole <> 0 THEN {2} WHEN s.setdatabase = 0 THEN 1 ELSE 2 END,
        pg_catalog.split_part(c, '=', 1), pg_catalog.substr(c, pg_catalog.strpos(c, '=') + 1)
   FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) c
  WHERE s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
    AND s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))
  ORDER BY rank)",
-                     literals_of_built_in());
+                     literals_of_built_in(), kBuiltInDefault, kOfOwnRole);
 }
 
 // The configuration file's values, for those who may read it.
@@ -92,11 +98,16 @@ ExpressionSettings read_settings(pg::Connection& connection) {
   ExpressionSettings settings;
   std::set<std::string> of_database;
   std::set<std::string> of_role;
+  std::map<std::string, std::string> defaults;
   for (const pg::Row row : connection.execute(settings_sql())) {
     const std::optional<std::string> name = known_name(row.text(1));
     if (!name) continue;
-    if (row.integer(0) == 9) {
+    if (row.integer(0) == kOfOwnRole) {
       of_role.insert(*name);
+      continue;
+    }
+    if (row.integer(0) == kBuiltInDefault) {
+      defaults[*name] = row.optional_text(2).value_or("");
       continue;
     }
     settings[*name] = row.text(2);
@@ -106,8 +117,12 @@ ExpressionSettings read_settings(pg::Connection& connection) {
   if (of_role.empty()) return settings;
   const std::map<std::string, std::string> configured = read_configured(connection);
   for (const std::string& name : of_role) {
-    const auto found = configured.find(name);
-    if (found != configured.end()) settings[name] = found->second;
+    // What stands in the configuration is known to few; that a server changes what this role changes is rare.
+    if (const auto found = configured.find(name); found != configured.end()) {
+      settings[name] = found->second;
+    } else if (const auto otherwise = defaults.find(name); otherwise != defaults.end()) {
+      settings[name] = otherwise->second;
+    }
   }
   return settings;
 }

@@ -1,5 +1,6 @@
 #include "pgsluice/schema/internal_options.h"
 
+#include <algorithm>
 #include <string_view>
 
 namespace pgsluice::schema {
@@ -8,11 +9,11 @@ namespace {
 
 constexpr std::string_view kSet = " SET (";
 
-// A line "ALTER TABLE ONLY public.t ALTER COLUMN c SET (n_distinct=5, pg_attver=7);".
-bool sets_options_of_column(std::string_view line) {
-  return (line.starts_with("ALTER TABLE ") || line.starts_with("ALTER FOREIGN TABLE ") ||
-          line.starts_with("ALTER MATERIALIZED VIEW ") || line.starts_with("ALTER VIEW ")) &&
-         line.find(" ALTER COLUMN ") != std::string_view::npos && line.ends_with(");");
+// A statement "ALTER TABLE ONLY public.t ALTER COLUMN c SET (n_distinct=5, pg_attver=7);".
+bool sets_options_of_column(std::string_view statement) {
+  return (statement.starts_with("ALTER TABLE ") || statement.starts_with("ALTER FOREIGN TABLE ") ||
+          statement.starts_with("ALTER MATERIALIZED VIEW ") || statement.starts_with("ALTER VIEW ")) &&
+         statement.find(" ALTER COLUMN ") != std::string_view::npos && statement.ends_with(");");
 }
 
 // The options that a user can set, as they stand in the list.
@@ -35,21 +36,31 @@ bool is_relation(std::string_view kind) {
   return kind == "TABLE" || kind == "FOREIGN TABLE" || kind == "VIEW" || kind == "MATERIALIZED VIEW";
 }
 
-// Without the options that are not the user's; the line itself where it sets none.
-std::string line_of_users(std::string_view line) {
-  const std::size_t set = line.rfind(kSet);
-  if (set == std::string_view::npos || !sets_options_of_column(line)) return std::string(line);
-  const std::string kept = options_of_users(line.substr(set + kSet.size(), line.size() - set - kSet.size() - 2));
+// Without the options that are not the user's; empty where it sets no others.
+std::string statement_of_users(std::string_view statement) {
+  const std::size_t set = statement.rfind(kSet);
+  if (set == std::string_view::npos || !sets_options_of_column(statement)) return std::string(statement);
+  const std::string kept =
+      options_of_users(statement.substr(set + kSet.size(), statement.size() - set - kSet.size() - 2));
   if (kept.empty()) return "";
-  return std::string(line.substr(0, set + kSet.size())) + kept + ");";
+  return std::string(statement.substr(0, set + kSet.size())) + kept + ");";
 }
 
-// Whether a quoted name or literal is open behind a line that begins inside of one or not. Quotes are doubled in both.
-char quote_after(std::string_view line, char quote) {
-  for (const char c : line) {
-    if (quote != 0 ? c == quote : (c == '\'' || c == '"')) quote = quote != 0 ? '\0' : c;
+// Where the statement that begins there ends, with its semicolon. Names and literals may hold line ends and semicolons;
+// quotes are doubled in both. A line that is a comment ends by itself.
+std::size_t end_of_statement(std::string_view text, std::size_t begin) {
+  char quote = 0;
+  for (std::size_t at = begin; at < text.size(); ++at) {
+    const char c = text[at];
+    if (quote == 0 && text.compare(at, 2, "--") == 0 && (at == 0 || text[at - 1] == '\n')) {
+      at = std::min(text.find('\n', at), text.size());
+    } else if (quote != 0 ? c == quote : (c == '\'' || c == '"')) {
+      quote = quote != 0 ? '\0' : c;
+    } else if (quote == 0 && c == ';') {
+      return at + 1;
+    }
   }
-  return quote;
+  return text.size();
 }
 
 }  // namespace
@@ -57,18 +68,13 @@ char quote_after(std::string_view line, char quote) {
 std::string without_internal_options(std::string definition, std::string_view kind) {
   if (!is_relation(kind) || definition.find(kSet) == std::string::npos) return definition;
   std::string result;
-  char quote = 0;
   for (std::size_t begin = 0; begin < definition.size();) {
-    const std::size_t newline = definition.find('\n', begin);
-    const std::size_t end = newline == std::string::npos ? definition.size() : newline;
-    const std::string_view line = std::string_view(definition).substr(begin, end - begin);
-    begin = newline == std::string::npos ? end : end + 1;
-    const bool is_comment = quote == 0 && line.starts_with("--");
-    const std::string kept = quote != 0 ? std::string(line) : line_of_users(line);
-    if (!is_comment) quote = quote_after(line, quote);
-    if (kept.empty() && !line.empty()) continue;
-    result += kept;
-    if (newline != std::string::npos) result += '\n';
+    const std::size_t end = end_of_statement(definition, begin);
+    const std::string_view text = std::string_view(definition).substr(begin, end - begin);
+    const std::size_t first = std::min(text.find_first_not_of('\n'), text.size());
+    const std::string kept = statement_of_users(text.substr(first));
+    if (!kept.empty() || first == text.size()) result += std::string(text.substr(0, first)) + kept;
+    begin = end;
   }
   return result;
 }

@@ -10,7 +10,7 @@ namespace {
 constexpr const char* kColumns = R"sql(
   SELECT string_agg(format('%s: %s', c, columns), '; ' ORDER BY c)
   FROM (SELECT attrelid::regclass::text AS c,
-               string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attinhcount,
+               string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attislocal, attinhcount,
                                     pg_get_expr(adbin, adrelid)), ', ' ORDER BY attnum) AS columns
         FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
              LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
@@ -18,7 +18,7 @@ constexpr const char* kColumns = R"sql(
         GROUP BY 1) each)sql";
 // Without NOT NULL, which is the column's; 18 has names for it besides, and a child that is made by itself its own.
 constexpr const char* kConstraints = R"sql(
-  SELECT string_agg(concat_ws(' ', conrelid::regclass, conname, contype, coninhcount, connoinherit), ', '
+  SELECT string_agg(concat_ws(' ', conrelid::regclass, conname, contype, conislocal, coninhcount, connoinherit), ', '
                     ORDER BY conrelid::regclass::text, conname)
   FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype <> 'n')sql";
 constexpr const char* kParents =

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "pgsluice/base/error.h"
+
 namespace pgsluice::tools {
 
 CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
@@ -45,6 +47,19 @@ copy::SplitOptions parse_split(const std::string& larger_than, int most_parts, b
   split.size = parse_bytes(larger_than);
   split.when = split.size.count == 0 ? When::kNever : When::kLarger;
   return split;
+}
+
+CLI::Validator split_size() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        try {
+          parse_split(text);
+          return "";
+        } catch (const Error& error) {
+          return error.describe();
+        }
+      },
+      "");
 }
 
 void take_without_effect(CLI::App& command, const std::vector<std::string>& flags,
