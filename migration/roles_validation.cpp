@@ -80,10 +80,18 @@ std::map<std::string, NeededRole> needed_roles(const ValidationContext& context)
   if (context.request.engine.restore.acls) kinds += ", 'a'";
   const std::string pinned =
       "SELECT rolname, rolsuper, true, rolcanlogin FROM pg_catalog.pg_roles r WHERE r.oid = 10 AND ("
-      " EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relowner = r.oid AND c.oid >= 16384)"
+      " EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relowner = r.oid AND c.oid >= 16384 AND c.relpersistence <> "
+      "'t'"
+      "  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e'"
+      "   AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass))"
       " OR EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.proowner = r.oid AND p.oid >= 16384 AND NOT EXISTS"
-      "  (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e'))"
-      " OR EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspowner = r.oid AND n.oid >= 16384))";
+      "  (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e'"
+      "   AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass))"
+      // The schemas of temporary tables, which stay when those are gone, are its own.
+      " OR EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspowner = r.oid AND n.oid >= 16384"
+      "  AND n.nspname !~ '^pg_' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = n.oid AND "
+      "d.deptype = 'e'"
+      "   AND d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass)))";
   std::map<std::string, NeededRole> needed;
   for (const std::string& database : context.request.databases) {
     try {

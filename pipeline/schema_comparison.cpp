@@ -30,9 +30,11 @@ namespace {
 // different tags) are one text.
 struct Text {
   std::string sql;
+  /// By itself: whoever makes the definitions in a scratch database may not be able to give them to their owners.
+  std::string owner;
   bool secret = false;
 
-  std::string shown() const { return secret ? "(not shown, it may hold a password)\n" : sql; }
+  std::string shown() const { return secret ? "(not shown, it may hold a password)\n" : sql + owner; }
 };
 using Texts = std::map<std::string, Text>;
 
@@ -47,7 +49,8 @@ Texts texts_of(const std::string& archive_bytes) {
   for (const schema::TocEntry& entry : archive.entries) {
     if (!schema::is_restored(entry, {}) || belongs_to_ledger(entry)) continue;
     Text& text = texts[entry.describe()];
-    text.sql += schema::entry_sql(archive, entry, {}, entry.definition);
+    text.sql += schema::entry_sql(archive, entry, {.owners = false}, entry.definition);
+    text.owner += schema::owner_sql(entry);
     text.secret = text.secret || schema::may_hold_secret(entry.kind);
   }
   return texts;
@@ -127,6 +130,8 @@ class Comparison {
       const auto found = target.find(object);
       if (found == target.end()) {
         missing_.push_back({.object = object, .source = text.shown(), .target = ""});
+      } else if (found->second.owner != text.owner) {
+        result_.differences.push_back({.object = object, .source = text.shown(), .target = found->second.shown()});
       } else if (found->second.sql != text.sql) {
         compare_printed(object, text, found->second);
       }
