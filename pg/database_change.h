@@ -12,7 +12,8 @@ namespace pgsluice::pg {
 // that is gone is missing in their number.
 
 /// A text of all that the database's system catalogs say, as the session's snapshot shows it: any change of a
-/// definition makes it another one. Temporary objects, statistics and large objects do not count. Some milliseconds for
+/// definition makes it another one, as does a large object that comes or goes. Temporary objects, statistics and what
+/// large objects hold do not count. Some milliseconds for
 /// a database of a thousand tables.
 std::string definitions_mark(Connection& connection);
 

@@ -48,7 +48,7 @@ std::optional<std::string> find_change(pg::Connection& source, const pg::Snapsho
                                        const pg::SnapshotMark& now, const schema::Catalog& catalog,
                                        const copy::LedgerContents& ledger, const Log& log) {
   if (earlier.definitions.empty() || earlier.definitions != now.definitions) {
-    return "definitions of the database were changed since";
+    return "definitions or large objects of the database were changed since";
   }
   Bytes size;
   for (const copy::LedgerPart& part : ledger.parts) size.count += part.loaded.bytes.count;

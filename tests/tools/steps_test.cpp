@@ -102,7 +102,7 @@ TEST_F(StepsTest, RowsOfAnotherMomentAreRefused) {
   shared_source().sql("command", "SELECT lo_from_bytea(0, 'another')");
   const SubprocessResult refused = step("copy blobs");
   EXPECT_EQ(refused.exit_code, 6) << refused.errors;
-  EXPECT_THAT(refused.errors, HasSubstr("transactions ran on the source since"));
+  EXPECT_THAT(refused.errors, HasSubstr("large objects of the database were changed since"));
   EXPECT_EQ(step("copy blobs --resume --not-consistent").exit_code, 0);
   EXPECT_EQ(at_target("SELECT count(*) FROM pg_largeobject_metadata"), "2");
 }
