@@ -15,9 +15,9 @@ namespace pgsluice::pg {
 
 namespace {
 
-// ANALYZE writes the first two at any time. The rows of large objects are data. Catalogs that not everybody may read
+// ANALYZE writes statistics at any time. The rows of large objects are data. Catalogs that not everybody may read
 // are left out, so that the text does not depend on the user.
-constexpr std::string_view kLeftOut = "'pg_statistic', 'pg_statistic_ext_data', 'pg_largeobject', 'pg_depend'";
+constexpr std::string_view kLeftOut = "'^pg_(statistic(_ext_data)?|largeobject|depend)$'";
 
 // Of catalogs that hold the parts of relations: the column that names the relation, which may be a temporary one.
 const std::map<std::string, std::string, std::less<>> kRelationColumns = {
@@ -47,7 +47,7 @@ constexpr std::int64_t kIds = 4294967296;  // a row's xmin is the last 32 bits o
 std::string definitions_mark(Connection& connection) {
   const Result catalogs = connection.execute(
       fmt::format("SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                  " WHERE n.nspname = 'pg_catalog' AND c.relkind = 'r' AND NOT c.relisshared AND c.relname NOT IN ({})"
+                  " WHERE n.nspname = 'pg_catalog' AND c.relkind = 'r' AND NOT c.relisshared AND c.relname !~ {}"
                   " AND pg_catalog.has_table_privilege('public', c.oid, 'SELECT') ORDER BY 1",
                   kLeftOut));
   // Which objects are an extension's stands there alone.
