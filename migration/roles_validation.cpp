@@ -12,6 +12,7 @@
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/acl.h"
 #include "pgsluice/schema/inventory.h"
+#include "pgsluice/schema/role_comparison.h"
 
 namespace pgsluice::migration {
 
@@ -127,26 +128,11 @@ std::map<std::string, NeededRole> needed_roles(const ValidationContext& context)
   return needed;
 }
 
-// By role, what its attributes are.
-std::map<std::string, std::string> attributes_of_roles(pg::Connection& server) {
-  std::map<std::string, std::string> roles;
-  for (const pg::Row row : server.execute(
-           "SELECT rolname, concat_ws(' ', CASE WHEN rolsuper THEN 'SUPERUSER' ELSE 'NOSUPERUSER' END,"
-           " CASE WHEN rolcanlogin THEN 'LOGIN' ELSE 'NOLOGIN' END, CASE WHEN rolinherit THEN 'INHERIT' ELSE"
-           " 'NOINHERIT' END, CASE WHEN rolcreatedb THEN 'CREATEDB' ELSE 'NOCREATEDB' END, CASE WHEN rolcreaterole THEN"
-           " 'CREATEROLE' ELSE 'NOCREATEROLE' END, CASE WHEN rolbypassrls THEN 'BYPASSRLS' ELSE 'NOBYPASSRLS' END,"
-           " CASE WHEN rolconnlimit >= 0 THEN 'CONNECTION LIMIT ' || rolconnlimit END)"
-           " FROM pg_catalog.pg_roles WHERE oid >= 16384")) {
-    roles[std::string(row.text(0))] = row.text(1);
-  }
-  return roles;
-}
-
 // Roles that are there stay as they are.
 void compare_roles(const ValidationContext& context, Validation& validation) {
   if (!context.request.roles) return;
-  const std::map<std::string, std::string> target = attributes_of_roles(context.target);
-  for (const auto& [name, here] : attributes_of_roles(context.source)) {
+  const std::map<std::string, std::string> target = schema::read_role_attributes(context.target);
+  for (const auto& [name, here] : schema::read_role_attributes(context.source)) {
     const auto there = target.find(name);
     if (there == target.end() || there->second == here || name == context.target.user()) continue;
     warn(validation, fmt::format("role {}: is on the target already and stays as it is there: {}; on the source: {}",

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string_view>
@@ -68,12 +69,16 @@ std::string definitions_mark(Connection& connection) {
   return digest_of(text).hex();
 }
 
-std::string not_shown_condition(const SnapshotMark& earlier, const std::string& alias) {
-  // "xmin:xmax:running": all before the first was over.
-  const std::int64_t first = std::stoll(earlier.snapshot.text) % kIds;
-  // Ids go round: the 2^31 from the first one on are later. Those below 3 stand for "ever".
-  return fmt::format("({0}.xmin::text::bigint > 2 AND ({0}.xmin::text::bigint - {1} + {2}) % {2} < {3})", alias, first,
-                     kIds, kIds / 2);
+std::string not_shown_condition(const SnapshotMark& earlier, const SnapshotMark& now, const std::string& alias) {
+  // "xmin:xmax:running": all transactions before the first are over, and none from the second on has begun to be seen.
+  const std::string& text = now.snapshot.text;
+  const std::int64_t first = std::stoll(earlier.snapshot.text);
+  const std::int64_t behind = std::stoll(text.substr(text.find(':') + 1));
+  // A row keeps the end of an id for ever, and ids go round: what is older than that many may look like anything.
+  if (behind - first >= kIds / 2) return "true";
+  // Those below 3 stand for "ever".
+  return fmt::format("({0}.xmin::text::bigint > 2 AND ({0}.xmin::text::bigint - {1} + {2}) % {2} < {3})", alias,
+                     first % kIds, kIds, std::max<std::int64_t>(behind - first, 0));
 }
 
 }  // namespace pgsluice::pg

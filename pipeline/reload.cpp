@@ -84,7 +84,8 @@ std::set<Oid> ancestors_too(std::set<Oid> tables, const schema::Catalog& catalog
 }  // namespace
 
 std::set<Oid> find_mended_tables(pg::Connection& source, pg::Connection& target, const pg::SnapshotMark& earlier,
-                                 const schema::Catalog& catalog, const copy::LedgerContents& ledger) {
+                                 const pg::SnapshotMark& now, const schema::Catalog& catalog,
+                                 const copy::LedgerContents& ledger) {
   std::map<Oid, std::vector<const copy::LedgerPart*>> loaded;
   for (const copy::LedgerPart& part : ledger.parts) loaded[part.relation].push_back(&part);
   const std::map<std::string, Condition> there = read_conditions(target);
@@ -103,7 +104,9 @@ std::set<Oid> find_mended_tables(pg::Connection& source, pg::Connection& target,
     const auto parts = loaded.find(candidate);
     const schema::Relation* table = catalog.relation(candidate);
     if (parts == loaded.end() || table == nullptr) continue;
-    const auto is_another = [&](const copy::LedgerPart* part) { return has_changed(source, earlier, *table, *part); };
+    const auto is_another = [&](const copy::LedgerPart* part) {
+      return has_changed(source, earlier, now, *table, *part);
+    };
     if (std::any_of(parts->second.begin(), parts->second.end(), is_another)) mended.insert(candidate);
   }
   return mended;
@@ -128,17 +131,27 @@ void make_loadable(pg::Connection& target, const Plan& plan, const std::set<Oid>
   for (const schema::Trigger& trigger : plan.catalog.triggers) {
     if (concerned.contains(trigger.table)) to_drop.insert({schema::kPgTrigger, trigger.oid});
   }
+  const auto forget = [&](TaskId id) {
+    const std::string& mark = plan.task_marks[id];
+    if (ledger.tasks.erase(mark) == 0) return false;
+    copy::forget_task(target, mark);
+    log.info(fmt::format("{} is made again behind the rows", plan.graph[id].name));
+    return true;
+  };
   schema::Archive of_tables;
+  std::set<int> dropped;
   for (TaskId id = 0; id < plan.graph.size(); ++id) {
     const schema::TocEntry* entry = plan.graph[id].entry;
-    const bool made =
-        entry != nullptr && to_drop.contains(entry->catalog_id) && ledger.tasks.contains(plan.task_marks[id]);
-    if (!made || (entry->kind != "FK CONSTRAINT" && entry->kind != "TRIGGER")) continue;
-    copy::forget_task(target, plan.task_marks[id]);
-    ledger.tasks.erase(plan.task_marks[id]);
-    log.info(fmt::format("{} is made again behind the rows", plan.graph[id].name));
-    const bool is_known = !of_tables.entries.empty() && of_tables.entries.back().dump_id == entry->dump_id;
-    if (!is_known) of_tables.entries.push_back(*entry);
+    const bool is_dropped = entry != nullptr && to_drop.contains(entry->catalog_id) &&
+                            (entry->kind == "FK CONSTRAINT" || entry->kind == "TRIGGER");
+    if (is_dropped && forget(id) && dropped.insert(entry->dump_id).second) of_tables.entries.push_back(*entry);
+  }
+  for (TaskId id = 0; id < plan.graph.size(); ++id) {
+    const schema::TocEntry* entry = plan.graph[id].entry;
+    if (entry == nullptr || entry->kind != "COMMENT") continue;
+    const bool goes_along = std::any_of(entry->dependencies.begin(), entry->dependencies.end(),
+                                        [&](int dump_id) { return dropped.contains(dump_id); });
+    if (goes_along) forget(id);
   }
   if (of_tables.entries.empty()) return;
   schema::drop(target, schema::drop_statements(of_tables, plan.restore));

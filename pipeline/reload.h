@@ -15,15 +15,15 @@ namespace pgsluice::pipeline {
 
 /// Tables that the earlier run has loaded, whose rows are other ones on the source now, and which lack on the target a
 /// key, a unique index or a CHECK that holds on the source: somebody has mended the rows there. Of a foreign key both
-/// tables, as long as rows on the target have no parent. `source` sees the run's snapshot, `earlier` is that of the
+/// tables, as long as rows on the target have no parent. `source` sees the snapshot `now`; `earlier` is that of the
 /// rows that were loaded.
 std::set<schema::Oid> find_mended_tables(pg::Connection& source, pg::Connection& target,
-                                         const pg::SnapshotMark& earlier, const schema::Catalog& catalog,
-                                         const copy::LedgerContents& ledger);
+                                         const pg::SnapshotMark& earlier, const pg::SnapshotMark& now,
+                                         const schema::Catalog& catalog, const copy::LedgerContents& ledger);
 
 /// Takes from the target what would keep these tables (as the source's catalog has them) from being emptied and loaded:
-/// their triggers, and foreign keys from and to them. The ledger and its contents forget that they were made, so that
-/// they are made again. In the caller's transaction.
+/// their triggers, and foreign keys from and to them. The ledger and its contents forget that they and their comments
+/// were made, so that they are made again. In the caller's transaction.
 void make_loadable(pg::Connection& target, const Plan& plan, const std::set<schema::Oid>& tables,
                    copy::LedgerContents& ledger, const Log& log);
 

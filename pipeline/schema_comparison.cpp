@@ -21,6 +21,7 @@
 #include "pgsluice/schema/entry_sql.h"
 #include "pgsluice/schema/pg_dump.h"
 #include "pgsluice/schema/printed_definition.h"
+#include "pgsluice/schema/role_comparison.h"
 
 namespace pgsluice::pipeline {
 
@@ -206,7 +207,13 @@ class Comparison {
   }
 
   void compare_beyond_pg_dump() {
-    for (schema::BeyondDifference& difference : schema::compare_beyond_pg_dump(source_, target_)) {
+    std::vector<schema::BeyondDifference> differences = schema::compare_beyond_pg_dump(source_, target_);
+    if (options_.roles) {
+      for (schema::BeyondDifference& difference : schema::compare_roles(source_, target_)) {
+        differences.push_back(std::move(difference));
+      }
+    }
+    for (schema::BeyondDifference& difference : differences) {
       result_.differences.push_back({.object = std::move(difference.object),
                                      .source = std::move(difference.source),
                                      .target = std::move(difference.target)});

@@ -17,6 +17,8 @@ struct CompareSchemaOptions {
   std::string database = {};
   /// Where pg_dump and pg_restore are. Where they are too old for the target, others are looked for.
   std::optional<std::filesystem::path> pg_bindir;
+  /// Whether the source's roles are compared, too, with their attributes, memberships and settings.
+  bool roles = false;
 };
 
 /// An object that both databases have not alike.

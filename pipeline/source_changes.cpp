@@ -16,13 +16,14 @@ namespace pgsluice::pipeline {
 namespace {
 
 // What is taken from one is written to a new row; where one was taken away, the list of them is another.
-std::optional<std::string> find_change_of_large_objects(pg::Connection& source, const pg::SnapshotMark& earlier) {
+std::optional<std::string> find_change_of_large_objects(pg::Connection& source, const pg::SnapshotMark& earlier,
+                                                        const pg::SnapshotMark& now) {
   const pg::Row may = source.execute("SELECT pg_catalog.has_table_privilege('pg_catalog.pg_largeobject', 'SELECT')")[0];
   if (!may.boolean(0)) {
     return "whether large objects have changed cannot be known: the source's user may not read pg_largeobject";
   }
   const pg::Row changed = source.execute(fmt::format("SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject t WHERE {})",
-                                                     pg::not_shown_condition(earlier, "t")))[0];
+                                                     pg::not_shown_condition(earlier, now, "t")))[0];
   if (changed.boolean(0)) return "large objects have changed since";
   return std::nullopt;
 }
@@ -37,10 +38,10 @@ bool everything_is_loaded(const copy::LedgerContents& ledger, const schema::Cata
                      [&](const schema::Relation* table) { return loaded.contains(table->oid); });
 }
 
-bool has_changed(pg::Connection& source, const pg::SnapshotMark& earlier, const schema::Relation& table,
-                 const copy::LedgerPart& part) {
+bool has_changed(pg::Connection& source, const pg::SnapshotMark& earlier, const pg::SnapshotMark& now,
+                 const schema::Relation& table, const copy::LedgerPart& part) {
   const pg::Row counted = source.execute(
-      copy::count_statement(table, copy::condition_of(part.bounds), pg::not_shown_condition(earlier, "t")))[0];
+      copy::count_statement(table, copy::condition_of(part.bounds), pg::not_shown_condition(earlier, now, "t")))[0];
   return counted.integer(0) != part.loaded.rows || counted.integer(1) != 0;
 }
 
@@ -59,11 +60,11 @@ std::optional<std::string> find_change(pg::Connection& source, const pg::Snapsho
   for (const copy::LedgerPart& part : ledger.parts) {
     const schema::Relation* table = catalog.relation(part.relation);
     if (table == nullptr) return fmt::format("a table that was copied is gone (its OID was {})", part.relation);
-    if (has_changed(source, earlier, *table, part)) {
+    if (has_changed(source, earlier, now, *table, part)) {
       return fmt::format("table {} was written to, or may have been, after it was copied", table->display());
     }
   }
-  return catalog.large_objects > 0 ? find_change_of_large_objects(source, earlier) : std::nullopt;
+  return catalog.large_objects > 0 ? find_change_of_large_objects(source, earlier, now) : std::nullopt;
 }
 
 }  // namespace pgsluice::pipeline

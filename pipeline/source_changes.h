@@ -25,7 +25,7 @@ std::optional<std::string> find_change(pg::Connection& source, const pg::Snapsho
                                        const copy::LedgerContents& ledger, const Log& log);
 
 /// Whether the rows of a part are other ones than those that were loaded at the earlier snapshot.
-bool has_changed(pg::Connection& source, const pg::SnapshotMark& earlier, const schema::Relation& table,
-                 const copy::LedgerPart& part);
+bool has_changed(pg::Connection& source, const pg::SnapshotMark& earlier, const pg::SnapshotMark& now,
+                 const schema::Relation& table, const copy::LedgerPart& part);
 
 }  // namespace pgsluice::pipeline

@@ -175,65 +175,73 @@ std::vector<std::string> names(pg::Connection& connection, const std::string& sq
   return result;
 }
 
-// What newer releases do in another way.
+// Newer releases do some things in another way: what a function looks for, and from which release on.
+void add_rows_with_oids(pg::Connection& source, Texts& texts) {
+  const auto tables = names(source,
+                            "SELECT c.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class c"
+                            " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                            " WHERE c.relhasoids AND c.relkind IN ('r', 'p') AND " +
+                                objects_of_user("pg_class", "c.oid"));
+  if (tables.empty()) return;
+  texts.push_back(fmt::format(
+      "the OIDs of the rows of {} are not copied, since no table has them from 12 on: ALTER TABLE … ADD COLUMN "
+      "… and UPDATE … SET … = oid keeps them in a column of their own",
+      some_of(tables)));
+}
+
+void add_postfix_operators(pg::Connection& source, Texts& texts) {
+  const auto operators = names(source,
+                               "SELECT o.oid::pg_catalog.regoperator::text FROM pg_catalog.pg_operator o"
+                               " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
+                               " WHERE o.oprkind = 'r' AND " +
+                                   objects_of_user("pg_operator", "o.oid"));
+  if (operators.empty()) return;
+  texts.push_back(fmt::format(
+      "postfix operators are no more from 14 on: {} cannot be made, nor what uses them; replace them by functions, and "
+      "drop them on the source",
+      some_of(operators)));
+}
+
+void add_conversions(pg::Connection& source, Texts& texts) {
+  const auto conversions = names(source,
+                                 "SELECT pg_catalog.format('%I.%I', n.nspname, k.conname)"
+                                 " FROM pg_catalog.pg_conversion k"
+                                 " JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace WHERE " +
+                                     objects_of_user("pg_conversion", "k.oid"));
+  if (conversions.empty()) return;
+  texts.push_back(fmt::format(
+      "functions of encoding conversions take another argument from 14 on: {} cannot be made as they are; drop "
+      "them on the source",
+      some_of(conversions)));
+}
+
+void add_children_that_may_be_null(pg::Connection& source, Texts& texts) {
+  const auto columns = names(source,
+                             "SELECT child.oid::pg_catalog.regclass::text || '.' || pg_catalog.quote_ident(a.attname)"
+                             " FROM pg_catalog.pg_inherits i"
+                             " JOIN pg_catalog.pg_attribute p ON p.attrelid = i.inhparent AND p.attnum > 0"
+                             " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.inhrelid AND a.attname = p.attname"
+                             " JOIN pg_catalog.pg_class child ON child.oid = i.inhrelid"
+                             " JOIN pg_catalog.pg_namespace n ON n.oid = child.relnamespace"
+                             " WHERE p.attnotnull AND NOT a.attnotnull AND NOT p.attisdropped AND " +
+                                 objects_of_user("pg_class", "child.oid"));
+  if (columns.empty()) return;
+  texts.push_back(fmt::format(
+      "{} may be NULL while their parents may not: from 18 on children are NOT NULL as well, and refuse such "
+      "rows; ALTER TABLE … ALTER COLUMN … SET NOT NULL on the source shows whether there are any",
+      some_of(columns)));
+}
+
 void add_changed_rules(pg::Connection& source, pg::Connection& target, Texts& texts) {
-  const int from = source.server_version();
-  const int to = target.server_version();
-  if (from < kNoOids && to >= kNoOids) {
-    const auto tables = names(source,
-                              "SELECT c.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class c"
-                              " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                              " WHERE c.relhasoids AND c.relkind IN ('r', 'p') AND " +
-                                  objects_of_user("pg_class", "c.oid"));
-    if (!tables.empty()) {
-      texts.push_back(
-          fmt::format("the OIDs of the rows of {} are not copied, since no table has them from 12 on: ALTER "
-                      "TABLE … ADD COLUMN … and UPDATE … SET … = oid keeps them in a column of their own",
-                      some_of(tables)));
-    }
+  const auto crosses = [from = source.server_version(), to = target.server_version()](int release) {
+    return from < release && to >= release;
+  };
+  if (crosses(kNoOids)) add_rows_with_oids(source, texts);
+  if (crosses(kNoPostfixOperators)) {
+    add_postfix_operators(source, texts);
+    add_conversions(source, texts);
   }
-  if (from < kNoPostfixOperators && to >= kNoPostfixOperators) {
-    const auto operators = names(source,
-                                 "SELECT o.oid::pg_catalog.regoperator::text FROM pg_catalog.pg_operator o"
-                                 " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
-                                 " WHERE o.oprkind = 'r' AND " +
-                                     objects_of_user("pg_operator", "o.oid"));
-    if (!operators.empty()) {
-      texts.push_back(
-          fmt::format("postfix operators are no more from 14 on: {} cannot be made, nor what uses them; "
-                      "replace them by functions, and drop them on the source",
-                      some_of(operators)));
-    }
-    const auto conversions = names(source,
-                                   "SELECT pg_catalog.format('%I.%I', n.nspname, k.conname)"
-                                   " FROM pg_catalog.pg_conversion k"
-                                   " JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace WHERE " +
-                                       objects_of_user("pg_conversion", "k.oid"));
-    if (!conversions.empty()) {
-      texts.push_back(
-          fmt::format("functions of encoding conversions take another argument from 14 on: {} cannot be "
-                      "made as they are; drop them on the source",
-                      some_of(conversions)));
-    }
-  }
-  if (from < kNotNullsAreConstraints && to >= kNotNullsAreConstraints) {
-    const auto columns = names(source,
-                               "SELECT child.oid::pg_catalog.regclass::text || '.' || pg_catalog.quote_ident(a.attname)"
-                               " FROM pg_catalog.pg_inherits i"
-                               " JOIN pg_catalog.pg_attribute p ON p.attrelid = i.inhparent AND p.attnum > 0"
-                               " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.inhrelid AND a.attname = p.attname"
-                               " JOIN pg_catalog.pg_class child ON child.oid = i.inhrelid"
-                               " JOIN pg_catalog.pg_namespace n ON n.oid = child.relnamespace"
-                               " WHERE p.attnotnull AND NOT a.attnotnull AND NOT p.attisdropped AND " +
-                                   objects_of_user("pg_class", "child.oid"));
-    if (!columns.empty()) {
-      texts.push_back(
-          fmt::format("{} may be NULL while their parents may not: from 18 on children are NOT NULL as well, "
-                      "and refuse such rows; ALTER TABLE … ALTER COLUMN … SET NOT NULL on the source shows "
-                      "whether there are any",
-                      some_of(columns)));
-    }
-  }
+  if (crosses(kNotNullsAreConstraints)) add_children_that_may_be_null(source, texts);
 }
 
 void add_what_is_not_dumped(pg::Connection& source, Texts& texts) {

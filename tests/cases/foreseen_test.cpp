@@ -49,6 +49,35 @@ TEST_F(Foreseen, ViewsOfColumnsThatNewerSystemViewsLack) {
   expect_foreseen("of_writer");
 }
 
+TEST_F(Foreseen, FunctionsThat15HasNoMore) {
+  if (!between(12, 15)) GTEST_SKIP() << kNoDownloads;
+  make(std::string(kPlain) + "CREATE VIEW asks_for_a_backup AS SELECT pg_is_in_backup() AS is_so");
+  expect_foreseen("asks_for_a_backup");
+}
+
+TEST_F(Foreseen, PostfixOperatorsThat14HasNoMore) {
+  if (!between(12, 15)) GTEST_SKIP() << kNoDownloads;
+  make(std::string(kPlain) +
+       "CREATE FUNCTION doubled(int) RETURNS int LANGUAGE sql AS 'SELECT $1 * 2';"
+       "CREATE OPERATOR #! (LEFTARG = int, PROCEDURE = doubled)");
+  expect_foreseen("#!");
+}
+
+// Nothing fails, and the numbers are lost.
+TEST_F(Foreseen, OidsOfRowsThat12HasNoMore) {
+  if (!between(10, 12)) GTEST_SKIP() << kNoDownloads;
+  make(std::string(kPlain) + "CREATE TABLE with_oids (i int) WITH OIDS; INSERT INTO with_oids VALUES (1)");
+  expect_foreseen("with_oids");
+}
+
+TEST_F(Foreseen, ChildrenThatMayBeNullWhereTheirParentsMayNot) {
+  if (!between(15, 18)) GTEST_SKIP() << kNoDownloads;
+  make(std::string(kPlain) +
+       "CREATE TABLE parent (a int NOT NULL); CREATE TABLE lax_child () INHERITS (parent);"
+       "ALTER TABLE lax_child ALTER a DROP NOT NULL; INSERT INTO lax_child VALUES (NULL)");
+  expect_foreseen("lax_child");
+}
+
 TEST_F(Foreseen, PrivilegesOfRolesThatAreNoMore) {
   source().sql("postgres", "DROP ROLE IF EXISTS c23_gone; CREATE ROLE c23_gone");
   make(std::string(kPlain) + "GRANT SELECT ON plain TO c23_gone; CREATE SCHEMA s; GRANT USAGE ON SCHEMA s TO c23_gone");

@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include <cstdlib>
 #include <functional>
-#include <iostream>
 #include <random>
 
 #include "cases/case_fixture.h"
+#include "support/randomness.h"
 
 namespace pgsluice::test {
 namespace {
@@ -24,7 +23,7 @@ struct Definition {
 
 class Generator {
  public:
-  explicit Generator(unsigned seed) : random_(seed) {}
+  explicit Generator(int seed) : random_(static_cast<unsigned>(seed)) {}
 
   std::vector<Definition> definitions(int count) {
     const std::vector<std::function<Definition(int)>> kinds = {
@@ -41,10 +40,8 @@ class Generator {
   }
 
  private:
-  std::string one_of(const std::vector<std::string>& texts) {
-    return texts[std::uniform_int_distribution<std::size_t>(0, texts.size() - 1)(random_)];
-  }
-  int number() { return std::uniform_int_distribution<int>(-99, 999)(random_); }
+  std::string one_of(const std::vector<std::string>& texts) { return any_of(random_, texts); }
+  int number() { return any_below(random_, 1099) - 99; }
   std::string word() { return fmt::format("'{}{}'", one_of({"new", "paid", "it''s", "a%b", ""}), number()); }
 
   // Of the columns that every table here has, under a prefix such as "NEW.".
@@ -205,20 +202,14 @@ class Generator {
   std::mt19937 random_;
 };
 
-unsigned seed_of_this_run() {
-  const char* given = std::getenv("PGSLUICE_TEST_SEED");
-  return given != nullptr ? static_cast<unsigned>(std::stoul(given)) : std::random_device{}();
-}
-
 constexpr int kDefinitions = 200;
 constexpr int kChangedAtOnce = 20;
 
 class GeneratedDefinitions : public CaseTest {
  protected:
   void expect_equal_and_changes_found() {
-    const unsigned seed = seed_of_this_run();
-    std::cout << "PGSLUICE_TEST_SEED=" << seed << std::endl;
-    SCOPED_TRACE(fmt::format("PGSLUICE_TEST_SEED={}", seed));
+    const int seed = test_seed();
+    const int first_changed = seed % 9;
     // In another order on each server, for policies.
     source().sql("postgres", kRoles + "CREATE ROLE generated_a; CREATE ROLE generated_b");
     target().sql("postgres", kRoles + "CREATE ROLE generated_b; CREATE ROLE generated_a");
@@ -230,12 +221,12 @@ class GeneratedDefinitions : public CaseTest {
     const SubprocessResult equal = compare_schema();
     ASSERT_EQ(equal.exit_code, 0) << said(equal);
     // Each kind more than once, and all that is changed is named.
-    for (int n = static_cast<int>(seed % 9); n < kDefinitions; n += kDefinitions / kChangedAtOnce + 1) {
+    for (int n = first_changed; n < kDefinitions; n += kDefinitions / kChangedAtOnce + 1) {
       target().sql(kDatabase, all[static_cast<std::size_t>(n)].change);
     }
     const SubprocessResult changed = compare_schema();
     EXPECT_EQ(changed.exit_code, 21) << said(changed);
-    for (int n = static_cast<int>(seed % 9); n < kDefinitions; n += kDefinitions / kChangedAtOnce + 1) {
+    for (int n = first_changed; n < kDefinitions; n += kDefinitions / kChangedAtOnce + 1) {
       const Definition& definition = all[static_cast<std::size_t>(n)];
       EXPECT_THAT(said(changed), ::testing::ContainsRegex(definition.name + "([^0-9]|$)")) << definition.sql;
     }

@@ -114,7 +114,9 @@ TEST_F(OrphanRows, AreCopiedAgainBelowKeysAndTriggersThatAreThere) {
       "CREATE MATERIALIZED VIEW names AS SELECT name FROM parent;"
       "SET session_replication_role = replica; INSERT INTO child VALUES (10, 1), (11, 3);"
       "CREATE TRIGGER heard AFTER INSERT ON parent FOR EACH ROW EXECUTE FUNCTION hear();"
-      "CREATE TRIGGER heard AFTER INSERT ON child FOR EACH ROW EXECUTE FUNCTION hear()");
+      "CREATE TRIGGER heard AFTER INSERT ON child FOR EACH ROW EXECUTE FUNCTION hear();"
+      "COMMENT ON TRIGGER heard ON parent IS 'of a trigger';"
+      "COMMENT ON CONSTRAINT other_of_parent ON other IS 'of a key'");
   ASSERT_EQ(clone().exit_code, 22);
   source().sql(kDatabase,
                "SET session_replication_role = replica; INSERT INTO parent VALUES (3, 'three', NULL);"
@@ -125,7 +127,9 @@ TEST_F(OrphanRows, AreCopiedAgainBelowKeysAndTriggersThatAreThere) {
        {kKeys, "SELECT string_agg(parent::text, ',' ORDER BY id) FROM parent", "SELECT count(*) FROM heard",
         "SELECT string_agg(tgrelid::regclass || tgname || tgenabled::text, ',' ORDER BY tgrelid::regclass::text)"
         " FROM pg_trigger WHERE NOT tgisinternal",
-        "SELECT string_agg(name, ',' ORDER BY name) FROM names"}) {
+        "SELECT string_agg(name, ',' ORDER BY name) FROM names",
+        "SELECT string_agg(description, ',' ORDER BY description) FROM pg_description WHERE description LIKE 'of a "
+        "%'"}) {
     expect_same_answer(query);
   }
 }

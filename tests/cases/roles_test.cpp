@@ -88,6 +88,24 @@ TEST_F(Memberships, AndAttributesOfRolesThatAreThereAreCompared) {
   EXPECT_THAT(said(copied), HasSubstr("c13_app"));
 }
 
+TEST_F(Memberships, AndAttributesAreComparedBeforeAndAfter) {
+  make_memberships();
+  const auto compared = [&] { return run_on_both({"compare", "schema", "--roles"}); };
+  target().sql("postgres", "CREATE ROLE c13_staff");
+  const SubprocessResult before = compared();
+  EXPECT_EQ(before.exit_code, 21) << said(before);
+  EXPECT_THAT(said(before), HasSubstr("membership of c13_app in c13_staff"));
+  EXPECT_THAT(said(before), HasSubstr("role c13_manager"));
+  const SubprocessResult copied = copy_roles();
+  ASSERT_EQ(copied.exit_code, 0) << said(copied);
+  source().sql("postgres", "ALTER ROLE c13_lead SET work_mem = '7MB'");
+  const SubprocessResult after = compared();
+  EXPECT_THAT(said(after), ::testing::Not(HasSubstr("membership of c13_app in c13_staff"))) << said(after);
+  EXPECT_THAT(said(after), HasSubstr("setting work_mem of role c13_lead"));
+  target().sql("postgres", "ALTER ROLE c13_app CREATEDB");
+  EXPECT_THAT(said(compared()), HasSubstr("role c13_app"));
+}
+
 TEST_F(Memberships, AreNoDifferenceTheSecondTime) {
   if (!between(15, 16)) GTEST_SKIP() << kNoDownloads;
   use_pg_bindir(server_bindir());

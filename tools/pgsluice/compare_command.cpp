@@ -29,6 +29,7 @@ struct CompareArguments {
   std::string pg_bindir;
   bool json = false;
   bool all_databases = false;
+  bool roles = false;
   LogOptions log;
 };
 
@@ -45,8 +46,9 @@ constexpr const char* kDataFooter =
     "Exit codes: 0 both are the same, 21 they differ, 1 arguments, 6 source, 7 target, 12 internal, 130/143 cancelled.";
 
 constexpr const char* kSchemaFooter =
-    "Example:\n"
+    "Examples:\n"
     "  pgsluice compare schema --source postgresql://me@old/shop --target postgresql://me@new/shop\n"
+    "  pgsluice compare schema --roles --all-databases --source postgresql://me@old --target postgresql://me@new\n"
     "\n"
     "What pg_dump writes of both databases is compared, object by object; their order does not matter. Where the two\n"
     "servers print an object in different words, the source's definitions are restored into a scratch database beside\n"
@@ -133,6 +135,7 @@ Compared compare_schema(const CompareArguments& args, const std::string& databas
                         const CancelToken& cancel) {
   pipeline::CompareSchemaOptions options{
       .source = args.options.source, .target = args.options.target, .database = database, .pg_bindir = std::nullopt};
+  options.roles = args.roles;
   if (!args.pg_bindir.empty()) options.pg_bindir = args.pg_bindir;
   const pipeline::SchemaComparison comparison = pipeline::compare_schemas(options, Log(console), cancel);
   if (!comparison.not_compared.empty()) {
@@ -189,6 +192,8 @@ void add_compare_command(CLI::App& app, int& exit_code) {
   auto schema_args = std::make_shared<CompareArguments>();
   add_common_options(*schema, *schema_args);
   take_without_effect(*schema, {}, {"--table-jobs", "--jobs"});
+  schema->add_flag("--roles", schema_args->roles,
+                   "The source's roles too: their attributes, memberships and settings, but no passwords");
   schema->add_option("--pg-bindir", schema_args->pg_bindir, "Folder of pg_dump");
   schema->callback([schema_args, &exit_code] { exit_code = run_compare_schema(*schema_args); });
 }
