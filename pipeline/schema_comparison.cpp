@@ -31,11 +31,13 @@ namespace {
 // different tags) are one text.
 struct Text {
   std::string sql;
-  /// By itself: whoever makes the definitions in a scratch database may not be able to give them to their owners.
+  /// By itself: whoever makes the definitions in a scratch database may not be able to give them to their owners. A
+  /// role's name alone, since the statement has the arguments of functions, which releases write in different words.
   std::string owner;
+  std::string owner_sql;
   bool secret = false;
 
-  std::string shown() const { return secret ? "(not shown, it may hold a password)\n" : sql + owner; }
+  std::string shown() const { return secret ? "(not shown, it may hold a password)\n" : sql + owner_sql; }
 };
 using Texts = std::map<std::string, Text>;
 
@@ -51,7 +53,9 @@ Texts texts_of(const std::string& archive_bytes) {
     if (!schema::is_restored(entry, {}) || belongs_to_ledger(entry)) continue;
     Text& text = texts[entry.describe()];
     text.sql += schema::entry_sql(archive, entry, {.owners = false}, entry.definition);
-    text.owner += schema::owner_sql(entry);
+    const std::string owner_sql = schema::owner_sql(entry);
+    if (!owner_sql.empty()) text.owner += entry.owner + "\n";
+    text.owner_sql += owner_sql;
     text.secret = text.secret || schema::may_hold_secret(entry.kind);
   }
   return texts;

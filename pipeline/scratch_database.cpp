@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <optional>
@@ -51,6 +52,20 @@ void drop_left_over(pg::Connection& server) {
     }
   }
 }
+
+constexpr std::array<std::string_view, 13> kDecisiveSettings = {"standard_conforming_strings",
+                                                                "backslash_quote",
+                                                                "quote_all_identifiers",
+                                                                "array_nulls",
+                                                                "transform_null_equals",
+                                                                "DateStyle",
+                                                                "IntervalStyle",
+                                                                "TimeZone",
+                                                                "bytea_output",
+                                                                "extra_float_digits",
+                                                                "lc_monetary",
+                                                                "xmlbinary",
+                                                                "xmloption"};
 
 schema::Database like_the_one_of(pg::Connection& session, const std::string& name) {
   for (schema::Database& database : schema::read_databases(session)) {
@@ -175,11 +190,14 @@ ScratchDatabase::ScratchDatabase(pg::Connection& beside) : beside_(beside) {
   adopt_settings();
 }
 
-// What a server prints depends on some of them (standard_conforming_strings, TimeZone): those of the database beside
-// which it is made. Those that this user may not set are left out.
+// What a server reads and prints depends on some that the database beside it may have. Those that this user may not set
+// are left out.
 void ScratchDatabase::adopt_settings() {
   for (const schema::DatabaseProperty& property : schema::read_database_properties(beside_, name_, {})) {
-    if (!property.description.starts_with("setting ")) continue;
+    const bool counts = std::any_of(kDecisiveSettings.begin(), kDecisiveSettings.end(), [&](std::string_view name) {
+      return property.description == fmt::format("setting {} of the database", name);
+    });
+    if (!counts) continue;
     try {
       beside_.execute(property.statement);
     } catch (const Error& error) {
