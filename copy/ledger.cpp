@@ -87,7 +87,7 @@ std::string living(const std::vector<Backend>& sessions) {
       rows);
 }
 
-// Those of users that fire for a definition, by name.
+// Names of the enabled event triggers that fire on DDL.
 std::string event_triggers_of(pg::Connection& target) {
   const pg::Result names = target.execute(
       "SELECT pg_catalog.string_agg(pg_catalog.quote_ident(evtname), ', ' ORDER BY evtname)"

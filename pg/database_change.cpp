@@ -51,7 +51,7 @@ std::string definitions_mark(Connection& connection) {
                   " WHERE n.nspname = 'pg_catalog' AND c.relkind = 'r' AND NOT c.relisshared AND c.relname !~ {}"
                   " AND pg_catalog.has_table_privilege('public', c.oid, 'SELECT') ORDER BY 1",
                   kLeftOut));
-  // Which objects are an extension's stands there alone.
+  // Extension membership is recorded in pg_depend only.
   std::vector<std::string> queries = {
       "SELECT 'pg_depend', pg_catalog.count(*), pg_catalog.sum(xmin::text::bigint) FROM pg_catalog.pg_depend"
       " WHERE deptype IN ('e', 'x')"};
@@ -76,7 +76,7 @@ std::string not_shown_condition(const SnapshotMark& earlier, const SnapshotMark&
   const std::int64_t behind = std::stoll(text.substr(text.find(':') + 1));
   // A row keeps the end of an id for ever, and ids go round: what is older than that many may look like anything.
   if (behind - first >= kIds / 2) return "true";
-  // Those below 3 stand for "ever".
+  // Ids below 3 are reserved, and visible to everybody.
   return fmt::format("({0}.xmin::text::bigint > 2 AND ({0}.xmin::text::bigint - {1} + {2}) % {2} < {3})", alias,
                      first % kIds, kIds, std::max<std::int64_t>(behind - first, 0));
 }

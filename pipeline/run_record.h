@@ -18,7 +18,7 @@ struct RunRecord {
   std::string id;
   /// The snapshot that the run reads.
   pg::SnapshotMark mark;
-  /// That which the rows show, where an earlier one has loaded all of them, and the source may have changed since.
+  /// The snapshot that the rows on the target show, if it is an older one: an earlier run had loaded all of them.
   std::optional<pg::SnapshotMark> mark_of_rows = std::nullopt;
   /// What has to be the same for what is left to fit to what is done: option and value, for people.
   std::map<std::string, std::string> options;

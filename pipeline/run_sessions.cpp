@@ -197,7 +197,7 @@ void RunSessions::refuse_loading_behind_triggers(const std::map<TaskId, copy::Lo
   }
 }
 
-// Those of which a part is there, whose rows may have moved to other parts since, and those that are loaded again.
+// Empties tables that are loaded anew: partly loaded ones, since rows may have moved between parts, and mended ones.
 void RunSessions::empty_broken_tables() {
   std::set<schema::Oid> kept;
   for (const auto& [task, loaded] : tasks_done(plan_, continuation_->ledger)) {

@@ -190,8 +190,7 @@ ScratchDatabase::ScratchDatabase(pg::Connection& beside) : beside_(beside) {
   adopt_settings();
 }
 
-// What a server reads and prints depends on some that the database beside it may have. Those that this user may not set
-// are left out.
+// Copies the settings that change how a server parses and prints definitions. Skips any that this user may not set.
 void ScratchDatabase::adopt_settings() {
   for (const schema::DatabaseProperty& property : schema::read_database_properties(beside_, name_, {})) {
     const bool counts = std::any_of(kDecisiveSettings.begin(), kDecisiveSettings.end(), [&](std::string_view name) {

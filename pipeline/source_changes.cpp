@@ -15,7 +15,8 @@ namespace pgsluice::pipeline {
 
 namespace {
 
-// What is taken from one is written to a new row; where one was taken away, the list of them is another.
+// Every write to a large object, truncation included, leaves a new row version. Created and dropped ones show in the
+// mark of definitions.
 std::optional<std::string> find_change_of_large_objects(pg::Connection& source, const pg::SnapshotMark& earlier,
                                                         const pg::SnapshotMark& now) {
   const pg::Row may = source.execute("SELECT pg_catalog.has_table_privilege('pg_catalog.pg_largeobject', 'SELECT')")[0];

@@ -34,8 +34,8 @@ std::vector<const Task*> tasks_of(const Plan& plan, const std::vector<TaskId>& i
   return tasks;
 }
 
-// What the extension's own script has put into its configuration is in what the source shows, changed or gone by now.
-// Of an extension that was there before, no rows are copied into a table that has some.
+// Removes the rows that the extension's script inserted: the source's rows include them, possibly changed or deleted
+// since. Extensions that existed before the run are not affected; their tables are only loaded when empty.
 std::string clear_configuration(const TablePlan& table) {
   if (!table.table->extension_condition) return "";
   return fmt::format("DELETE FROM ONLY {} {};\n", table.into->quoted(), *table.table->extension_condition);

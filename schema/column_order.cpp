@@ -122,7 +122,7 @@ Items items_of(std::string_view list, const std::vector<std::size_t>& commas, st
   return items;
 }
 
-// What the parents alone declare. pg_dump --binary-upgrade does it so, too.
+// Marks columns and constraints declared by the parents only as inherited, the way pg_dump --binary-upgrade does.
 std::string mark_as_inherited(const std::string& table, const OwnColumnOrder& order, const Items& items) {
   std::vector<std::string> columns;
   std::vector<std::string> checks;

@@ -117,7 +117,8 @@ ExpressionSettings read_settings(pg::Connection& connection) {
   if (of_role.empty()) return settings;
   const std::map<std::string, std::string> configured = read_configured(connection);
   for (const std::string& name : of_role) {
-    // What stands in the configuration is known to few; that a server changes what this role changes is rare.
+    // Few users may read the configuration file. Otherwise assume the built-in default: a server rarely configures the
+    // same setting that a role overrides.
     if (const auto found = configured.find(name); found != configured.end()) {
       settings[name] = found->second;
     } else if (const auto otherwise = defaults.find(name); otherwise != defaults.end()) {

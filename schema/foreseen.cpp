@@ -84,7 +84,7 @@ void add_missing_types(pg::Connection& source, pg::Connection& target, Texts& te
   }
 }
 
-// What aggregates, operators and casts call.
+// Functions behind aggregates, operators and casts.
 void add_missing_functions(pg::Connection& source, pg::Connection& target, Texts& texts) {
   const std::string of_objects = fmt::format(
       "WITH calls(object, called) AS ("

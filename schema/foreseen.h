@@ -7,11 +7,11 @@
 
 namespace pgsluice::schema {
 
-/// What a copy into this target would lose, or stumble over, and pg_dump says nothing of: types, functions and columns
-/// of system views that the target's release has no more, what it does otherwise (OIDs of rows, postfix operators,
-/// NOT NULL of children), what a dump does not hold (prepared transactions) and what is on the target (event triggers).
-/// pg_upgrade looks for much of the same. One text for each, with the objects' names and what to do. The source's
-/// search path is empty. Throws Error(kServer).
+/// Finds problems that pg_dump does not report and that a copy into this target would run into: types, functions and
+/// system view columns missing in the target's release; behaviour that changed between the releases (row OIDs, postfix
+/// operators, NOT NULL on inheritance children); data outside any dump (prepared transactions); and event triggers on
+/// the target. Covers most of pg_upgrade's checks. Returns one text per problem, with object names and a remedy.
+/// Expects an empty search_path on the source. Throws Error(kServer).
 std::vector<std::string> foresee(pg::Connection& source, pg::Connection& target);
 
 }  // namespace pgsluice::schema

@@ -9,12 +9,12 @@
 
 namespace pgsluice::schema {
 
-/// What a server's roles may do, in the words of CREATE ROLE, by role: "NOSUPERUSER LOGIN INHERIT …". Without those
-/// that initdb has made. Throws Error(kServer).
+/// Attributes of each role as CREATE ROLE spells them: "NOSUPERUSER LOGIN INHERIT …". Roles made by initdb are left
+/// out. Throws Error(kServer).
 std::map<std::string, std::string> read_role_attributes(pg::Connection& server);
 
-/// What the target's roles lack, or have in another way, of the source's: roles, their attributes, their memberships,
-/// and the settings that they have in every database. Passwords are not looked at, nor roles that only the target has.
+/// Compares the source's roles with those of the target: attributes, memberships, and settings for all databases.
+/// Ignores passwords, and roles that exist on the target only. Throws Error(kServer).
 std::vector<BeyondDifference> compare_roles(pg::Connection& source, pg::Connection& target);
 
 }  // namespace pgsluice::schema

@@ -12,7 +12,6 @@
 namespace pgsluice::test {
 namespace {
 
-using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 struct Pair {
@@ -84,7 +83,9 @@ TEST_P(MigratedVersions, WithTheSourcesOwnPgDumpSucceed) {
   use_pg_bindir(own);
   const Migrated migrated = migrate_it();
   EXPECT_EQ(migrated.state, "Succeeded") << migrated.error << said(migrated.result);
-  if (GetParam().source < GetParam().target) EXPECT_THAT(said(migrated.result), HasSubstr("pg_dump"));
+  if (GetParam().source < GetParam().target) {
+    EXPECT_THAT(said(migrated.result), HasSubstr("pg_dump"));
+  }
 }
 
 }  // namespace

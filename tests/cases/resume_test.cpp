@@ -102,7 +102,7 @@ TEST_F(OrphanRows, StayMendedOnTheTargetWhereTheSourceHasChanged) {
   EXPECT_EQ(at_target("SELECT string_agg(id::text, ',' ORDER BY id) FROM child"), "10,13");
 }
 
-// What was made on the tables by then goes away before their rows and comes back behind them.
+// Keys and triggers that exist by then are dropped before the tables are loaded, and made again afterwards.
 TEST_F(OrphanRows, AreCopiedAgainBelowKeysAndTriggersThatAreThere) {
   make(
       "CREATE TABLE parent (id int PRIMARY KEY, name text, grand int); INSERT INTO parent VALUES (1, 'one', NULL);"

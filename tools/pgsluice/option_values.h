@@ -14,7 +14,7 @@ CLI::Validator whole_number(std::int64_t least, std::int64_t most = INT32_MAX);
 /// One of some words; `ignoring_case`: in whatever case.
 CLI::Validator one_of(std::vector<std::string> words, bool ignoring_case = false);
 
-/// What parse_split() takes.
+/// Accepts the values that parse_split() understands.
 CLI::Validator split_size();
 /// --split-tables-larger-than: "auto", a size, or 0 for never. Throws Error(kUsage).
 copy::SplitOptions parse_split(const std::string& larger_than, int most_parts = 0, bool by_ctid = true);
