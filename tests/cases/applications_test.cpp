@@ -31,6 +31,15 @@ class Applications : public CaseTest {
       if (download(application.name).empty()) GTEST_SKIP() << kNoDownloads;
     }
   }
+  // Other tests clone all databases of these servers.
+  void TearDown() override {
+    if (IsSkipped()) return;
+    for (const Cluster* server : {&source(), &target()}) {
+      for (const Application& application : kApplications) {
+        server->sql("postgres", fmt::format("DROP DATABASE IF EXISTS {}", application.name));
+      }
+    }
+  }
   static void create_role(const Cluster& server, const std::string& name, const std::string& options) {
     if (server.value("postgres", fmt::format("SELECT count(*) FROM pg_roles WHERE rolname = '{}'", name)) == "0") {
       server.sql("postgres", fmt::format("CREATE ROLE {} LOGIN {}", name, options));

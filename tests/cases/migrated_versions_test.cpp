@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 
 #include <cstdlib>
-#include <set>
 
 #include "cases/case_fixture.h"
 #include "support/fidelity.h"
@@ -41,19 +40,20 @@ class MigratedVersions : public CaseTest, public ::testing::WithParamInterface<P
  protected:
   void SetUp() override {
     if (!between(GetParam().source, GetParam().target)) GTEST_SKIP() << kNoDownloads;
-    static std::set<int> made;
-    if (made.insert(GetParam().source).second) make_fidelity(source(), kFidelity, Fidelity::kWhole);
     prepare_for_fidelity(target());
-    drop_what_an_earlier_one_has_left();
+    make_fidelity(source(), kFidelity, Fidelity::kWhole);
     // The oldest takes only a part of it.
     EXPECT_GT(std::stoi(source().value(kFidelity, "SELECT count(*) FROM pg_class WHERE oid >= 16384")), 1000);
   }
-  // A database that has a subscription is not dropped.
-  void drop_what_an_earlier_one_has_left() const {
-    if (target().value("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'fidelity'") == "0") return;
-    target().sql(kFidelity, "DROP SUBSCRIPTION IF EXISTS fidelity_subscription");
-    target().sql("postgres", "ALTER DATABASE fidelity IS_TEMPLATE false");
-    target().sql("postgres", "DROP DATABASE fidelity");
+  // Other tests clone all databases of these servers. One that has a subscription is not dropped.
+  void TearDown() override {
+    if (IsSkipped()) return;
+    for (const Cluster* server : {&source(), &target()}) {
+      if (server->value("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'fidelity'") == "0") continue;
+      server->sql(kFidelity, "DROP SUBSCRIPTION IF EXISTS fidelity_subscription");
+      server->sql("postgres", "ALTER DATABASE fidelity IS_TEMPLATE false");
+      server->sql("postgres", "DROP DATABASE fidelity");
+    }
   }
   Migrated migrate_it() const { return migrate({{"DBsToMigrate", {kFidelity}}}); }
   std::vector<std::string> both() const {
