@@ -62,8 +62,8 @@ void add_row_options(CLI::App& command, CloneArguments& args) {
   with_environment(
       command,
       group.option("-J,--table-jobs,--jobs", options.table_jobs, "Tables copied at a time (1 to 256, default 4)")
-          ->check(whole_number(1, 256)),
-      options.table_jobs, "TABLE_JOBS");
+          ->check(whole_number(INT32_MIN)),
+      options.table_jobs, "TABLE_JOBS", whole_number(1, 256));
   CLI::Option* format = group
                             .option("--copy-format", args.copy_format,
                                     "auto, text or binary; both but text take binary wherever it is safe")
@@ -72,11 +72,9 @@ void add_row_options(CLI::App& command, CloneArguments& args) {
                    group.flag("--use-copy-binary", args.use_copy_binary, "--copy-format binary")->excludes(format),
                    args.use_copy_binary, "USE_COPY_BINARY");
   with_environment(command,
-                   group
-                       .option("--split-tables-larger-than,--split-at", args.split_larger_than,
-                               "auto, a size such as \"10 GB\", or 0 for never")
-                       ->check(split_size()),
-                   args.split_larger_than, "SPLIT_TABLES_LARGER_THAN");
+                   group.option("--split-tables-larger-than,--split-at", args.split_larger_than,
+                                "auto, a size such as \"10 GB\", or 0 for never"),
+                   args.split_larger_than, "SPLIT_TABLES_LARGER_THAN", split_size());
   with_environment(command,
                    group.option("--split-max-parts", args.split_max_parts, "Parts of one table at most (0: no limit)")
                        ->check(whole_number(0)),
@@ -105,8 +103,8 @@ void add_build_options(CLI::App& command, CloneArguments& args) {
                    group
                        .option("-I,--index-jobs", args.options.index_jobs,
                                "Indexes and constraints built at a time (1 to 256, default 4)")
-                       ->check(whole_number(1, 256)),
-                   args.options.index_jobs, "INDEX_JOBS");
+                       ->check(whole_number(INT32_MIN)),
+                   args.options.index_jobs, "INDEX_JOBS", whole_number(1, 256));
   with_environment(command,
                    group
                        .option("--restore-jobs", args.restore_jobs,
