@@ -62,7 +62,7 @@ std::string generated_columns_statement(const schema::Relation& table, const std
 }
 
 std::string count_statement(const schema::Relation& table, const std::string& range, const std::string& condition) {
-  return fmt::format("SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE {}) FROM ONLY {} t {}", condition,
+  return fmt::format("SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE {}) FROM ONLY {} {}", condition,
                      table.quoted(), where(table, range));
 }
 

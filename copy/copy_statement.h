@@ -30,8 +30,8 @@ inline constexpr std::string_view kRowsOfOthers = "pgsluice: the table holds row
 /// text: each server has computed them by itself.
 std::string generated_columns_statement(const schema::Relation& table, const std::string& range);
 
-/// Counts the rows that copy_out_statement() reads, and those of them for which `condition` holds of the table's alias
-/// "t".
+/// Counts the rows that copy_out_statement() reads, and those of them for which `condition` holds. It names the table's
+/// columns alone.
 std::string count_statement(const schema::Relation& table, const std::string& range, const std::string& condition);
 
 /// "COPY … FROM STDIN" into `into`, with the column names of `table` (they differ for a partition that is loaded

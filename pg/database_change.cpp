@@ -20,7 +20,7 @@ namespace {
 // are left out, so that the text does not depend on the user.
 constexpr std::string_view kLeftOut = "'^pg_(statistic(_ext_data)?|largeobject|depend)$'";
 
-// Of catalogs that hold the parts of relations: the column that names the relation, which may be a temporary one.
+// Catalogs with rows that belong to a relation, and the column with its OID: rows of temporary relations are skipped.
 const std::map<std::string, std::string, std::less<>> kRelationColumns = {
     {"pg_attribute", "attrelid"}, {"pg_attrdef", "adrelid"},        {"pg_constraint", "conrelid"},
     {"pg_index", "indexrelid"},   {"pg_trigger", "tgrelid"},        {"pg_rewrite", "ev_class"},
@@ -69,7 +69,7 @@ std::string definitions_mark(Connection& connection) {
   return digest_of(text).hex();
 }
 
-std::string not_shown_condition(const SnapshotMark& earlier, const SnapshotMark& now, const std::string& alias) {
+std::string not_shown_condition(const SnapshotMark& earlier, const SnapshotMark& now) {
   // "xmin:xmax:running": all transactions before the first are over, and none from the second on has begun to be seen.
   const std::string& text = now.snapshot.text;
   const std::int64_t first = std::stoll(earlier.snapshot.text);
@@ -77,8 +77,8 @@ std::string not_shown_condition(const SnapshotMark& earlier, const SnapshotMark&
   // A row keeps the end of an id for ever, and ids go round: what is older than that many may look like anything.
   if (behind - first >= kIds / 2) return "true";
   // Ids below 3 are reserved, and visible to everybody.
-  return fmt::format("({0}.xmin::text::bigint > 2 AND ({0}.xmin::text::bigint - {1} + {2}) % {2} < {3})", alias,
-                     first % kIds, kIds, std::max<std::int64_t>(behind - first, 0));
+  return fmt::format("(xmin::text::bigint > 2 AND (xmin::text::bigint - {0} + {1}) % {1} < {2})", first % kIds, kIds,
+                     std::max<std::int64_t>(behind - first, 0));
 }
 
 }  // namespace pgsluice::pg

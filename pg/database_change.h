@@ -17,10 +17,10 @@ namespace pgsluice::pg {
 /// a database of a thousand tables.
 std::string definitions_mark(Connection& connection);
 
-/// A condition for SQL that holds for the versions of rows of the table `alias` that the snapshot `now`, which the
+/// A condition for SQL that holds for the versions of rows that the snapshot `now`, which the
 /// session sees, shows and the earlier one has not shown. Of those that were made while the oldest transaction that it
 /// saw running was at work, it holds for all: they may be of one of its subtransactions, which a snapshot does not
 /// name.
-std::string not_shown_condition(const SnapshotMark& earlier, const SnapshotMark& now, const std::string& alias);
+std::string not_shown_condition(const SnapshotMark& earlier, const SnapshotMark& now);
 
 }  // namespace pgsluice::pg

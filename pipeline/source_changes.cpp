@@ -23,8 +23,8 @@ std::optional<std::string> find_change_of_large_objects(pg::Connection& source, 
   if (!may.boolean(0)) {
     return "whether large objects have changed cannot be known: the source's user may not read pg_largeobject";
   }
-  const pg::Row changed = source.execute(fmt::format("SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject t WHERE {})",
-                                                     pg::not_shown_condition(earlier, now, "t")))[0];
+  const pg::Row changed = source.execute(fmt::format("SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject WHERE {})",
+                                                     pg::not_shown_condition(earlier, now)))[0];
   if (changed.boolean(0)) return "large objects have changed since";
   return std::nullopt;
 }
@@ -42,7 +42,7 @@ bool everything_is_loaded(const copy::LedgerContents& ledger, const schema::Cata
 bool has_changed(pg::Connection& source, const pg::SnapshotMark& earlier, const pg::SnapshotMark& now,
                  const schema::Relation& table, const copy::LedgerPart& part) {
   const pg::Row counted = source.execute(
-      copy::count_statement(table, copy::condition_of(part.bounds), pg::not_shown_condition(earlier, now, "t")))[0];
+      copy::count_statement(table, copy::condition_of(part.bounds), pg::not_shown_condition(earlier, now)))[0];
   return counted.integer(0) != part.loaded.rows || counted.integer(1) != 0;
 }
 
