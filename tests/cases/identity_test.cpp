@@ -5,11 +5,13 @@
 #include "cases/case_fixture.h"
 #include "cases/pooler.h"
 #include "support/fault_proxy.h"
+#include "support/wait_until.h"
 
 namespace pgsluice::test {
 namespace {
 
 using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
 
 constexpr const char* kRows = "SELECT string_agg(i::text, ',' ORDER BY i) FROM t";
 
@@ -127,6 +129,61 @@ TEST_F(DatabaseIdentity, AMigrationOntoItsOwnServerChangesNothing) {
   EXPECT_NE(migrated.result.exit_code, 0) << said(migrated.result);
   EXPECT_NE(migrated.state, "Succeeded");
   EXPECT_EQ(at_source(kRows), "1,2,3,4,5");
+}
+
+// A standby of a server, which has all that its primary has now.
+std::unique_ptr<Cluster> standby_of(const Cluster& primary) {
+  auto standby = std::make_unique<Cluster>(Cluster::Options{.primary = &primary});
+  const std::string now = primary.value("postgres", "SELECT pg_current_wal_lsn()");
+  wait_until(
+      [&] { return standby->value("postgres", fmt::format("SELECT pg_last_wal_replay_lsn() >= '{}'", now)) == "t"; });
+  return standby;
+}
+
+// What is dropped on the target would be dropped on its standby too.
+TEST_F(DatabaseIdentity, AStandbyOfTheTargetIsNoSource) {
+  const std::unique_ptr<Cluster> standby = standby_of(source());
+  const std::string from = standby->conninfo(kDatabase);
+  const std::string into = source().conninfo(kDatabase);
+  for (const char* command : {"check", "clone", "copy schema"}) {
+    SCOPED_TRACE(command);
+    const SubprocessResult refused = run_between(
+        command, from, into,
+        command == std::string("check") ? std::vector<std::string>{} : std::vector<std::string>{"--drop-if-exists"});
+    EXPECT_NE(refused.exit_code, 0);
+    EXPECT_THAT(said(refused), HasSubstr("is a standby of the target"));
+    EXPECT_EQ(at_source(kRows), "1,2,3,4,5");
+  }
+  const Migrated migrated = migrate(
+      {{"SourceDBServerResourceId", resource_id(*standby)}, {"TargetDbServerResourceId", resource_id(source())}});
+  EXPECT_NE(migrated.state, "Succeeded");
+  EXPECT_THAT(said(migrated.result), HasSubstr("is a standby of the target"));
+  EXPECT_EQ(at_source(kRows), "1,2,3,4,5");
+}
+
+// Another database of the standby's primary has nothing to do with the one that is read.
+TEST_F(DatabaseIdentity, AnotherDatabaseOfAStandbysPrimaryIsAnHonestTarget) {
+  const std::unique_ptr<Cluster> standby = standby_of(source());
+  source().create_database("cases_2");
+  const SubprocessResult cloned =
+      run_between("clone", standby->conninfo(kDatabase), source().conninfo("cases_2"), {"--verify"});
+  EXPECT_EQ(cloned.exit_code, 0) << said(cloned);
+  EXPECT_EQ(source().value("cases_2", kRows), "1,2,3,4,5");
+  source().sql("postgres", "DROP DATABASE cases_2");
+}
+
+// It was a physical copy of the source's server, and goes its own way since.
+TEST_F(DatabaseIdentity, AStandbyThatWasPromotedIsAnHonestTarget) {
+  const std::unique_ptr<Cluster> reader = standby_of(source());
+  const std::unique_ptr<Cluster> promoted = standby_of(source());
+  promoted->sql("postgres", "SELECT pg_promote()");
+  promoted->sql(kDatabase, "TRUNCATE t; INSERT INTO t VALUES (7)");
+  for (const Cluster* from : {reader.get(), &source()}) {
+    const SubprocessResult cloned = run_between("clone", from->conninfo(kDatabase), promoted->conninfo(kDatabase),
+                                                {"--drop-if-exists", "--verify"});
+    EXPECT_EQ(cloned.exit_code, 0) << said(cloned);
+    EXPECT_EQ(promoted->value(kDatabase, kRows), "1,2,3,4,5");
+  }
 }
 
 }  // namespace
