@@ -5,6 +5,7 @@ find_program(PGSLUICE_CCACHE ccache)
 if(PGSLUICE_CCACHE)
   # Paths below the source folder count relatively, so that another clone finds what this one has compiled.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=true
+                                  CCACHE_SLOPPINESS=pch_defines,time_macros
                                   ${PGSLUICE_CCACHE})
 endif()
 

@@ -151,14 +151,20 @@ Error ledger_of_another_version() {
       .hint("go on with that version, or drop and create the database again and begin anew");
 }
 
+std::set<std::string, std::less<>> read_tasks(pg::Connection& target) {
+  std::set<std::string, std::less<>> tasks;
+  for (const pg::Row row : target.execute("SELECT pg_catalog.replace(mark::text, '-', '') FROM pgsluice.task")) {
+    tasks.emplace(row.text(0));
+  }
+  return tasks;
+}
+
 namespace {
 
 LedgerContents read_tables(pg::Connection& target) {
   LedgerContents contents;
   contents.run = target.execute("SELECT what FROM pgsluice.run")[0].text(0);
-  for (const pg::Row row : target.execute("SELECT pg_catalog.replace(mark::text, '-', '') FROM pgsluice.task")) {
-    contents.tasks.emplace(row.text(0));
-  }
+  contents.tasks = read_tasks(target);
   for (const bool unlogged : {false, true}) {
     const pg::Result rows = target.execute(fmt::format(
         "SELECT relation, cut_by, nulls, low, high, file_node, pg_catalog.replace(statement::text, '-', ''), rows,"
@@ -186,6 +192,11 @@ std::optional<LedgerContents> read_ledger(pg::Connection& target) {
   }
 }
 
+bool belongs_to_ledger(const schema::TocEntry& entry) {
+  return entry.schema == std::string(kLedgerSchema) || entry.tag == kLedgerSchema ||
+         entry.tag == fmt::format("SCHEMA {}", kLedgerSchema);
+}
+
 void drop_ledger(pg::Connection& target) {
   // What goes with it is its own, and no news.
   std::string sql = "SET LOCAL client_min_messages = warning; DROP SCHEMA IF EXISTS pgsluice CASCADE;";
@@ -198,9 +209,11 @@ void drop_ledger(pg::Connection& target) {
   target.execute(sql);
 }
 
-void forget_task(pg::Connection& target, std::string_view mark) {
-  target.execute(fmt::format("DELETE FROM pgsluice.task WHERE mark = '{}'", mark));
+std::string forget_task_sql(std::string_view mark) {
+  return fmt::format("DELETE FROM pgsluice.task WHERE mark = '{}';\n", mark);
 }
+
+void forget_task(pg::Connection& target, std::string_view mark) { target.execute(forget_task_sql(mark)); }
 
 void forget_parts(pg::Connection& target, schema::Oid relation) {
   target.execute(

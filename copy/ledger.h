@@ -9,6 +9,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/copy/row_ranges.h"
 #include "pgsluice/pg/connection.h"
+#include "pgsluice/schema/archive.h"
 #include "pgsluice/schema/catalog.h"
 
 namespace pgsluice::copy {
@@ -27,6 +28,9 @@ namespace pgsluice::copy {
 ///   pgsluice.unlogged_part  the same of unlogged tables; unlogged itself: a crash empties both
 ///   pgsluice.uncrashed      unlogged, with one row: empty when the server has crashed since the run began
 inline constexpr std::string_view kLedgerSchema = "pgsluice";
+
+/// Whether an archive's entry is the ledger's schema or something in it.
+bool belongs_to_ledger(const schema::TocEntry& entry);
 
 /// A part of a table, in terms that outlive a run.
 struct LedgerPart {
@@ -67,6 +71,10 @@ Error ledger_of_another_version();
 void drop_ledger(pg::Connection& target);
 /// Forgets that something was done, which is done again. In the caller's transaction.
 void forget_task(pg::Connection& target, std::string_view mark);
+/// The same as a statement, to be sent with another one.
+std::string forget_task_sql(std::string_view mark);
+/// LedgerContents::tasks alone. Throws Error(kServer).
+std::set<std::string, std::less<>> read_tasks(pg::Connection& target);
 /// Forgets parts, which are to be loaded anew. In the caller's transaction.
 void forget_parts(pg::Connection& target, schema::Oid relation);
 

@@ -131,8 +131,8 @@ std::map<std::string, NeededRole> needed_roles(const ValidationContext& context)
 // Roles that are there stay as they are.
 void compare_roles(const ValidationContext& context, Validation& validation) {
   if (!context.request.roles) return;
-  const std::map<std::string, std::string> target = schema::read_role_attributes(context.target);
-  for (const auto& [name, here] : schema::read_role_attributes(context.source)) {
+  const std::map<std::string, std::string> target = schema::read_role_attributes(context.target, schema::Roles::kAll);
+  for (const auto& [name, here] : schema::read_role_attributes(context.source, schema::Roles::kOrdinary)) {
     const auto there = target.find(name);
     if (there == target.end() || there->second == here || name == context.target.user()) continue;
     warn(validation, fmt::format("role {}: is on the target already and stays as it is there: {}; on the source: {}",

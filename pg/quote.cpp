@@ -1,6 +1,7 @@
 #include "pgsluice/pg/quote.h"
 
 #include <algorithm>
+#include <cctype>
 
 namespace pgsluice::pg {
 
@@ -43,6 +44,32 @@ std::string quote_literal(std::string_view text) {
   const std::string quoted = doubled(text, '\'');
   if (text.find('\\') == std::string_view::npos) return "'" + quoted + "'";
   return "E'" + doubled(quoted, '\\') + "'";
+}
+
+std::string quote_list(std::string_view setting) {
+  std::string literals;
+  std::string name;
+  bool quoted = false;
+  const auto end_element = [&] {
+    literals += (literals.empty() ? "" : ", ") + quote_literal(name);
+    name.clear();
+  };
+  for (std::size_t i = 0; i < setting.size(); ++i) {
+    const char c = setting[i];
+    if (c == '"' && quoted && i + 1 < setting.size() && setting[i + 1] == '"') {
+      name += setting[++i];
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (c == ',' && !quoted) {
+      end_element();
+    } else if (quoted) {
+      name += c;
+    } else if (std::isspace(static_cast<unsigned char>(c)) == 0) {
+      name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+  }
+  end_element();
+  return literals;
 }
 
 std::string display_name(std::string_view schema, std::string_view name) {

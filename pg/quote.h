@@ -18,6 +18,10 @@ std::string quote_qualified(std::string_view schema, std::string_view name);
 /// the client encoding, which must be one in which a quote or backslash byte is always that character.
 std::string quote_literal(std::string_view text);
 
+/// The elements of a setting that is a list of names (GUC_LIST_QUOTE), as literals for SET: "a, \"B\"" is 'a', 'B'. The
+/// server may have stored an element that is no name and stands without quotes.
+std::string quote_list(std::string_view setting);
+
 /// schema.name for a message to a person: quoted only where a person would need the quotes.
 std::string display_name(std::string_view schema, std::string_view name);
 

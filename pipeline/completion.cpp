@@ -7,18 +7,38 @@
 #include <string>
 #include <vector>
 
+#include "pgsluice/copy/ledger.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/clone.h"
+#include "pgsluice/pipeline/tasks_done.h"
 #include "pgsluice/schema/extension_tables.h"
 
 namespace pgsluice::pipeline {
 
+namespace {
+
+// In the archive's order. An earlier run may have left some, or a worker that was not told that it had made one.
+std::vector<const schema::TocEntry*> without_owner(const RunContext& context, pg::Connection& target) {
+  const std::set<const schema::TocEntry*> made = context.owners.all();
+  std::set<std::string, std::less<>> marks;
+  if (context.options.ledger) marks = copy::read_tasks(target);
+  std::vector<const schema::TocEntry*> entries;
+  for (const schema::TocEntry& entry : context.plan.archive.entries) {
+    const bool is_noted = !marks.empty() && !entry.owner.empty() && marks.contains(mark_of_owner(entry));
+    if (is_noted || made.contains(&entry)) entries.push_back(&entry);
+  }
+  return entries;
+}
+
+}  // namespace
+
 // Those that their owners could not be given at first: the privileges that they need in a schema may have come since.
 void give_owners(RunContext& context, pg::Connection& target) {
-  for (const schema::TocEntry* entry : context.owners.take()) {
+  for (const schema::TocEntry* entry : without_owner(context, target)) {
     const std::string sql = schema::owner_sql(*entry);
     try {
-      target.execute(sql);
+      target.execute(context.options.ledger ? sql + copy::forget_task_sql(mark_of_owner(*entry)) : sql);
+      context.owners.remove(*entry);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::kServer || error.poisons_connection()) throw;
       const std::string text =
@@ -41,8 +61,17 @@ void complete_extension_tables(RunContext& context, pg::Connection& target) {
   for (const schema::ExtensionTableObject& object : schema::read_extension_table_objects(target)) {
     there.insert(object.identity);
   }
+  const std::set<std::string> versions = schema::read_extension_versions(target);
   for (const schema::ExtensionTableObject& object : objects) {
     if (there.contains(object.identity)) continue;
+    if (!versions.contains(object.extension)) {
+      const std::string text = fmt::format(
+          "{}, on a table of the extension {}, of which the target has another version: if users have made it, {}",
+          object.identity, object.extension, object.statement);
+      context.progress.add_skipped(text);
+      context.log.warning(text);
+      continue;
+    }
     try {
       target.execute(object.statement);
       context.log.info(fmt::format("{}, which users have put on a table of an extension, is made", object.identity));
@@ -56,11 +85,66 @@ void complete_extension_tables(RunContext& context, pg::Connection& target) {
   }
 }
 
+namespace {
+
+void report_check(RunContext& context, const std::string& name, const Error& refused) {
+  const Error error =
+      Error(ErrorKind::kServer,
+            fmt::format("the rows of its table are there and do not pass, so that it stays NOT VALID: {}",
+                        refused.what()))
+          .on(Side::kTarget)
+          .sqlstate(refused.sqlstate())
+          .object(name)
+          .hint(
+              "mend the rows on the target, or the constraint, and run the same command with --resume; or mend them "
+              "on the source, and use --resume --not-consistent");
+  context.log.error(error.describe());
+  context.progress.add_failed({name, error});
+}
+
+}  // namespace
+
+// What is NOT VALID on the source stands in the archive by itself, and stays so.
+bool validate_checks(RunContext& context, pg::Connection& target) {
+  if (!context.options.steps.contains(Step::kPreData) || !reads_rows(context.options.steps)) return true;
+  std::set<std::string> left_as_they_are;
+  for (const schema::TocEntry& entry : context.plan.archive.entries) {
+    if (entry.kind == "CHECK CONSTRAINT") left_as_they_are.insert(entry.schema.value_or("") + " " + entry.tag);
+  }
+  std::set<std::string> loaded;
+  for (TaskId id = 0; id < context.plan.graph.size(); ++id) {
+    const Task& task = context.plan.graph[id];
+    if (task.kind == TaskKind::kTableData) loaded.insert(task.table->into->quoted());
+  }
+  constexpr int kMayBeUnenforced = 180000;
+  bool all_hold = true;
+  for (const pg::Row row : target.execute(fmt::format(
+           "SELECT n.nspname, c.relname, k.conname FROM pg_catalog.pg_constraint k"
+           " JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+           " WHERE k.contype = 'c' AND NOT k.convalidated AND k.conislocal {} ORDER BY 1, 2, 3",
+           target.server_version() < kMayBeUnenforced ? "" : "AND k.conenforced"))) {
+    const std::string table = pg::quote_qualified(row.text(0), row.text(1));
+    if (!loaded.contains(table)) continue;
+    if (left_as_they_are.contains(fmt::format("{} {} {}", row.text(0), row.text(1), row.text(2)))) continue;
+    try {
+      target.execute(fmt::format("ALTER TABLE {} VALIDATE CONSTRAINT {}", table, pg::quote_identifier(row.text(2))));
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kServer || error.poisons_connection()) throw;
+      all_hold = false;
+      report_check(context,
+                   fmt::format("check constraint {} of {}", pg::display_name("", row.text(2)),
+                               pg::display_name(row.text(0), row.text(1))),
+                   error);
+    }
+  }
+  return all_hold;
+}
+
 // An index that the server has left invalid is used by no query, and nobody would say so.
-void require_valid_indexes(const RunContext& context, pg::Connection& target) {
+std::optional<Error> find_invalid_indexes(const RunContext& context, pg::Connection& target) {
   // The filter of this command, or of one before it in a row.
   const schema::FilterRules filters = schema::parse_filter_rules(context.record.filters, "the filter of the run");
-  if (filters.has(schema::FilterSection::kExcludeIndex)) return;
+  if (filters.has(schema::FilterSection::kExcludeIndex)) return std::nullopt;
   std::set<std::string> wanted;
   for (const schema::Index& index : context.plan.catalog.indexes) {
     if (index.valid && index.complete && !context.plan.indexes_left_invalid.contains(index.oid))
@@ -73,11 +157,17 @@ void require_valid_indexes(const RunContext& context, pg::Connection& target) {
     std::string name = pg::display_name(row.text(0), row.text(1));
     if (wanted.contains(name)) invalid.push_back(std::move(name));
   }
-  if (invalid.empty()) return;
-  throw Error(ErrorKind::kServer, "the server has left it invalid")
+  if (invalid.empty()) return std::nullopt;
+  return Error(ErrorKind::kServer, "the server has left it invalid")
       .on(Side::kTarget)
       .object(fmt::format("index {}", fmt::join(invalid, ", ")))
       .hint("REINDEX INDEX; that of a partitioned table: ALTER INDEX … ATTACH PARTITION once more");
+}
+
+void note_that_all_was_tried(const RunContext& context, pg::Connection& target) {
+  RunRecord record = context.record;
+  record.was_all_tried = true;
+  copy::update_ledger(target, record.to_text());
 }
 
 }  // namespace pgsluice::pipeline

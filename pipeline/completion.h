@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+
+#include "pgsluice/base/error.h"
 #include "pgsluice/pg/connection.h"
 #include "pgsluice/pipeline/run_context.h"
 
@@ -16,7 +19,14 @@ void give_owners(RunContext& context, pg::Connection& target);
 /// refuses is listed in the summary. Throws Error(kConnection).
 void complete_extension_tables(RunContext& context, pg::Connection& target);
 
-/// Throws Error(kServer) naming indexes that are valid on the source and that the server has left invalid.
-void require_valid_indexes(const RunContext& context, pg::Connection& target);
+/// Validates CHECK constraints that stayed NOT VALID, since rows that were loaded did not pass them: those may be
+/// mended by now. The others count as failed. Whether all hold. Throws Error(kConnection).
+bool validate_checks(RunContext& context, pg::Connection& target);
+
+/// Returns indexes that are valid on the source and that the server has left invalid. Throws Error(kServer).
+std::optional<Error> find_invalid_indexes(const RunContext& context, pg::Connection& target);
+
+/// Writes into the ledger that what is missing has failed, and was not just left for later. Throws Error(kServer).
+void note_that_all_was_tried(const RunContext& context, pg::Connection& target);
 
 }  // namespace pgsluice::pipeline

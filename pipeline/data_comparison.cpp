@@ -231,8 +231,13 @@ struct DataComparison::Implementation {
   void read(const Unit& unit, pg::Connection& source, pg::Connection& target);
   void name_rows(TableComparison& table, Server& source, Server& target);
   std::vector<std::string> compare_large_objects(Server& source, Server& target);
-  std::optional<bool> holds_what_its_query_gives(const schema::Relation& view, Server& server,
-                                                 const schema::Catalog& of_source);
+  enum class ViewState {
+    kFresh,         ///< holds what its query gives
+    kStale,         ///< holds something else
+    kNeverTheSame,  ///< its query gives something else each time
+  };
+  std::optional<ViewState> state_of_view(const schema::Relation& view, Server& server,
+                                         const schema::Catalog& of_source);
   void explain_view(TableComparison& table, Server& source, Server& target);
   std::vector<RowsDigest> digest_both(pg::Connection& source, pg::Connection& target, const std::string& of_source,
                                       const std::string& of_target, copy::CopyFormat format);
@@ -324,12 +329,10 @@ void DataComparison::Implementation::name_rows(TableComparison& table, Server& s
                                           keys_and_digests_sql(table.from(), key, table.columns()));
 }
 
-// Whether a materialized view holds what its query gives now, where users of the source see it; nothing where that
-// cannot be told.
-std::optional<bool> DataComparison::Implementation::holds_what_its_query_gives(const schema::Relation& view,
-                                                                               Server& server,
-                                                                               const schema::Catalog& of_source) {
-  std::optional<bool> result;
+// Its query is run as users of the source see it. Nothing where it cannot be.
+std::optional<DataComparison::Implementation::ViewState> DataComparison::Implementation::state_of_view(
+    const schema::Relation& view, Server& server, const schema::Catalog& of_source) {
+  std::optional<ViewState> result;
   server.session.execute("SAVEPOINT looking");
   try {
     schema::apply_expression_settings(server.session, of_source.expression_settings);
@@ -344,8 +347,13 @@ std::optional<bool> DataComparison::Implementation::holds_what_its_query_gives(c
           .connection = server.session, .copy_out = sql, .format = copy::CopyFormat::kText, .bytes = read}};
       return copy::digest_rows(request)[0];
     };
-    result = digest(fmt::format("COPY (SELECT * FROM {}) TO STDOUT", view.quoted())) ==
-             digest(fmt::format("COPY ({}) TO STDOUT", query));
+    const std::string of_query = fmt::format("COPY ({}) TO STDOUT", query);
+    const RowsDigest given = digest(of_query);
+    if (digest(fmt::format("COPY (SELECT * FROM {}) TO STDOUT", view.quoted())) == given) {
+      result = ViewState::kFresh;
+    } else {
+      result = digest(of_query) == given ? ViewState::kStale : ViewState::kNeverTheSame;
+    }
   } catch (const Error& error) {
     if (error.poisons_connection()) throw;
     log.notice(fmt::format("whether {} is stale cannot be told: {}", view.display(), error.what()));
@@ -354,19 +362,22 @@ std::optional<bool> DataComparison::Implementation::holds_what_its_query_gives(c
   return result;
 }
 
-// Its rows were made anew on the target, of tables that are compared by themselves. So they need not be the source's
-// where these are not what the query gives any more; nor where the target's are what it gives there.
+// Its rows were made anew on the target, of tables that are compared by themselves. So they have to be what the query
+// gives there, whatever the source's are; unless the query never gives the same twice.
 void DataComparison::Implementation::explain_view(TableComparison& table, Server& source, Server& target) {
   const schema::Relation& view = table.table();
-  if (holds_what_its_query_gives(view, source, source.catalog) == false) {
+  const std::optional<ViewState> here = state_of_view(view, source, source.catalog);
+  const std::optional<ViewState> there = state_of_view(view, target, source.catalog);
+  if (here == ViewState::kNeverTheSame || there == ViewState::kNeverTheSame) {
+    table.result().note = "its rows differ, and its query never gives the same twice";
+  } else if (here == ViewState::kStale && there == ViewState::kFresh) {
     table.result().note =
-        "its rows differ, as they do from what its query gives on the source (REFRESH MATERIALIZED "
-        "VIEW there, or a query that never gives the same twice)";
-  } else if (holds_what_its_query_gives(view, target, source.catalog) == true) {
+        "its rows differ, as they do from what its query gives on the source (REFRESH MATERIALIZED VIEW there); on the "
+        "target they are what it gives";
+  } else if (here == ViewState::kFresh && there == ViewState::kFresh) {
     table.result().note =
         "its rows differ, and on each server they are what its query gives there: it depends on the order of rows, or "
-        "on "
-        "the release";
+        "on the release";
   }
 }
 

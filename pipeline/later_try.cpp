@@ -7,6 +7,8 @@
 #include <array>
 #include <string_view>
 
+#include "pgsluice/pg/quote.h"
+
 namespace pgsluice::pipeline {
 
 namespace {
@@ -43,7 +45,7 @@ bool may_succeed_later(const Error& error) {
 bool is_name_not_found(const Error& error) { return is_one_of(error.sqlstate(), kNotFound); }
 
 std::string search_path_sql(const schema::Catalog& catalog) {
-  return fmt::format("SET LOCAL search_path = {};\n", catalog.search_path.empty() ? "''" : catalog.search_path);
+  return fmt::format("SET LOCAL search_path = {};\n", pg::quote_list(catalog.search_path));
 }
 
 std::string later_try_text(std::string_view name, const EarlierFailure& earlier) {
@@ -56,21 +58,11 @@ void report_later_try(RunContext& context, TaskId id, const ChecksAfterRows& way
   if (!earlier) return;
   std::string text = later_try_text(context.plan.graph[id].name, *earlier);
   if (!way.names.empty()) {
-    text += fmt::format("; its {} {} added after its rows", fmt::join(way.names, ", "),
-                        way.names.size() == 1 ? "was" : "were");
+    text += fmt::format("; its {} {} added after its rows{}", fmt::join(way.names, ", "),
+                        way.names.size() == 1 ? "was" : "were", rows == CheckRows::kNone ? ", as NOT VALID" : "");
   }
   context.progress.add_warning(text);
   context.log.warning(text);
-  if (way.names.empty() || rows == CheckRows::kAll) return;
-  const std::string table = context.plan.graph[id].table->into->display();
-  const Error error = Error(ErrorKind::kServer, fmt::format("its rows are there and do not pass: {} NOT VALID ({})",
-                                                            fmt::join(way.names, ", "), earlier->error.what()))
-                          .on(Side::kTarget)
-                          .sqlstate(earlier->error.sqlstate())
-                          .object("table " + table)
-                          .hint("mend the rows or the constraint, then ALTER TABLE … VALIDATE CONSTRAINT");
-  context.log.error(error.describe());
-  context.progress.add_failed({"checks of table " + table, error});
 }
 
 bool is_refused_by_check(const Error& error) { return error.sqlstate() == "23514"; }

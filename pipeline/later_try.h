@@ -32,8 +32,8 @@ std::string search_path_sql(const schema::Catalog& catalog);
 /// "index public.i was made on a later try …", for the summary.
 std::string later_try_text(std::string_view name, const EarlierFailure& earlier);
 
-/// Says in the summary that rows have come on a later try, and how. Constraints that were added NOT VALID count as
-/// failed.
+/// Says in the summary that rows have come on a later try, and how. Constraints that were added NOT VALID are tried
+/// again when the run ends (completion.h).
 void report_later_try(RunContext& context, TaskId id, const ChecksAfterRows& way, CheckRows rows);
 
 }  // namespace pgsluice::pipeline

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,21 +39,26 @@ class TargetSessions {
   std::vector<copy::Backend> all_;
 };
 
-/// Objects that were made without the owner that they are to have, until it can be given. Any thread.
+/// Objects that were made without the owner that they are to have, until it can be given. The ledger knows them too, by
+/// mark_of_owner(). Any thread.
 class OwnersToGive {
  public:
   void add(const schema::TocEntry& entry) {
     const std::lock_guard lock(mutex_);
-    entries_.push_back(&entry);
+    entries_.insert(&entry);
   }
-  std::vector<const schema::TocEntry*> take() {
+  void remove(const schema::TocEntry& entry) {
     const std::lock_guard lock(mutex_);
-    return std::exchange(entries_, {});
+    entries_.erase(&entry);
+  }
+  std::set<const schema::TocEntry*> all() const {
+    const std::lock_guard lock(mutex_);
+    return entries_;
   }
 
  private:
-  std::mutex mutex_;
-  std::vector<const schema::TocEntry*> entries_;
+  mutable std::mutex mutex_;
+  std::set<const schema::TocEntry*> entries_;
 };
 
 /// What all workers of a run share. The references outlive the workers.

@@ -151,15 +151,11 @@ std::map<std::string, std::string> decisive_options(const CloneOptions& options)
 }  // namespace
 
 std::string RunRecord::to_text() const {
-  Json json = {{"format", kFormat},
-               {"id", id},
-               {"snapshot", to_json(mark)},
-               {"options", options},
-               {"stepwise", stepwise},
-               {"begun", begun},
-               {"unfinished", unfinished},
-               {"filters", escaped(filters)},
-               {"inventory", to_json(inventory)}};
+  Json json = {{"format", kFormat},           {"id", id},
+               {"snapshot", to_json(mark)},   {"options", options},
+               {"stepwise", stepwise},        {"begun", begun},
+               {"unfinished", unfinished},    {"was_all_tried", was_all_tried},
+               {"filters", escaped(filters)}, {"inventory", to_json(inventory)}};
   if (mark_of_rows) json["rows"] = to_json(*mark_of_rows);
   // In ASCII, whatever the ledger's database is encoded in.
   return json.dump(-1, ' ', true);
@@ -177,6 +173,7 @@ RunRecord RunRecord::parse(const std::string& text) {
               .stepwise = json.value("stepwise", false),
               .begun = json.at("begun").get<std::set<std::string>>(),
               .unfinished = json.at("unfinished").get<std::set<std::string>>(),
+              .was_all_tried = json.value("was_all_tried", false),
               .filters = unescaped(json.value("filters", ""))};
     }
   } catch (const Json::exception&) {

@@ -30,6 +30,8 @@ struct RunRecord {
   /// its own and those that commands before it have left so.
   std::set<std::string> begun = {};
   std::set<std::string> unfinished = {};
+  /// Whether the run has tried everything, so that what is missing has failed; else it may not have been reached.
+  bool was_all_tried = false;
   /// The filter's rules; a command of a row that names none takes these.
   std::string filters = {};
 

@@ -27,6 +27,8 @@ namespace pgsluice::pipeline {
 
 namespace {
 
+constexpr int kMajor = 10000;
+
 // By what they are about; several entries of one name (COMMENTs of functions that differ in their arguments have
 // different tags) are one text.
 struct Text {
@@ -41,16 +43,27 @@ struct Text {
 };
 using Texts = std::map<std::string, Text>;
 
-bool belongs_to_ledger(const schema::TocEntry& entry) {
-  return entry.schema == std::string(copy::kLedgerSchema) || entry.tag == copy::kLedgerSchema ||
-         entry.tag == fmt::format("SCHEMA {}", copy::kLedgerSchema);
+// The same statements, in another order.
+bool are_same_lines(std::string_view a, std::string_view b) {
+  const auto sorted = [](std::string_view text) {
+    std::vector<std::string_view> lines;
+    for (std::size_t begin = 0; begin < text.size();) {
+      const std::size_t end = std::min(text.find('\n', begin), text.size());
+      lines.push_back(text.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    std::sort(lines.begin(), lines.end());
+    return lines;
+  };
+  return sorted(a) == sorted(b);
 }
 
-Texts texts_of(const std::string& archive_bytes) {
-  const schema::Archive archive = schema::parse_archive(archive_bytes, "pg_dump's archive");
+schema::Archive parse(const std::string& archive) { return schema::parse_archive(archive, "pg_dump's archive"); }
+
+Texts texts_of(const schema::Archive& archive) {
   Texts texts;
   for (const schema::TocEntry& entry : archive.entries) {
-    if (!schema::is_restored(entry, {}) || belongs_to_ledger(entry)) continue;
+    if (!schema::is_restored(entry, {}) || copy::belongs_to_ledger(entry)) continue;
     Text& text = texts[entry.describe()];
     text.sql += schema::entry_sql(archive, entry, {.owners = false}, entry.definition);
     const std::string owner_sql = schema::owner_sql(entry);
@@ -82,7 +95,7 @@ class Comparison {
     if (!program_) {
       result_.not_compared =
           fmt::format("there is no pg_dump of version {} or later, which reading the target's definitions takes",
-                      std::max(source_.server_version(), target_.server_version()) / 10000);
+                      std::max(source_.server_version(), target_.server_version()) / kMajor);
       return std::move(result_);
     }
     log_.debug(fmt::format("definitions by {} {}", program_->path.string(), program_->version_text));
@@ -90,9 +103,9 @@ class Comparison {
     compare_beyond_pg_dump();
     if (!result_.undecided.empty()) {
       log_.warning(
-          fmt::format("{} printed in other words by the two servers, and {} may not create a database to find "
-                      "out whether they mean the same: give it CREATEDB to compare these too",
-                      counted(result_.undecided.size(), "definition is", "definitions are"), target_.user()));
+          fmt::format("{} printed in other words by the two servers, and it cannot be found out whether they mean the "
+                      "same: {}",
+                      counted(result_.undecided.size(), "definition is", "definitions are"), why_undecided()));
     }
     return std::move(result_);
   }
@@ -124,12 +137,12 @@ class Comparison {
     std::future<std::string> there =
         std::async(std::launch::async, [&, token = other.token()] { return dump(target_, token); });
     try {
-      archive_ = dump(source_, cancel_);
+      archive_ = parse(dump(source_, cancel_));
     } catch (...) {
       other.cancel();  // or the future would wait for a pg_dump that nobody needs
       throw;
     }
-    const Texts target = texts_of(there.get());
+    const Texts target = texts_of(parse(there.get()));
     const Texts source = texts_of(archive_);
     for (const auto& [object, text] : source) {
       const auto found = target.find(object);
@@ -142,13 +155,17 @@ class Comparison {
       }
     }
     for (const auto& [object, text] : target) {
-      if (source.contains(object) || (printed() != nullptr && printed()->contains(object))) continue;
+      if (source.contains(object)) continue;
+      // What this server makes by itself, and prints so.
+      const auto by_itself = printed() == nullptr ? Texts::const_iterator() : printed()->find(object);
+      if (printed() != nullptr && by_itself != printed()->end() && by_itself->second.sql == text.sql) continue;
       result_.differences.push_back({.object = object, .source = "", .target = text.shown()});
     }
     for (SchemaDifference& difference : missing_) {
       // What this server makes and does not print is a default of its release.
-      const bool is_default =
-          printed() != nullptr && !printed()->contains(difference.object) && !not_made_.contains(difference.object);
+      const bool is_default = printed() != nullptr && !printed()->contains(difference.object) &&
+                              !scratch_.missing.contains(difference.object) &&
+                              !scratch_.other_owner.contains(difference.object);
       if (!is_default) result_.differences.push_back(std::move(difference));
     }
     std::stable_sort(result_.differences.begin(), result_.differences.end(),
@@ -162,9 +179,14 @@ class Comparison {
     const SchemaDifference difference{.object = object, .source = source.shown(), .target = target.shown()};
     const Texts* texts = printed();
     const auto expected = texts == nullptr ? Texts::const_iterator() : texts->find(object);
-    const bool is_known = texts != nullptr && expected != texts->end();
+    const bool is_known = texts != nullptr && expected != texts->end() && !scratch_.other_owner.contains(object);
     if (is_known && expected->second.sql == target.sql) return;
-    if (!is_known && schema::may_be_printed_otherwise(source.sql, target.sql)) {
+    // Grantees stand in the order of their OIDs, and releases have other privileges.
+    const bool is_acl = object.starts_with("acl on ");
+    if (!is_known && is_acl && are_same_lines(source.sql, target.sql)) return;
+    const bool releases_differ = source_.server_version() / kMajor != target_.server_version() / kMajor;
+    const bool may_be_equal = is_acl ? releases_differ : schema::may_be_printed_otherwise(source.sql, target.sql);
+    if (!is_known && may_be_equal) {
       result_.undecided.push_back(difference);
     } else {
       result_.differences.push_back(difference);
@@ -175,7 +197,7 @@ class Comparison {
   std::map<std::string, std::string> tables_in_own_order() {
     const std::map<schema::Oid, schema::OwnColumnOrder> orders = schema::read_own_column_orders(source_);
     std::map<std::string, std::string> definitions;
-    for (const schema::TocEntry& entry : schema::parse_archive(archive_, "pg_dump's archive").entries) {
+    for (const schema::TocEntry& entry : archive_.entries) {
       const auto order = orders.find(entry.catalog_id.oid);
       if (entry.kind != "TABLE" || order == orders.end()) continue;
       if (const auto definition = schema::definition_in_own_order(entry.definition, order->second)) {
@@ -188,26 +210,33 @@ class Comparison {
   // What the target's server prints of the source's definitions; nullptr where it may not be asked.
   const Texts* printed() {
     if (printed_ || cannot_print_) return printed_ ? &*printed_ : nullptr;
-    const std::optional<schema::ClientProgram> pg_restore = schema::look_for_client_program(
-        program_->path.parent_path(), std::max(source_.server_version(), target_.server_version()), cancel_,
-        "pg_restore");
     try {
-      if (!pg_restore) throw Error(ErrorKind::kServer, "there is no pg_restore beside pg_dump");
       ScratchDatabase scratch(target_);
       log_.info(
           fmt::format("the servers print some definitions in other words: the source's are restored into the "
                       "database {} beside the target, to be printed there too",
                       scratch.name()));
-      not_made_ = scratch.restore(archive_, pg_restore->path, tables_in_own_order(), log_, cancel_);
+      scratch_ = scratch.restore(archive_, tables_in_own_order(), log_, cancel_);
       pg::Connection session = open_reader(scratch.conninfo(), "compare", "", log_, cancel_);
-      printed_ = texts_of(dump(session, cancel_));
+      printed_ = texts_of(parse(dump(session, cancel_)));
       session.close();
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::kServer) throw;
       log_.notice(fmt::format("no scratch database: {}", error.what()));
-      cannot_print_ = true;
+      cannot_print_ = error;
     }
     return printed_ ? &*printed_ : nullptr;
+  }
+
+  std::string why_undecided() const {
+    if (!cannot_print_) return "the target's server does not take the source's definitions into a scratch database";
+    constexpr std::string_view kMayNot = "42501";
+    if (cannot_print_->sqlstate() == kMayNot) {
+      return fmt::format(
+          "{} may not create a database to ask the target's server: give it CREATEDB to compare these too",
+          target_.user());
+    }
+    return fmt::format("no scratch database could be made on the target's server: {}", cannot_print_->what());
   }
 
   void compare_beyond_pg_dump() {
@@ -218,9 +247,10 @@ class Comparison {
       }
     }
     for (schema::BeyondDifference& difference : differences) {
-      result_.differences.push_back({.object = std::move(difference.object),
-                                     .source = std::move(difference.source),
-                                     .target = std::move(difference.target)});
+      std::vector<SchemaDifference>& found = difference.undecided ? result_.undecided : result_.differences;
+      found.push_back({.object = std::move(difference.object),
+                       .source = std::move(difference.source),
+                       .target = std::move(difference.target)});
     }
   }
 
@@ -231,10 +261,10 @@ class Comparison {
   pg::Connection target_;
   const std::string encoding_;
   std::optional<schema::ClientProgram> program_;
-  std::string archive_;
+  schema::Archive archive_;
   std::optional<Texts> printed_;
-  std::set<std::string> not_made_;  ///< in the scratch database
-  bool cannot_print_ = false;
+  ScratchContents scratch_;
+  std::optional<Error> cannot_print_;
   std::vector<SchemaDifference> missing_;
   SchemaComparison result_;
 };

@@ -15,7 +15,7 @@ struct CompareSchemaOptions {
   std::string target;
   /// In place of those that the connection strings name; empty: these.
   std::string database = {};
-  /// Where pg_dump and pg_restore are. Where they are too old for the target, others are looked for.
+  /// Where pg_dump is. Where they are too old for the target, others are looked for.
   std::optional<std::filesystem::path> pg_bindir;
   /// Whether the source's roles are compared, too, with their attributes, memberships and settings.
   bool roles = false;
@@ -45,7 +45,7 @@ struct SchemaComparison {
 ///
 /// Servers print one definition in different words: each major release has its own, and so has an expression that was
 /// read back once. Where the texts of an object differ, the target's server decides: the source's definitions are
-/// restored by pg_restore into a scratch database of the target's server, and what that server prints of them is what
+/// restored into a scratch database of the target's server, and what that server prints of them is what
 /// the target has to have. This takes the right to create databases; without it such an object is `undecided`, unless
 /// the texts differ in more than the servers' manners.
 ///

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -9,8 +8,16 @@
 #include "pgsluice/base/cancel.h"
 #include "pgsluice/base/log.h"
 #include "pgsluice/pg/connection.h"
+#include "pgsluice/schema/archive.h"
 
 namespace pgsluice::pipeline {
+
+/// What of an archive is in a scratch database otherwise than it would be on a target; entries by TocEntry::describe().
+struct ScratchContents {
+  std::set<std::string> missing;  ///< left out, or refused by the server
+  /// Privileges on objects that this user could not give to their owners.
+  std::set<std::string> other_owner;
+};
 
 /// An empty database beside another one on its server, with the same encoding and locale, for definitions that the
 /// server is to print in its own words. Dropped by the destructor; what a killed process has left is dropped by the
@@ -28,17 +35,15 @@ class ScratchDatabase {
   /// Leads to it, as the same user.
   pg::ConnInfo conninfo() const;
 
-  /// Makes the definitions of an archive in it, as pg_restore would: `pg_restore` writes them as SQL, which is carried
-  /// out entry by entry. Returns the entries that have failed, as TocEntry::describe() names them. Without
-  /// subscriptions, event triggers and the contents of materialized views. Throws Error(kConnection, kConfig,
-  /// kCancelled).
-  /// `replacements` stand in the place of the definitions of entries, by describe().
-  std::set<std::string> restore(const std::string& archive, const std::filesystem::path& pg_restore,
-                                const std::map<std::string, std::string>& replacements, const Log& log,
-                                const CancelToken& cancel);
+  /// Makes the definitions of an archive in it, one by one as pg_restore would; what fails costs the others nothing.
+  /// Without subscriptions, event triggers and the contents of materialized views. `replacements` stand in the place of
+  /// the definitions of entries, by TocEntry::describe(). Throws Error(kConnection, kCancelled).
+  ScratchContents restore(const schema::Archive& archive, const std::map<std::string, std::string>& replacements,
+                          const Log& log, const CancelToken& cancel);
 
  private:
   void adopt_settings();
+  void drop() noexcept;
 
   pg::Connection& beside_;
   std::string name_;

@@ -9,6 +9,7 @@
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pipeline/clone.h"
 #include "pgsluice/pipeline/later_try.h"
+#include "pgsluice/pipeline/tasks_done.h"
 #include "pgsluice/schema/acl.h"
 #include "pgsluice/schema/ddl_restore.h"
 
@@ -221,6 +222,8 @@ void StatementQueue::replace(InFlight ended) {
 void StatementQueue::send_again(InFlight ended, pg::Statement statement) {
   const std::string& mark = plan_.task_marks[ended.task];
   if (context_.options.ledger && !mark.empty()) statement.sql.insert(0, copy::task_done_sql(mark));
+  if (context_.options.ledger && ended.without_owner)
+    statement.sql.insert(0, copy::task_done_sql(mark_of_owner(*plan_.graph[ended.task].entry)));
   ended.error.reset();
   ended.statements = {std::move(statement)};
   put(std::move(ended));

@@ -99,10 +99,13 @@ class TablePlanner {
     const Relation& table = *plan.table;
     const Split split = how_to_split(table);
     if (split.by == SplitBy::kBlocks) {
-      plan.ranges = copy::ranges_of_blocks(part_sizes(table), table.heap_size, input_.source.block_size);
+      plan.ranges =
+          copy::ranges_of_blocks(part_sizes(table, input_.split.most_parts), table.heap_size, input_.source.block_size);
     } else if (const auto span = input_.key_spans.find(table.oid);
-               split.by == SplitBy::kKey && span != input_.key_spans.end()) {
-      plan.ranges = copy::ranges_of_keys(part_sizes(table), table.integer_key, span->second);
+               split.by == SplitBy::kKey && span != input_.key_spans.end() && input_.split.most_parts != 1) {
+      // Rows without a key are a part, too.
+      const int of_keys = std::max(input_.split.most_parts - 1, 0);
+      plan.ranges = copy::ranges_of_keys(part_sizes(table, of_keys), table.integer_key, span->second);
     }
     if (plan.ranges.empty()) plan.ranges = {{.bounds = {}, .size = table.size()}};
     if (const auto loaded = input_.loaded.find(table.oid); loaded != input_.loaded.end()) {
@@ -112,13 +115,14 @@ class TablePlanner {
     if (!split.reason.empty()) reasons.push_back(split.reason);
   }
 
-  std::vector<Bytes> part_sizes(const Relation& table) const {
+  // At most so many, where that is not 0.
+  std::vector<Bytes> part_sizes(const Relation& table, int most_parts) const {
     const Bytes whole = table.size();
     if (input_.split.when == SplitOptions::When::kLarger) {
-      return copy::equal_sizes(whole, input_.split.size, input_.split.most_parts);
+      return copy::equal_sizes(whole, input_.split.size, most_parts);
     }
     const Bytes smallest{std::max(kSmallestPart.count, whole.count / kMostPartsByThemselves)};
-    return copy::shrinking_sizes(whole, input_.table_jobs, smallest, input_.split.most_parts);
+    return copy::shrinking_sizes(whole, input_.table_jobs, smallest, most_parts);
   }
 
   void choose_loading(TablePlan& plan, std::vector<std::string>& reasons) const {

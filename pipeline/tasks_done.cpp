@@ -9,6 +9,7 @@
 #include "pgsluice/base/digest.h"
 #include "pgsluice/base/error.h"
 #include "pgsluice/copy/table_copy.h"
+#include "pgsluice/schema/entry_sql.h"
 
 namespace pgsluice::pipeline {
 
@@ -68,6 +69,10 @@ std::vector<std::string> task_marks(const Plan& plan) {
     marks.push_back(std::move(mark));
   }
   return marks;
+}
+
+std::string mark_of_owner(const schema::TocEntry& entry) {
+  return digest_of(fmt::format("owner of {} {}", entry.describe(), schema::owner_sql(entry))).hex();
 }
 
 std::string mark_of_large_objects() {

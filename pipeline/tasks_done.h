@@ -14,6 +14,9 @@ namespace pgsluice::pipeline {
 /// the ledger does not know since they can be done again, and for rows, which have a table of their own there.
 std::vector<std::string> task_marks(const Plan& plan);
 
+/// What the ledger calls an object that was made without its owner, as long as it has none.
+std::string mark_of_owner(const schema::TocEntry& entry);
+
 /// Of the task that copies them.
 std::string mark_of_large_objects();
 

@@ -455,11 +455,12 @@ void Worker::make_durable() {
   give_owners(context_, target());
   complete_extension_tables(context_, target());
   const bool ledger = context_.options.ledger;
-  const bool all_is_there = context_.scheduler.nothing_failed();
+  const bool all_is_there = validate_checks(context_, target()) && context_.scheduler.nothing_failed();
   RunRecord record = context_.record;
   for (const std::string& step : names_of(context_.options.steps)) record.unfinished.erase(step);
-  if (all_is_there && context_.plan.ends_the_copy) require_valid_indexes(context_, target());
-  const bool ends = ledger && all_is_there && context_.plan.ends_the_copy && record.unfinished.empty();
+  std::optional<Error> defect;
+  if (all_is_there && context_.plan.ends_the_copy) defect = find_invalid_indexes(context_, target());
+  const bool ends = ledger && all_is_there && !defect && context_.plan.ends_the_copy && record.unfinished.empty();
   {
     pg::Transaction transaction(target());
     flush_with_commit();
@@ -471,6 +472,8 @@ void Worker::make_durable() {
     }
     transaction.commit();
   }
+  if (ledger && (defect || !all_is_there)) note_that_all_was_tried(context_, target());
+  if (defect) throw Error(*defect);
   if (!ledger) return;
   if (!all_is_there) {
     context_.log.info("the ledger (schema pgsluice) stays on the target: --resume tries again what has failed");

@@ -1,10 +1,12 @@
 #include "pgsluice/schema/beyond_pg_dump.h"
 
 #include <map>
+#include <set>
 #include <string_view>
 
 #include "pgsluice/schema/catalog.h"
 #include "pgsluice/schema/extension_tables.h"
+#include "pgsluice/schema/printed_definition.h"
 
 namespace pgsluice::schema {
 
@@ -29,30 +31,46 @@ Facts columns_of_children(pg::Connection& connection) {
   return facts;
 }
 
-Facts objects_of_extension_tables(pg::Connection& connection) {
-  Facts facts;
-  for (ExtensionTableObject& object : read_extension_table_objects(connection)) {
-    facts[std::move(object.identity)] = object.statement + "\n";
+// Those that one side lacks have another table or none.
+void compare_column_orders(pg::Connection& source, pg::Connection& target, std::vector<BeyondDifference>& differences) {
+  const Facts there = columns_of_children(target);
+  for (const auto& [object, text] : columns_of_children(source)) {
+    const auto found = there.find(object);
+    if (found != there.end() && found->second != text) differences.push_back({object, text, found->second});
   }
-  return facts;
 }
 
-enum class Compared { kTexts, kPresence };
+using Objects = std::map<std::string, ExtensionTableObject>;
 
-// Objects that one side lacks are told of where only presence is compared; their texts are each server's own words.
-void add_differences(const Facts& source, const Facts& target, Compared compared,
-                     std::vector<BeyondDifference>& differences) {
-  for (const auto& [object, text] : source) {
-    const auto found = target.find(object);
-    if (found == target.end()) {
-      if (compared == Compared::kPresence) differences.push_back({object, text, ""});
-    } else if (compared == Compared::kTexts && found->second != text) {
-      differences.push_back({object, text, found->second});
+Objects objects_of_extension_tables(pg::Connection& connection) {
+  Objects objects;
+  for (ExtensionTableObject& object : read_extension_table_objects(connection)) {
+    const std::string identity = object.identity;
+    objects[identity] = std::move(object);
+  }
+  return objects;
+}
+
+void compare_extension_tables(pg::Connection& source, pg::Connection& target,
+                              std::vector<BeyondDifference>& differences) {
+  const Objects here = objects_of_extension_tables(source);
+  const Objects there = objects_of_extension_tables(target);
+  const std::set<std::string> versions_here = read_extension_versions(source);
+  const std::set<std::string> versions_there = read_extension_versions(target);
+  for (const auto& [identity, object] : here) {
+    const auto found = there.find(identity);
+    const bool is_of_one_version = versions_there.contains(object.extension);
+    if (found == there.end()) {
+      differences.push_back({identity, object.statement + "\n", "", !is_of_one_version});
+    } else if (found->second.statement != object.statement) {
+      const bool may_be_equal =
+          !is_of_one_version || may_be_printed_otherwise(object.statement, found->second.statement);
+      differences.push_back({identity, object.statement + "\n", found->second.statement + "\n", may_be_equal});
     }
   }
-  if (compared == Compared::kTexts) return;
-  for (const auto& [object, text] : target) {
-    if (!source.contains(object)) differences.push_back({object, "", text});
+  for (const auto& [identity, object] : there) {
+    if (here.contains(identity)) continue;
+    differences.push_back({identity, "", object.statement + "\n", !versions_here.contains(object.extension)});
   }
 }
 
@@ -65,9 +83,8 @@ std::vector<BeyondDifference> compare_beyond_pg_dump(pg::Connection& source, pg:
   if (!differences_of(here, there).empty()) {
     differences.push_back({"the database itself", here.describe() + "\n", there.describe() + "\n"});
   }
-  add_differences(columns_of_children(source), columns_of_children(target), Compared::kTexts, differences);
-  add_differences(objects_of_extension_tables(source), objects_of_extension_tables(target), Compared::kPresence,
-                  differences);
+  compare_column_orders(source, target, differences);
+  compare_extension_tables(source, target, differences);
   return differences;
 }
 

@@ -12,6 +12,8 @@ struct BeyondDifference {
   std::string object;
   std::string source;  ///< empty where it is missing
   std::string target;
+  /// Both have it, and whether their texts mean the same cannot be told.
+  bool undecided = false;
 };
 
 /// Compares what pg_dump does not write: the order of columns of inheritance children, what users have put on tables of

@@ -42,10 +42,15 @@ constexpr std::string_view kParentsSql =
     " JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_class p ON p.oid = i.inhparent"
     " WHERE c.relkind = 'r' AND p.relkind = 'r' ORDER BY i.inhrelid, i.inhseqno";
 
+// Those that no table above has NOT VALID: such a one is added behind the rows, and goes down the tree by itself.
 constexpr std::string_view kInheritedChecksSql =
-    "SELECT conrelid, conname, pg_catalog.pg_get_constraintdef(oid)"
-    " FROM pg_catalog.pg_constraint WHERE contype = 'c' AND NOT conislocal AND convalidated AND conrelid <> 0"
-    " ORDER BY conrelid, conname";
+    "WITH RECURSIVE above(child, parent) AS (SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits"
+    " UNION SELECT a.child, i.inhparent FROM above a JOIN pg_catalog.pg_inherits i ON i.inhrelid = a.parent)"
+    " SELECT k.conrelid, k.conname, pg_catalog.pg_get_constraintdef(k.oid) FROM pg_catalog.pg_constraint k"
+    " WHERE k.contype = 'c' AND NOT k.conislocal AND k.convalidated AND k.conrelid <> 0"
+    " AND NOT EXISTS (SELECT FROM above a JOIN pg_catalog.pg_constraint p ON p.conrelid = a.parent"
+    "                  WHERE a.child = k.conrelid AND p.contype = 'c' AND p.conname = k.conname AND NOT p.convalidated)"
+    " ORDER BY k.conrelid, k.conname";
 
 // As CREATE TABLE … INHERITS puts them: the parents' columns, then the table's own.
 std::vector<std::string> natural_order(const OwnColumnOrder& table, const std::vector<Oid>& parents,

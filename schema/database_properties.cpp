@@ -19,34 +19,9 @@ constexpr std::array<std::string_view, 7> kQuotedLists = {
     "local_preload_libraries", "search_path",           "session_preload_libraries", "shared_preload_libraries",
     "temp_tablespaces",        "createrole_self_grant", "unix_socket_directories"};
 
-std::vector<std::string> split_quoted_list(std::string_view value) {
-  std::vector<std::string> names;
-  std::string name;
-  bool quoted = false;
-  for (std::size_t i = 0; i < value.size(); ++i) {
-    const char c = value[i];
-    if (c == '"' && quoted && i + 1 < value.size() && value[i + 1] == '"') {
-      name += value[++i];
-    } else if (c == '"') {
-      quoted = !quoted;
-    } else if (c == ',' && !quoted) {
-      names.push_back(std::move(name));
-      name.clear();
-    } else if (c != ' ' || quoted) {
-      name += c;
-    }
-  }
-  names.push_back(std::move(name));
-  return names;
-}
-
 std::string setting_value(std::string_view name, std::string_view value) {
   if (std::find(kQuotedLists.begin(), kQuotedLists.end(), name) == kQuotedLists.end()) return quote_literal(value);
-  std::string result;
-  for (const std::string& part : split_quoted_list(value)) {
-    result += (result.empty() ? "" : ", ") + quote_literal(part);
-  }
-  return result;
+  return pg::quote_list(value);
 }
 
 void add_general(pg::Connection& source, const std::string& database, const RestoreOptions& options,

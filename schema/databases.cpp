@@ -17,7 +17,9 @@ constexpr int kHasOneLocale = 170000;
 
 }  // namespace
 
-std::vector<Database> read_databases(pg::Connection& connection) {
+namespace {
+
+std::vector<Database> read_where(pg::Connection& connection, std::string_view condition) {
   const int version = connection.server_version();
   // Of a database that is half dropped, or dropped at this moment, the server knows neither size nor privileges: null.
   const pg::Result rows = connection.execute(fmt::format(
@@ -29,13 +31,13 @@ std::vector<Database> read_databases(pg::Connection& connection) {
       "               coalesce(d.datallowconn AND d.datconnlimit <> -2"
       "                        AND pg_catalog.has_database_privilege(d.oid, 'CONNECT'), false) AS may"
       "          FROM pg_catalog.pg_database d LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = d.dattablespace"
-      "         WHERE NOT d.datistemplate) d"
+      "         WHERE {}) d"
       " ORDER BY size DESC, datname",
       version >= kHasProviders ? "datlocprovider" : "'c'",
       version >= kHasOneLocale   ? "datlocale"
       : version >= kHasProviders ? "daticulocale"
                                  : "NULL",
-      version >= kHasIcuRules ? "daticurules" : "NULL"));
+      version >= kHasIcuRules ? "daticurules" : "NULL", condition));
   std::vector<Database> databases;
   for (const pg::Row row : rows) {
     const std::string tablespace = row.optional_text(8).value_or("");
@@ -53,6 +55,16 @@ std::vector<Database> read_databases(pg::Connection& connection) {
                          .size = {row.integer(11)}});
   }
   return databases;
+}
+
+}  // namespace
+
+std::vector<Database> read_databases(pg::Connection& connection) {
+  return read_where(connection, "NOT d.datistemplate");
+}
+
+Database read_own_database(pg::Connection& connection) {
+  return read_where(connection, "d.datname = pg_catalog.current_database()").at(0);
 }
 
 std::string create_sql(const Database& database, int target_version, bool tablespaces) {

@@ -28,6 +28,9 @@ struct Database {
 /// All databases that are no templates, largest first. Throws Error(kServer).
 std::vector<Database> read_databases(pg::Connection& connection);
 
+/// The one that the session is in, which may be a template. Throws Error(kServer).
+Database read_own_database(pg::Connection& connection);
+
 /// CREATE DATABASE for a server of this version, from template0. The creating user owns it.
 std::string create_sql(const Database& database, int target_version, bool tablespaces);
 

@@ -56,7 +56,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RoleUse, name, object, owns, is_granted, is_n
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DistributedTable, table, sql)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OwnColumnOrder::Column, name, local, definition)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OwnColumnOrder, columns, inherited_checks, parents)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ExtensionTableObject, identity, statement)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ExtensionTableObject, identity, statement, extension)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ColumnType, name, form, built_in, base)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Catalog, server_version, integer_datetimes, block_size, database,
                                    expression_settings, search_path, relations, types, indexes, foreign_keys,

@@ -215,11 +215,12 @@ std::vector<ExpressionSettingDifference> compare_expression_settings(const Expre
 
 std::string settings_for_definition(const ExpressionSettings& settings, std::string_view definition) {
   std::string sql;
-  add_setting(sql, settings, "array_nulls", "on");
-  add_setting(sql, settings, "quote_all_identifiers", "off");
-  add_setting(sql, settings, "transform_null_equals", "off");
-  add_setting(sql, settings, "xmloption", "content");
-  if (definition.find("money") != std::string_view::npos) add_setting(sql, settings, "lc_monetary", "C");
+  const auto mentions = [&](std::string_view word) { return definition.find(word) != std::string_view::npos; };
+  if (mentions("{")) add_setting(sql, settings, "array_nulls", "on");
+  if (mentions("TEXT SEARCH")) add_setting(sql, settings, "quote_all_identifiers", "off");
+  if (mentions("NULL")) add_setting(sql, settings, "transform_null_equals", "off");
+  if (mentions("xml")) add_setting(sql, settings, "xmloption", "content");
+  if (mentions("money")) add_setting(sql, settings, "lc_monetary", "C");
   return sql;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,9 +15,15 @@ namespace pgsluice::schema {
 struct ExtensionTableObject {
   std::string identity;   ///< "index public.spatial_ref_sys_name": the same on both servers
   std::string statement;  ///< makes it
+  /// Name and version of the table's extension: of two versions the scripts may make different objects, which are not
+  /// the users' then.
+  std::string extension;
 };
 
 /// In an order in which they can be made. Throws Error(kServer).
 std::vector<ExtensionTableObject> read_extension_table_objects(pg::Connection& connection);
+
+/// "postgis 3.3.2" for each extension of the database. Throws Error(kServer).
+std::set<std::string> read_extension_versions(pg::Connection& connection);
 
 }  // namespace pgsluice::schema

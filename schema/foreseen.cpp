@@ -100,7 +100,10 @@ void add_missing_functions(pg::Connection& source, pg::Connection& target, Texts
       "   JOIN pg_catalog.pg_proc f ON f.oid = called"
       "  WHERE f.pronamespace = 'pg_catalog'::pg_catalog.regnamespace",
       objects_of_user("pg_proc", "p.oid"), objects_of_user("pg_operator", "o.oid"));
-  constexpr std::string_view kMissing = "pg_catalog.to_regprocedure(name) IS NULL";
+  // Not by to_regprocedure(), which fails before 16 where a type of the arguments is not there.
+  constexpr std::string_view kMissing =
+      "NOT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.proname = pg_catalog.split_part(name, '(', 1)"
+      " AND p.oid::pg_catalog.regprocedure::text = name)";
   for (auto& [function, objects] : unmet(target, needs(source, of_objects), kMissing)) {
     texts.push_back(fmt::format(
         "release {} has no function {}: {} cannot be made as they are; make them anew on the source before, or on the "

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "pgsluice/pg/quote.h"
 #include "pgsluice/schema/expression_settings.h"
 
 namespace pgsluice::schema {
@@ -93,7 +94,7 @@ std::map<Oid, ListedIndexDetails> list_index_details(pg::Connection& connection)
 
 std::vector<ListedCollation> list_collations(pg::Connection& connection) {
   // Objects in the words of pg_describe_object(), with no schema where users need none.
-  connection.execute(fmt::format("SET search_path = {}", read_search_path(connection)));
+  connection.execute(fmt::format("SET search_path = {}", pg::quote_list(read_search_path(connection))));
   const pg::Result found = connection.execute(R"(
 WITH used(oid, name, object, place) AS (
 SELECT 0::bigint, d.datcollate, 'database ' || pg_catalog.quote_ident(d.datname), 0

@@ -12,10 +12,13 @@ constexpr int kMembershipsHaveOptions = 160000;
 
 using Facts = std::map<std::string, std::string>;
 
+// Those of initdb are the server's own, but one server's own may be another one's ordinary role ("postgres").
+std::string lowest_oid(Roles which) { return which == Roles::kOrdinary ? "16384" : "0"; }
+
 // By what they are about. Who has granted a membership is another matter: a copy's user may have.
-Facts facts_of(pg::Connection& server, bool with_options) {
+Facts facts_of(pg::Connection& server, Roles which, bool with_options) {
   Facts facts;
-  for (const auto& [role, attributes] : read_role_attributes(server)) {
+  for (const auto& [role, attributes] : read_role_attributes(server, which)) {
     facts["role " + pg::display_name("", role)] = attributes;
   }
   const std::string options =
@@ -25,8 +28,8 @@ Facts facts_of(pg::Connection& server, bool with_options) {
   const std::string memberships = fmt::format(
       "SELECT g.rolname, m.rolname, CASE WHEN pg_catalog.bool_or(a.admin_option) THEN 'ADMIN' ELSE 'NOADMIN' END{}"
       "  FROM pg_catalog.pg_auth_members a JOIN pg_catalog.pg_roles g ON g.oid = a.roleid"
-      "  JOIN pg_catalog.pg_roles m ON m.oid = a.member WHERE m.oid >= 16384 GROUP BY 1, 2",
-      options);
+      "  JOIN pg_catalog.pg_roles m ON m.oid = a.member WHERE m.oid >= {} GROUP BY 1, 2",
+      options, lowest_oid(which));
   for (const pg::Row row : server.execute(memberships)) {
     facts[fmt::format("membership of {} in {}", pg::display_name("", row.text(1)), pg::display_name("", row.text(0)))] =
         row.text(2);
@@ -34,7 +37,8 @@ Facts facts_of(pg::Connection& server, bool with_options) {
   for (const pg::Row row :
        server.execute("SELECT r.rolname, pg_catalog.split_part(c, '=', 1), c FROM pg_catalog.pg_db_role_setting s"
                       "  JOIN pg_catalog.pg_roles r ON r.oid = s.setrole, pg_catalog.unnest(s.setconfig) c"
-                      " WHERE s.setdatabase = 0 AND r.oid >= 16384")) {
+                      " WHERE s.setdatabase = 0 AND r.oid >= " +
+                      lowest_oid(which))) {
     facts[fmt::format("setting {} of role {}", row.text(1), pg::display_name("", row.text(0)))] = row.text(2);
   }
   return facts;
@@ -42,7 +46,7 @@ Facts facts_of(pg::Connection& server, bool with_options) {
 
 }  // namespace
 
-std::map<std::string, std::string> read_role_attributes(pg::Connection& server) {
+std::map<std::string, std::string> read_role_attributes(pg::Connection& server, Roles which) {
   std::map<std::string, std::string> roles;
   for (const pg::Row row : server.execute(
            "SELECT rolname, concat_ws(' ', CASE WHEN rolsuper THEN 'SUPERUSER' ELSE 'NOSUPERUSER' END,"
@@ -50,8 +54,11 @@ std::map<std::string, std::string> read_role_attributes(pg::Connection& server) 
            " 'NOINHERIT' END, CASE WHEN rolcreatedb THEN 'CREATEDB' ELSE 'NOCREATEDB' END, CASE WHEN rolcreaterole THEN"
            " 'CREATEROLE' ELSE 'NOCREATEROLE' END, CASE WHEN rolbypassrls THEN 'BYPASSRLS' ELSE 'NOBYPASSRLS' END,"
            " CASE WHEN rolreplication THEN 'REPLICATION' ELSE 'NOREPLICATION' END,"
-           " CASE WHEN rolconnlimit >= 0 THEN 'CONNECTION LIMIT ' || rolconnlimit END)"
-           " FROM pg_catalog.pg_roles WHERE oid >= 16384")) {
+           " CASE WHEN rolconnlimit >= 0 THEN 'CONNECTION LIMIT ' || rolconnlimit END,"
+           " CASE WHEN pg_catalog.isfinite(rolvaliduntil) THEN 'VALID UNTIL '"
+           " || pg_catalog.to_char(rolvaliduntil AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || ' UTC' END)"
+           " FROM pg_catalog.pg_roles WHERE oid >= " +
+           lowest_oid(which))) {
     roles[std::string(row.text(0))] = row.text(1);
   }
   return roles;
@@ -60,9 +67,9 @@ std::map<std::string, std::string> read_role_attributes(pg::Connection& server) 
 std::vector<BeyondDifference> compare_roles(pg::Connection& source, pg::Connection& target) {
   const bool with_options =
       source.server_version() >= kMembershipsHaveOptions && target.server_version() >= kMembershipsHaveOptions;
-  const Facts there = facts_of(target, with_options);
+  const Facts there = facts_of(target, Roles::kAll, with_options);
   std::vector<BeyondDifference> differences;
-  for (const auto& [object, text] : facts_of(source, with_options)) {
+  for (const auto& [object, text] : facts_of(source, Roles::kOrdinary, with_options)) {
     const auto found = there.find(object);
     const std::string other = found == there.end() ? "" : found->second + "\n";
     if (other != text + "\n") differences.push_back({object, text + "\n", other});

@@ -191,11 +191,31 @@ class Selector {
     for (const Named& relation : relations_) {
       if (relation.kind == 'i' || relation.kind == 'I') continue;
       if (!is_named(FilterSection::kExcludeTable, relation.schema, relation.name)) continue;
+      if (relation.kind == 'S' && is_used(relation) && !is_named_exactly(relation)) continue;
       names.push_back(pg::display_name(relation.schema, relation.name));
       leave_out_by_name({kPgClass, relation.oid});
     }
     note_named(FilterSection::kExcludeTable, std::move(names));
     warn_of_unused(FilterSection::kExcludeTable, relations_);
+  }
+
+  // By a column that owns the sequence, or a default that calls it. Where an expression names it with others, it
+  // follows that table: its name begins with the table's, and whoever wrote the expression may not know that it is
+  // there.
+  bool is_used(const Named& sequence) const {
+    const CatalogId id{kPgClass, sequence.oid};
+    const auto& needs = dependencies_.needs_of(id);
+    const bool is_owned =
+        std::any_of(needs.begin(), needs.end(), [](const Dependency& need) { return need.on.table == kPgClass; });
+    return is_owned || !dependencies_.dependents_of(id).empty();
+  }
+
+  bool is_named_exactly(const Named& relation) const {
+    const std::vector<FilterEntry>& entries = rules_.of(FilterSection::kExcludeTable);
+    return std::any_of(entries.begin(), entries.end(), [&](const FilterEntry& entry) {
+      return !entry.name.is_regex() && entry.name.matches(relation.name) &&
+             (!entry.schema || entry.schema->matches(relation.schema));
+    });
   }
 
   // A partitioned table comes with its partitions, and a partition or a child with what it is one of.

@@ -26,6 +26,13 @@ class Foreseen : public CaseTest {
 
 constexpr const char* kPlain = "CREATE TABLE plain (i int); INSERT INTO plain VALUES (1);";
 
+// Before 16 a server cannot be asked by to_regprocedure() for a function of types that it does not have.
+TEST_F(Foreseen, OperatorsOfTypesThat12HasNoMore) {
+  if (!between(10, 15)) GTEST_SKIP() << kNoDownloads;
+  make(std::string(kPlain) + "CREATE OPERATOR === (PROCEDURE = abstimeeq, LEFTARG = abstime, RIGHTARG = abstime)");
+  expect_foreseen("abstimeeq");
+}
+
 // array_append() takes anycompatiblearray since 14.
 TEST_F(Foreseen, AggregatesOverAnyarrayBefore14) {
   if (!between(12, 15)) GTEST_SKIP() << kNoDownloads;

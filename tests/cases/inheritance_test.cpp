@@ -85,6 +85,17 @@ TEST_F(InheritanceChildren, KeepTheirOrderInATreeThatHasGrown) {
 }
 
 // One that differs is seen, since "INSERT INTO ch VALUES (…)" means something else then.
+// Its copies below were validated when they were made with their tables, and are not the children's own.
+TEST_F(InheritanceChildren, TakeAConstraintThatIsNotValidAboveFromThere) {
+  make(
+      "CREATE TABLE par (a int); INSERT INTO par VALUES (-1);"
+      "ALTER TABLE par ADD CONSTRAINT positive CHECK (a > 0) NOT VALID;"
+      "CREATE TABLE ch (x int) INHERITS (par); CREATE TABLE gch (y int) INHERITS (ch); ALTER TABLE par ADD b int");
+  const SubprocessResult cloned = clone();
+  EXPECT_EQ(cloned.exit_code, 0) << said(cloned);
+  expect_same_tables();
+}
+
 TEST_F(InheritanceChildren, AreSeenToDifferWhereTheOrderWasLost) {
   make(kChild);
   target().sql(kDatabase,

@@ -93,6 +93,53 @@ const std::vector<Dependent> kDependents = {
      "CREATE TABLE n (i int); INSERT INTO n VALUES (NULL), (1);"
      "CREATE MATERIALIZED VIEW m AS SELECT is_none(i) AS x FROM n",
      {"SELECT string_agg(x, ',' ORDER BY x) FROM m"}},
+    {"ContentOrDocument",
+     "SET xmloption = 'document'",
+     "CREATE FUNCTION f(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1::xml::text;"
+     " EXCEPTION WHEN others THEN RETURN 'no document'; END $$;"
+     "CREATE TABLE t (t text, x text GENERATED ALWAYS AS (f(t)) STORED); CREATE INDEX t_f ON t (f(t));"
+     "INSERT INTO t VALUES ('<a/>'), ('<a/><b/>'), ('words');"
+     "CREATE MATERIALIZED VIEW m AS SELECT f(t) AS x FROM t;"
+     "CREATE TABLE contents (x xml); SET xmloption = 'content'; INSERT INTO contents VALUES ('<a/><b/>'), ('words')",
+     {"SELECT string_agg(x, ',' ORDER BY x) FROM m", "SELECT string_agg(x, ',' ORDER BY x) FROM t",
+      "SET enable_seqscan = off; SELECT count(*) FROM t WHERE f(t) = 'no document'",
+      "SELECT string_agg(x::text, ',' ORDER BY x::text) FROM contents"}},
+    {"QuotedIdentifiers",
+     "SET quote_all_identifiers = on",
+     "CREATE TABLE t (c name); INSERT INTO t VALUES ('plain'), ('Large');"
+     "CREATE FUNCTION f(name) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT quote_ident($1)';"
+     "CREATE TABLE g (c name, x text GENERATED ALWAYS AS (f(c)) STORED); INSERT INTO g SELECT c FROM t;"
+     "CREATE MATERIALIZED VIEW m AS SELECT quote_ident(c) AS x FROM t",
+     {"SELECT string_agg(x, ',' ORDER BY x) FROM m", "SELECT string_agg(x, ',' ORDER BY x) FROM g"}},
+    {"TablesThatPoliciesFilter",
+     "SET row_security = on",
+     "CREATE TABLE t (i int); INSERT INTO t SELECT generate_series(1, 10); ALTER TABLE t ENABLE ROW LEVEL SECURITY;"
+     "CREATE POLICY p ON t TO cases_reader USING (i > 4); GRANT SELECT ON t TO cases_reader;"
+     "GRANT CREATE, USAGE ON SCHEMA public TO cases_reader;"
+     "CREATE MATERIALIZED VIEW m AS SELECT i FROM t WITH NO DATA; ALTER MATERIALIZED VIEW m OWNER TO cases_reader;"
+     "REFRESH MATERIALIZED VIEW m",
+     {"SELECT string_agg(i::text, ',' ORDER BY i) FROM m"}},
+    {"Compression",
+     "SET default_toast_compression = 'lz4'",
+     "CREATE TABLE t (c text); INSERT INTO t SELECT string_agg(md5(g::text), '') FROM generate_series(1, 900) g;"
+     "CREATE MATERIALIZED VIEW m AS SELECT c FROM t",
+     {"SELECT pg_column_compression(c) FROM t", "SELECT pg_column_compression(c) FROM m"}},
+    {"ThresholdOfAnExtension",
+     "SET pg_trgm.similarity_threshold = 0.8",
+     "CREATE EXTENSION pg_trgm; CREATE TABLE t (c text); INSERT INTO t VALUES ('whistle'), ('whistles'), ('whisper');"
+     "CREATE FUNCTION f(text) RETURNS bool LANGUAGE sql IMMUTABLE AS $$ SELECT $1 OPERATOR(public.%) 'whistle' $$;"
+     "CREATE TABLE g (c text, x bool GENERATED ALWAYS AS (f(c)) STORED); INSERT INTO g SELECT c FROM t;"
+     "CREATE INDEX t_f ON t (c) WHERE f(c); CREATE MATERIALIZED VIEW m AS SELECT c FROM t WHERE c % 'whistle'",
+     {"SELECT string_agg(c, ',' ORDER BY c) FROM m", "SELECT string_agg(c || x, ',' ORDER BY c) FROM g",
+      "SET enable_seqscan = off; SELECT count(*) FROM t WHERE f(c)"}},
+    {"NamesInABody",
+     "SET plpgsql.variable_conflict = 'use_column'; SET plpgsql.check_asserts = off",
+     "CREATE TABLE t (i int); INSERT INTO t VALUES (5);"
+     "CREATE FUNCTION f(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS"
+     " $$ BEGIN ASSERT false; RETURN (SELECT i FROM (VALUES (7)) v (i)); END $$;"
+     "CREATE TABLE g (c int, x int GENERATED ALWAYS AS (f(c)) STORED, CHECK (f(c) = 7)); INSERT INTO g VALUES (1);"
+     "CREATE MATERIALIZED VIEW m AS SELECT f(i) AS x FROM t",
+     {"SELECT x FROM m", "SELECT x FROM g"}},
     {"TimeZone",
      "SET timezone = 'Asia/Kathmandu'",
      "CREATE TABLE e (at timestamptz PRIMARY KEY); CREATE FUNCTION hour_of(timestamptz) RETURNS int LANGUAGE sql"
@@ -110,9 +157,18 @@ const std::vector<Dependent> kDependents = {
 
 class ExpressionSettings : public CaseTest, public ::testing::WithParamInterface<Dependent> {
  protected:
+  void TearDown() override {
+    for (const Cluster* server : {&source(), &target()}) {
+      server->sql("postgres", "DROP DATABASE IF EXISTS cases");
+      server->sql("postgres", "DROP ROLE IF EXISTS cases_reader");
+    }
+  }
   enum class Set { kOnBoth, kOnTheSource };
   void make_dependent(Set where) const {
     make("");
+    for (const Cluster* server : {&source(), &target()}) {
+      server->sql("postgres", "DROP ROLE IF EXISTS cases_reader; CREATE ROLE cases_reader");
+    }
     source().sql("postgres", alter(GetParam().settings));
     if (where == Set::kOnBoth) target().sql("postgres", alter(GetParam().settings));
     source().sql(kDatabase, GetParam().sql);

@@ -95,6 +95,22 @@ constexpr const char* kSchemas = R"sql(
     INSERT INTO app.t SELECT g, 'a=>1' FROM generate_series(1, 5) g; INSERT INTO old.t VALUES (1);
 )sql";
 
+// The names of sequences begin with those of their tables.
+TEST_F(FilteredClone, AnExpressionTakesNoSequenceThatATableOwnsOrUses) {
+  make("filter_sequences", R"sql(
+    CREATE TABLE orders (order_id serial, y int) PARTITION BY LIST (y);
+    CREATE TABLE orders_2020 PARTITION OF orders FOR VALUES IN (2020);
+    CREATE SEQUENCE orders_free; CREATE TABLE uses (i int DEFAULT nextval('orders_free'));
+    CREATE SEQUENCE orders_alone; CREATE TABLE orders_own (i serial);
+  )sql");
+  EXPECT_TRUE(clone_with("filter_sequences", "[exclude-table]\npublic.~/^orders_/\n").complete());
+  EXPECT_EQ(objects("filter_sequences"),
+            "S:public.orders_free S:public.orders_order_id_seq p:public.orders r:public.uses");
+  test::shared_target().create_database("filter_sequences");
+  EXPECT_TRUE(clone_with("filter_sequences", "[exclude-table]\npublic.orders_free\n").complete());
+  EXPECT_THAT(objects("filter_sequences"), Not(HasSubstr("uses")));
+}
+
 TEST_F(FilteredClone, WithoutASchemaGoesWhatNeedsItsTypesAndFunctions) {
   make("filter_schema", kSchemas);
   const CloneSummary summary = clone_with("filter_schema", "[exclude-schema]\n~/^old$/\n");

@@ -1,4 +1,5 @@
 // Servers whose defaults change how values and definitions are written and read, other ones on each side.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -172,6 +173,40 @@ TEST_P(DefaultsTest, NoDefaultOfAServerChangesWhatArrives) {
       ADD_FAILURE() << database << ": " << difference;
     }
   }
+}
+
+// An amount of money that crosses is read as what it was written as, and one that an expression writes on the target is
+// written as on the source.
+TEST_F(SessionsTest, AmountsAndNumbersAreWrittenAsTheSourcesDatabaseWritesThem) {
+  source_->create_database("amounts");
+  target_->create_database("amounts");
+  source_->sql("postgres",
+               "ALTER DATABASE amounts SET lc_monetary = 'de_DE'; ALTER DATABASE amounts SET lc_numeric = 'de_DE';"
+               "ALTER DATABASE amounts SET lc_time = 'de_DE'");
+  source_->sql("amounts", R"sql(
+    CREATE FUNCTION as_text(money) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1::text';
+    CREATE FUNCTION as_number(int) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT to_char($1 / 8.0, '999G999D999') $$;
+    CREATE TABLE a (i int, m money, t text GENERATED ALWAYS AS (as_text(m)) STORED, CHECK (as_number(i) LIKE '%,%'));
+    INSERT INTO a SELECT i, i * 1234.56::numeric::money FROM generate_series(1, 3) i;
+    CREATE INDEX a_number ON a (as_number(i));
+    CREATE MATERIALIZED VIEW v AS
+      SELECT as_text(m) || as_number(i * 10000) || to_char(date '2024-02-01' + i * 20, 'TMMonth') AS t FROM a;
+  )sql");
+  RecordingSink sink;
+  const TemporaryFolder folder;
+  pipeline::CloneOptions options;
+  options.source = source_->conninfo("amounts");
+  options.target = target_->conninfo("amounts");
+  options.work_folder = folder.path();
+  options.verify = true;
+  EXPECT_TRUE(pipeline::Clone(options, sink).run().complete());
+  for (const char* query :
+       {"SELECT string_agg(t, ';' ORDER BY i) FROM a", "SELECT string_agg(t, ';' ORDER BY t) FROM v",
+        "SELECT string_agg(m::numeric::text, ';' ORDER BY i) FROM a",
+        "SET enable_seqscan = off; SELECT count(*) FROM a WHERE as_number(i) = as_number(1)"}) {
+    EXPECT_EQ(source_->value("amounts", query), target_->value("amounts", query)) << query;
+  }
+  EXPECT_THAT(target_->value("amounts", "SELECT string_agg(t, ';' ORDER BY t) FROM v"), ::testing::HasSubstr("März"));
 }
 
 // "B" is before "a" in C and behind it in German: it belongs to another partition on the target.

@@ -77,6 +77,15 @@ TEST_F(TablePlanTest, AutoSplitsWhatIsMoreThanAFairShare) {
   EXPECT_EQ(plans[1].ranges.size(), 1U);
 }
 
+TEST_F(TablePlanTest, TheLimitOfPartsCountsThatOfRowsWithoutAKey) {
+  add(1, {kGiga}).integer_key = "i";
+  spans_[1] = {.least = 1, .greatest = 1'000'000};
+  for (const int most : {1, 2, 3, 10}) {
+    split_ = {.when = copy::SplitOptions::When::kLarger, .size = {kGiga / 100}, .most_parts = most, .by_ctid = false};
+    EXPECT_EQ(first().ranges.size(), static_cast<std::size_t>(most));
+  }
+}
+
 TEST_F(TablePlanTest, TheSizeForAFairShareCountsToast) {
   add(1, {kGiga}, {40 * kGiga});
   EXPECT_GT(first().ranges.size(), 8U);

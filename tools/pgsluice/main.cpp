@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -148,6 +149,8 @@ int run(int argc, char** argv) {
 }  // namespace pgsluice::tools
 
 int main(int argc, char** argv) {
+  // libpq would give them to our sessions as the defaults of their server, and to pg_dump.
+  for (const char* variable : {"PGTZ", "PGDATESTYLE", "PGGEQO"}) ::unsetenv(variable);
   try {
     return pgsluice::tools::run(argc, argv);
   } catch (const pgsluice::Error& error) {

@@ -391,7 +391,11 @@ std::string schema_comparison_text(const pipeline::SchemaComparison& comparison)
     text += fmt::format("{}: printed in other words by the two servers; whether it is the same cannot be told\n",
                         undecided.object);
   }
-  if (comparison.equal()) return text + "the definitions are equal\n";
+  if (comparison.equal() && comparison.undecided.empty()) return text + "the definitions are equal\n";
+  if (comparison.equal()) {
+    return text + fmt::format("no difference was found, but of {} it cannot be told\n",
+                              counted(comparison.undecided.size(), "definition"));
+  }
   return text + fmt::format("\n{}\n", counted(comparison.differences.size(), "object differs", "objects differ"));
 }
 
