@@ -107,14 +107,36 @@ bool of_one_database(const SnapshotMark& a, const SnapshotMark& b) {
   return a.snapshot.system_identifier == b.snapshot.system_identifier && a.database == b.database;
 }
 
-std::optional<std::string> why_not_comparable(const SnapshotMark& earlier, const SnapshotMark& later, bool unlogged) {
-  if (earlier.timeline.empty() || later.timeline.empty()) {
-    return "the source is a standby, where two snapshots cannot be compared";
+namespace {
+
+bool on_standby(const SnapshotMark& mark) { return mark.timeline.empty(); }
+
+// As long as it runs, a standby replays its primary's log and never goes back. Behind a restart it may show less than
+// before for a while.
+std::optional<std::string> why_not_comparable_on_standby(const SnapshotMark& earlier, const SnapshotMark& later) {
+  if (earlier.checkpointer_started.empty() || later.checkpointer_started.empty()) {
+    return "the source is a standby, and its user may not see whether it was restarted (pg_read_all_stats)";
   }
+  if (earlier.snapshot.server_started != later.snapshot.server_started ||
+      earlier.checkpointer_started != later.checkpointer_started) {
+    return "the source is a standby, and was restarted since";
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool show_the_same(const SnapshotMark& a, const SnapshotMark& b) {
+  return a.snapshot.text == b.snapshot.text && !on_standby(a) && !on_standby(b);
+}
+
+std::optional<std::string> why_not_comparable(const SnapshotMark& earlier, const SnapshotMark& later, bool unlogged) {
   if (earlier.snapshot.system_identifier.empty()) {
     return "the source's user may not read its system identifier (pg_control_system)";
   }
   if (!of_one_database(earlier, later)) return "the source is another database";
+  if (on_standby(earlier) && on_standby(later)) return why_not_comparable_on_standby(earlier, later);
+  if (on_standby(earlier) || on_standby(later)) return "one of the runs read a standby, and the other its primary";
   if (earlier.timeline != later.timeline) return "the source was promoted or restored since";
   const bool restarted = earlier.snapshot.server_started != later.snapshot.server_started;
   if (!earlier.log_is_on_disk && restarted) {
@@ -136,7 +158,9 @@ std::optional<std::string> why_not_comparable(const SnapshotMark& earlier, const
 
 std::optional<std::string> why_not_the_same(const SnapshotMark& earlier, const SnapshotMark& later, bool unlogged) {
   if (auto reason = why_not_comparable(earlier, later, unlogged)) return reason;
-  if (earlier.snapshot.text == later.snapshot.text) return std::nullopt;
+  if (show_the_same(earlier, later)) return std::nullopt;
+  if (on_standby(later))
+    return "the source is a standby, whose snapshots do not name the transactions that are running";
   return fmt::format("transactions ran on the source since (its snapshot was {} and is {})", earlier.snapshot.text,
                      later.snapshot.text);
 }

@@ -29,7 +29,7 @@ SnapshotIdentity export_snapshot(Connection& connection);
 struct SnapshotMark {
   SnapshotIdentity snapshot;
   std::string database;  ///< its OID
-  /// Empty on a standby, where no two snapshots can be told to be the same.
+  /// Empty on a standby.
   std::string timeline;
   /// Where the server's log ended when the snapshot had been taken.
   std::string log_position;
@@ -60,8 +60,12 @@ void require_read_in_time(Connection& connection, const std::string& read_before
 /// Whether they are of one database.
 bool of_one_database(const SnapshotMark& a, const SnapshotMark& b);
 
-/// Why the two cannot be compared by their transactions; nothing when they can. `unlogged`: whether rows of unlogged
-/// tables count.
+/// Whether two comparable snapshots show the same rows in every database of the server, as the transactions that they
+/// name prove. A standby's snapshot does not name those that were running, so that two of them are never known to.
+bool show_the_same(const SnapshotMark& a, const SnapshotMark& b);
+
+/// Why what the two show cannot be compared, by their transactions or by those of each row; nothing when it can.
+/// `unlogged`: whether rows of unlogged tables count.
 std::optional<std::string> why_not_comparable(const SnapshotMark& earlier, const SnapshotMark& later, bool unlogged);
 
 /// Why the later snapshot may show other rows than the earlier one, in any database of the server; nothing when it

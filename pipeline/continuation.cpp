@@ -214,7 +214,7 @@ void check_same_rows(Continuation& continuation, RunRecord& now, pg::Connection&
   const pg::SnapshotMark& earlier = continuation.record.shown();
   if (is_one_snapshot(earlier, now.mark)) return;
   std::optional<std::string> difference = pg::why_not_comparable(earlier, now.mark, catalog.has_unlogged_tables());
-  if (!difference && earlier.snapshot.text != now.mark.snapshot.text) {
+  if (!difference && !pg::show_the_same(earlier, now.mark)) {
     const bool loaded = options.steps.contains(Step::kTableData) &&
                         everything_is_loaded(continuation.ledger, catalog, options.large_objects);
     if (loaded && !earlier.definitions.empty() && earlier.definitions == now.mark.definitions) {

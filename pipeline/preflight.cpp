@@ -396,8 +396,11 @@ class PreflightRun {
         source_->execute("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'default_toast_compression'");
     if (!compression.empty()) input_.source_toast_compression = compression[0].text(0);
     if (continuation_ && continuation_->inconsistent) {
-      const std::set<schema::Oid> mended = find_mended_tables(*source_, *target_, continuation_->record.shown(),
-                                                              record_.mark, input_.catalog, continuation_->ledger);
+      std::set<schema::Oid> mended;
+      if (continuation_->record.was_all_tried) {
+        mended = find_mended_tables(*source_, *target_, continuation_->record.shown(), record_.mark, input_.catalog,
+                                    continuation_->ledger);
+      }
       input_.loaded = loaded_parts(continuation_->ledger, input_.catalog, Trust::kWholeTables, mended);
     } else if (continuation_) {
       input_.loaded = loaded_parts(continuation_->ledger, input_.catalog, Trust::kEveryPart);

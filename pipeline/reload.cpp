@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string>
 #include <vector>
@@ -67,6 +68,14 @@ bool has_no_orphans(pg::Connection& target, const Condition& condition, const sc
   const schema::Relation* child = catalog.relation(key->child);
   const schema::Relation* parent = catalog.relation(key->parent);
   if (child == nullptr || parent == nullptr) return false;
+  const std::array<std::string, 2> names = {child->quoted(), parent->quoted()};
+  const bool are_there = target
+                             .execute(
+                                 "SELECT pg_catalog.to_regclass($1) IS NOT NULL AND pg_catalog.to_regclass($2)"
+                                 " IS NOT NULL",
+                                 names)[0]
+                             .boolean(0);
+  if (!are_there) return false;
   const std::string orphans = index::orphans_query(*key, *child, *parent);
   return !target.execute(fmt::format("SELECT EXISTS ({})", orphans))[0].boolean(0);
 }

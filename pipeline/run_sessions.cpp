@@ -117,6 +117,7 @@ std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
   if (continuation_) {
     // What was begun as a whole, or step by step, stays so.
     const RunRecord& before = continuation_->record;
+    record.was_all_tried = before.was_all_tried;
     if (is_stepwise(options_)) {
       record.stepwise = before.stepwise;
       record.options.insert(before.options.begin(), before.options.end());
@@ -335,7 +336,7 @@ void RunSessions::restore_holder(const std::map<TaskId, copy::LoadedRows>& done,
   pg::Connection session = open_session(*source_info, "snapshot", encoding, log_, cancel_);
   const pg::SnapshotMark mark = pg::mark_snapshot(session, pg::export_snapshot(session));
   auto difference = pg::why_not_comparable(record.mark, mark, plan_.catalog.has_unlogged_tables());
-  if (!difference && record.mark.snapshot.text != mark.snapshot.text) {
+  if (!difference && !pg::show_the_same(record.mark, mark)) {
     difference = find_change(session, record.mark, mark, plan_.catalog, ledger, log_);
   }
   if (difference) {

@@ -285,16 +285,31 @@ bool Scheduler::is_quiet() const {
   return running_ == 0 && std::all_of(ready_.begin(), ready_.end(), [](const auto& ready) { return ready.empty(); });
 }
 
+// A loop and not a recursion: release() calls this, too, and very many tasks may have to be given up.
 void Scheduler::go_on_when_quiet() {
-  retry_definitions();
-  if (stopped_ || !is_quiet()) return;
-  if (postponed_.empty()) {
-    if (held_barriers_.empty()) return;
-    return release(std::exchange(held_barriers_, {}));
+  if (std::exchange(is_going_on_, true)) return;
+  while (goes_on()) {
   }
-  if (succeeded_since_ > 0) return retry_postponed();
-  if (carry_over()) return;
-  give_up(*postponed_.begin());  // and then the next one, when that has let nothing else run
+  is_going_on_ = false;
+}
+
+// False when there is nothing to do before a task has ended.
+bool Scheduler::goes_on() {
+  retry_definitions();
+  if (stopped_ || !is_quiet()) return false;
+  if (postponed_.empty()) {
+    if (held_barriers_.empty()) return false;
+    release(std::exchange(held_barriers_, {}));
+    return true;
+  }
+  if (succeeded_since_ > 0) {
+    retry_postponed();
+    return false;
+  }
+  if (carry_over()) return true;
+  // One after the other, as long as that lets nothing else run.
+  while (!postponed_.empty() && !stopped_ && is_quiet()) give_up(*postponed_.begin());
+  return true;
 }
 
 void Scheduler::retry_postponed() {

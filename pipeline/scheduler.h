@@ -121,6 +121,7 @@ class Scheduler {
   void postpone(TaskId task);
   void retry_definitions();
   void go_on_when_quiet();
+  bool goes_on();
   void retry_postponed();
   bool carry_over();
   bool rows_need(TaskId task) const;
@@ -140,6 +141,7 @@ class Scheduler {
   std::vector<bool> begun_;
   std::vector<bool> ended_;
   std::vector<bool> succeeded_;
+  bool is_going_on_ = false;  ///< go_on_when_quiet() is at work
   std::set<TaskId> postponed_;
   std::map<TaskId, EarlierFailure> earlier_failures_;
   /// Tasks whose followers that only come after them need not wait for them any more.

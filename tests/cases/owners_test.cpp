@@ -62,6 +62,26 @@ TEST_F(OwnersWithoutCreate, HaveTheirTablesMadeAndFilled) {
   }
 }
 
+// Commands in a row: the privileges that an owner needs come with a later one than the object.
+TEST_F(OwnersWithoutCreate, AreGivenWhatAnEarlierCommandHasMade) {
+  make_roles();
+  source().sql(kDatabase,
+               "CREATE TABLE t (i int); INSERT INTO t VALUES (1); ALTER TABLE t OWNER TO c25_app;"
+               "GRANT CREATE ON SCHEMA public TO c25_app");
+  const std::string folder = (folder_.path() / "steps").string();
+  const std::vector<std::vector<std::string>> commands = {
+      {"dump", "schema"}, {"restore", "pre-data"}, {"copy", "table-data"}, {"restore", "post-data"}};
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    std::vector<std::string> arguments = commands[i];
+    arguments.insert(arguments.end(), {"--dir", folder, "--source", source().conninfo(kDatabase)});
+    if (i > 0) arguments.insert(arguments.end(), {"--resume", "--target", target().conninfo(kDatabase, "c25_admin")});
+    const SubprocessResult step = run(arguments);
+    EXPECT_EQ(step.exit_code, 0) << commands[i][1] << "\n" << said(step);
+  }
+  EXPECT_EQ(at_target("SELECT tableowner FROM pg_tables WHERE tablename = 't'"), "c25_app");
+  drop_roles();
+}
+
 TEST_F(OwnersWithoutCreate, HaveObjectsOfOtherKindsMade) {
   make_roles();
   source().sql(kDatabase, R"sql(

@@ -243,6 +243,99 @@ TEST_F(Interrupted, IsNotAskedForAnOptionThatNobodyGave) {
   }
 }
 
+// The parent is made only now, and has to be filled as well.
+TEST_F(CaseTest, AResumeGoesOnWhereTheParentOfAKeyCouldNotBeMade) {
+  make(
+      "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int REFERENCES p); INSERT INTO p VALUES (1), (2);"
+      "INSERT INTO c VALUES (1)");
+  target().sql(kDatabase,
+               "CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN IF EXISTS (SELECT FROM"
+               " pg_event_trigger_ddl_commands() WHERE object_identity = 'public.p') THEN RAISE 'no p'; END IF; END $$;"
+               "CREATE EVENT TRIGGER refuse ON ddl_command_end EXECUTE FUNCTION refuse()");
+  const SubprocessResult cloned = clone();
+  ASSERT_EQ(cloned.exit_code, 22) << said(cloned);
+  target().sql(kDatabase, "DROP EVENT TRIGGER refuse; DROP FUNCTION refuse");
+  source().sql(kDatabase, "INSERT INTO c VALUES (2)");
+  const SubprocessResult resumed = clone({"--resume", "--not-consistent"});
+  EXPECT_EQ(resumed.exit_code, 0) << said(resumed);
+  EXPECT_EQ(
+      at_target("SELECT concat_ws(' ', (SELECT count(*) FROM p), convalidated) FROM pg_constraint WHERE contype = 'f'"),
+      "2 t");
+}
+
+// A key that was not reached yet is no key that rows kept from being made.
+TEST_F(CaseTest, AResumeAfterCtrlCKeepsTablesThatAreWhole) {
+  make(
+      "CREATE TABLE whole (id int PRIMARY KEY, n int); INSERT INTO whole SELECT g, 0 FROM generate_series(1, 1000) g;"
+      "CREATE FUNCTION wait() RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN"
+      " PERFORM pg_advisory_xact_lock_shared(4711); RETURN 1; END $$;"
+      "CREATE TABLE slow (i int, j int CHECK (i + wait() > 0)); INSERT INTO slow VALUES (1)");
+  const pg::Connection gate = [&] {
+    pg::Connection session = target().connect("cases", Side::kTarget);
+    session.execute("SELECT pg_advisory_lock(4711)");
+    return session;
+  }();
+  Subprocess process(
+      {.command = {PGSLUICE_PROGRAM, "clone", "--progress", "none", "--dir", (folder_.path() / "run").string(),
+                   "--source", source().conninfo(kDatabase), "--target", target().conninfo(kDatabase)},
+       .environment = {{"TMPDIR", folder_.path().string()}}});
+  const bool is_loaded =
+      wait_until([&] { return at_target("SELECT count(*) FROM pgsluice.part").substr(0, 1) == "1"; });
+  ::kill(process.pid(), SIGINT);
+  EXPECT_EQ(process.wait({}).exit_code, 130);
+  ASSERT_TRUE(is_loaded);
+  source().sql(kDatabase, "UPDATE whole SET n = 1 WHERE id = 1");
+  target().sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'");
+  const SubprocessResult resumed = clone({"--resume", "--not-consistent", "--dir", (folder_.path() / "run").string()});
+  EXPECT_EQ(resumed.exit_code, 0) << said(resumed);
+  EXPECT_EQ(at_target("SELECT sum(n) FROM whole"), "0") << "it was whole, and stays as it was";
+  EXPECT_EQ(at_target("SELECT count(*) FROM pg_constraint WHERE conname = 'whole_pkey'"), "1");
+}
+
+// A CHECK that rows of the source do not pass: its function was another one when they came.
+class RefusingCheck : public CaseTest {
+ protected:
+  static constexpr const char* kChecks =
+      "SELECT string_agg(conname || ' ' || convalidated, ',' ORDER BY conname) FROM pg_constraint WHERE contype = 'c'"
+      " AND conrelid::regclass::text IN ('t', 'u')";
+
+  void SetUp() override {
+    make(
+        "CREATE FUNCTION is_small(i int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';"
+        "CREATE TABLE t (i int PRIMARY KEY, CONSTRAINT small CHECK (is_small(i)));"
+        "INSERT INTO t SELECT generate_series(1, 10);"
+        "CREATE OR REPLACE FUNCTION is_small(i int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1 < 9';"
+        "CREATE TABLE u (i int CONSTRAINT positive CHECK (i > 0)); INSERT INTO u VALUES (1);"
+        "ALTER TABLE u ADD CONSTRAINT unproven CHECK (i > 5) NOT VALID");
+    expect_incomplete(clone());
+  }
+  void expect_incomplete(const SubprocessResult& run) const {
+    EXPECT_EQ(run.exit_code, 22) << said(run);
+    EXPECT_THAT(said(run), HasSubstr("check constraint small of public.t"));
+    EXPECT_EQ(at_target("SELECT count(*) FROM t"), "10");
+    EXPECT_EQ(at_target(kChecks), "positive true,small false,unproven false");
+  }
+};
+
+TEST_F(RefusingCheck, IsRefusedAgainAsLongAsNobodyMendsItsRows) {
+  for (int again = 0; again < 2; ++again) expect_incomplete(clone({"--resume"}));
+}
+
+TEST_F(RefusingCheck, HoldsAfterItsRowsWereMendedOnTheTarget) {
+  target().sql(kDatabase, "DELETE FROM t WHERE i >= 9");
+  const SubprocessResult resumed = clone({"--resume"});
+  EXPECT_EQ(resumed.exit_code, 0) << said(resumed);
+  EXPECT_EQ(at_target(kChecks), "positive true,small true,unproven false");
+}
+
+TEST_F(RefusingCheck, HoldsAfterItsRowsWereMendedOnTheSource) {
+  source().sql(kDatabase, "UPDATE t SET i = i - 20 WHERE i >= 9");
+  const SubprocessResult resumed = clone({"--resume", "--not-consistent"});
+  EXPECT_EQ(resumed.exit_code, 0) << said(resumed);
+  EXPECT_EQ(at_target(kChecks), "positive true,small true,unproven false");
+  expect_same_answer("SELECT string_agg(i::text, ',' ORDER BY i) FROM t");
+}
+
 class CtrlC : public CaseTest {
  protected:
   // Ends the command by SIGINT while a statement of it waits for a lock, and returns what became of it.

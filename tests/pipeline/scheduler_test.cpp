@@ -180,6 +180,18 @@ TEST(Scheduler, FewSmallTablesGoWhenTheLastDefinitionIsMade) {
   EXPECT_EQ(taken, small);
 }
 
+// Each by a call of the one before overflowed the stack at 12,000.
+TEST(Scheduler, GivesUpVeryManyThatFailAgain) {
+  constexpr int kTasks = 60'000;
+  TaskGraph graph;
+  for (int i = 0; i < kTasks; ++i) graph.add(task("function", Lane::kMain));
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  const Error error = Error(ErrorKind::kServer, "no such type").on(Side::kTarget).sqlstate("42704");
+  while (const std::optional<TaskId> next = scheduler.next(Lane::kMain)) scheduler.failed(*next, error);
+  EXPECT_TRUE(scheduler.finished());
+  EXPECT_EQ(scheduler.failures().size(), kTasks);
+}
+
 TEST(Scheduler, StopsAtTheFirstFailureWhenAsked) {
   TaskGraph graph;
   const TaskId fails = graph.add(task("fails", Lane::kBuild));

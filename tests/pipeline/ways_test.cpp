@@ -90,7 +90,7 @@ TEST_F(HowRowsCross, ATableOfABatchThatItsCheckRefusesIsNamedAndAllRowsArrive) {
   make("batch", sql);
   const pipeline::CloneSummary summary = clone("batch");
   ASSERT_EQ(summary.failed.size(), 1) << failures(summary);
-  EXPECT_EQ(summary.failed[0].error.object(), "table public.t7");
+  EXPECT_EQ(summary.failed[0].error.object(), "check constraint t7_i_check of public.t7");
   EXPECT_EQ(summary.failed[0].error.sqlstate(), "23514");
   EXPECT_EQ(summary.tables.size(), 30);
   EXPECT_EQ(shared_target().value("batch", "SELECT convalidated FROM pg_constraint WHERE conname = 't7_i_check'"), "f");

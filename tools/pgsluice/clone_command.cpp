@@ -42,10 +42,14 @@ std::string_view what_is_left(const Error& error, const Clone& clone, const Clon
   if (!clone.target_changed()) {
     return args.resume ? "nothing more was changed on the target" : "nothing was changed on the target";
   }
-  // What a standby showed, nothing shows again.
-  const bool snapshot_is_lost = error.side() == Side::kSource && error.sqlstate() == "40001";
-  if (args.no_ledger || snapshot_is_lost) {
+  if (args.no_ledger) {
     return "the target holds a part of the copy: drop and create its database again, then run the same command";
+  }
+  // A standby's recovery conflict: a new snapshot does, if what was copied is still so.
+  const bool snapshot_is_lost = error.side() == Side::kSource && error.sqlstate() == "40001";
+  if (snapshot_is_lost) {
+    return "the target holds a part of the copy: run the same command with --resume to go on, which is refused where "
+           "tables that were copied have changed since";
   }
   return "the target holds a part of the copy: run the same command with --resume to go on";
 }
