@@ -112,6 +112,16 @@ void report_done(const Plan& plan, const std::map<TaskId, copy::LoadedRows>& don
   if (!done.empty()) log.info(fmt::format("{} of {} tasks are done already", done.size(), plan.graph.size()));
 }
 
+// Binary was asked for; pgcopydb says it of each table, too.
+void report_text_against_wish(const Plan& plan, const CloneOptions& options, const Log& log) {
+  if (options.format != copy::FormatWish::kBinary) return;
+  for (const TablePlan& table : plan.tables) {
+    const std::size_t reason = table.reason.find("not safe for COPY BINARY");
+    if (table.format != copy::CopyFormat::kText || reason == std::string::npos) continue;
+    log.info(fmt::format("table {}: {}", table.table->display(), table.reason.substr(reason)));
+  }
+}
+
 }  // namespace
 
 CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress& progress,
@@ -122,6 +132,7 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
   if (const auto reason = pg::UringIo::unavailable_because(); reason && !plan->tables.empty()) {
     log.info(fmt::format("no io_uring on this machine ({}): sockets are polled", *reason));
   }
+  report_text_against_wish(*plan, options, log);
   RunSessions sessions(std::move(preflight), *plan, options, target_changed, log, cancel.token());
   index::BuildBudget own_builds(plan->index_memory, options.index_jobs, plan->most_parallel_workers);
   index::BuildBudget& builds =

@@ -104,13 +104,15 @@ TEST_F(CloneOrderTest, ASchemaPublicThatTheSourceHasNotIsDroppedWhereItIsEmpty) 
 
 TEST_F(CloneOrderTest, RowsThatNameIndexesAndGoThroughTheRootComeBehindAllIndexes) {
   make("regs", R"sql(
-    CREATE TYPE e AS ENUM ('a', 'b', 'c', 'd');
+    -- By their OIDs each of the labels goes to one of the two: of so many never all to one.
+    CREATE TYPE e AS ENUM ('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's',
+                           't', 'u', 'v', 'w', 'x', 'y', 'z');
     CREATE TABLE hashed (k e, i int, r regclass) PARTITION BY HASH (k);
     CREATE TABLE hashed_0 PARTITION OF hashed FOR VALUES WITH (MODULUS 2, REMAINDER 0);
     CREATE TABLE hashed_1 PARTITION OF hashed FOR VALUES WITH (MODULUS 2, REMAINDER 1);
     CREATE INDEX ON hashed (i);
     CREATE TABLE other (a int PRIMARY KEY);
-    INSERT INTO hashed SELECT k::e, 1, 'pg_catalog.pg_class' FROM unnest(ARRAY['a', 'b', 'c', 'd']) k;
+    INSERT INTO hashed SELECT k, 1, 'pg_catalog.pg_class' FROM unnest(enum_range(NULL::e)) k;
     UPDATE hashed_0 SET r = 'other_pkey';
     CREATE TABLE arrays (r regclass[]);
     INSERT INTO arrays VALUES (ARRAY['hashed_0_i_idx', NULL]::regclass[]);

@@ -150,6 +150,14 @@ TEST_F(StepsTest, ATargetOfTheUsersOwnMayHaveOtherTypes) {
   EXPECT_EQ(at_target("SELECT count(*) || '|' || sum(i) FROM t"), "100|5050");
 }
 
+// pgcopydb's own suite looks for these words.
+TEST_F(StepsTest, BinaryThatWasAskedForAndIsNotSafeIsSaid) {
+  make("CREATE TABLE t (v tsvector); INSERT INTO t VALUES ('a b')");
+  const SubprocessResult result = clone({"--use-copy-binary"});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_THAT(result.errors, HasSubstr("table public.t: not safe for COPY BINARY: "));
+}
+
 TEST_F(StepsTest, DropIfExistsDropsWhatTheArchiveHoldsAndNothingElse) {
   make(kTables);
   ASSERT_EQ(clone().exit_code, 0);
