@@ -362,22 +362,36 @@ std::optional<DataComparison::Implementation::ViewState> DataComparison::Impleme
   return result;
 }
 
+// Whether its query calls a function that is not immutable, as now() is; of a query on other views that may be so.
+bool may_change_by_itself(const schema::Relation& view, Server& server) {
+  const std::array<std::string, 1> name = {view.quoted()};
+  return server.session
+      .execute(
+          "SELECT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = pg_catalog.to_regclass($1)"
+          " AND (r.ev_action::text ~ 'SQLVALUEFUNCTION' OR EXISTS (SELECT FROM pg_catalog.regexp_matches("
+          "r.ev_action::text, ':(?:op)?funcid ([0-9]+)', 'g') m(oids) JOIN pg_catalog.pg_proc p"
+          " ON p.oid = m.oids[1]::oid WHERE p.provolatile <> 'i') OR EXISTS (SELECT FROM pg_catalog.pg_depend d"
+          " JOIN pg_catalog.pg_class c ON c.oid = d.refobjid AND c.relkind IN ('v', 'm') AND c.oid <> r.ev_class"
+          " WHERE d.objid = r.oid AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass)))",
+          name)[0]
+      .boolean(0);
+}
+
 // Its rows were made anew on the target, of tables that are compared by themselves. So they have to be what the query
 // gives there, whatever the source's are; unless the query never gives the same twice.
 void DataComparison::Implementation::explain_view(TableComparison& table, Server& source, Server& target) {
   const schema::Relation& view = table.table();
   const std::optional<ViewState> here = state_of_view(view, source, source.catalog);
   const std::optional<ViewState> there = state_of_view(view, target, source.catalog);
-  if (here == ViewState::kNeverTheSame || there == ViewState::kNeverTheSame) {
-    table.result().note = "its rows differ, and its query never gives the same twice";
-  } else if (here == ViewState::kStale && there == ViewState::kFresh) {
+  if (here == ViewState::kNeverTheSame || there == ViewState::kNeverTheSame || may_change_by_itself(view, source)) {
+    table.result().note = "its rows differ, and what its query gives may change by itself (the time, random values)";
+  } else if (there == ViewState::kFresh) {
     table.result().note =
-        "its rows differ, as they do from what its query gives on the source (REFRESH MATERIALIZED VIEW there); on the "
-        "target they are what it gives";
-  } else if (here == ViewState::kFresh && there == ViewState::kFresh) {
-    table.result().note =
-        "its rows differ, and on each server they are what its query gives there: it depends on the order of rows, or "
-        "on the release";
+        here == ViewState::kStale
+            ? "its rows differ, as they do from what its query gives on the source (REFRESH MATERIALIZED VIEW there)"
+            : "its rows differ, and on the target they are what its query gives: it depends on the order of rows, or "
+              "on "
+              "the release";
   }
 }
 

@@ -222,8 +222,11 @@ void StatementQueue::replace(InFlight ended) {
 void StatementQueue::send_again(InFlight ended, pg::Statement statement) {
   const std::string& mark = plan_.task_marks[ended.task];
   if (context_.options.ledger && !mark.empty()) statement.sql.insert(0, copy::task_done_sql(mark));
-  if (context_.options.ledger && ended.without_owner)
-    statement.sql.insert(0, copy::task_done_sql(mark_of_owner(*plan_.graph[ended.task].entry)));
+  if (context_.options.ledger && ended.without_owner) {
+    // An earlier run may have made it without its owner, too.
+    const std::string of_owner = mark_of_owner(*plan_.graph[ended.task].entry);
+    statement.sql.insert(0, copy::forget_task_sql(of_owner) + copy::task_done_sql(of_owner));
+  }
   ended.error.reset();
   ended.statements = {std::move(statement)};
   put(std::move(ended));
