@@ -71,7 +71,7 @@ Error ledger_of_another_version();
 void drop_ledger(pg::Connection& target);
 /// Forgets that something was done, which is done again. In the caller's transaction.
 void forget_task(pg::Connection& target, std::string_view mark);
-/// The same as a statement, to be sent with another one.
+/// The statement of forget_task(), for a message that holds other statements too.
 std::string forget_task_sql(std::string_view mark);
 /// LedgerContents::tasks alone. Throws Error(kServer).
 std::set<std::string, std::less<>> read_tasks(pg::Connection& target);

@@ -105,7 +105,7 @@ void report_check(RunContext& context, const std::string& name, const Error& ref
 
 }  // namespace
 
-// What is NOT VALID on the source stands in the archive by itself, and stays so.
+// The archive has an entry of its own for each constraint that is NOT VALID on the source; those stay NOT VALID.
 bool validate_checks(RunContext& context, pg::Connection& target) {
   if (!context.options.steps.contains(Step::kPreData) || !reads_rows(context.options.steps)) return true;
   std::set<std::string> left_as_they_are;

@@ -43,7 +43,7 @@ struct Text {
 };
 using Texts = std::map<std::string, Text>;
 
-// The same statements, in another order.
+// Whether two texts hold the same lines in any order.
 bool are_same_lines(std::string_view a, std::string_view b) {
   const auto sorted = [](std::string_view text) {
     std::vector<std::string_view> lines;
@@ -156,7 +156,7 @@ class Comparison {
     }
     for (const auto& [object, text] : target) {
       if (source.contains(object)) continue;
-      // What this server makes by itself, and prints so.
+      // This server makes it by itself, and prints the same text.
       const auto by_itself = printed() == nullptr ? Texts::const_iterator() : printed()->find(object);
       if (printed() != nullptr && by_itself != printed()->end() && by_itself->second.sql == text.sql) continue;
       result_.differences.push_back({.object = object, .source = "", .target = text.shown()});

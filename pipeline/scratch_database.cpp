@@ -102,7 +102,7 @@ ScratchDatabase::ScratchDatabase(pg::Connection& beside) : beside_(beside) {
     beside_.execute(schema::create_sql(database, beside_.server_version(), false));
     adopt_settings();
   } catch (const Error& error) {
-    // What the server has refused is not there. Of a connection that was lost or cancelled nobody knows.
+    // After a refusal there is no database. After a lost or cancelled connection there may be one.
     if (error.kind() != ErrorKind::kServer || error.poisons_connection()) drop();
     throw;
   }
