@@ -46,7 +46,7 @@ std::string name_of(const pipeline::ComparedTable& table) { return pg::display_n
 std::vector<std::string> differences_of(const pipeline::ComparedData& data, const Wanted& wanted) {
   std::vector<std::string> differences;
   for (const pipeline::ComparedTable& table : data.tables) {
-    if (table.equal()) continue;
+    if (!table.differs()) continue;
     const bool is_left_out = !wanted.relations && !(table.on_source && table.on_target);
     if (is_left_out) continue;
     const std::string what = !table.on_target         ? "only on the source"
@@ -62,6 +62,14 @@ std::vector<std::string> differences_of(const pipeline::ComparedData& data, cons
   if (wanted.relations) add(data.sequences);
   if (wanted.large_objects) add(data.large_objects);
   return differences;
+}
+
+std::vector<std::string> tables_unread(const pipeline::ComparedData& data) {
+  std::vector<std::string> tables;
+  for (const pipeline::ComparedTable& table : data.tables) {
+    if (!table.undecided.empty()) tables.push_back(name_of(table));
+  }
+  return tables;
 }
 
 }  // namespace
@@ -93,13 +101,20 @@ Verification verify_database(const Request& request, const std::string& database
   pipeline::DataComparison comparison(
       {.source = source, .target = target, .jobs = request.engine.table_jobs, .split = request.engine.split}, sink,
       cancel);
-  for (std::string& difference : differences_of(comparison.run(), wanted)) {
-    differences.push_back(std::move(difference));
+  const pipeline::ComparedData data = comparison.run();
+  for (std::string& difference : differences_of(data, wanted)) differences.push_back(std::move(difference));
+  const std::vector<std::string> unread = tables_unread(data);
+  if (!unread.empty()) {
+    note += fmt::format(
+        "; rows were counted while they were copied, but could not be compared, since row-level security hides them "
+        "from "
+        "the migration's user: {}",
+        some_of(unread, kMostNamed, ", "));
   }
   if (!differences.empty()) return {.equal = false, .text = some_of(differences, kMostNamed, "; ")};
   return {.equal = true,
           .text = wanted.definitions ? "equal" + note
-                                     : "contents equal; definitions were not compared, since some are left out"};
+                                     : "contents equal; definitions were not compared, since some are left out" + note};
 }
 
 }  // namespace pgsluice::migration

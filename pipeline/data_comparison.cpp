@@ -10,16 +10,14 @@
 #include <set>
 
 #include "pgsluice/base/threads.h"
-#include "pgsluice/copy/copy_statement.h"
 #include "pgsluice/copy/large_objects.h"
-#include "pgsluice/copy/ledger.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/server_identity.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pipeline/later_try.h"
 #include "pgsluice/pipeline/row_difference.h"
 #include "pgsluice/pipeline/sessions.h"
-#include "pgsluice/pipeline/table_plan.h"
+#include "pgsluice/pipeline/table_comparison.h"
 #include "pgsluice/schema/catalog.h"
 #include "pgsluice/schema/sequences.h"
 
@@ -28,54 +26,13 @@ namespace pgsluice::pipeline {
 namespace {
 
 using copy::RowsDigest;
-using schema::Catalog;
 using schema::Relation;
 using schema::RelationKind;
+using Server = ComparedServer;
+using Name = RelationName;
 
-constexpr int kShortestFloats = 120000;  // shorter texts of floating-point numbers from here on
 constexpr Bytes kSmallestSplit{256LL * 1024 * 1024};
 constexpr Bytes kSmallestPart{64 * 1024 * 1024};
-
-using Name = std::pair<std::string, std::string>;
-
-// What is read as a whole: a table, or a partitioned table where the target may have put a row into another partition.
-std::map<Name, Relation> tables_of(const Catalog& catalog) {
-  std::map<Name, Relation> tables;
-  const auto add = [&](const Relation& relation) {
-    Relation& compared = tables[{relation.schema, relation.name}] = relation;
-    compared.columns.insert(compared.columns.end(), relation.generated_columns.begin(),
-                            relation.generated_columns.end());
-    compared.column_types.insert(compared.column_types.end(), relation.generated_types.begin(),
-                                 relation.generated_types.end());
-  };
-  for (const Relation* table : tables_to_copy(catalog)) {
-    if (table->schema == copy::kLedgerSchema) continue;
-    const schema::Oid root = table->load_through != 0 ? table->load_through : table->sorted_under;
-    if (const Relation* whole = root == 0 ? table : catalog.relation(root)) add(*whole);
-  }
-  for (const Relation& relation : catalog.relations) {
-    if (relation.kind == RelationKind::kMaterializedView && relation.populated) add(relation);
-  }
-  return tables;
-}
-
-// A query of a table plans with its indexes' expressions, and the bodies of functions in these may name others without
-// their schema.
-std::string search_path_for(const Catalog& catalog, const Relation& relation) {
-  const Relation* table = catalog.relation(relation.oid);
-  const bool calls = std::any_of(catalog.indexes.begin(), catalog.indexes.end(), [&](const schema::Index& index) {
-    return index.calls_functions && table != nullptr && index.table == table->oid;
-  });
-  return calls ? search_path_sql(catalog) : "";
-}
-
-// One server, with the session that keeps what it shows.
-struct Server {
-  pg::Connection session;
-  pg::SnapshotIdentity snapshot;
-  std::string encoding;
-  Catalog catalog;
-};
 
 Server open_server(const CompareOptions& options, Side side, const std::string& encoding, const Log& log,
                    const CancelToken& cancel) {
@@ -84,92 +41,9 @@ Server open_server(const CompareOptions& options, Side side, const std::string& 
   pg::Connection session = open_reader(conninfo, "compare", encoding, log, cancel);
   const std::string used = encoding.empty() ? server_encoding(session) : encoding;
   const pg::SnapshotIdentity snapshot = pg::export_snapshot(session);
-  Catalog catalog = schema::read_catalog(session);
+  schema::Catalog catalog = schema::read_catalog(session);
   return {.session = std::move(session), .snapshot = snapshot, .encoding = used, .catalog = std::move(catalog)};
 }
-
-// How both servers' rows become the same text.
-struct Reading {
-  copy::CopyFormat format = copy::CopyFormat::kText;
-  std::vector<std::string> columns;  // expressions
-};
-
-std::string type_name(const Catalog& catalog, schema::Oid type) {
-  const auto found = catalog.types.find(type);
-  return found == catalog.types.end() ? "?" : found->second.name;
-}
-
-class TableComparison {
- public:
-  TableComparison(ComparedTable& result, const Relation& here, const Relation& there, const Server& source,
-                  const Server& target)
-      : result_(result), here_(here), there_(there), source_(source), target_(target) {
-    choose_reading();
-  }
-
-  bool is_possible() const { return result_.trouble.empty(); }
-  const Relation& table() const { return here_; }
-  ComparedTable& result() { return result_; }
-
-  std::string copy_out(Side side, const std::string& condition) const {
-    const Server& server = side == Side::kSource ? source_ : target_;
-    const Relation& relation = side == Side::kSource ? here_ : there_;
-    return search_path_for(server.catalog, relation) + copy_statement(condition);
-  }
-  std::string copy_statement(const std::string& condition) const {
-    std::string list;
-    for (const std::string& column : reading_.columns) list += (list.empty() ? "" : ", ") + column;
-    return fmt::format("COPY (SELECT {} FROM {}{}{}) TO STDOUT{}", list, from(), condition.empty() ? "" : " WHERE ",
-                       condition, reading_.format == copy::CopyFormat::kBinary ? " WITH (FORMAT binary)" : "");
-  }
-  copy::CopyFormat format() const { return reading_.format; }
-  std::string from() const { return (here_.kind == RelationKind::kPartitionedTable ? "" : "ONLY ") + here_.quoted(); }
-  const std::vector<std::string>& columns() const { return reading_.columns; }
-
- private:
-  void choose_reading() {
-    std::map<std::string, schema::Oid> types_there;
-    for (std::size_t i = 0; i < there_.columns.size(); ++i) types_there[there_.columns[i]] = there_.column_types[i];
-    bool same_types = true;
-    for (std::size_t i = 0; i < here_.columns.size(); ++i) {
-      const auto found = types_there.find(here_.columns[i]);
-      if (found == types_there.end()) {
-        result_.trouble = fmt::format("column {} is missing on the target", pg::display_name("", here_.columns[i]));
-        return;
-      }
-      same_types =
-          same_types && type_name(source_.catalog, here_.column_types[i]) == type_name(target_.catalog, found->second);
-      types_there.erase(found);
-    }
-    if (!types_there.empty()) {
-      result_.trouble =
-          fmt::format("column {} is missing on the source", pg::display_name("", types_there.begin()->first));
-      return;
-    }
-    if (same_types) {
-      reading_.format = copy::choose_format(source_.catalog, here_, target_.catalog.server_version,
-                                            copy::FormatWish::kAuto, copy::FormatUse::kCompare)
-                            .format;
-    }
-    const bool other_floats =
-        std::min(source_.catalog.server_version, target_.catalog.server_version) < kShortestFloats;
-    for (std::size_t i = 0; i < here_.columns.size(); ++i) {
-      std::string column = pg::quote_identifier(here_.columns[i]);
-      const std::string type = type_name(source_.catalog, here_.column_types[i]);
-      const bool by_bytes = same_types && other_floats && reading_.format == copy::CopyFormat::kText;
-      if (by_bytes && type == "double precision") column = fmt::format("pg_catalog.float8send({})", column);
-      if (by_bytes && type == "real") column = fmt::format("pg_catalog.float4send({})", column);
-      reading_.columns.push_back(std::move(column));
-    }
-  }
-
-  ComparedTable& result_;
-  const Relation here_;
-  const Relation there_;
-  const Server& source_;
-  const Server& target_;
-  Reading reading_;
-};
 
 // A table, or a part of one, to be read on both sides.
 struct Unit {
@@ -207,7 +81,12 @@ std::vector<std::string> differing_sequences(Server& source, Server& target) {
 
 bool ComparedData::equal() const {
   return sequences.empty() && large_objects.empty() &&
-         std::all_of(tables.begin(), tables.end(), [](const ComparedTable& table) { return table.equal(); });
+         std::none_of(tables.begin(), tables.end(), [](const ComparedTable& table) { return table.differs(); });
+}
+
+std::size_t ComparedData::undecided() const {
+  return static_cast<std::size_t>(
+      std::count_if(tables.begin(), tables.end(), [](const ComparedTable& table) { return !table.undecided.empty(); }));
 }
 
 struct DataComparison::Implementation {
@@ -431,8 +310,8 @@ ComparedData DataComparison::Implementation::run() {
     throw Error(ErrorKind::kState, *reason)
         .hint("check --source and --target: that it is equal to itself proves nothing");
   }
-  const std::map<Name, Relation> here = tables_of(source.catalog);
-  const std::map<Name, Relation> there = tables_of(target.catalog);
+  const std::map<Name, Relation> here = tables_to_compare(source.catalog);
+  const std::map<Name, Relation> there = tables_to_compare(target.catalog);
 
   ComparedData data;
   std::set<Name> names;
@@ -457,7 +336,7 @@ ComparedData DataComparison::Implementation::run() {
   if (first_error) throw Error(*first_error);
   cancel.token().throw_if_cancelled();
   for (const std::unique_ptr<TableComparison>& table : tables) {
-    if (!table->is_possible() || table->result().equal()) continue;
+    if (!table->is_possible() || !table->result().differs()) continue;
     if (table->table().kind == RelationKind::kMaterializedView) {
       explain_view(*table, source, target);
     } else {

@@ -41,7 +41,15 @@ struct ComparedTable {
   /// source either.
   std::string note;
 
-  bool equal() const { return on_source && on_target && trouble.empty() && (source == target || !note.empty()); }
+  /// Why its rows cannot be compared by this user, who may be shown a part of them only: row-level security. Nothing
+  /// that is wrong.
+  std::string undecided;
+
+  bool equal() const { return undecided.empty() && !differs(); }
+  bool differs() const {
+    const bool is_same = on_source && on_target && trouble.empty() && (source == target || !note.empty());
+    return undecided.empty() && !is_same;
+  }
 };
 
 struct ComparedData {
@@ -52,7 +60,10 @@ struct ComparedData {
   /// only on the source".
   std::vector<std::string> large_objects;
 
+  /// Whether no difference was found.
   bool equal() const;
+  /// How many tables could not be compared.
+  std::size_t undecided() const;
 };
 
 /// Compares the rows of two databases' tables (stored generated columns included) and materialized views, their

@@ -43,14 +43,16 @@ constexpr const char* kDataFooter =
     "note,\n"
     "no difference. Write to neither meanwhile, or the difference is what was written.\n"
     "\n"
-    "Exit codes: 0 both are the same, 21 they differ, 1 arguments, 6 source, 7 target, 12 internal, 130/143 cancelled.";
+    "Exit codes: 0 both are the same, 21 they differ, 22 no difference was found, but row-level security hides some\n"
+    "tables, 1 arguments, 6 source, 7 target, 12 internal, 130/143 cancelled.";
 
 constexpr const char* kSchemaFooter =
     "Examples:\n"
     "  pgsluice compare schema --source postgresql://me@old/shop --target postgresql://me@new/shop\n"
     "  pgsluice compare schema --roles --all-databases --source postgresql://me@old --target postgresql://me@new\n"
     "\n"
-    "What pg_dump writes of both databases is compared, object by object; their order does not matter. Where the two\n"
+    "What pg_dump writes of both databases is compared, object by object, in any order, and what it does not write:\n"
+    "the database's own owner, privileges, comment and settings, and those of large objects. Where the two\n"
     "servers print an object in different words, the source's definitions are restored into a scratch database beside\n"
     "the target (it takes CREATEDB, and is dropped again), to be printed by the same server.\n"
     "\n"
@@ -80,18 +82,29 @@ void add_data_options(CLI::App& command, CompareArguments& args) {
                    args.split_larger_than, "SPLIT_TABLES_LARGER_THAN");
 }
 
-int finish(const std::string& document, bool equal, Console& console) {
-  std::fputs(document.c_str(), stdout);
-  std::fflush(stdout);
-  if (equal) return kExitWell;
-  Log(console).error("the databases differ");
-  return kExitDifferent;
-}
+/// What a comparison has found; the later, the worse.
+enum class Found { kEqual, kUnread, kDifferent };
 
 struct Compared {
   std::string document;
-  bool equal = false;
+  Found found = Found::kDifferent;
 };
+
+int finish(const Compared& compared, Console& console) {
+  std::fputs(compared.document.c_str(), stdout);
+  std::fflush(stdout);
+  switch (compared.found) {
+    case Found::kEqual:
+      return kExitWell;
+    case Found::kUnread:
+      Log(console).error("no difference was found, but some tables could not be read");
+      return kExitIncomplete;
+    case Found::kDifferent:
+      break;
+  }
+  Log(console).error("the databases differ");
+  return kExitDifferent;
+}
 
 std::vector<std::string> databases_of_source(const CompareArguments& args, const Log& log, const CancelToken& cancel) {
   pg::Connection source =
@@ -107,12 +120,11 @@ std::vector<std::string> databases_of_source(const CompareArguments& args, const
 template <class CompareOne>
 int compare_each(const CompareArguments& args, Console& console, const CancelToken& cancel, CompareOne compare) {
   if (!args.all_databases) {
-    const Compared compared = compare("");
-    return finish(compared.document, compared.equal, console);
+    return finish(compare(""), console);
   }
   nlohmann::json documents = nlohmann::json::array();
   std::string text;
-  bool equal = true;
+  Found worst = Found::kEqual;
   for (const std::string& database : databases_of_source(args, Log(console), cancel)) {
     Compared compared;
     try {
@@ -122,13 +134,13 @@ int compare_each(const CompareArguments& args, Console& console, const CancelTok
       if (error.sqlstate() != kNoSuchDatabase || error.side() != Side::kTarget) throw;
       compared.document = args.json ? "{\"missing\": true}" : "missing on the target\n";
     }
-    equal = equal && compared.equal;
+    worst = std::max(worst, compared.found);
     text += fmt::format("database {}\n{}\n", pg::display_name("", database), compared.document);
     if (args.json) {
       documents.push_back({{"database", database}, {"comparison", nlohmann::json::parse(compared.document)}});
     }
   }
-  return finish(args.json ? documents.dump(2) + "\n" : text, equal, console);
+  return finish({args.json ? documents.dump(2) + "\n" : text, worst}, console);
 }
 
 Compared compare_schema(const CompareArguments& args, const std::string& database, Console& console,
@@ -142,7 +154,8 @@ Compared compare_schema(const CompareArguments& args, const std::string& databas
     throw Error(ErrorKind::kConfig, comparison.not_compared)
         .hint("install PostgreSQL's client programs of that version, or name their folder with --pg-bindir");
   }
-  return {args.json ? schema_comparison_json(comparison) : schema_comparison_text(comparison), comparison.equal()};
+  return {args.json ? schema_comparison_json(comparison) : schema_comparison_text(comparison),
+          comparison.equal() ? Found::kEqual : Found::kDifferent};
 }
 
 int run_compare_schema(const CompareArguments& args) {
@@ -164,7 +177,9 @@ Compared compare_data(const CompareArguments& args, const std::string& database,
                                   [&comparison] { return comparison.progress(); });
     data = comparison.run();
   }
-  return {args.json ? comparison_json(data) : comparison_text(data), data.equal()};
+  return {args.json ? comparison_json(data) : comparison_text(data), !data.equal()          ? Found::kDifferent
+                                                                     : data.undecided() > 0 ? Found::kUnread
+                                                                                            : Found::kEqual};
 }
 
 int run_compare_data(const CompareArguments& args) {

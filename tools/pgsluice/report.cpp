@@ -275,6 +275,7 @@ std::string verdict(const pipeline::ComparedTable& table) {
   if (!table.on_target) return "missing on the target";
   if (!table.trouble.empty()) return table.trouble;
   if (!table.note.empty()) return table.note;
+  if (!table.undecided.empty()) return table.undecided;
   return table.equal() ? "equal" : "DIFFERENT";
 }
 
@@ -287,7 +288,7 @@ std::string comparison_text(const pipeline::ComparedData& data) {
   for (const pipeline::ComparedTable& table : data.tables) {
     const std::string name = pg::display_name(table.schema, table.name);
     // Where they were not read, there is no count.
-    const bool is_read = table.on_source && table.on_target && table.trouble.empty();
+    const bool is_read = table.on_source && table.on_target && table.trouble.empty() && table.undecided.empty();
     tables.add({name, is_read ? std::to_string(table.source.rows) : "-",
                 is_read ? std::to_string(table.target.rows) : "-", verdict(table)});
     for (const std::string& row : table.rows) rows.push_back(fmt::format("{} {}", name, row));
