@@ -17,6 +17,7 @@
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/beyond_pg_dump.h"
 #include "pgsluice/schema/column_order.h"
+#include "pgsluice/schema/database_comparison.h"
 #include "pgsluice/schema/ddl_restore.h"
 #include "pgsluice/schema/entry_sql.h"
 #include "pgsluice/schema/pg_dump.h"
@@ -60,12 +61,27 @@ bool are_same_lines(std::string_view a, std::string_view b) {
 
 schema::Archive parse(const std::string& archive) { return schema::parse_archive(archive, "pg_dump's archive"); }
 
-Texts texts_of(const schema::Archive& archive) {
+// Whether all privileges on tables are told from all but MAINTAIN, which came with 17: a source before that knows no
+// such difference, and its GRANT ALL is one or the other by the release of the pg_dump that wrote it.
+enum class Maintain { kTold, kNotTold };
+
+std::string without_maintain(std::string sql) {
+  constexpr std::string_view kAllOthers = "SELECT,INSERT,REFERENCES,DELETE,TRIGGER,TRUNCATE,UPDATE ON ";
+  for (std::size_t at = 0; (at = sql.find(kAllOthers, at)) != std::string::npos;) {
+    sql.replace(at, kAllOthers.size(), "ALL ON ");
+  }
+  return sql;
+}
+
+Texts texts_of(const schema::Archive& archive, Maintain maintain) {
   Texts texts;
   for (const schema::TocEntry& entry : archive.entries) {
     if (!schema::is_restored(entry, {}) || copy::belongs_to_ledger(entry)) continue;
     Text& text = texts[entry.describe()];
-    text.sql += schema::entry_sql(archive, entry, {.owners = false}, entry.definition);
+    const bool is_acl = entry.kind == "ACL" || entry.kind == "DEFAULT ACL";
+    const std::string definition =
+        is_acl && maintain == Maintain::kNotTold ? without_maintain(entry.definition) : entry.definition;
+    text.sql += schema::entry_sql(archive, entry, {.owners = false}, definition);
     const std::string owner_sql = schema::owner_sql(entry);
     if (!owner_sql.empty()) text.owner += entry.owner + "\n";
     text.owner_sql += owner_sql;
@@ -117,6 +133,11 @@ class Comparison {
     return open_reader(conninfo, "compare", "", log_, cancel_);
   }
 
+  Maintain maintain() const {
+    constexpr int kHasMaintain = 170000;
+    return source_.server_version() < kHasMaintain ? Maintain::kNotTold : Maintain::kTold;
+  }
+
   // In one encoding, or the same name would be two.
   std::string dump(pg::Connection& session, const CancelToken& cancel) {
     const pg::SnapshotIdentity snapshot = pg::export_snapshot(session);
@@ -142,8 +163,8 @@ class Comparison {
       other.cancel();  // or the future would wait for a pg_dump that nobody needs
       throw;
     }
-    const Texts target = texts_of(parse(there.get()));
-    const Texts source = texts_of(archive_);
+    const Texts target = texts_of(parse(there.get()), maintain());
+    const Texts source = texts_of(archive_, maintain());
     for (const auto& [object, text] : source) {
       const auto found = target.find(object);
       if (found == target.end()) {
@@ -218,7 +239,7 @@ class Comparison {
                       scratch.name()));
       scratch_ = scratch.restore(archive_, tables_in_own_order(), log_, cancel_);
       pg::Connection session = open_reader(scratch.conninfo(), "compare", "", log_, cancel_);
-      printed_ = texts_of(parse(dump(session, cancel_)));
+      printed_ = texts_of(parse(dump(session, cancel_)), maintain());
       session.close();
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::kServer) throw;
@@ -241,11 +262,12 @@ class Comparison {
 
   void compare_beyond_pg_dump() {
     std::vector<schema::BeyondDifference> differences = schema::compare_beyond_pg_dump(source_, target_);
-    if (options_.roles) {
-      for (schema::BeyondDifference& difference : schema::compare_roles(source_, target_)) {
-        differences.push_back(std::move(difference));
-      }
-    }
+    const auto add = [&](std::vector<schema::BeyondDifference> more) {
+      std::move(more.begin(), more.end(), std::back_inserter(differences));
+    };
+    add(schema::compare_database_properties(source_, target_));
+    add(schema::compare_large_object_metadata(source_, target_));
+    if (options_.roles) add(schema::compare_roles(source_, target_));
     for (schema::BeyondDifference& difference : differences) {
       std::vector<SchemaDifference>& found = difference.undecided ? result_.undecided : result_.differences;
       found.push_back({.object = std::move(difference.object),

@@ -9,6 +9,7 @@ namespace pgsluice::schema {
 namespace {
 
 constexpr int kMembershipsHaveOptions = 160000;
+constexpr int kHasParameterPrivileges = 150000;
 
 using Facts = std::map<std::string, std::string>;
 
@@ -40,6 +41,22 @@ Facts facts_of(pg::Connection& server, Roles which, bool with_options) {
                       " WHERE s.setdatabase = 0 AND r.oid >= " +
                       lowest_oid(which))) {
     facts[fmt::format("setting {} of role {}", row.text(1), pg::display_name("", row.text(0)))] = row.text(2);
+  }
+  for (const pg::Row row :
+       server.execute("SELECT r.rolname, pg_catalog.shobj_description(r.oid, 'pg_authid') FROM pg_catalog.pg_roles r"
+                      " WHERE pg_catalog.shobj_description(r.oid, 'pg_authid') IS NOT NULL AND r.oid >= " +
+                      lowest_oid(which))) {
+    facts["comment of role " + pg::display_name("", row.text(0))] = row.text(1);
+  }
+  if (server.server_version() < kHasParameterPrivileges) return facts;
+  for (const pg::Row row :
+       server.execute("SELECT r.rolname, p.parname, pg_catalog.string_agg(a.privilege_type || CASE WHEN a.is_grantable"
+                      " THEN ' WITH GRANT OPTION' ELSE '' END, ', ' ORDER BY a.privilege_type)"
+                      "  FROM pg_catalog.pg_parameter_acl p, pg_catalog.aclexplode(p.paracl) a"
+                      "  JOIN pg_catalog.pg_roles r ON r.oid = a.grantee WHERE r.oid >= " +
+                      lowest_oid(which) + " GROUP BY 1, 2")) {
+    facts[fmt::format("privileges on parameter {} of role {}", row.text(1), pg::display_name("", row.text(0)))] =
+        row.text(2);
   }
   return facts;
 }

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "cases/case_fixture.h"
 
 namespace pgsluice::test {
@@ -213,6 +215,60 @@ TEST_F(Comparison, OfValuesDoesNotDependOnTheEnvironment) {
                                       {{"PGTZ", "Asia/Tokyo"}, {"PGDATESTYLE", "German"}});
   EXPECT_EQ(cloned.exit_code, 0) << said(cloned);
   expect_same_answer("SELECT d || ' ' || t FROM m");
+}
+
+// What belongs to the database itself, and to large objects, stands in no definition.
+TEST_F(Comparison, SeesTheDatabasesOwnPropertiesAndThoseOfLargeObjects) {
+  on_both("CREATE ROLE cmp_alice; CREATE ROLE cmp_bob", "postgres");
+  make(R"sql(
+    CREATE TABLE t (a int); ALTER DATABASE cases OWNER TO cmp_alice; COMMENT ON DATABASE cases IS 'ours';
+    ALTER DATABASE cases SET work_mem = '7MB'; ALTER ROLE cmp_bob IN DATABASE cases SET work_mem = '8MB';
+    GRANT TEMPORARY ON DATABASE cases TO cmp_bob;
+    SELECT lo_create(4242); ALTER LARGE OBJECT 4242 OWNER TO cmp_alice; GRANT SELECT ON LARGE OBJECT 4242 TO cmp_bob;
+    COMMENT ON LARGE OBJECT 4242 IS 'a scan')sql");
+  const SubprocessResult cloned = clone();
+  ASSERT_EQ(cloned.exit_code, 0) << said(cloned);
+  const SubprocessResult equal = compare_schema();
+  EXPECT_EQ(equal.exit_code, 0) << said(equal);
+  const std::vector<std::array<const char*, 3>> changes = {
+      {"ALTER DATABASE cases OWNER TO cmp_bob", "ALTER DATABASE cases OWNER TO cmp_alice", "owner of the database"},
+      {"COMMENT ON DATABASE cases IS NULL", "COMMENT ON DATABASE cases IS 'ours'", "comment on the database"},
+      {"ALTER DATABASE cases RESET work_mem", "ALTER DATABASE cases SET work_mem = '7MB'", "setting work_mem of the"},
+      {"ALTER ROLE cmp_bob IN DATABASE cases RESET work_mem",
+       "ALTER ROLE cmp_bob IN DATABASE cases SET work_mem = '8MB'", "setting work_mem of role cmp_bob"},
+      {"REVOKE TEMPORARY ON DATABASE cases FROM cmp_bob", "GRANT TEMPORARY ON DATABASE cases TO cmp_bob",
+       "privileges on the database"},
+      {"ALTER LARGE OBJECT 4242 OWNER TO cmp_bob", "ALTER LARGE OBJECT 4242 OWNER TO cmp_alice", "large object 4242"},
+      {"REVOKE SELECT ON LARGE OBJECT 4242 FROM cmp_bob", "GRANT SELECT ON LARGE OBJECT 4242 TO cmp_bob",
+       "large object 4242"},
+      {"COMMENT ON LARGE OBJECT 4242 IS 'another'", "COMMENT ON LARGE OBJECT 4242 IS 'a scan'", "large object 4242"}};
+  for (const auto& [change, back, named] : changes) {
+    SCOPED_TRACE(change);
+    target().sql(kDatabase, change);
+    expect_difference(named, compare_schema());
+    target().sql(kDatabase, back);
+  }
+  EXPECT_EQ(compare_schema().exit_code, 0);
+  // A maintenance window's freeze comes along, and is lifted before applications use the new database.
+  source().sql("postgres", "ALTER DATABASE cases SET default_transaction_read_only = on");
+  EXPECT_EQ(compare_schema().exit_code, 0);
+}
+
+// A release before 17 knows no MAINTAIN, and GRANT ALL means what the pg_dump that wrote it takes for all.
+TEST_F(Comparison, OfAllPrivilegesDoesNotDependOnWhichPgDumpHasCopiedThem) {
+  if (!between(15, 18)) GTEST_SKIP() << kNoDownloads;
+  on_both("CREATE ROLE cmp_bob", "postgres");
+  make(R"sql(
+    CREATE TABLE t (a int); GRANT ALL ON t TO cmp_bob WITH GRANT OPTION; CREATE TABLE u (a int);
+    REVOKE ALL ON u FROM postgres; ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO cmp_bob)sql");
+  const SubprocessResult cloned =
+      run({"clone", "--progress", "none", "--pg-bindir", server_bindir().string(), "--source",
+           source().conninfo(kDatabase), "--target", target().conninfo(kDatabase)});
+  ASSERT_EQ(cloned.exit_code, 0) << said(cloned);
+  const SubprocessResult equal = compare_schema();
+  EXPECT_EQ(equal.exit_code, 0) << said(equal);
+  target().sql(kDatabase, "REVOKE INSERT ON t FROM cmp_bob");
+  expect_difference("TABLE t", compare_schema());
 }
 
 }  // namespace
