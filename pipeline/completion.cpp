@@ -30,14 +30,36 @@ std::vector<const schema::TocEntry*> without_owner(const RunContext& context, pg
   return entries;
 }
 
+// An owner needs CREATE in the schema, which a superuser who made the object its own on the source did not ask for. It
+// is granted for the length of the transaction.
+void give_owner(pg::Connection& target, const schema::TocEntry& entry, const std::string& sql,
+                const std::string& forget) {
+  constexpr std::string_view kInsufficientPrivilege = "42501";
+  try {
+    target.execute(sql + forget);
+  } catch (const Error& refused) {
+    const std::string schema = entry.schema.value_or("");
+    if (refused.sqlstate() != kInsufficientPrivilege || schema.empty()) throw;
+    const std::string privilege = fmt::format("CREATE ON SCHEMA {}", pg::quote_identifier(schema));
+    const std::string owner = pg::quote_identifier(entry.owner);
+    try {
+      target.execute(fmt::format("GRANT {0} TO {1};\n{2}REVOKE {0} FROM {1};\n{3}", privilege, owner, sql, forget));
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kServer || error.poisons_connection()) throw;
+      throw Error(refused);
+    }
+  }
+}
+
 }  // namespace
 
 // Those that their owners could not be given at first: the privileges that they need in a schema may have come since.
 void give_owners(RunContext& context, pg::Connection& target) {
   for (const schema::TocEntry* entry : without_owner(context, target)) {
-    const std::string sql = schema::owner_sql(*entry);
+    const std::string sql = schema::owner_sql(*entry, target.server_version());
+    const std::string forget = context.options.ledger ? copy::forget_task_sql(mark_of_owner(*entry)) : "";
     try {
-      target.execute(context.options.ledger ? sql + copy::forget_task_sql(mark_of_owner(*entry)) : sql);
+      give_owner(target, *entry, sql, forget);
       context.owners.remove(*entry);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::kServer || error.poisons_connection()) throw;

@@ -141,6 +141,7 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& optio
   plan->catalog = std::move(input.catalog);
   plan->restore = options.restore;
   plan->restore.out_of_reach = std::move(input.roles_out_of_reach);
+  plan->restore.target_version = input.target_version;
   plan->warnings = std::move(input.warnings);
   plan->properties = std::move(input.properties);
   report_roles_out_of_reach(*plan);

@@ -158,7 +158,8 @@ ScratchContents ScratchDatabase::restore(const schema::Archive& archive,
         other == replacements.end() ? schema::without_internal_options(entry.definition, entry.kind) : other->second;
     if (!carry_out(session, schema::entry_sql(archive, entry, {.owners = false}, definition), log))
       contents.missing.insert(object);
-    if (!carry_out(session, schema::owner_sql(entry), log)) without_owner.insert(entry.dump_id);
+    if (!carry_out(session, schema::owner_sql(entry, session.server_version()), log))
+      without_owner.insert(entry.dump_id);
     // A server does not print what an owner has got from himself.
     const bool is_of_another_owner = std::any_of(entry.dependencies.begin(), entry.dependencies.end(),
                                                  [&](int id) { return without_owner.contains(id); });

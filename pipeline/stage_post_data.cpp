@@ -25,6 +25,7 @@ class PostDataStage {
       if (index.calls_functions) function_indexes_.insert(index.oid);
     }
     for (const schema::ForeignKey& key : state.plan.catalog.foreign_keys) foreign_keys_[key.oid] = &key;
+    for (const schema::Inheritance& inheritance : state.plan.catalog.inheritance) children_.insert(inheritance.child);
   }
 
   void add() {
@@ -112,6 +113,10 @@ class PostDataStage {
     if (entry.kind != "CONSTRAINT" || entry.catalog_id.table != schema::kPgConstraint) return nullptr;
     const auto found = index_of_constraint_.find(entry.catalog_id.oid);
     if (found == index_of_constraint_.end() || !index::built_before_constraint(*found->second)) return nullptr;
+    // From 18 on, PRIMARY KEY USING INDEX makes a NOT NULL that was inherited the child's own.
+    constexpr int kNamesNotNulls = 180000;
+    const bool may_inherit = found->second->constraint_type == 'p' && children_.contains(found->second->table);
+    if (may_inherit && state_.plan.restore.target_version >= kNamesNotNulls) return nullptr;
     return found->second;
   }
 
@@ -286,6 +291,8 @@ class PostDataStage {
   std::map<Oid, const schema::ForeignKey*> foreign_keys_;
   /// Those that call functions of the user's.
   std::set<Oid> function_indexes_;
+  /// Partitions and inheritance children.
+  std::set<Oid> children_;
 };
 
 }  // namespace

@@ -14,27 +14,36 @@ namespace {
 
 constexpr int kHasGenerated = 120000;
 constexpr int kHasPartitions = 100000;
+constexpr int kNamesNotNulls = 180000;
 
 // Every column of inheritance trees, children and parents alike.
 std::string columns_sql(int version) {
-  return fmt::format(R"(
-SELECT a.attrelid, a.attname, a.attislocal, a.attnotnull,
-       pg_catalog.format('%I %s%s%s%s', a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+  return fmt::format(
+      R"(
+SELECT a.attrelid, a.attname, a.attislocal, {not_null},
+       pg_catalog.format('%I %s%s%s', a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
          CASE WHEN a.attcollation <> t.typcollation AND a.attcollation <> 0
               THEN (SELECT pg_catalog.format(' COLLATE %I.%I', n.nspname, l.collname) FROM pg_catalog.pg_collation l
                       JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace WHERE l.oid = a.attcollation) END,
-         {generated}, CASE WHEN a.attnotnull THEN ' NOT NULL' END)
-  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+         {generated}), {inherits_not_null}
+  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid {not_nulls}
        JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
  WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped {whole}
    AND c.oid IN (SELECT inhrelid FROM pg_catalog.pg_inherits UNION SELECT inhparent FROM pg_catalog.pg_inherits)
  ORDER BY a.attrelid, a.attnum)",
-                     fmt::arg("generated", version < kHasGenerated ? "NULL" : R"(
+      fmt::arg("generated", version < kHasGenerated ? "NULL" : R"(
          CASE WHEN a.attgenerated <> ''
               THEN (SELECT pg_catalog.format(' GENERATED ALWAYS AS (%s)%s', pg_catalog.pg_get_expr(d.adbin, d.adrelid),
                                              CASE a.attgenerated WHEN 's' THEN ' STORED' END)
                       FROM pg_catalog.pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END)"),
-                     fmt::arg("whole", version < kHasPartitions ? "" : "AND NOT c.relispartition"));
+      fmt::arg("not_null", version < kNamesNotNulls ? "CASE WHEN a.attnotnull THEN 'NOT NULL' END"
+                                                    : "CASE WHEN k.convalidated THEN"
+                                                      " pg_catalog.format('CONSTRAINT %I NOT NULL', k.conname) END"),
+      fmt::arg("inherits_not_null", version < kNamesNotNulls ? "NOT a.attislocal" : "NOT k.conislocal"),
+      fmt::arg("not_nulls", version < kNamesNotNulls ? ""
+                                                     : "LEFT JOIN pg_catalog.pg_constraint k ON k.conrelid = a.attrelid"
+                                                       " AND k.contype = 'n' AND k.conkey[1] = a.attnum"),
+      fmt::arg("whole", version < kHasPartitions ? "" : "AND NOT c.relispartition"));
 }
 
 constexpr std::string_view kParentsSql =
@@ -131,23 +140,23 @@ Items items_of(std::string_view list, const std::vector<std::size_t>& commas, st
 std::string mark_as_inherited(const std::string& table, const OwnColumnOrder& order, const Items& items) {
   std::vector<std::string> columns;
   std::vector<std::string> checks;
+  std::vector<std::string> inherited_not_nulls;
   for (const OwnColumnOrder::Column& column : order.columns) {
     if (!column.local && !items.columns.contains(column.name)) columns.push_back(pg::quote_literal(column.name));
+    if (column.inherits_not_null && !column.not_null.empty()) {
+      inherited_not_nulls.push_back(pg::quote_literal(column.name));
+    }
   }
   for (const auto& [name, check] : order.inherited_checks) checks.push_back(pg::quote_literal(name));
-  if (columns.empty() && checks.empty()) return "";
+  if (columns.empty() && checks.empty() && inherited_not_nulls.empty()) return "";
   const std::string of_table = fmt::format("{}::pg_catalog.regclass", pg::quote_literal(table));
   const std::string own_columns =
       fmt::format("attrelid = {} AND attname = ANY (ARRAY[{}]::text[])", of_table, fmt::join(columns, ", "));
-  // NOT NULL of these columns, a constraint from 18 on, unless the child has named one itself.
-  const bool names_not_nulls =
-      std::any_of(items.constraints.begin(), items.constraints.end(),
-                  [](const std::string& item) { return item.find(" NOT NULL ") != std::string::npos; });
-  const std::string not_nulls = names_not_nulls ? ""
-                                                : fmt::format(
-                                                      " OR contype = 'n' AND conkey[1] IN"
-                                                      " (SELECT attnum FROM pg_catalog.pg_attribute WHERE {})",
-                                                      own_columns);
+  // A constraint from 18 on.
+  const std::string not_nulls = fmt::format(
+      " OR contype = 'n' AND conkey[1] IN (SELECT attnum FROM pg_catalog.pg_attribute WHERE attrelid = {} AND attname ="
+      " ANY (ARRAY[{}]::text[]))",
+      of_table, fmt::join(inherited_not_nulls, ", "));
   return fmt::format(
       "DO $pgsluice$ BEGIN IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN"
       " UPDATE pg_catalog.pg_attribute SET attislocal = false WHERE {};"
@@ -169,7 +178,8 @@ std::map<Oid, OwnColumnOrder> read_own_column_orders(pg::Connection& source) {
   for (const pg::Row row : source.execute(columns_sql(source.server_version()))) {
     tables[row.oid(0)].columns.push_back({.name = std::string(row.text(1)),
                                           .local = row.boolean(2),
-                                          .not_null = row.boolean(3),
+                                          .not_null = row.optional_text(3).value_or(""),
+                                          .inherits_not_null = row.optional_text(5) == "t",
                                           .definition = std::string(row.text(4))});
   }
   for (const pg::Row row : source.execute(kInheritedChecksSql)) {
@@ -204,12 +214,9 @@ std::optional<std::string> definition_in_own_order(const std::string& definition
   const auto add = [&](const std::string& item) { list += (list.empty() ? "\n    " : ",\n    ") + item; };
   for (const OwnColumnOrder::Column& column : order.columns) {
     const auto declared = items.columns.find(column.name);
-    if (declared == items.columns.end()) {
-      add(column.definition);
-      continue;
-    }
-    const bool lacks_not_null = column.not_null && declared->second.find(" NOT NULL") == std::string::npos;
-    add(declared->second + (lacks_not_null ? " NOT NULL" : ""));
+    const std::string& text = declared == items.columns.end() ? column.definition : declared->second;
+    const bool lacks_not_null = !column.not_null.empty() && text.find(" NOT NULL") == std::string::npos;
+    add(lacks_not_null ? text + " " + column.not_null : text);
   }
   for (const std::string& constraint : items.constraints) add(constraint);
   for (const auto& [name, check] : order.inherited_checks) {

@@ -16,9 +16,13 @@ namespace pgsluice::schema {
 struct OwnColumnOrder {
   struct Column {
     std::string name;
-    bool local = false;      ///< declared in the child itself: pg_dump writes it there
-    bool not_null = false;   ///< pg_dump leaves it to the parents where they say so too
-    std::string definition;  ///< of one that is not local, without its default, which pg_dump writes apart
+    bool local = false;  ///< declared in the child itself: pg_dump writes it there
+    /// "CONSTRAINT name NOT NULL", from 18 on, or "NOT NULL": pg_dump leaves it to the parents where they say so too.
+    /// Empty also where it is NOT VALID: that comes down the tree behind the rows.
+    std::string not_null = {};
+    bool inherits_not_null = false;  ///< only the parents declare it
+    std::string
+        definition;  ///< of one that is not local, without NOT NULL, and its default, which pg_dump writes apart
   };
   std::vector<Column> columns;  ///< in their order
   /// "CHECK (…)" that only the parents declare, by name.

@@ -52,6 +52,18 @@ bool is_about(const TocEntry& entry, std::string_view object) {
   return entry.tag.compare(0, object.size(), object) == 0;
 }
 
+constexpr int kHasMultiranges = 140000;
+constexpr int kMultirangesFollow = 170000;
+
+// The name that a range type's definition gives its multirange type, for SQL; empty for other entries.
+std::string multirange_of(const TocEntry& entry) {
+  constexpr std::string_view kName = "multirange_type_name = ";
+  const std::size_t at = entry.kind == "TYPE" ? entry.definition.find(kName) : std::string::npos;
+  if (at == std::string::npos) return "";
+  const std::size_t begin = at + kName.size();
+  return entry.definition.substr(begin, entry.definition.find_first_of(",\n", begin) - begin);
+}
+
 std::string object_name(const TocEntry& entry) {
   if (is_one_of(entry.kind, kNamedByTag)) {
     const bool qualified = entry.schema && !entry.schema->empty();
@@ -113,10 +125,16 @@ std::string access_method_sql(const TocEntry& entry) {
                      quote_identifier(entry.tag), quote_identifier(*entry.access_method));
 }
 
-std::string owner_sql(const TocEntry& entry) {
+std::string owner_sql(const TocEntry& entry, int target_version) {
   if (entry.owner.empty() || entry.drop_statement.empty()) return "";
   const std::string name = object_name(entry);
-  return name.empty() ? "" : fmt::format("ALTER {} OWNER TO {};\n", name, quote_identifier(entry.owner));
+  if (name.empty()) return "";
+  std::string sql = fmt::format("ALTER {} OWNER TO {};\n", name, quote_identifier(entry.owner));
+  const std::string multirange = multirange_of(entry);
+  if (!multirange.empty() && target_version >= kHasMultiranges && target_version < kMultirangesFollow) {
+    sql += fmt::format("ALTER TYPE {} OWNER TO {};\n", multirange, quote_identifier(entry.owner));
+  }
+  return sql;
 }
 
 std::optional<std::string> replacing_definition(std::string_view definition) {
@@ -134,7 +152,7 @@ std::string entry_sql(const Archive& archive, const TocEntry& entry, const Resto
   text += definition;
   if (!text.empty() && text.back() != '\n') text += '\n';
   text += access_method_sql(entry);
-  if (options.owners && !options.out_of_reach.contains(entry.owner)) text += owner_sql(entry);
+  if (options.owners && !options.out_of_reach.contains(entry.owner)) text += owner_sql(entry, options.target_version);
   return text;
 }
 

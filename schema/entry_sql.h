@@ -22,6 +22,8 @@ struct RestoreOptions {
   /// Roles for which the target's user may not act (inventory.h): their objects keep the user that makes them, and what
   /// they have granted comes from the owner. Empty for a superuser.
   RoleNames out_of_reach;
+  /// Of the target, as server_version(); 0 where it does not matter.
+  int target_version = 0;
 };
 
 /// Whether an entry is restored by statements of its own: not the session's settings, not what belongs to the database
@@ -35,8 +37,9 @@ std::string session_sql(const Archive& archive);
 /// for an archive without a search path of its own, the schema.
 std::string settings_sql(const Archive& archive, const TocEntry& entry, const RestoreOptions& options);
 
-/// "ALTER TABLE … OWNER TO …;", or nothing for an entry whose kind has no owner.
-std::string owner_sql(const TocEntry& entry);
+/// "ALTER TABLE … OWNER TO …;", or empty for an entry whose kind has no owner. Before 17, a range type's multirange
+/// type does not follow it: for such a target it is given to the owner as well.
+std::string owner_sql(const TocEntry& entry, int target_version = 0);
 
 /// A function's or procedure's definition that takes the place of one that is there; nullopt for other definitions.
 std::optional<std::string> replacing_definition(std::string_view definition);

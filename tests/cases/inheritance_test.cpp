@@ -105,5 +105,34 @@ TEST_F(InheritanceChildren, AreSeenToDifferWhereTheOrderWasLost) {
   EXPECT_EQ(compared.exit_code, 21) << said(compared);
 }
 
+// From 18 on they are constraints, with names, and a key on an index would make an inherited one the child's own.
+TEST_F(InheritanceChildren, KeepTheNamesAndTheInheritanceOfNotNulls) {
+  if (!between(18, 18)) GTEST_SKIP() << kNoDownloads;
+  make(R"sql(
+    CREATE TABLE p (id int NOT NULL PRIMARY KEY); CREATE TABLE c (x int) INHERITS (p); ALTER TABLE c ADD PRIMARY KEY (id);
+    CREATE TABLE q (id int NOT NULL, n text CONSTRAINT keep_n NOT NULL); CREATE TABLE d (x int) INHERITS (q);
+    ALTER TABLE q ADD late int CONSTRAINT late_nn NOT NULL DEFAULT 1; COMMENT ON CONSTRAINT keep_n ON d IS 'kept';
+    CREATE TABLE own (late int CONSTRAINT own_late NOT NULL, x int, id int NOT NULL, n text NOT NULL);
+    ALTER TABLE own INHERIT q;
+    CREATE TABLE tree (id int NOT NULL PRIMARY KEY, x int) PARTITION BY RANGE (id);
+    CREATE TABLE leaf PARTITION OF tree FOR VALUES FROM (0) TO (10))sql");
+  expect_clone_to_be_equal();
+  expect_same_answer(
+      "SELECT string_agg(concat_ws(' ', conrelid::regclass, conname, contype, conislocal, coninhcount,"
+      " obj_description(oid, 'pg_constraint')), ', ' ORDER BY conrelid::regclass::text, conname)"
+      " FROM pg_constraint WHERE connamespace = 'public'::regnamespace");
+  const Migrated migrated = migrate();
+  EXPECT_EQ(migrated.state, "Succeeded") << migrated.error << said(migrated.result);
+}
+
+// The key of a child whose NOT NULL is its parent's, into a release that has constraints for it.
+TEST_F(InheritanceChildren, WithKeysOfTheirOwnAreEqualInALaterRelease) {
+  if (!between(15, 18)) GTEST_SKIP() << kNoDownloads;
+  make(
+      "CREATE TABLE p (id int NOT NULL PRIMARY KEY); CREATE TABLE c (x int) INHERITS (p); ALTER TABLE c ADD PRIMARY "
+      "KEY (id)");
+  expect_clone_to_be_equal();
+}
+
 }  // namespace
 }  // namespace pgsluice::test
