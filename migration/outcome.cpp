@@ -56,7 +56,7 @@ std::vector<std::string> next_steps(const Migration& migration, const pipeline::
   for (const std::string& warning : summary.warnings) steps.push_back(warning);
   for (const pipeline::DatabaseResult& database : summary.databases) {
     for (const std::string& skipped : database.summary.skipped) {
-      steps.push_back(fmt::format("{}: left out: {}", database.name, skipped));
+      steps.push_back(fmt::format("{}: not done as such: {}", database.name, skipped));
     }
     for (const std::string& warning : database.summary.warnings) {
       steps.push_back(fmt::format("{}: {}", database.name, warning));
@@ -80,17 +80,17 @@ std::string describe_failure(const Error& error, bool anew) {
 }
 
 std::string describe_missing(const pipeline::CloneSummary& summary) {
-  constexpr std::size_t kMostNamed = 20;
+  constexpr std::size_t kMaxNamed = 5;
   std::vector<std::string> missing;
   for (const pipeline::FailedObject& object : summary.failed) missing.push_back(object.error.describe());
   for (const pipeline::LeftOutObject& object : summary.left_out) {
     missing.push_back(fmt::format("{}: not tried, since something that it needs has failed", object.name));
   }
   const std::size_t all = missing.size();
-  missing.resize(std::min(all, kMostNamed));
+  missing.resize(std::min(all, kMaxNamed));
   std::string text = fmt::format("{} object{} missing: {}", all, all == 1 ? " is" : "s are", fmt::join(missing, " | "));
-  if (all > kMostNamed) text += fmt::format(" | and {} more, in the worker's log", all - kMostNamed);
-  return text;
+  if (all > kMaxNamed) text += fmt::format(" | and {} more, in the worker's log", all - kMaxNamed);
+  return text + "; mend what these name, then 'pgsluice migration create --resume' makes what is missing";
 }
 
 std::optional<Error> tell_obstacles(Migration& migration, const std::set<std::string>& on_source,

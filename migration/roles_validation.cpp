@@ -72,6 +72,7 @@ struct NeededRole {
   bool owns = false;
   bool grants = false;  ///< on what others own
   bool logs_in = false;
+  std::string example;  ///< of what it owns
 };
 
 // Owners, grantees, and those that policies name. What belongs to the role that initdb made is recorded nowhere.
@@ -80,32 +81,40 @@ std::map<std::string, NeededRole> needed_roles(const ValidationContext& context)
   if (context.request.engine.restore.owners) kinds += ", 'o'";
   if (context.request.engine.restore.acls) kinds += ", 'a'";
   const std::string pinned =
-      "SELECT rolname, rolsuper, true, rolcanlogin FROM pg_catalog.pg_roles r WHERE r.oid = 10 AND ("
-      " EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relowner = r.oid AND c.oid >= 16384 AND c.relpersistence <> "
+      "SELECT r.rolname, r.rolsuper, true, r.rolcanlogin, o.example FROM pg_catalog.pg_roles r, LATERAL ("
+      "SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0) AS example"
+      " FROM pg_catalog.pg_class c WHERE c.relowner = r.oid AND c.oid >= 16384 AND c.relpersistence <> "
       "'t'"
       "  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e'"
-      "   AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass))"
-      " OR EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.proowner = r.oid AND p.oid >= 16384 AND NOT EXISTS"
-      "  (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e'"
-      "   AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass))"
+      "   AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)"
+      // Nor do the constructors of a range type count, which always belong to that role.
+      " UNION ALL SELECT pg_catalog.pg_describe_object('pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 0)"
+      " FROM pg_catalog.pg_proc p WHERE p.proowner = r.oid AND p.oid >= 16384 AND NOT EXISTS"
+      "  (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = p.oid AND d.deptype IN ('e', 'i')"
+      "   AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass)"
       // The schemas of temporary tables, which stay when those are gone, are its own.
-      " OR EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspowner = r.oid AND n.oid >= 16384"
+      " UNION ALL SELECT pg_catalog.pg_describe_object('pg_catalog.pg_namespace'::pg_catalog.regclass, n.oid, 0)"
+      " FROM pg_catalog.pg_namespace n WHERE n.nspowner = r.oid AND n.oid >= 16384"
       "  AND n.nspname !~ '^pg_' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = n.oid AND "
       "d.deptype = 'e'"
-      "   AND d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass)))";
+      "   AND d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass) LIMIT 1) o WHERE r.oid = 10";
   std::map<std::string, NeededRole> needed;
   for (const std::string& database : context.request.databases) {
     try {
       pg::Connection session = pipeline::open_reader(context.source.conninfo().with("dbname", database), "validate",
                                                      "UTF8", context.log, context.cancel);
       const std::string recorded =
-          "SELECT DISTINCT r.rolname, r.rolsuper, d.deptype = 'o', r.rolcanlogin FROM pg_catalog.pg_shdepend d"
+          "SELECT r.rolname, r.rolsuper, pg_catalog.bool_or(d.deptype = 'o'), r.rolcanlogin,"
+          " (pg_catalog.array_agg(CASE WHEN d.deptype = 'o' AND d.objsubid = 0 THEN"
+          "   pg_catalog.pg_describe_object(d.classid, d.objid, 0) END ORDER BY d.deptype <> 'o', d.objid))[1]"
+          "  FROM pg_catalog.pg_shdepend d"
           "  JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid"
           " WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.deptype IN (" +
           kinds +
           ") AND (d.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
           "    OR (d.classid = 'pg_catalog.pg_database'::pg_catalog.regclass AND d.objid ="
-          "        (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())))";
+          "        (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())))"
+          " GROUP BY 1, 2, 4";
       const std::string sql = context.request.engine.restore.owners ? recorded + " UNION " + pinned : recorded;
       for (const pg::Row row : session.execute(sql)) {
         NeededRole& role = needed[std::string(row.text(0))];
@@ -113,6 +122,7 @@ std::map<std::string, NeededRole> needed_roles(const ValidationContext& context)
         role.superuser = row.boolean(1);
         role.owns = role.owns || row.boolean(2);
         role.logs_in = row.boolean(3);
+        if (role.example.empty()) role.example = row.optional_text(4).value_or("");
       }
       if (!context.request.engine.restore.acls) continue;
       for (const std::string& grantor : schema::read_grantors(session)) {
@@ -144,7 +154,9 @@ std::string out_of_reach(const ValidationContext& context, const std::string& na
   const bool is_clone = context.request.existing_target.has_value();
   const std::string user = context.target.user();
   return fmt::format(": {}, and {} is no member of it on the target, so that {}; GRANT {} TO {}, or do without {} ({})",
-                     role.owns ? "owns objects there" : "has granted privileges on what others own",
+                     !role.owns             ? "has granted privileges on what others own"
+                     : role.example.empty() ? "owns objects there"
+                                            : fmt::format("owns objects there ({}, say)", role.example),
                      pg::display_name("", user),
                      role.owns ? "they would be its own" : "they would be the owners' grants",
                      pg::quote_identifier(name), pg::quote_identifier(user), role.owns ? "owners" : "privileges",

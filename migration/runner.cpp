@@ -320,7 +320,7 @@ void Runner::Implementation::migrate() {
   options.source = request.conninfo(Side::kSource, connect(Side::kSource, work.token()).requested_database());
   options.target = request.conninfo(Side::kTarget, connect(Side::kTarget, work.token()).requested_database());
   options.work_folder = store.work_folder(migration.id);
-  options.roles = options.join_made_roles = request.roles;
+  options.roles = request.roles;
   pipeline::ServerCloneOptions care{.at_once = request.databases_at_once};
   for (const DatabaseDetails& details : migration.details) {
     if (details.made) options.earlier_run = pipeline::EarlierRun::kResume;

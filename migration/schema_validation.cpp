@@ -15,6 +15,7 @@ constexpr int kVersion96 = 90600;
 constexpr int kVersion10 = 100000;
 constexpr int kVersion11 = 110000;
 constexpr int kVersion12 = 120000;
+constexpr int kVersion15 = 150000;
 
 // Not made by initdb, nor by an extension.
 std::string is_users(const std::string& alias, const std::string& catalog) {
@@ -55,14 +56,17 @@ void find_oids(pg::Connection& source, Validation& validation) {
 // pg_dump writes them down for pg_catalog alone.
 void find_grants_on_catalogs(pg::Connection& source, Validation& validation) {
   if (source.server_version() < kVersion96) return;
-  const auto differs = [](const char* catalog, const char* name, const char* schema, const char* acl) {
+  // Without initial privileges, those that every such object has: a GRANT that was revoked again leaves them written
+  // out.
+  const auto differs = [](const char* catalog, const char* name, const char* schema, const char* acl,
+                          const char* usual) {
     return fmt::format(
         "SELECT n.nspname, c.{1} FROM pg_catalog.{0} c JOIN pg_catalog.pg_namespace n ON n.oid = c.{2}"
         "  LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid = c.oid AND i.objsubid = 0"
         "   AND i.classoid = 'pg_catalog.{0}'::pg_catalog.regclass"
         " WHERE n.nspname = 'pg_catalog' AND c.oid < 16384 AND c.{3} IS NOT NULL"
-        "   AND NOT (c.{3} @> coalesce(i.initprivs, '{{}}') AND coalesce(i.initprivs, '{{}}') @> c.{3})",
-        catalog, name, schema, acl);
+        "   AND NOT (c.{3} @> coalesce(i.initprivs, {4}) AND coalesce(i.initprivs, {4}) @> c.{3})",
+        catalog, name, schema, acl, usual);
   };
   const std::string columns =
       "SELECT DISTINCT n.nspname, c.relname FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = "
@@ -72,8 +76,9 @@ void find_grants_on_catalogs(pg::Connection& source, Validation& validation) {
       "   AND i.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass"
       " WHERE n.nspname = 'pg_catalog' AND c.oid < 16384 AND a.attacl IS NOT NULL"
       "   AND NOT (a.attacl @> coalesce(i.initprivs, '{}') AND coalesce(i.initprivs, '{}') @> a.attacl)";
-  for (const std::string& sql : {differs("pg_class", "relname", "relnamespace", "relacl"),
-                                 differs("pg_proc", "proname", "pronamespace", "proacl"), columns}) {
+  for (const std::string& sql :
+       {differs("pg_class", "relname", "relnamespace", "relacl", "pg_catalog.acldefault('r', c.relowner)"),
+        differs("pg_proc", "proname", "pronamespace", "proacl", "pg_catalog.acldefault('f', c.proowner)"), columns}) {
     for (const pg::Row row : source.execute(sql)) {
       fail(validation, fmt::format("grants on {}: privileges of the system's catalogs were changed, which the target's "
                                    "user may not; REVOKE them on the source",
@@ -120,6 +125,30 @@ void find_what_superusers_make(pg::Connection& source, Validation& validation) {
          fmt::format("event trigger {0}: the target's user is no superuser, and may not make it; DROP EVENT "
                      "TRIGGER {1} on the source, or leave its making to a superuser afterwards",
                      pg::display_name("", row.text(0)), pg::quote_identifier(row.text(0))));
+  }
+  for (const auto& [kind, catalog, name, schema] :
+       {std::tuple{"operator class", "pg_opclass", "opcname", "opcnamespace"},
+        {"operator family", "pg_opfamily", "opfname", "opfnamespace"},
+        {"text search parser", "pg_ts_parser", "prsname", "prsnamespace"},
+        {"text search template", "pg_ts_template", "tmplname", "tmplnamespace"}}) {
+    for (const pg::Row row : source.execute(
+             fmt::format(
+                 "SELECT n.nspname, o.{} FROM pg_catalog.{} o JOIN pg_catalog.pg_namespace n ON n.oid = o.{} WHERE ",
+                 name, catalog, schema) +
+             is_users("o", catalog))) {
+      fail(validation, fmt::format("{} {}: the target's user is no superuser, and may not make it; drop it on the "
+                                   "source with what uses it, or have a superuser make it",
+                                   kind, pg::display_name(row.text(0), row.text(1))));
+    }
+  }
+  if (source.server_version() >= kVersion15) {
+    for (const pg::Row row : source.execute("SELECT DISTINCT p.pubname FROM pg_catalog.pg_publication p"
+                                            "  JOIN pg_catalog.pg_publication_namespace n ON n.pnpubid = p.oid")) {
+      fail(validation,
+           fmt::format("publication {0}: FOR TABLES IN SCHEMA, which the target's user, who is no superuser, "
+                       "may not make; DROP PUBLICATION {1} on the source, or name its tables",
+                       pg::display_name("", row.text(0)), pg::quote_identifier(row.text(0))));
+    }
   }
   if (source.server_version() >= kVersion10) {
     for (const pg::Row row : source.execute("SELECT pubname FROM pg_catalog.pg_publication WHERE puballtables")) {

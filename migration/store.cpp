@@ -215,7 +215,8 @@ void Store::request_cancel(const Migration& migration) {
   const std::vector<Migration> now = select("id = ? AND NOT deleted", {migration.id});
   if (now.empty() || !now.front().active()) {
     throw Error(ErrorKind::kState, fmt::format("the migration {} has come to its end: {}", migration.name,
-                                               now.empty() ? "deleted" : std::string(to_string(now.front().state))));
+                                               now.empty() ? "deleted" : std::string(to_string(now.front().state))))
+        .hint("databases that it has made stay on the target: --resume continues there, and dropping them is yours");
   }
   file_->execute("UPDATE migration SET cancel = 1 WHERE id = ? AND claimed", {migration.id});
   if (file_->changes() == 0) {

@@ -167,9 +167,16 @@ void Connection::connect(std::string_view purpose) {
 }
 
 void Connection::receive_notice(void* state, const PGresult* result) {
-  const State& self = *static_cast<const State*>(state);
-  ServerMessage::of(result).write_to(self.log, self.side);
+  take_notice(*static_cast<State*>(state), ServerMessage::of(result));
 }
+
+void Connection::take_notice(State& state, const ServerMessage& message) {
+  message.write_to(state.log, state.side);
+  constexpr std::size_t kMaxKept = 1000;  // nobody may ever take them
+  if (message.severity == "WARNING" && state.warnings.size() < kMaxKept) state.warnings.push_back(message);
+}
+
+std::vector<ServerMessage> Connection::take_warnings() { return std::exchange(state_->warnings, {}); }
 
 Error Connection::connection_error() const {
   if (native_ == nullptr) {

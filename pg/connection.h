@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pgsluice/base/cancel.h"
 #include "pgsluice/base/error.h"
@@ -16,6 +17,7 @@
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pg/conninfo.h"
 #include "pgsluice/pg/result.h"
+#include "pgsluice/pg/server_message.h"
 
 namespace pgsluice::pg {
 
@@ -123,6 +125,10 @@ class Connection {
 
   PGconn* handle() const { return native_.get(); }
   const Log& log() const { return state_->log; }
+  /// What the server has warned of since the last call, the oldest first; the log has it, too.
+  std::vector<ServerMessage> take_warnings();
+  /// Takes what the server says beside its answers: to the log, and to take_warnings().
+  void take_notice(const ServerMessage& message) { take_notice(*state_, message); }
   const CancelToken& cancel_token() const { return state_->cancel; }
 
  private:
@@ -130,6 +136,7 @@ class Connection {
     Side side;
     Log log;
     CancelToken cancel;
+    std::vector<ServerMessage> warnings = {};
   };
 
   struct Identity {
@@ -148,6 +155,7 @@ class Connection {
   [[noreturn]] void abandon();
   void send_cancel(std::shared_ptr<PGcancel> request) const;
   static void receive_notice(void* state, const PGresult* result);
+  static void take_notice(State& state, const ServerMessage& message);
 
   ConnInfo conninfo_;
   std::unique_ptr<State> state_;

@@ -51,10 +51,10 @@ Answer QueryPipeline::execute(const Statement& statement) {
   try {
     const Result result = statement.shown ? connection_.execute_unlogged(statement.sql, *statement.shown)
                                           : connection_.execute(statement.sql);
-    return {.command = std::string(result.command()), .error = std::nullopt};
+    return {.command = std::string(result.command()), .error = std::nullopt, .warnings = connection_.take_warnings()};
   } catch (const Error& error) {
     if (error.poisons_connection()) throw;
-    return {.command = "", .error = error};
+    return {.command = "", .error = error, .warnings = connection_.take_warnings()};
   }
 }
 

@@ -248,7 +248,7 @@ Wire::Query& Wire::oldest() {
 void Wire::handle_message(char type, std::string_view body) {
   switch (type) {
     case 'N':
-      ServerMessage::parse(body, connection_.side()).write_to(connection_.log(), connection_.side());
+      connection_.take_notice(ServerMessage::parse(body, connection_.side()));
       return;
     case 'S':
       return handle_parameter(body);
@@ -319,6 +319,7 @@ Wire::Event Wire::end_query(std::string_view status) {
   if (!query.answered || query.phase != Phase::kStatement) violated("the end of a query without its answer");
   status_ = status.front();
   Event event{.kind = Event::Kind::kAnswer, .copy = {}, .answer = query.answer};
+  event.answer.warnings = connection_.take_warnings();
   queries_.pop_front();
   return event;
 }

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pgsluice/base/duration.h"
 #include "pgsluice/pg/connection.h"
@@ -22,6 +23,8 @@ struct Answer {
   std::string command;
   /// What ended it; the statements behind that one in the same message were not carried out.
   std::optional<Error> error;
+  /// What the server has warned of meanwhile.
+  std::vector<ServerMessage> warnings = {};
 
   void throw_if_failed() const {
     if (error) throw *error;

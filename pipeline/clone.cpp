@@ -55,7 +55,7 @@ CloneSummary Clone::Implementation::verify_what_was_done(const std::set<std::str
   };
   for (const ComparedTable& table : compared.tables) {
     const std::string name = pg::display_name(table.schema, table.name);
-    if (table.equal() || !copied.contains(name)) continue;
+    if (!table.differs() || !copied.contains(name)) continue;
     const std::string what = !table.on_target         ? "it is missing on the target"
                              : !table.trouble.empty() ? table.trouble
                                                       : "source and target differ";
@@ -106,6 +106,8 @@ CloneSummary Clone::run() {
 ProgressSnapshot Clone::progress() const { return implementation_->progress.snapshot(); }
 
 void Clone::cancel() noexcept { implementation_->cancel.cancel(); }
+
+std::size_t Clone::roles_made() const { return implementation_->progress.roles_made(); }
 
 bool Clone::target_changed() const { return implementation_->target_changed.load(std::memory_order_relaxed); }
 

@@ -93,9 +93,6 @@ struct CloneOptions {
   schema::FilterRules filters;
   /// Whether the source's roles are made on the target first, with their passwords (pipeline/roles.h).
   bool roles = false;
-  /// Whether the target's user becomes a member of the roles that are made, without which one that is no superuser
-  /// cannot give them what they own.
-  bool join_made_roles = false;
   bool role_passwords = true;
   /// Versions of extensions, where others than the target's own are wanted.
   schema::ExtensionVersions extension_versions;
@@ -152,6 +149,8 @@ class Clone {
 
   /// Whether the target has been changed, so that a failed clone has left something behind there.
   bool target_changed() const;
+  /// How many roles were made on the target before anything else. Any thread.
+  std::size_t roles_made() const;
 
  private:
   struct Implementation;

@@ -183,7 +183,7 @@ class PreflightRun {
     warn_of_an_old_target();
     if (intent_ != Intent::kRun) return;
     if (options_.analyze_source) analyze_source();
-    if (options_.roles) require_all(copy_roles(options_, log_, cancel_));
+    if (options_.roles) make_roles();
   }
 
   void warn_of_an_old_target() {
@@ -209,8 +209,12 @@ class PreflightRun {
     }
   }
 
-  static void require_all(const schema::RolesOutcome& roles) {
-    if (!roles.failed.empty()) throw Error(roles.failed.front());
+  // Roles come before everything else; what of them could not be taken over is told with the rest.
+  void make_roles() {
+    const schema::RolesOutcome roles = copy_roles(options_, log_, cancel_);
+    progress_.add_roles_made(roles.created.size());
+    for (const std::string& lost : roles.not_given) input_.warnings.push_back("not taken over: " + lost);
+    for (const Error& error : roles.failed) progress_.add_failed({"roles", error});
   }
 
   // A command of a row leaves out what the commands before it have.
@@ -463,15 +467,17 @@ Preflight run_preflight(const CloneOptions& options, Intent intent, Progress& pr
                         const CancelToken& cancel) {
   const auto end = SteadyClock::now() + options.retry_for;
   std::vector<copy::Backend> of_target;
+  bool has_reached_both = false;
   while (true) {
     PreflightRun run(options, intent, of_target, progress, log, cancel);
     try {
       return run.run();
     } catch (const Error& error) {
-      // What was never reached has a wrong name, more often than not.
-      const bool lost = run.has_reached_both() && error.poisons_connection() && error.is_retryable();
+      // What was never reached has a wrong name, more often than not; what was reached once may be away for a while.
+      has_reached_both = has_reached_both || run.has_reached_both();
+      const bool lost = has_reached_both && error.poisons_connection() && error.is_retryable();
       if (!lost || SteadyClock::now() > end) throw;
-      of_target = run.sessions_of_target();
+      if (run.has_reached_both()) of_target = run.sessions_of_target();
       log.warning(fmt::format("the checks before the start begin anew: {}", error.describe()));
     }
     pause(cancel, kPauseBeforeAnew);

@@ -12,6 +12,24 @@
 
 namespace pgsluice::pipeline {
 
+namespace {
+
+// A role that is yet to be made has the privileges of PUBLIC.
+bool may_create_in(pg::Connection& server, const std::string& role, const std::string& schema) {
+  const std::array<std::string, 2> names = {role, schema};
+  return server
+      .execute(
+          "SELECT coalesce((SELECT pg_catalog.has_schema_privilege(r.oid, n.oid, 'CREATE')"
+          "                   FROM pg_catalog.pg_roles r WHERE r.rolname = $1),"
+          "  EXISTS (SELECT FROM pg_catalog.aclexplode(n.nspacl) a WHERE a.grantee = 0 AND a.privilege_type = "
+          "'CREATE'))"
+          "  FROM pg_catalog.pg_namespace n WHERE n.nspname = $2",
+          names)[0]
+      .boolean(0);
+}
+
+}  // namespace
+
 std::vector<std::string> adopt_expression_settings(pg::Connection& target, schema::ExpressionSettings& settings,
                                                    Loads loads, const std::set<std::string>& that_come_along) {
   std::vector<std::string> warnings;
@@ -56,18 +74,14 @@ std::vector<std::string> find_owners_without_create(std::optional<pg::Connection
     if (is_there && is_given) ++objects[{entry.owner, schema}];
   }
   for (const auto& [owner, count] : objects) {
-    const std::array<std::string, 2> names = {owner.first, owner.second};
     const bool schema_is_there = input.inventory.schemas.contains(owner.second);
     if (!schema_is_there && !source) continue;
-    const bool may = (schema_is_there ? target : *source)
-                         .execute("SELECT pg_catalog.has_schema_privilege($1, $2, 'CREATE')", names)[0]
-                         .boolean(0);
-    if (may) continue;
+    if (may_create_in(schema_is_there ? target : *source, owner.first, owner.second)) continue;
     warnings.push_back(fmt::format(
-        "{} of {} in the schema {}, where {} may not create: made as {}'s, and given to the owner at the end where the "
-        "schema's privileges allow it by then; GRANT CREATE ON SCHEMA {} TO {}",
+        "{} of {} in the schema {}, where {} may not create: made as {}'s, and given to the owner at the end, if the "
+        "schema's privileges allow it by then or {} may grant them for a moment; else GRANT CREATE ON SCHEMA {} TO {}",
         counted(count, "object"), pg::display_name("", owner.first), pg::display_name("", owner.second),
-        pg::display_name("", owner.first), target.user(), pg::quote_identifier(owner.second),
+        pg::display_name("", owner.first), target.user(), target.user(), pg::quote_identifier(owner.second),
         pg::quote_identifier(owner.first)));
   }
   return warnings;

@@ -193,6 +193,7 @@ ProgressSnapshot Progress::snapshot() const {
   // Costs are estimates: nothing is said to be whole before it is.
   const double most = tasks_done_ < tasks_total_ ? 0.99 : 1.0;
   if (cost_total_ > 0) result.fraction = std::min(most, cost / cost_total_);
+  if (phase_ == "done" && results_.complete()) result.fraction = 1;
   return result;
 }
 

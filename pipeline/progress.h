@@ -89,6 +89,8 @@ class Progress {
   void add_warning(std::string text);
   /// An object that is there, but not as it should be.
   void add_failed(FailedObject object);
+  void add_roles_made(std::size_t count) { roles_made_ += count; }
+  std::size_t roles_made() const { return roles_made_; }
   void set_large_objects(std::int64_t count);
   void set_sequences(std::int64_t count);
 
@@ -136,6 +138,7 @@ class Progress {
   std::size_t tables_total_ = 0;
   std::size_t tasks_done_ = 0;
   std::size_t tasks_total_ = 0;
+  std::atomic<std::size_t> roles_made_{0};
   double cost_done_ = 0;
   double cost_total_ = 0;
   std::int64_t bytes_of_ended_ = 0;

@@ -55,11 +55,10 @@ schema::RolesOutcome restore(const std::string& text, const CloneOptions& option
     log.warning(fmt::format("not taken over: {}", attribute));
   }
   for (const Error& error : outcome.failed) log.error(error.describe());
-  if (options.join_made_roles) {
-    join(target, outcome.created, log);
-    // An attempt before this one may have made them, and got no further.
-    if (options.earlier_run == EarlierRun::kResume) join(target, outcome.there_already, log);
-  }
+  // Without being a member, a user who is not a superuser cannot give a role what it owns.
+  join(target, outcome.created, log);
+  // An attempt before this one may have made them, and got no further.
+  if (options.earlier_run == EarlierRun::kResume) join(target, outcome.there_already, log);
   return outcome;
 }
 

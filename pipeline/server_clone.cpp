@@ -311,6 +311,7 @@ ServerSummary ServerClone::run() {
     CloneOptions roles = self.options;
     const schema::RolesOutcome outcome = copy_roles(roles, self.log, self.cancel.token());
     summary.roles_failed = outcome.failed;
+    for (const std::string& lost : outcome.not_given) summary.warnings.push_back("not taken over: " + lost);
   }
   const int most = self.care.at_once > 0 ? self.care.at_once : self.options.table_jobs + self.options.index_jobs;
   const auto at_once = static_cast<int>(std::min(self.databases.size(), static_cast<std::size_t>(most)));

@@ -1,12 +1,14 @@
 #include "pgsluice/pipeline/statement_queue.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "pgsluice/base/wait.h"
+#include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/clone.h"
 #include "pgsluice/pipeline/later_try.h"
 #include "pgsluice/pipeline/tasks_done.h"
@@ -21,6 +23,8 @@ constexpr int kTries = 5;
 constexpr std::chrono::milliseconds kFirstPause{50};  // before a try, doubled with each
 constexpr std::string_view kForeignKeyViolation = "23503";
 constexpr std::string_view kInsufficientPrivilege = "42501";
+constexpr std::string_view kPrivilegeNotRevoked = "01006";
+constexpr std::string_view kPrivilegeNotGranted = "01007";
 
 std::string definition_of(const Plan& plan, const Task& task) {
   if (task.kind == TaskKind::kAcl) return schema::acl_definition(*task.entry, plan.restore, task.owners_part);
@@ -101,6 +105,7 @@ void StatementQueue::give_share(InFlight& sent) {
 }
 
 void StatementQueue::put(InFlight task) {
+  task.privileges_kept.clear();
   for (const pg::Statement& statement : task.statements) pipeline_.send(statement);
   task.unanswered = task.statements.size();
   in_flight_.push_back(std::move(task));
@@ -125,6 +130,11 @@ void StatementQueue::take_answer() {
     if (!answer.error) oldest.counted = answer.rows();
   } else if (answer.error && !oldest.error) {
     oldest.error = answer.error;
+  }
+  for (const pg::ServerMessage& warning : answer.warnings) {
+    if (warning.sqlstate == kPrivilegeNotRevoked || warning.sqlstate == kPrivilegeNotGranted) {
+      oldest.privileges_kept.push_back(warning.text);
+    }
   }
   if (--oldest.unanswered > 0) return;
 
@@ -267,7 +277,10 @@ Error StatementQueue::error_of(const InFlight& ended) const {
   constexpr int kRestrictsSearchPath = 170000;
   const bool is_maintenance = task.kind == TaskKind::kIndexBuild || task.kind == TaskKind::kMaterializedView ||
                               task.kind == TaskKind::kPostData || task.kind == TaskKind::kStatistics;
-  if (is_name_not_found(error)) {
+  const bool is_about_another =
+      task.entry != nullptr &&
+      (task.kind == TaskKind::kAcl || task.entry->kind == "COMMENT" || task.entry->kind == "SECURITY LABEL");
+  if (is_name_not_found(error) && !is_about_another) {
     error.hint(fmt::format(
         "a function that this calls names something without its schema, which is found neither with an empty "
         "search_path "
@@ -276,6 +289,10 @@ Error StatementQueue::error_of(const InFlight& ended) const {
         is_maintenance && target_.server_version() >= kRestrictsSearchPath
             ? " (from 17 on, indexes and materialized views are made with search_path = pg_catalog, pg_temp)"
             : ""));
+  }
+  if (task.kind == TaskKind::kAcl && error.sqlstate() == kInsufficientPrivilege && !task.entry->owner.empty()) {
+    error.hint(fmt::format("GRANT {} TO {} on the target, then run again with --resume",
+                           pg::quote_identifier(task.entry->owner), pg::quote_identifier(target_.user())));
   }
   if (task.kind == TaskKind::kDatabaseProperty && error.sqlstate() == kInsufficientPrivilege) {
     error.hint("a superuser may; --skip-db-properties leaves the database's own properties out");
@@ -290,6 +307,11 @@ void StatementQueue::report(const InFlight& ended) {
           fmt::format("{}: the target's user has granted all of it, since it may not be done "
                       "in the names of those who have on the source: {}",
                       plan_.graph[ended.task].name, ended.refused_to_others->what()));
+    }
+    if (!ended.privileges_kept.empty()) {
+      context_.progress.add_skipped(fmt::format("{}: {} may not change these privileges: {}",
+                                                plan_.graph[ended.task].name, target_.user(),
+                                                fmt::join(ended.privileges_kept, "; ")));
     }
     if (ended.without_owner) context_.owners.add(*plan_.graph[ended.task].entry);
     if (const auto earlier = scheduler_.earlier_failure(ended.task)) {

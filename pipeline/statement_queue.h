@@ -49,6 +49,8 @@ class StatementQueue {
     std::size_t unanswered = 0;
     int tries = 1;
     std::optional<Error> error = std::nullopt;
+    /// Privileges that the server would not give or take: it warns of that, and succeeds.
+    std::vector<std::string> privileges_kept = {};
     /// Of privileges that are given without other names now: why not with them.
     std::optional<Error> refused_to_others = std::nullopt;
     /// The object's owner is given at the end.

@@ -17,6 +17,8 @@ constexpr int kOneMajor = 10000;             // in PQserverVersion() from 10 on
 constexpr int kNoOids = 120000;              // no WITH OIDS any more
 constexpr int kNoPostfixOperators = 140000;  // and conversions' functions have another signature
 constexpr int kNotNullsAreConstraints = 180000;
+constexpr int kHasInitialPrivileges = 90600;
+constexpr std::size_t kMaxNamed = 10;
 
 // An object of the user's and something of the system's that it needs, by its name for the target.
 struct Need {
@@ -294,6 +296,45 @@ void add_extensions_of_one_database(pg::Connection& source, pg::Connection& targ
       home, target.database(), home));
 }
 
+// Extensions that any user may make belong to the server's first superuser all the same.
+void add_privileges_of_extensions(pg::Connection& source, pg::Connection& target, Texts& texts) {
+  if (target.execute("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user")[0].boolean(0)) return;
+  if (source.server_version() < kHasInitialPrivileges) return;
+  Texts objects;
+  for (const auto& [catalog, acl] : {std::pair{"pg_proc", "proacl"}, {"pg_class", "relacl"}}) {
+    for (const pg::Row row : source.execute(fmt::format(
+             "SELECT pg_catalog.pg_describe_object(d.classid, o.oid, 0) FROM pg_catalog.{0} o"
+             "  JOIN pg_catalog.pg_depend d ON d.objid = o.oid AND d.deptype = 'e'"
+             "   AND d.classid = 'pg_catalog.{0}'::pg_catalog.regclass"
+             "  LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid = o.oid AND i.classoid = d.classid AND i.objsubid = 0"
+             " WHERE o.oid >= 16384 AND o.{1} IS DISTINCT FROM i.initprivs ORDER BY 1",
+             catalog, acl))) {
+      objects.emplace_back(row.text(0));
+    }
+  }
+  if (objects.empty()) return;
+  texts.push_back(
+      fmt::format("privileges of objects of extensions were changed on the source, which {} may not do on the target, "
+                  "where these belong to a superuser: {}; have a superuser change them there afterwards",
+                  target.user(), some_of(objects, kMaxNamed, ", ")));
+}
+
+// They are copied before their policies are in force, and cannot be read afterwards.
+void add_tables_with_forced_row_security(pg::Connection& source, pg::Connection& target, Texts& texts) {
+  if (target.execute("SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user")[0]
+          .boolean(0)) {
+    return;
+  }
+  const Texts tables = names(source,
+                             "SELECT oid::pg_catalog.regclass::text FROM pg_catalog.pg_class"
+                             " WHERE relrowsecurity AND relforcerowsecurity AND relkind IN ('r', 'p') ORDER BY 1");
+  if (tables.empty()) return;
+  texts.push_back(fmt::format(
+      "row-level security is forced on its owner, so that {} cannot read on the target, and compare "
+      "afterwards, what it has copied (rows are counted while they are copied, and compared by --verify): {}",
+      target.user(), some_of(tables, kMaxNamed, ", ")));
+}
+
 }  // namespace
 
 std::vector<std::string> foresee(pg::Connection& source, pg::Connection& target) {
@@ -308,6 +349,8 @@ std::vector<std::string> foresee(pg::Connection& source, pg::Connection& target)
   add_what_is_not_dumped(source, texts);
   add_event_triggers(target, texts);
   add_extensions_of_one_database(source, target, texts);
+  add_privileges_of_extensions(source, target, texts);
+  add_tables_with_forced_row_security(source, target, texts);
   return texts;
 }
 

@@ -104,11 +104,14 @@ class RoleRestore {
     const bool ours = made_.contains(statement.role) || (grant && made_.contains(statement.member));
     if (ours) return execute(statement, text_of(statement));
     if (statement.kind == RoleStatement::Kind::kAlter) compare_attributes(statement);
+    const bool is_setting =
+        statement.kind == RoleStatement::Kind::kSetting || statement.kind == RoleStatement::Kind::kComment;
+    if (is_setting) compare_setting(statement);
     if (grant && !is_member(statement)) {
-      outcome_.not_given.push_back(fmt::format(
-          "membership: {} is a member of {} on the source, and both were on the target without it; GRANT {} TO {}",
-          pg::display_name("", statement.member), pg::display_name("", statement.role),
-          pg::quote_identifier(statement.role), pg::quote_identifier(statement.member)));
+      outcome_.not_given.push_back(
+          fmt::format("membership: {} is a member of {} on the source, and both were on the target without it; {}",
+                      pg::display_name("", statement.member), pg::display_name("", statement.role),
+                      without_grantor(statement.sql)));
     }
   }
 
@@ -153,6 +156,44 @@ class RoleRestore {
                                              other));
   }
 
+  // What a role has besides its attributes: settings, privileges on parameters, a comment, security labels.
+  std::string settings_of(const std::string& role) {
+    constexpr int kHasParameterPrivileges = 150000;
+    const std::array<std::string, 1> name = {role};
+    const std::string parameters =
+        target_.server_version() < kHasParameterPrivileges
+            ? "''"
+            : "(SELECT pg_catalog.string_agg(p.parname || ' ' || a.privilege_type || ' ' || a.is_grantable, ', '"
+              "   ORDER BY p.parname, a.privilege_type) FROM pg_catalog.pg_parameter_acl p,"
+              "   pg_catalog.aclexplode(p.paracl) a WHERE a.grantee = r.oid)";
+    const pg::Result found = target_.execute(
+        fmt::format("SELECT pg_catalog.concat_ws(E'\\n', (SELECT s.setconfig::text FROM pg_catalog.pg_db_role_setting s"
+                    "  WHERE s.setrole = r.oid AND s.setdatabase = 0), {},"
+                    "  pg_catalog.shobj_description(r.oid, 'pg_authid'),"
+                    "  (SELECT pg_catalog.string_agg(l.provider || ' ' || l.label, ', ' ORDER BY l.provider)"
+                    "     FROM pg_catalog.pg_shseclabel l WHERE l.objoid = r.oid"
+                    "      AND l.classoid = 'pg_catalog.pg_authid'::pg_catalog.regclass))"
+                    "  FROM pg_catalog.pg_roles r WHERE r.rolname = $1",
+                    parameters),
+        name);
+    return found.empty() ? "" : std::string(found[0].text(0));
+  }
+
+  // Whether it would change a role that was there is tried, and undone.
+  void compare_setting(const RoleStatement& statement) {
+    const std::string before = settings_of(statement.role);
+    target_.execute("SAVEPOINT pgsluice_setting");
+    const std::optional<Error> error = try_to_execute(statement, statement.sql);
+    const bool changes = !error && settings_of(statement.role) != before;
+    target_.execute("ROLLBACK TO SAVEPOINT pgsluice_setting");
+    if (!error && !changes) return;
+    outcome_.not_given.push_back(
+        fmt::format("role {}: it was on the target {}; {}", pg::display_name("", statement.role),
+                    error ? fmt::format("and cannot be given what it has on the source: {}", error->what())
+                          : "without what it has on the source",
+                    statement.sql));
+  }
+
   bool is_member(const RoleStatement& grant) {
     const std::array<std::string, 2> names = {grant.role, grant.member};
     return !target_
@@ -173,14 +214,19 @@ class RoleRestore {
     // From 16 on only those who may administer a role may have granted it, which before CREATEROLE sufficed for.
     if (grant && without_grantor(sql) != sql) error = try_to_execute(statement, without_grantor(sql));
     if (!error) return;
+    constexpr std::string_view kInsufficientPrivilege = "42501";
+    if (!grant && error->sqlstate() == kInsufficientPrivilege) {
+      outcome_.not_given.push_back(
+          fmt::format("role {}: {}; {}", pg::display_name("", statement.role), error->what(), statement.sql));
+      return;
+    }
     if (!grant) {
       outcome_.failed.push_back(*error);
       return;
     }
-    outcome_.not_given.push_back(
-        fmt::format("membership of {} in {}: {}; GRANT {} TO {}", pg::display_name("", statement.member),
-                    pg::display_name("", statement.role), error->what(), pg::quote_identifier(statement.role),
-                    pg::quote_identifier(statement.member)));
+    outcome_.not_given.push_back(fmt::format("membership of {} in {}: {}; {}", pg::display_name("", statement.member),
+                                             pg::display_name("", statement.role), error->what(),
+                                             without_grantor(statement.sql)));
   }
 
   // What the server has said against it, which is undone then. The log gets no password, and an error no text.

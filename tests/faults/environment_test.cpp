@@ -387,6 +387,33 @@ TEST_F(Environment, ASessionThatIsLostBeforeTheStartIsReplaced) {
   EXPECT_EQ(differences(), std::vector<std::string>{});
 }
 
+// Refused connections are waited for as long as --retry-for says, once both servers have been reached.
+TEST_F(Environment, AServerThatIsAwayForAWhileBeforeTheStartIsWaitedFor) {
+  make(kDatabase, "");
+  test::Cluster source;
+  source.create_database(kDatabase);
+  source.sql(kDatabase, "CREATE TABLE t AS SELECT generate_series(1, 1000) AS i");
+  CloneOptions wanted = options(kDatabase);
+  wanted.source = source.conninfo(kDatabase);
+  wanted.retry_for = std::chrono::seconds(60);
+  std::optional<pg::Connection> other(source.connect(kDatabase));
+  other->execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
+  RunningClone running(wanted, sink_);
+  ASSERT_TRUE(running.meets([&] {
+    return is_true(source,
+                   "EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'pgsluice: pg_dump'"
+                   " AND wait_event_type = 'Lock')");
+  })) << running.outcome();
+  other.reset();
+  source.kill();
+  ASSERT_TRUE(running.meets([&] {
+    return sink_.text().find("refused") != std::string::npos || sink_.text().find("No such file") != std::string::npos;
+  })) << running.outcome();
+  source.start();
+  EXPECT_EQ(running.outcome(), "");
+  EXPECT_EQ(test::shared_target().value(kDatabase, "SELECT count(*) FROM t"), "1000");
+}
+
 TEST_F(Environment, TheSnapshotIsLetGoBeforeTheIndexesAreBuilt) {
   make(kDatabase,
        "CREATE TABLE t AS SELECT 1 AS i;"

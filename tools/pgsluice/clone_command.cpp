@@ -39,12 +39,16 @@ constexpr const char* kFooter =
     "21 rows differ, 22 finished with something missing, 130/143 cancelled.";
 
 std::string_view what_is_left(const Error& error, const Clone& clone, const CloneArguments& args) {
+  if (!clone.target_changed() && clone.roles_made() > 0) {
+    return "roles were made on the target, and stay there; nothing else was changed";
+  }
   if (!clone.target_changed()) {
     return args.resume ? "nothing more was changed on the target" : "nothing was changed on the target";
   }
   if (args.no_ledger) {
     return "the target holds a part of the copy: drop and create its database again, then run the same command";
   }
+  if (error.must_begin_anew()) return "the target holds a part of the copy";
   // A standby's recovery conflict: a new snapshot does, if what was copied is still so.
   const bool snapshot_is_lost = error.side() == Side::kSource && error.sqlstate() == "40001";
   if (snapshot_is_lost) {
@@ -65,7 +69,7 @@ int report_error(const Error& error, const Clone& clone, const CloneArguments& a
   if (!cancelled) {
     // Said already, where the error was found before anything was begun.
     const bool is_said = error.describe().find("nothing was changed") != std::string::npos;
-    if (!is_said || clone.target_changed()) log.error(fmt::format("failed; {}", state));
+    if (!is_said || clone.target_changed() || clone.roles_made() > 0) log.error(fmt::format("failed; {}", state));
     return exit_code_for(error);
   }
   log.warning(fmt::format("cancelled; {}", state));

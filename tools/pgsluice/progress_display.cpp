@@ -25,7 +25,8 @@ Bytes rate(const ProgressSnapshot& progress) {
 }
 
 std::string time_left(const ProgressSnapshot& progress) {
-  if (progress.fraction < kLeastFractionForEstimate || progress.fraction >= 1) return "";
+  const bool is_over = progress.phase == "done";
+  if (is_over || progress.fraction < kLeastFractionForEstimate || progress.fraction >= 1) return "";
   const double left = seconds(progress.elapsed) * (1 - progress.fraction) / progress.fraction;
   const auto whole = static_cast<std::int64_t>(left) + 1;
   return whole < 60 ? fmt::format("{} s left", whole) : format_duration(std::chrono::seconds(whole)) + " left";
