@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <memory>
 #include <set>
+#include <vector>
+
+#include "pgsluice/base/nearest.h"
 
 namespace pgsluice::pg {
 
@@ -34,15 +38,33 @@ std::string keyword_value(std::string_view key, std::string_view value) {
   return fmt::format("{}='{}'", key, quoted);
 }
 
-// libpq quotes what it could not read, which may be a piece of the password: only complaints about an option's name
-// are passed on.
+// libpq quotes what it could not read, which may be a piece of the password, also where it takes it for an option's
+// name: of that only the option is named that was probably meant.
 std::string safe_reason(std::string_view libpq_message) {
   for (std::string_view known : {"invalid connection option", "invalid URI query parameter"}) {
-    if (libpq_message.substr(0, known.size()) == known) {
-      return ": " + std::string(libpq_message.substr(0, libpq_message.find('\n')));
+    if (!libpq_message.starts_with(known)) continue;
+    const std::size_t begin = std::min(libpq_message.find('"'), libpq_message.size() - 1) + 1;
+    const std::string_view name = libpq_message.substr(begin, libpq_message.find('"', begin) - begin);
+    std::vector<std::string> options;
+    const Options defaults(PQconndefaults(), &PQconninfoFree);
+    for (const PQconninfoOption* option = defaults.get(); option != nullptr && option->keyword != nullptr; ++option) {
+      options.emplace_back(option->keyword);
     }
+    const std::optional<std::string> meant = nearest(name, options);
+    return fmt::format(": it has an option that libpq does not know{}",
+                       meant ? fmt::format("; is {} meant?", *meant) : "");
   }
   return "";
+}
+
+// True for "jdbc:postgresql://…": a URI, but none that libpq takes.
+bool has_other_scheme(std::string_view text) {
+  const std::size_t end = text.find("://");
+  if (end == std::string_view::npos) return false;
+  const std::string_view scheme = text.substr(0, end);
+  constexpr std::string_view kOfSchemes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-:";
+  return scheme != "postgresql" && scheme != "postgres" &&
+         scheme.find_first_not_of(kOfSchemes) == std::string_view::npos;
 }
 
 std::string joined(const std::map<std::string, std::string, std::less<>>& parameters) {
@@ -94,6 +116,11 @@ ConnInfo ConnInfo::parse(std::string_view given, Side side) {
         .hint(
             "percent-encode special characters of the user and the password (@ %40, / %2F, : %3A, # %23, ? %3F), or "
             "give the password by PGPASSWORD or ~/.pgpass");
+  }
+  if (has_other_scheme(text)) {
+    throw Error(ErrorKind::kUsage, "the URI cannot be read: it must begin with postgresql://")
+        .on(side)
+        .hint("leave out what another driver's URI has before or within that, as in jdbc:… or postgresql+psycopg2://…");
   }
   char* message = nullptr;
   const Options options(PQconninfoParse(std::string(text).c_str(), &message), &PQconninfoFree);

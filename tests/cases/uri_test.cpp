@@ -87,5 +87,21 @@ TEST_F(ConnectionStrings, ALineEndAfterAURIIsNotPartOfTheDatabasesName) {
   }
 }
 
+// What other drivers take, and what libpq takes for the name of an option.
+TEST_F(ConnectionStrings, NothingIsShownOfOneThatLibpqCannotRead) {
+  for (const char* text :
+       {"postgresql+psycopg2://u:quagga@h:5432/db?sslmode=require", "jdbc:postgresql://u:quagga@h?ssl=true",
+        "Postgresql://u:quagga@h/d?x=y", "u:quagga@h/db?x=y", "password=my quagga=word", "postgresql://u@h/db?quagga=1",
+        "mysql://u:quagga@h/d"}) {
+    SCOPED_TRACE(text);
+    const SubprocessResult refused = run({"list", "databases", "--source", text});
+    EXPECT_EQ(refused.exit_code, 1) << said(refused);
+    EXPECT_THAT(said(refused), Not(HasSubstr("quagga")));
+    EXPECT_THAT(said(refused), HasSubstr("postgresql://"));
+  }
+  EXPECT_THAT(said(run({"list", "databases", "--source", "postgresql://u@h/db?sslmod=require"})),
+              HasSubstr("is sslmode meant?"));
+}
+
 }  // namespace
 }  // namespace pgsluice::test
