@@ -26,8 +26,8 @@ std::vector<Database> read_where(pg::Connection& connection, std::string_view co
       "SELECT datname, pg_catalog.pg_get_userbyid(datdba), pg_catalog.pg_encoding_to_char(encoding), {}, datcollate, "
       "datctype, {}, {}, spcname, may, "
       "datconnlimit = -2,"
-      "       coalesce(CASE WHEN may THEN pg_catalog.pg_database_size(oid) END, 0) AS size"
-      "  FROM (SELECT d.*, s.spcname,"
+      "       coalesce(CASE WHEN may THEN pg_catalog.pg_database_size(d.id) END, 0) AS size"
+      "  FROM (SELECT d.*, d.oid AS id, s.spcname,"  // before 12 a star leaves the oid out
       "               coalesce(d.datallowconn AND d.datconnlimit <> -2"
       "                        AND pg_catalog.has_database_privilege(d.oid, 'CONNECT'), false) AS may"
       "          FROM pg_catalog.pg_database d LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = d.dattablespace"

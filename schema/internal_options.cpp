@@ -79,4 +79,15 @@ std::string without_internal_options(std::string definition, std::string_view ki
   return result;
 }
 
+void leave_out_persistence_of_sequences(Archive& archive) {
+  for (TocEntry& entry : archive.entries) {
+    std::string& definition = entry.definition;
+    if (entry.kind != "SEQUENCE" || definition.find("\n    SEQUENCE NAME ") == std::string::npos) continue;
+    for (const std::string_view word : {"\n    LOGGED", "\n    UNLOGGED"}) {
+      const std::size_t at = definition.find(std::string(word) + "\n    START WITH ");
+      if (at != std::string::npos) definition.erase(at, word.size());
+    }
+  }
+}
+
 }  // namespace pgsluice::schema

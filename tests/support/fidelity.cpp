@@ -15,6 +15,12 @@ int version_of(const Cluster& cluster) {
   return std::stoi(cluster.value("postgres", "SELECT current_setting('server_version_num')")) / kOneMajor;
 }
 
+bool takes_all(const Cluster& cluster) {
+  return version_of(cluster) >= kWrittenFor && cluster.value("postgres",
+                                                             "SELECT 'lz4' = ANY (enumvals) FROM pg_settings"
+                                                             " WHERE name = 'default_toast_compression'") == "t";
+}
+
 }  // namespace
 
 void run_fidelity_file(const Cluster& cluster, const std::string& database, const std::string& name,
@@ -23,8 +29,8 @@ void run_fidelity_file(const Cluster& cluster, const std::string& database, cons
                std::filesystem::path(PGSLUICE_SOURCE_FOLDER) / "tests/fidelity" / name,
                {std::string("--set=tablespace=") + kTablespace,
                 std::string("--set=superuser=") + (user == "postgres" ? "1" : "0"),
-                // Of an older release all that it takes.
-                std::string("--set=ON_ERROR_STOP=") + (version_of(cluster) < kWrittenFor ? "0" : "1")});
+                // Of an older release, or one that was built without a library, all that it takes.
+                std::string("--set=ON_ERROR_STOP=") + (takes_all(cluster) ? "1" : "0")});
 }
 
 void prepare_for_fidelity(const Cluster& cluster) {
