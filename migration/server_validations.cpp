@@ -196,6 +196,8 @@ void validate_extension_lists(const ValidationContext& context, Validation& vali
                                  "pg_read_all_settings TO {}",
                                  pg::quote_identifier(context.target.user())));
   }
+  // Without their library these cannot even be made.
+  static const std::set<std::string> kNeedTheirLibrary = {"pg_cron", "pgaudit", "pglogical"};
   // The extension, and the library that the server has to have loaded.
   static const std::map<std::string, std::string> kPreloaded = {
       {"pg_cron", "pg_cron"},       {"pg_hint_plan", "pg_hint_plan"}, {"pg_partman", "pg_partman_bgw"},
@@ -211,10 +213,12 @@ void validate_extension_lists(const ValidationContext& context, Validation& vali
     }
     const auto library = kPreloaded.find(extension);
     if (library == kPreloaded.end() || !preloaded_text || preloaded.contains(library->second)) continue;
-    fail(validation,
-         fmt::format("{}: its library is not preloaded on the target; add {} to shared_preload_libraries and "
-                     "restart the server",
-                     where, library->second));
+    const std::string text = fmt::format(
+        "{}: its library is not preloaded on the target; add {} to shared_preload_libraries and restart the "
+        "server",
+        where, library->second);
+    kNeedTheirLibrary.contains(extension) ? fail(validation, text)
+                                          : warn(validation, text + ", before the extension is used");
   }
   const std::set<std::string> on_source = list_of(setting(context.source, "shared_preload_libraries").value_or(""));
   for (const auto& [extension, library] : kPreloaded) {
@@ -376,7 +380,8 @@ Validation validate_versions(const ValidationContext& context) {
     note(validation, fmt::format("pg_dump {} at {}", pg_dump.version_text, pg_dump.path.string()));
     if (const auto too_old = schema::why_too_old(pg_dump, source)) warn(validation, *too_old);
     const bool compares = context.request.verify && compares_definitions(context.request.engine);
-    if (compares && !schema::look_for_client_program(context.request.engine.pg_bindir, target, context.cancel)) {
+    if (compares && !schema::look_for_client_program(context.request.engine.pg_bindir, target, context.cancel,
+                                                     "pg_dump", schema::Elsewhere::kNo)) {
       warn(validation,
            fmt::format("definitions cannot be compared after the copy: that takes a pg_dump of version {} or "
                        "later, as the target is; install PostgreSQL's client programs of that version",

@@ -159,6 +159,11 @@ void check_servers(pg::Connection& source, pg::Connection& target) {
   if (const auto reason = pg::why_not_apart(source, target, pg::Reach::kDatabase)) {
     throw Error(ErrorKind::kState, *reason).hint("check --source and --target; nothing was changed");
   }
+  if (target.execute("SELECT pg_catalog.pg_is_in_recovery()")[0].boolean(0)) {
+    throw Error(ErrorKind::kState, "the server is a standby, which takes no writes")
+        .on(Side::kTarget)
+        .hint("give its primary as --target; nothing was changed");
+  }
 }
 
 void refuse_large_objects_that_are_there(pg::Connection& source, pg::Connection& target) {

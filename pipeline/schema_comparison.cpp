@@ -20,6 +20,7 @@
 #include "pgsluice/schema/database_comparison.h"
 #include "pgsluice/schema/ddl_restore.h"
 #include "pgsluice/schema/entry_sql.h"
+#include "pgsluice/schema/internal_options.h"
 #include "pgsluice/schema/pg_dump.h"
 #include "pgsluice/schema/printed_definition.h"
 #include "pgsluice/schema/role_comparison.h"
@@ -58,8 +59,6 @@ bool are_same_lines(std::string_view a, std::string_view b) {
   };
   return sorted(a) == sorted(b);
 }
-
-schema::Archive parse(const std::string& archive) { return schema::parse_archive(archive, "pg_dump's archive"); }
 
 // Whether all privileges on tables are told from all but MAINTAIN, which came with 17: a source before that knows no
 // such difference, and its GRANT ALL is one or the other by the release of the pg_dump that wrote it.
@@ -107,7 +106,8 @@ class Comparison {
 
   SchemaComparison run() {
     program_ = schema::look_for_client_program(options_.pg_bindir,
-                                               std::max(source_.server_version(), target_.server_version()), cancel_);
+                                               std::max(source_.server_version(), target_.server_version()), cancel_,
+                                               "pg_dump", options_.elsewhere);
     if (!program_) {
       result_.not_compared =
           fmt::format("there is no pg_dump of version {} or later, which reading the target's definitions takes",
@@ -131,6 +131,14 @@ class Comparison {
     pg::ConnInfo conninfo = parse_conninfo(side == Side::kSource ? options_.source : options_.target, side);
     if (!options_.database.empty()) conninfo = conninfo.with("dbname", options_.database);
     return open_reader(conninfo, "compare", "", log_, cancel_);
+  }
+
+  // As the target's release can be told.
+  schema::Archive parse(const std::string& text) const {
+    constexpr int kKnowsUnloggedSequences = 150000;
+    schema::Archive archive = schema::parse_archive(text, "pg_dump's archive");
+    if (target_.server_version() < kKnowsUnloggedSequences) schema::leave_out_persistence_of_sequences(archive);
+    return archive;
   }
 
   Maintain maintain() const {

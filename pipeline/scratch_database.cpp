@@ -143,7 +143,8 @@ ScratchContents ScratchDatabase::restore(const schema::Archive& archive,
                                          const std::map<std::string, std::string>& replacements, const Log& log,
                                          const CancelToken& cancel) {
   pg::Connection session = open_writer(conninfo(), log, cancel);
-  session.execute("SET synchronous_commit = off");
+  // Bodies are looked at no more than by pg_restore: what they name may come later.
+  session.execute("SET synchronous_commit = off; SET check_function_bodies = off");
   session.execute_unlogged(schema::session_sql(archive), "the settings of the source's definitions");
   ScratchContents contents;
   std::set<int> without_owner;

@@ -143,9 +143,9 @@ void add_missing_columns_of_views(pg::Connection& source, pg::Connection& target
   }
 }
 
-// Functions that expressions and queries call, by their names alone.
-void add_missing_names_of_functions(pg::Connection& source, pg::Connection& target, Texts& texts) {
-  const std::string of_expressions = fmt::format(
+// "WITH trees(object, tree) AS (…)": the stored trees of what users' queries and expressions are.
+std::string trees_sql() {
+  return fmt::format(
       "WITH trees(object, tree) AS ("
       " SELECT 'view ' || v.oid::pg_catalog.regclass::text, r.ev_action::text FROM pg_catalog.pg_rewrite r"
       "   JOIN pg_catalog.pg_class v ON v.oid = r.ev_class JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace"
@@ -157,12 +157,39 @@ void add_missing_names_of_functions(pg::Connection& source, pg::Connection& targ
       "   JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace WHERE k.conbin IS NOT NULL AND {1}"
       " UNION ALL SELECT 'index ' || v.oid::pg_catalog.regclass::text, i.indexprs::text FROM pg_catalog.pg_index i"
       "   JOIN pg_catalog.pg_class v ON v.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace"
-      "   WHERE i.indexprs IS NOT NULL AND {0})"
+      "   WHERE i.indexprs IS NOT NULL AND {0})",
+      objects_of_user("pg_class", "v.oid"), objects_of_user("pg_constraint", "k.oid"));
+}
+
+// Built-in operators that are gone: factorials, and the old spellings of containment.
+void add_missing_operators(pg::Connection& source, pg::Connection& target, Texts& texts) {
+  const std::string of_expressions =
+      trees_sql() +
+      " SELECT DISTINCT object, pg_catalog.concat_ws(' ', pg_catalog.format_type(nullif(o.oprleft, 0), NULL), "
+      "o.oprname,"
+      "   pg_catalog.format_type(nullif(o.oprright, 0), NULL)) FROM trees"
+      " CROSS JOIN LATERAL pg_catalog.regexp_matches(tree, ':opno ([0-9]+)', 'g') m(found)"
+      "   JOIN pg_catalog.pg_operator o ON o.oid = m.found[1]::oid WHERE o.oid < 16384";
+  constexpr std::string_view kMissing =
+      "NOT EXISTS (SELECT FROM pg_catalog.pg_operator o WHERE name = pg_catalog.concat_ws(' ',"
+      " pg_catalog.format_type(nullif(o.oprleft, 0), NULL), o.oprname,"
+      " pg_catalog.format_type(nullif(o.oprright, 0), NULL)))";
+  for (auto& [name, objects] : unmet(target, needs(source, of_expressions), kMissing)) {
+    texts.push_back(
+        fmt::format("release {} has no operator {}: {} cannot be made as they are; change them on the source, or leave "
+                    "them out by a filter",
+                    release_of(target), name, some_of(objects)));
+  }
+}
+
+// Functions that expressions and queries call, by their names alone.
+void add_missing_names_of_functions(pg::Connection& source, pg::Connection& target, Texts& texts) {
+  const std::string of_expressions =
+      trees_sql() +
       " SELECT DISTINCT object, f.proname FROM trees CROSS JOIN LATERAL pg_catalog.regexp_matches(tree, ':funcid "
       "([0-9]+)', 'g') m(found)"
       "   JOIN pg_catalog.pg_proc f ON f.oid = m.found[1]::oid"
-      "  WHERE f.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND f.oid < 16384",
-      objects_of_user("pg_class", "v.oid"), objects_of_user("pg_constraint", "k.oid"));
+      "  WHERE f.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND f.oid < 16384";
   constexpr std::string_view kMissing =
       "NOT EXISTS (SELECT FROM pg_catalog.pg_proc p"
       " WHERE p.proname = name AND p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace)";
@@ -344,6 +371,7 @@ std::vector<std::string> foresee(pg::Connection& source, pg::Connection& target)
     add_missing_functions(source, target, texts);
     add_missing_columns_of_views(source, target, texts);
     add_missing_names_of_functions(source, target, texts);
+    add_missing_operators(source, target, texts);
     add_changed_rules(source, target, texts);
   }
   add_what_is_not_dumped(source, texts);

@@ -127,9 +127,11 @@ Found look_for(const std::optional<fs::path>& bindir, int server_version, const 
 }  // namespace
 
 std::optional<ClientProgram> look_for_client_program(const std::optional<fs::path>& bindir, int server_version,
-                                                     const CancelToken& cancel, std::string_view name) {
+                                                     const CancelToken& cancel, std::string_view name,
+                                                     Elsewhere elsewhere) {
   if (bindir) {
-    if (std::optional<ClientProgram> best = look_for(bindir, server_version, cancel, name).best) return best;
+    std::optional<ClientProgram> best = look_for(bindir, server_version, cancel, name).best;
+    if (best || elsewhere == Elsewhere::kNo) return best;
   }
   return look_for(std::nullopt, server_version, cancel, name).best;
 }
@@ -224,13 +226,13 @@ Dump run_pg_dump(const DumpRequest& request, const Log& log, const CancelToken& 
   }
   if (result.exit_code != 0 && lost_its_connection(failure)) {
     throw Error(ErrorKind::kConnection, fmt::format("pg_dump has lost its connection: {}", failure))
-        .on(Side::kSource)
+        .on(request.source.side())
         .step("reading the definitions")
         .hint("run again when the server can be reached");
   }
   if (result.exit_code != 0) {
     throw Error(ErrorKind::kServer, fmt::format("pg_dump failed with exit code {}: {}", result.exit_code, failure))
-        .on(Side::kSource)
+        .on(request.source.side())
         .step("reading the definitions")
         .hint("pg_dump has to read and lock every table: grant USAGE and SELECT, or pg_read_all_data from 14");
   }

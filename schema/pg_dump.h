@@ -26,11 +26,14 @@ struct ClientProgram {
 ClientProgram find_client_program(const std::optional<std::filesystem::path>& bindir, int source_version,
                                   const CancelToken& cancel, std::string_view name = "pg_dump");
 
-/// As above, but elsewhere too where the one in `bindir` is too old: for reading a server that the folder was not given
-/// for. nullopt where there is none.
+/// Whether a program may come from elsewhere if the one in `bindir` is too old: for reading a server that the folder
+/// was not given for. What was copied with an older pg_dump is not compared with a newer one: it knows of more.
+enum class Elsewhere { kYes, kNo };
+/// As above; nullopt if there is none.
 std::optional<ClientProgram> look_for_client_program(const std::optional<std::filesystem::path>& bindir,
                                                      int server_version, const CancelToken& cancel,
-                                                     std::string_view name = "pg_dump");
+                                                     std::string_view name = "pg_dump",
+                                                     Elsewhere elsewhere = Elsewhere::kYes);
 
 /// What a client of an older minor release than its server's may get wrong, for a warning: it writes out what the
 /// server keeps for itself, or lacks a fix. nullopt for one that is as new.

@@ -10,7 +10,7 @@ namespace pgsluice::schema {
 
 namespace {
 
-// The text without what servers add and leave out. String literals stay as they are; that of a cast's type goes.
+// The text without what servers add and leave out: blanks, parentheses, qualifiers, and the types of casts.
 std::string essence_of(std::string_view text) {
   std::string essence;
   for (std::size_t i = 0; i < text.size();) {
@@ -28,13 +28,15 @@ std::string essence_of(std::string_view text) {
         ++i;
       }
     } else {
-      if (std::isspace(static_cast<unsigned char>(c)) == 0 && c != '(' && c != ')') essence += c;
+      essence += c;
       ++i;
     }
   }
   // "o.id" of one release is "id" of the next.
   static const RE2 kQualifier(R"(\b(?:[a-z_][a-z0-9_]*\.)+([a-z_"]))", RE2::Latin1);
   RE2::GlobalReplace(&essence, kQualifier, "\\1");
+  std::erase_if(essence,
+                [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0 || c == '(' || c == ')'; });
   return essence;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -107,6 +108,7 @@ class RoleRestore {
     const bool is_setting =
         statement.kind == RoleStatement::Kind::kSetting || statement.kind == RoleStatement::Kind::kComment;
     if (is_setting) compare_setting(statement);
+    if (grant) wanted_memberships_[{statement.role, statement.member}].add(statement.sql);
     if (grant && !is_member(statement)) {
       outcome_.not_given.push_back(
           fmt::format("membership: {} is a member of {} on the source, and both were on the target without it; {}",
@@ -115,7 +117,10 @@ class RoleRestore {
     }
   }
 
-  RolesOutcome take() { return std::move(outcome_); }
+  RolesOutcome take() {
+    compare_memberships();
+    return std::move(outcome_);
+  }
 
  private:
   std::string text_of(const RoleStatement& statement) {
@@ -130,6 +135,46 @@ class RoleRestore {
           fmt::format("role {}: {}, which only a superuser may give", pg::display_name("", statement.role), attribute));
     }
     return sql.ends_with(" WITH") ? "" : sql;
+  }
+
+  // What a role gets of another one, from all that have granted it.
+  struct Membership {
+    bool admin = false;
+    bool inherit = false;
+    bool set = false;
+    std::string sql;
+
+    void add(const std::string& grant) {
+      const auto has = [&](std::string_view words) { return grant.find(words) != std::string::npos; };
+      admin = admin || has("ADMIN OPTION") || has("ADMIN TRUE");
+      inherit = inherit || !has("INHERIT FALSE");
+      set = set || !has("SET FALSE");
+      sql = without_grantor(grant);
+    }
+  };
+
+  // Of those that were there on both servers.
+  void compare_memberships() {
+    constexpr int kHasOptions = 160000;
+    const bool has_options = target_.server_version() >= kHasOptions;
+    for (const auto& [names, wanted] : wanted_memberships_) {
+      const std::array<std::string, 2> parameters = {names.first, names.second};
+      const pg::Result found = target_.execute(
+          fmt::format("SELECT pg_catalog.bool_or(m.admin_option), {}, {} FROM pg_catalog.pg_auth_members m"
+                      " JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member"
+                      " WHERE r.rolname = $1 AND u.rolname = $2 HAVING count(*) > 0",
+                      has_options ? "pg_catalog.bool_or(m.inherit_option)" : "NULL",
+                      has_options ? "pg_catalog.bool_or(m.set_option)" : "NULL"),
+          parameters);
+      if (found.empty()) continue;  // said already
+      const pg::Row there = found[0];
+      const bool is_same = there.boolean(0) == wanted.admin &&
+                           (!has_options || (there.boolean(1) == wanted.inherit && there.boolean(2) == wanted.set));
+      if (is_same) continue;
+      outcome_.not_given.push_back(fmt::format("membership of {} in {}: it was on the target with other options; {}",
+                                               pg::display_name("", names.second), pg::display_name("", names.first),
+                                               wanted.sql));
+    }
   }
 
   // A role that was there stays as it is, and what it may not do, or may, is said.
@@ -150,10 +195,30 @@ class RoleRestore {
       if (is_given == is_taken || is_given == there[0].boolean(static_cast<int>(i))) continue;
       other += " " + (is_given ? std::string(kAttributes[i]) : without);
     }
+    other += other_limits(statement.role, words);
     if (other.empty()) return;
     outcome_.not_given.push_back(fmt::format("role {}: it was on the target with other attributes; ALTER ROLE {}{}",
                                              pg::display_name("", statement.role), pg::quote_identifier(statement.role),
                                              other));
+  }
+
+  // "CONNECTION LIMIT 5 VALID UNTIL '…'", where the target's role has others.
+  std::string other_limits(const std::string& role, const std::vector<std::string>& words) {
+    std::string limit = "-1";
+    std::string until = "'infinity'";
+    for (std::size_t i = 0; i + 2 < words.size(); ++i) {
+      if (words[i] == "CONNECTION" && words[i + 1] == "LIMIT") limit = words[i + 2];
+      if (words[i] == "VALID" && words[i + 1] == "UNTIL") until = words[i + 2];
+    }
+    const std::array<std::string, 1> name = {role};
+    const pg::Result there =
+        target_.execute(fmt::format("SELECT rolconnlimit = {}, coalesce(rolvaliduntil, 'infinity') = {}::timestamptz"
+                                    " FROM pg_catalog.pg_roles WHERE rolname = $1",
+                                    limit, until),
+                        name);
+    if (there.empty()) return "";
+    return (there[0].boolean(0) ? "" : " CONNECTION LIMIT " + limit) +
+           (there[0].boolean(1) ? "" : " VALID UNTIL " + until);
   }
 
   // What a role has besides its attributes: settings, privileges on parameters, a comment, security labels.
@@ -247,6 +312,7 @@ class RoleRestore {
   std::set<std::string> present_;
   std::set<std::string> made_;
   bool superuser_ = false;
+  std::map<std::pair<std::string, std::string>, Membership> wanted_memberships_;  ///< by role and member
   RolesOutcome outcome_;
 };
 

@@ -97,5 +97,18 @@ TEST_F(AllDatabasesOfAServer, DoNotEndTheirProgressWithConnecting) {
   EXPECT_THAT(last, Not(HasSubstr("connecting"))) << cloned.errors;
 }
 
+TEST_F(AllDatabasesOfAServer, ThatCannotBeConnectedToAreNotCalledEqual) {
+  source().create_database("closed_to_all");
+  source().sql("postgres", "ALTER DATABASE closed_to_all ALLOW_CONNECTIONS false");
+  for (const char* what : {"data", "schema"}) {
+    const SubprocessResult compared = run({"compare", what, "--all-databases", "--source",
+                                           source().conninfo("postgres"), "--target", target().conninfo("postgres")});
+    EXPECT_NE(compared.exit_code, 0) << said(compared);
+    EXPECT_THAT(said(compared), HasSubstr("closed_to_all"));
+  }
+  source().sql("postgres", "ALTER DATABASE closed_to_all ALLOW_CONNECTIONS true");
+  source().sql("postgres", "DROP DATABASE closed_to_all");
+}
+
 }  // namespace
 }  // namespace pgsluice::test

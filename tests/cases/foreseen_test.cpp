@@ -108,5 +108,29 @@ TEST_F(Foreseen, EventTriggersOfTheTargetThatRefuse) {
   EXPECT_THAT(said(cloned), HasSubstr("guard"));
 }
 
+TEST_F(Foreseen, BuiltInOperatorsThatAreGone) {
+  if (!between(13, 17)) GTEST_SKIP() << kNoDownloads;
+  make(std::string(kPlain) +
+       "CREATE VIEW v AS SELECT !! 5 AS f; CREATE VIEW w AS SELECT box '(1,1),(0,0)' @ box"
+       " '(1,1),(0,0)' AS x");
+  EXPECT_THAT(said(check()), HasSubstr("!! bigint"));
+  expect_foreseen("box @ box");
+}
+
+// ANALYZE would fail on the source, too: all that was there is there.
+TEST_F(Foreseen, StatisticsThatCannotBeGatheredAreNoMissingObjects) {
+  if (!between(18, 18)) GTEST_SKIP() << kNoDownloads;
+  make(R"sql(
+    CREATE SCHEMA app; ALTER DATABASE cases SET search_path = app;
+    CREATE FUNCTION app.norm(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower(t)';
+    CREATE FUNCTION app.g(t text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN norm(t); END';
+    CREATE TABLE app.t (a text, b text); INSERT INTO app.t SELECT 'A' || i FROM generate_series(1, 50) i;
+    CREATE STATISTICS app.s ON (app.g(a)), b FROM app.t)sql");
+  const SubprocessResult cloned = clone();
+  EXPECT_EQ(cloned.exit_code, 0) << said(cloned);
+  EXPECT_THAT(cloned.output, HasSubstr("statistics of"));
+  expect_same_answer("SELECT count(*) FROM app.t");
+}
+
 }  // namespace
 }  // namespace pgsluice::test

@@ -186,5 +186,16 @@ TEST_F(DatabaseIdentity, AStandbyThatWasPromotedIsAnHonestTarget) {
   }
 }
 
+TEST_F(DatabaseIdentity, AStandbyIsNoTarget) {
+  make("CREATE TABLE t (i int)");
+  const std::unique_ptr<Cluster> standby = standby_of(target());
+  for (const char* command : {"clone", "check"}) {
+    const SubprocessResult refused =
+        run({command, "--source", source().conninfo(kDatabase), "--target", standby->conninfo(kDatabase)});
+    EXPECT_NE(refused.exit_code, 0) << command;
+    EXPECT_THAT(said(refused), HasSubstr("is a standby"));
+  }
+}
+
 }  // namespace
 }  // namespace pgsluice::test

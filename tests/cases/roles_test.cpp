@@ -117,5 +117,23 @@ TEST_F(Memberships, AreNoDifferenceTheSecondTime) {
   }
 }
 
+TEST_F(Memberships, AndLimitsThatDifferOfRolesThatAreThereAreNamed) {
+  if (!between(18, 18)) GTEST_SKIP() << kNoDownloads;
+  TearDown();
+  source().sql("postgres",
+               "CREATE ROLE c13_app CONNECTION LIMIT 5 VALID UNTIL '2031-05-01 00:00:00+00'; CREATE ROLE"
+               " c13_staff; CREATE ROLE c13_lead; GRANT c13_staff TO c13_app WITH ADMIN OPTION;"
+               "GRANT c13_lead TO c13_app WITH INHERIT FALSE, SET FALSE");
+  target().sql("postgres",
+               "CREATE ROLE c13_app CONNECTION LIMIT 7; CREATE ROLE c13_staff; CREATE ROLE c13_lead;"
+               "GRANT c13_staff, c13_lead TO c13_app");
+  const SubprocessResult copied = copy_roles();
+  EXPECT_EQ(copied.exit_code, 0) << said(copied);
+  for (const char* named : {"CONNECTION LIMIT 5", "VALID UNTIL", "membership of c13_app in c13_staff",
+                            "membership of c13_app in c13_lead"}) {
+    EXPECT_THAT(said(copied), HasSubstr(named));
+  }
+}
+
 }  // namespace
 }  // namespace pgsluice::test

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/commands.h"
@@ -97,7 +98,7 @@ int finish(const Compared& compared, Console& console) {
     case Found::kEqual:
       return kExitWell;
     case Found::kUnread:
-      Log(console).error("no difference was found, but some tables could not be read");
+      Log(console).error("no difference was found, but not everything could be read");
       return kExitIncomplete;
     case Found::kDifferent:
       break;
@@ -106,12 +107,16 @@ int finish(const Compared& compared, Console& console) {
   return kExitDifferent;
 }
 
-std::vector<std::string> databases_of_source(const CompareArguments& args, const Log& log, const CancelToken& cancel) {
+// `closed`: those that cannot be connected to.
+std::vector<std::string> databases_of_source(const CompareArguments& args, std::set<std::string>& closed,
+                                             const Log& log, const CancelToken& cancel) {
   pg::Connection source =
       pipeline::open_reader(pipeline::parse_conninfo(args.options.source, Side::kSource), "compare", "", log, cancel);
   std::vector<std::string> names;
   for (const schema::Database& database : schema::read_databases(source)) {
-    if (database.may_connect) names.push_back(database.name);
+    if (database.half_dropped) continue;
+    names.push_back(database.name);
+    if (!database.may_connect) closed.insert(database.name);
   }
   return names;
 }
@@ -125,10 +130,16 @@ int compare_each(const CompareArguments& args, Console& console, const CancelTok
   nlohmann::json documents = nlohmann::json::array();
   std::string text;
   Found worst = Found::kEqual;
-  for (const std::string& database : databases_of_source(args, Log(console), cancel)) {
+  std::set<std::string> closed;
+  for (const std::string& database : databases_of_source(args, closed, Log(console), cancel)) {
     Compared compared;
     try {
-      compared = compare(database);
+      if (closed.contains(database)) {
+        compared = {args.json ? "{\"unread\": true}" : "no connections are allowed to it on the source: not compared\n",
+                    Found::kUnread};
+      } else {
+        compared = compare(database);
+      }
     } catch (const Error& error) {
       constexpr std::string_view kNoSuchDatabase = "3D000";
       if (error.sqlstate() != kNoSuchDatabase || error.side() != Side::kTarget) throw;
