@@ -34,9 +34,10 @@ std::string orphans_query(const schema::ForeignKey& key, const schema::Relation&
     same.push_back(fmt::format("p.{} {} {}", pg::quote_identifier(key.parent_columns[i]), key.equalities[i], column));
   }
   // MATCH SIMPLE passes over a row with any null, MATCH FULL over one of nulls only.
-  return fmt::format("SELECT c.* FROM ONLY {} c WHERE NOT ({}) AND NOT EXISTS (SELECT FROM ONLY {} p WHERE {})",
-                     child.quoted(), fmt::join(nulls, key.match_full ? " AND " : " OR "), parent.quoted(),
-                     fmt::join(same, " AND "));
+  const bool is_partitioned = parent.kind == schema::RelationKind::kPartitionedTable;
+  return fmt::format("SELECT c.* FROM ONLY {} c WHERE NOT ({}) AND NOT EXISTS (SELECT FROM {}{} p WHERE {})",
+                     child.quoted(), fmt::join(nulls, key.match_full ? " AND " : " OR "), is_partitioned ? "" : "ONLY ",
+                     parent.quoted(), fmt::join(same, " AND "));
 }
 
 }  // namespace pgsluice::index

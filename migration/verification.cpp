@@ -9,6 +9,7 @@
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/data_comparison.h"
 #include "pgsluice/pipeline/schema_comparison.h"
+#include "pgsluice/schema/extension_members.h"
 
 namespace pgsluice::migration {
 
@@ -85,18 +86,22 @@ Verification verify_database(const Request& request, const std::string& database
   std::string note;
   if (wanted.definitions) {
     const pipeline::CompareSchemaOptions options{
-        .source = source, .target = target, .pg_bindir = request.engine.pg_bindir};
+        .source = source, .target = target, .pg_bindir = request.engine.pg_bindir, .elsewhere = schema::Elsewhere::kNo};
     const pipeline::SchemaComparison compared = pipeline::compare_schemas(options, Log(sink), cancel);
+    std::vector<std::string> in_extensions;
     for (const pipeline::SchemaDifference& difference : compared.differences) {
-      differences.push_back(difference.object + side_of(difference));
+      // No copy brings these; the summary has named each.
+      const bool is_in_extension = schema::is_of_extension_members({difference.object, "", ""});
+      (is_in_extension ? in_extensions : differences).push_back(difference.object + side_of(difference));
     }
+    if (!in_extensions.empty()) note += "; but not " + some_of(in_extensions, kMostNamed, "; ");
     if (!compared.undecided.empty()) {
-      note = fmt::format(
+      note += fmt::format(
           "; {} could not be compared, since the servers print them in different words and the target's "
           "user may not create a database to find out more",
           counted(compared.undecided.size(), "definition"));
     }
-    if (!compared.not_compared.empty()) note = "; definitions were not compared: " + compared.not_compared;
+    if (!compared.not_compared.empty()) note += "; definitions were not compared: " + compared.not_compared;
   }
   pipeline::DataComparison comparison(
       {.source = source, .target = target, .jobs = request.engine.table_jobs, .split = request.engine.split}, sink,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <array>
 #include <set>
 #include <string>
 #include <vector>
@@ -10,12 +11,45 @@
 #include "pgsluice/copy/ledger.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/clone.h"
+#include "pgsluice/pipeline/continuation.h"
+#include "pgsluice/pipeline/finished_run.h"
+#include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/tasks_done.h"
+#include "pgsluice/schema/extension_members.h"
 #include "pgsluice/schema/extension_tables.h"
 
 namespace pgsluice::pipeline {
 
 namespace {
+
+// On a source that has changed since an earlier run made the object, it may belong to somebody else by now.
+bool has_other_owner(const RunContext& context, pg::Connection& target, const schema::TocEntry& entry) {
+  const bool may_have_changed = context.continues && context.options.not_consistent && context.plan.restore.owners;
+  const bool is_given = !context.plan.restore.out_of_reach.contains(entry.owner) &&
+                        schema::is_restored(entry, context.plan.restore) && !schema::owner_sql(entry).empty();
+  if (!may_have_changed || !is_given || entry.schema.value_or("").empty()) return false;
+  // "DROP FUNCTION public.f(integer);" has the name as such a question takes it.
+  const std::size_t name = entry.drop_statement.find(*entry.schema + ".");
+  const bool is_routine = entry.kind == "FUNCTION" || entry.kind == "PROCEDURE" || entry.kind == "AGGREGATE";
+  if (is_routine && name == std::string::npos) return false;
+  const std::array<std::string, 2> names = {
+      is_routine ? entry.drop_statement.substr(name, entry.drop_statement.find(';') - name)
+                 : pg::quote_qualified(*entry.schema, entry.tag),
+      entry.owner};
+  const std::string sql = is_routine ? "SELECT FROM pg_catalog.pg_proc WHERE oid = pg_catalog.to_regprocedure($1)"
+                                       " AND pg_catalog.pg_get_userbyid(proowner) <> $2"
+                          : entry.kind == "TYPE" || entry.kind == "DOMAIN"
+                              ? "SELECT FROM pg_catalog.pg_type WHERE oid = pg_catalog.to_regtype($1)"
+                                " AND pg_catalog.pg_get_userbyid(typowner) <> $2"
+                              : "SELECT FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1)"
+                                " AND pg_catalog.pg_get_userbyid(relowner) <> $2";
+  try {
+    return !target.execute(sql, names).empty();
+  } catch (const Error& error) {
+    if (error.poisons_connection()) throw;
+    return false;  // a name that is none for this question
+  }
+}
 
 // In the archive's order. An earlier run may have left some, or a worker that was not told that it had made one.
 std::vector<const schema::TocEntry*> without_owner(const RunContext& context, pg::Connection& target) {
@@ -25,7 +59,7 @@ std::vector<const schema::TocEntry*> without_owner(const RunContext& context, pg
   std::vector<const schema::TocEntry*> entries;
   for (const schema::TocEntry& entry : context.plan.archive.entries) {
     const bool is_noted = !marks.empty() && !entry.owner.empty() && marks.contains(mark_of_owner(entry));
-    if (is_noted || made.contains(&entry)) entries.push_back(&entry);
+    if (is_noted || made.contains(&entry) || has_other_owner(context, target, entry)) entries.push_back(&entry);
   }
   return entries;
 }
@@ -74,10 +108,42 @@ void give_owners(RunContext& context, pg::Connection& target) {
   }
 }
 
+namespace {
+
+// What users have changed or added in extensions, which CREATE EXTENSION has made as it is.
+void complete_extension_members(RunContext& context, pg::Connection& target) {
+  const auto name = [&](const std::string& text) {
+    context.progress.add_skipped(text);
+    context.log.warning(text);
+  };
+  for (const schema::BeyondDifference& difference :
+       schema::compare_extension_members(context.plan.catalog.extension_members, target)) {
+    if (difference.target.empty()) {
+      name(fmt::format(
+          "{}: it was added to the extension on the source, and comes with no copy: make it, with its rows, "
+          "and add it (ALTER EXTENSION … ADD)",
+          difference.object));
+      continue;
+    }
+    const std::string sql = difference.source.substr(0, difference.source.size() - 1);
+    try {
+      target.execute(sql);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kServer || error.poisons_connection()) throw;
+      name(fmt::format("{}: it was altered on the source, and here it is {} ({}); {}", difference.object,
+                       difference.target.substr(0, difference.target.size() - 1), error.what(), sql));
+    }
+  }
+}
+
+}  // namespace
+
 // What users have put on tables of extensions: no archive has it.
 void complete_extension_tables(RunContext& context, pg::Connection& target) {
   const std::vector<schema::ExtensionTableObject>& objects = context.plan.catalog.extension_table_objects;
-  if (objects.empty() || !context.options.steps.contains(Step::kPostData)) return;
+  if (!context.options.steps.contains(Step::kPostData)) return;
+  complete_extension_members(context, target);
+  if (objects.empty()) return;
   std::set<std::string> there;
   target.execute("SET quote_all_identifiers = off");  // names are written as on the source
   for (const schema::ExtensionTableObject& object : schema::read_extension_table_objects(target)) {
@@ -191,6 +257,14 @@ void note_that_all_was_tried(const RunContext& context, pg::Connection& target) 
   RunRecord record = context.record;
   record.was_all_tried = true;
   copy::update_ledger(target, record.to_text());
+}
+
+void mark_finished(const RunContext& context, pg::Connection& target) {
+  const std::filesystem::path& folder = context.options.work_folder;
+  if (const std::optional<copy::LedgerContents> ledger = copy::read_ledger(target)) {
+    keep_finished_run(folder, {.record = context.record, .ledger = *ledger});
+  }
+  RunFolder(folder).mark_finished(finished_mark(context.record, target));
 }
 
 }  // namespace pgsluice::pipeline

@@ -11,6 +11,7 @@
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/definitions.h"
+#include "pgsluice/pipeline/finished_run.h"
 #include "pgsluice/pipeline/preflight_checks.h"
 #include "pgsluice/pipeline/preflight_warnings.h"
 #include "pgsluice/pipeline/reload.h"
@@ -22,6 +23,7 @@
 #include "pgsluice/schema/collations.h"
 #include "pgsluice/schema/drops.h"
 #include "pgsluice/schema/foreseen.h"
+#include "pgsluice/schema/internal_options.h"
 
 namespace pgsluice::pipeline {
 
@@ -77,14 +79,6 @@ TargetResources read_resources(pg::Connection& target) {
       target.execute("SELECT enumvals FROM pg_catalog.pg_settings WHERE name = 'default_toast_compression'");
   if (!compressions.empty()) resources.toast_compressions = compressions[0].text_array(0);
   return resources;
-}
-
-// The run was killed when it had dropped its ledger. What it has made has to be there.
-bool is_finished(const RunRecord& record, const schema::Archive& archive, pg::Connection& source,
-                 pg::Connection& target, const CloneOptions& options) {
-  if (!RunFolder(options.work_folder).is_finished(finished_mark(record, target))) return false;
-  const schema::TargetObjects objects = schema::find_target_objects(archive, source, target);
-  return objects.missing == 0 && !objects.conflicts.empty();
 }
 
 std::map<schema::Oid, copy::KeySpan> read_key_spans(pg::Connection& source, const TablePlanInput& tables,
@@ -250,6 +244,10 @@ class PreflightRun {
     }
     input_.archive = std::move(definitions.archive);
     schema::apply(options_.extension_versions, input_.archive);
+    constexpr int kKnowsUnloggedSequences = 150000;
+    if (target_->server_version() < kKnowsUnloggedSequences) {
+      schema::leave_out_persistence_of_sequences(input_.archive);
+    }
     input_.catalog = std::move(definitions.catalog);
     input_.selection = std::move(definitions.selection);
     std::move(definitions.warnings.begin(), definitions.warnings.end(), std::back_inserter(input_.warnings));
@@ -305,13 +303,24 @@ class PreflightRun {
 
   bool nothing_is_left() {
     if (continuation_ || options_.earlier_run != EarlierRun::kResume || is_stepwise(options_)) return false;
-    if (is_finished(record_, input_.archive, *source_, *target_, options_)) {
+    const FinishedRunQuestion question{.options = options_,
+                                       .record = record_,
+                                       .archive = input_.archive,
+                                       .catalog = input_.catalog,
+                                       .source = *source_,
+                                       .target = *target_};
+    if (is_finished(question)) {
       log_.info(options_.verify ? "the earlier run has done everything"
                                 : "the earlier run has done everything: nothing is left to do. That its objects are "
                                   "there was looked at, their rows were not (--verify, or 'pgsluice compare data')");
       return true;
     }
-    if (RunFolder(options_.work_folder).is_finished_of(databases_mark(record_.mark, *target_))) {
+    const bool has_ended = RunFolder(options_.work_folder).is_finished_of(databases_mark(record_.mark, *target_));
+    if (has_ended && shows_what_was_copied(question, log_)) {
+      log_.info("the earlier run has done everything, and the source shows what it has copied: nothing is left to do");
+      return true;
+    }
+    if (has_ended) {
       throw Error(ErrorKind::kState,
                   "an earlier run into this database has come to its end, and the source has changed "
                   "since: there is nothing to go on with")

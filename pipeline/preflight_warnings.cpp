@@ -77,12 +77,15 @@ std::vector<std::string> find_owners_without_create(std::optional<pg::Connection
     const bool schema_is_there = input.inventory.schemas.contains(owner.second);
     if (!schema_is_there && !source) continue;
     if (may_create_in(schema_is_there ? target : *source, owner.first, owner.second)) continue;
-    warnings.push_back(fmt::format(
-        "{} of {} in the schema {}, where {} may not create: made as {}'s, and given to the owner at the end, if the "
-        "schema's privileges allow it by then or {} may grant them for a moment; else GRANT CREATE ON SCHEMA {} TO {}",
-        counted(count, "object"), pg::display_name("", owner.first), pg::display_name("", owner.second),
-        pg::display_name("", owner.first), target.user(), target.user(), pg::quote_identifier(owner.second),
-        pg::quote_identifier(owner.first)));
+    warnings.push_back(
+        fmt::format("{} of {} in the schema {}, where {} may not create: {} grants it that for a moment, or else keeps "
+                    "the objects, and "
+                    "they are given to the owner at the end if the schema's privileges allow it by then; GRANT CREATE "
+                    "ON SCHEMA {} TO "
+                    "{}",
+                    counted(count, "object"), pg::display_name("", owner.first), pg::display_name("", owner.second),
+                    pg::display_name("", owner.first), target.user(), pg::quote_identifier(owner.second),
+                    pg::quote_identifier(owner.first)));
   }
   return warnings;
 }

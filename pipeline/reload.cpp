@@ -64,7 +64,7 @@ bool has_no_orphans(pg::Connection& target, const Condition& condition, const sc
   const auto key = std::find_if(catalog.foreign_keys.begin(), catalog.foreign_keys.end(), [&](const auto& candidate) {
     return candidate.child == condition.table && candidate.name == condition.name;
   });
-  if (key == catalog.foreign_keys.end() || !key->validated_apart) return false;
+  if (key == catalog.foreign_keys.end() || (!key->validated_apart && !key->to_partitioned)) return false;
   const schema::Relation* child = catalog.relation(key->child);
   const schema::Relation* parent = catalog.relation(key->parent);
   if (child == nullptr || parent == nullptr) return false;

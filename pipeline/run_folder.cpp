@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/pipeline/finished_run.h"
 #include "pgsluice/pipeline/run_record.h"
 
 namespace pgsluice::pipeline {
@@ -93,6 +94,7 @@ std::string RunFolder::run_id() const { return read_if_there(folder_ / kRunFile)
 void RunFolder::begin(const std::string& run_id) const {
   std::error_code ignored;
   std::filesystem::remove(folder_ / kFinishedFile, ignored);
+  forget_finished_run(folder_);
   keep(folder_ / kRunFile, run_id);
 }
 

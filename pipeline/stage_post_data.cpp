@@ -126,6 +126,10 @@ class PostDataStage {
     const auto found = foreign_keys_.find(entry.catalog_id.oid);
     const schema::ForeignKey* key = found == foreign_keys_.end() ? nullptr : found->second;
     const std::optional<std::string> not_valid = index::not_valid_statement(entry.definition);
+    if (key != nullptr && key->to_partitioned && not_valid && knows_tables_of(*key)) {
+      task.sql_that_counts = index::orphans_query(*key, *relation(key->child), *relation(key->parent));
+      task.sql_that_validates = index::validate_statement(*key, *relation(key->child));
+    }
     if (key == nullptr || !key->validated_apart || !not_valid || !knows_tables_of(*key)) {
       state_.foreign_key_checks.emplace_back(add_task(entry, std::move(task)), &entry);
       return;

@@ -7,7 +7,9 @@
 #include <chrono>
 #include <utility>
 
+#include "pgsluice/base/counted.h"
 #include "pgsluice/base/wait.h"
+#include "pgsluice/index/foreign_key.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/clone.h"
 #include "pgsluice/pipeline/later_try.h"
@@ -25,6 +27,23 @@ constexpr std::string_view kForeignKeyViolation = "23503";
 constexpr std::string_view kInsufficientPrivilege = "42501";
 constexpr std::string_view kPrivilegeNotRevoked = "01006";
 constexpr std::string_view kPrivilegeNotGranted = "01007";
+
+// Classes 53, 57 and 58: no room, an operator's intervention, the system.
+bool is_out_of_resources(std::string_view sqlstate) {
+  return sqlstate.starts_with("53") || sqlstate.starts_with("57") || sqlstate.starts_with("58");
+}
+
+// duplicate_table, duplicate_object, duplicate_function, duplicate_schema, and a second primary key
+bool is_duplicate(std::string_view sqlstate) {
+  return sqlstate == "42P07" || sqlstate == "42710" || sqlstate == "42723" || sqlstate == "42P06" ||
+         sqlstate == "42P16";
+}
+
+// The tag of a constraint's entry begins with its table: "orders orders_pkey".
+std::string index_name_of(const schema::TocEntry& entry) {
+  const std::size_t blank = entry.kind == "CONSTRAINT" ? entry.tag.rfind(' ') : std::string::npos;
+  return blank == std::string::npos ? entry.tag : entry.tag.substr(blank + 1);
+}
 
 std::string definition_of(const Plan& plan, const Task& task) {
   if (task.kind == TaskKind::kAcl) return schema::acl_definition(*task.entry, plan.restore, task.owners_part);
@@ -140,16 +159,31 @@ void StatementQueue::take_answer() {
 
   InFlight ended = std::move(oldest);
   in_flight_.pop_front();
+  // A partition that came since an earlier run has got its parent's index, or key, when it was attached.
+  if (ended.duplicate && ended.error) ended.error = ended.duplicate;
+  if (ended.orphans && !ended.counts) {
+    // There is the key now, NOT VALID, or none: the rows are counted in the first case.
+    if (ended.error) ended.counts = true;
+    ended.error = ended.orphans;
+    ended.is_absent = ended.counts;
+  }
   const bool again = may_be_tried_again(ended);
   const bool as_one = !again && may_be_granted_by_one(ended);
   const bool no_owner = !again && may_go_without_owner(ended);
   const bool replaces = !again && may_replace(ended);
-  const bool goes_on = again || as_one || no_owner || replaces || has_to_count(ended);
+  const bool not_valid = !again && may_be_left_not_valid(ended);
+  const bool validates = !again && may_be_validated(ended);
+  const bool is_there = !again && may_be_there(ended);
+  const bool goes_on =
+      again || as_one || no_owner || replaces || not_valid || is_there || validates || has_to_count(ended);
   if (goes_on) running_->begins_anew();
   end_oldest(ended);
   if (as_one) return grant_by_one(std::move(ended));
   if (no_owner) return leave_owner_for_later(std::move(ended));
   if (replaces) return replace(std::move(ended));
+  if (not_valid) return leave_not_valid(std::move(ended));
+  if (is_there) return look_for_it(std::move(ended));
+  if (validates) return validate(std::move(ended));
   if (goes_on) return again ? try_again(std::move(ended)) : count(std::move(ended));
   ended.share.reset();
   cost_ -= plan_.graph[ended.task].cost;
@@ -196,7 +230,9 @@ void StatementQueue::grant_by_one(InFlight ended) {
   put(std::move(ended));
 }
 
-// The object is the target user's then, until its owner can be given (Worker::give_owners).
+// An owner needs CREATE in the schema, for which a superuser who gave it the object on the source did not ask: it is
+// granted for a moment. Where that is refused, too, the object is the target user's until its owner can be given
+// (give_owners()).
 bool StatementQueue::may_go_without_owner(const InFlight& ended) const {
   const Task& task = plan_.graph[ended.task];
   const bool gives_owner = task.entry != nullptr && task.kind != TaskKind::kAcl && plan_.restore.owners &&
@@ -206,8 +242,18 @@ bool StatementQueue::may_go_without_owner(const InFlight& ended) const {
 }
 
 void StatementQueue::leave_owner_for_later(InFlight ended) {
-  ended.without_owner = true;
   const schema::TocEntry& entry = *plan_.graph[ended.task].entry;
+  if (!ended.create_is_granted && !entry.schema.value_or("").empty()) {
+    ended.create_is_granted = true;
+    pg::Statement statement =
+        schema::entry_statement(plan_.archive, entry, plan_.restore, definition_of(plan_, plan_.graph[ended.task]));
+    const std::string privilege = "CREATE ON SCHEMA " + pg::quote_identifier(*entry.schema);
+    const std::string owner = pg::quote_identifier(entry.owner);
+    statement.sql.insert(0, fmt::format("GRANT {} TO {};\n", privilege, owner));
+    statement.sql += fmt::format("REVOKE {} FROM {};\n", privilege, owner);
+    return send_again(std::move(ended), std::move(statement));
+  }
+  ended.without_owner = true;
   schema::RestoreOptions without_owner = plan_.restore;
   without_owner.owners = false;
   send_again(std::move(ended), schema::entry_statement(plan_.archive, entry, without_owner,
@@ -242,6 +288,52 @@ void StatementQueue::send_again(InFlight ended, pg::Statement statement) {
   put(std::move(ended));
 }
 
+// A key to a partitioned table whose rows have no parent.
+bool StatementQueue::may_be_left_not_valid(const InFlight& ended) const {
+  const Task& task = plan_.graph[ended.task];
+  return !task.sql_that_validates.empty() && !ended.orphans && !ended.validates && !ended.counts && ended.error &&
+         ended.error->sqlstate() == kForeignKeyViolation;
+}
+
+void StatementQueue::leave_not_valid(InFlight ended) {
+  const schema::TocEntry& entry = *plan_.graph[ended.task].entry;
+  ended.orphans = std::exchange(ended.error, std::nullopt);
+  ended.statements = {
+      definition_statement(plan_, entry, index::not_valid_statement(entry.definition).value_or(entry.definition))};
+  put(std::move(ended));
+}
+
+bool StatementQueue::may_be_there(const InFlight& ended) const {
+  const schema::TocEntry* entry = plan_.graph[ended.task].entry;
+  return context_.continues && !ended.duplicate && ended.error && is_duplicate(ended.error->sqlstate()) &&
+         entry != nullptr && (entry->kind == "INDEX" || entry->kind == "CONSTRAINT");
+}
+
+void StatementQueue::look_for_it(InFlight ended) {
+  const schema::TocEntry& entry = *plan_.graph[ended.task].entry;
+  ended.duplicate = ended.error;
+  // An error if there is no index of that name which is attached to the index of a partitioned table.
+  send_again(std::move(ended),
+             {fmt::format("SELECT 1 / (SELECT count(*) FROM pg_catalog.pg_index i"
+                          " JOIN pg_catalog.pg_inherits h ON h.inhrelid = i.indexrelid"
+                          " WHERE i.indexrelid = pg_catalog.to_regclass({}) AND i.indisvalid);\n",
+                          pg::quote_literal(pg::quote_qualified(entry.schema.value_or(""), index_name_of(entry))))});
+}
+
+// An earlier run has left such a key NOT VALID.
+bool StatementQueue::may_be_validated(const InFlight& ended) const {
+  constexpr std::string_view kDuplicateObject = "42710";
+  const Task& task = plan_.graph[ended.task];
+  return context_.continues && !task.sql_that_validates.empty() && !ended.validates && ended.error &&
+         ended.error->sqlstate() == kDuplicateObject;
+}
+
+void StatementQueue::validate(InFlight ended) {
+  ended.validates = true;
+  const std::string sql = plan_.graph[ended.task].sql_that_validates;
+  send_again(std::move(ended), {sql + ";\n"});
+}
+
 bool StatementQueue::has_to_count(const InFlight& ended) const {
   return !ended.counts && ended.error && ended.error->sqlstate() == kForeignKeyViolation &&
          !plan_.graph[ended.task].sql_that_counts.empty();
@@ -257,9 +349,9 @@ Error StatementQueue::error_of(const InFlight& ended) const {
   const Task& task = plan_.graph[ended.task];
   Error error = *ended.error;
   if (ended.counts) {
-    const std::string rows = ended.counted ? fmt::format("{} rows have", *ended.counted) : "some rows have";
-    return Error(ErrorKind::kServer,
-                 fmt::format("{} no parent: the key is there, but NOT VALID ({})", rows, error.what()))
+    const std::string rows = ended.counted ? counted(*ended.counted, "row has", "rows have") : "some rows have";
+    const char* state = ended.is_absent ? "the key was not made" : "the key is there, but NOT VALID";
+    return Error(ErrorKind::kServer, fmt::format("{} no parent: {} ({})", rows, state, error.what()))
         .on(Side::kTarget)
         .sqlstate(error.sqlstate())
         .object(task.entry->describe())
@@ -267,7 +359,7 @@ Error StatementQueue::error_of(const InFlight& ended) const {
             "this query shows them: {}; mended on the target (by a parent's row, or by deleting them), the key is "
             "validated by --resume, or by: {}; mended on the source, both tables are copied again by --resume "
             "--not-consistent",
-            task.sql_that_counts, task.sql));
+            task.sql_that_counts, task.sql_that_validates.empty() ? task.sql : task.sql_that_validates));
   }
   if (task.entry != nullptr) {
     schema::explain(error, *task.entry, definition_of(plan_, task));
@@ -277,10 +369,11 @@ Error StatementQueue::error_of(const InFlight& ended) const {
   constexpr int kRestrictsSearchPath = 170000;
   const bool is_maintenance = task.kind == TaskKind::kIndexBuild || task.kind == TaskKind::kMaterializedView ||
                               task.kind == TaskKind::kPostData || task.kind == TaskKind::kStatistics;
-  const bool is_about_another =
-      task.entry != nullptr &&
-      (task.kind == TaskKind::kAcl || task.entry->kind == "COMMENT" || task.entry->kind == "SECURITY LABEL");
-  if (is_name_not_found(error) && !is_about_another) {
+  // Making these calls no function.
+  const bool calls_nothing = task.entry != nullptr && (task.kind == TaskKind::kAcl || task.entry->kind == "COMMENT" ||
+                                                       task.entry->kind == "SECURITY LABEL" ||
+                                                       task.entry->kind == "VIEW" || task.entry->kind == "RULE");
+  if (is_name_not_found(error) && !calls_nothing) {
     error.hint(fmt::format(
         "a function that this calls names something without its schema, which is found neither with an empty "
         "search_path "
@@ -289,6 +382,15 @@ Error StatementQueue::error_of(const InFlight& ended) const {
         is_maintenance && target_.server_version() >= kRestrictsSearchPath
             ? " (from 17 on, indexes and materialized views are made with search_path = pg_catalog, pg_temp)"
             : ""));
+  }
+  if (context_.continues && task.entry != nullptr && is_duplicate(error.sqlstate())) {
+    const bool is_table = task.entry->kind == "TABLE";
+    std::string drop = task.entry->drop_statement;
+    while (!drop.empty() && (drop.back() == '\n' || drop.back() == ';')) drop.pop_back();
+    error.hint(
+        fmt::format("an earlier run has made it, and it has changed on the source since: {} on the target, then "
+                    "run again with --resume --not-consistent",
+                    is_table || drop.empty() ? "alter it in the same way" : drop));
   }
   if (task.kind == TaskKind::kAcl && error.sqlstate() == kInsufficientPrivilege && !task.entry->owner.empty()) {
     error.hint(fmt::format("GRANT {} TO {} on the target, then run again with --resume",
@@ -321,7 +423,15 @@ void StatementQueue::report(const InFlight& ended) {
     return;
   }
   const Error error = error_of(ended);
-  // A key of or to a partitioned table is not there then, since there is no NOT VALID for it.
+  // All that is there is there: the planner lacks numbers that ANALYZE makes at any time.
+  const bool is_of_users_function = error.kind() == ErrorKind::kServer && !is_out_of_resources(error.sqlstate());
+  if (plan_.graph[ended.task].kind == TaskKind::kStatistics && is_of_users_function) {
+    context_.progress.add_skipped(fmt::format("{}; {}", error.describe(), plan_.graph[ended.task].sql));
+    target_.log().warning(error.describe());
+    scheduler_.succeeded(ended.task);
+    return;
+  }
+  // A key of a partitioned table is not there then, since there is no NOT VALID for it before 18.
   if (ended.error->sqlstate() == kForeignKeyViolation && context_.options.allow_orphans) {
     context_.progress.add_warning(error.describe());
     target_.log().warning(error.describe());

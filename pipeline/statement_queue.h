@@ -53,9 +53,18 @@ class StatementQueue {
     std::vector<std::string> privileges_kept = {};
     /// Of privileges that are given without other names now: why not with them.
     std::optional<Error> refused_to_others = std::nullopt;
+    /// The owner gets CREATE in the schema for the length of the transaction that makes the object.
+    bool create_is_granted = false;
     /// The object's owner is given at the end.
     bool without_owner = false;
     bool replaces = false;
+    /// Of a key to a partitioned table: why it is made NOT VALID after all.
+    std::optional<Error> orphans = std::nullopt;
+    /// Of one that an earlier run has left so.
+    bool validates = false;
+    bool is_absent = false;
+    /// Of an index or key that is there already: what the server said, until it is known whether it is the one.
+    std::optional<Error> duplicate = std::nullopt;
     /// Of a build that is large enough for settings of its own.
     std::optional<index::BuildBudget::Share> share = std::nullopt;
     /// A validation that has failed: the rows that it has failed for are counted.
@@ -75,6 +84,12 @@ class StatementQueue {
   bool may_replace(const InFlight& ended) const;
   void replace(InFlight ended);
   void send_again(InFlight ended, pg::Statement statement);
+  bool may_be_left_not_valid(const InFlight& ended) const;
+  void leave_not_valid(InFlight ended);
+  bool may_be_there(const InFlight& ended) const;
+  void look_for_it(InFlight ended);
+  bool may_be_validated(const InFlight& ended) const;
+  void validate(InFlight ended);
   bool has_to_count(const InFlight& ended) const;
   void count(InFlight ended);
   void report(const InFlight& ended);

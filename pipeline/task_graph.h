@@ -70,6 +70,8 @@ struct Task {
   schema::OwnersPart owners_part = schema::OwnersPart::kByUser;
   /// Of a validation: a query of the rows that keep it from succeeding.
   std::string sql_that_counts = {};
+  /// Of a key that is made NOT VALID only if rows have no parent: what validates it later.
+  std::string sql_that_validates = {};
   /// Done again when a run goes on.
   bool repeated = false;
   /// Of a barrier: tasks that were postponed are given up before it.

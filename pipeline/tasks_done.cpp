@@ -42,9 +42,13 @@ copy::RowRange range_of(const copy::LedgerPart& part) {
   return {.bounds = part.bounds, .size = part.loaded.bytes, .loaded = part.loaded};
 }
 
-bool fits(const copy::LedgerPart& part, const Relation& table) {
+// Rows that were looked at one by one (find_change()) may lie in another file by now, after VACUUM FULL; but not those
+// of a range of blocks.
+bool fits(const copy::LedgerPart& part, const Relation& table, Trust trust) {
   const copy::LedgerPart now = copy::ledger_part(table, part.bounds);
-  return part.file_node == now.file_node && part.statement == now.statement && part.unlogged == now.unlogged;
+  const bool may_have_moved = trust == Trust::kEveryPart && part.bounds.by != copy::kByBlocks;
+  return (may_have_moved || part.file_node == now.file_node) && part.statement == now.statement &&
+         part.unlogged == now.unlogged;
 }
 
 bool is_whole(const std::vector<copy::RowRange>& loaded) {
@@ -103,7 +107,7 @@ std::map<Oid, std::vector<copy::RowRange>> loaded_parts(const copy::LedgerConten
   std::set<Oid> unfit;
   for (const copy::LedgerPart& part : ledger.parts) {
     const Relation* table = catalog.relation(part.relation);
-    if (table != nullptr && fits(part, *table)) {
+    if (table != nullptr && fits(part, *table, trust)) {
       loaded[part.relation].push_back(range_of(part));
       continue;
     }

@@ -466,7 +466,7 @@ void Worker::make_durable() {
     flush_with_commit();
     if (ends) {
       if (!is_stepwise(context_.options)) {
-        RunFolder(context_.options.work_folder).mark_finished(finished_mark(context_.record, target()));
+        mark_finished(context_, target());
       }
       copy::drop_ledger(target());
     }

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "pgsluice/schema/catalog.h"
+#include "pgsluice/schema/extension_members.h"
 #include "pgsluice/schema/extension_tables.h"
 #include "pgsluice/schema/printed_definition.h"
 
@@ -85,6 +86,9 @@ std::vector<BeyondDifference> compare_beyond_pg_dump(pg::Connection& source, pg:
   }
   compare_column_orders(source, target, differences);
   compare_extension_tables(source, target, differences);
+  for (BeyondDifference& difference : compare_extension_members(read_extension_members(source), target)) {
+    differences.push_back(std::move(difference));
+  }
   return differences;
 }
 

@@ -13,6 +13,7 @@
 #include "pgsluice/schema/column_types.h"
 #include "pgsluice/schema/expression_settings.h"
 #include "pgsluice/schema/extension_care.h"
+#include "pgsluice/schema/extension_members.h"
 #include "pgsluice/schema/extension_tables.h"
 
 namespace pgsluice::schema {
@@ -133,6 +134,9 @@ struct ForeignKey {
   /// Validated on the source, and of a kind that can be added without validation first.
   bool validated_apart = false;
   bool match_full = false;
+  /// Validated on the source, of a plain table to a partitioned one: VALIDATE leaves its parts for the partitions
+  /// unvalidated before 18, so it is made as it is, and NOT VALID only if rows have no parent.
+  bool to_partitioned = false;
   /// Of a partitioned child that is validated apart: it is validated there.
   std::vector<LeafForeignKey> leaves;
 };
@@ -197,6 +201,7 @@ struct Catalog {
   std::set<std::string> lost_roles;
   /// What is on tables of extensions, users' objects among it.
   std::vector<ExtensionTableObject> extension_table_objects;
+  std::vector<ExtensionMember> extension_members;
   std::int64_t large_objects = 0;
   /// Of inheritance children that CREATE TABLE … INHERITS would order otherwise.
   std::map<Oid, OwnColumnOrder> own_column_orders;

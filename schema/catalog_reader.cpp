@@ -143,7 +143,8 @@ SELECT k.oid, k.conname, k.conrelid, k.confrelid, {child_columns}, {parent_colum
                FROM pg_catalog.unnest(k.conpfeqop) WITH ORDINALITY u(oid, n)
                     JOIN pg_catalog.pg_operator o ON o.oid = u.oid
                     JOIN pg_catalog.pg_namespace s ON s.oid = o.oprnamespace ORDER BY u.n),
-       k.convalidated AND c.relkind IN ('r', 'p') AND p.relkind = 'r' AND {plain}, k.confmatchtype = 'f'
+       k.convalidated AND c.relkind IN ('r', 'p') AND p.relkind = 'r' AND {plain}, k.confmatchtype = 'f',
+       k.convalidated AND c.relkind = 'r' AND p.relkind = 'p' AND {plain}
   FROM pg_catalog.pg_constraint k
        JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
        JOIN pg_catalog.pg_class p ON p.oid = k.confrelid
@@ -365,6 +366,7 @@ Catalog read_catalog(pg::Connection& source) {
                                     .equalities = row.text_array(6),
                                     .validated_apart = row.boolean(7),
                                     .match_full = row.boolean(8),
+                                    .to_partitioned = row.boolean(9),
                                     .leaves = {}});
   }
   if (catalog.server_version >= kHasConstraintParent) read_leaf_foreign_keys(source, catalog.foreign_keys);
@@ -396,6 +398,7 @@ Catalog read_catalog(pg::Connection& source) {
   catalog.own_column_orders = read_own_column_orders(source);
   catalog.lost_roles = read_lost_roles(source);
   catalog.extension_table_objects = read_extension_table_objects(source);
+  catalog.extension_members = read_extension_members(source);
   read_function_calls(source, catalog);
   read_functions_of_rows(source, catalog);
   const std::set<Oid> naming_indexes = find_tables_naming_indexes(source, catalog);

@@ -48,7 +48,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Index, oid, table, schema, name, definition, 
                                    complete)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LeafForeignKey, child, name, definition)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ForeignKey, oid, name, child, parent, child_columns, parent_columns, equalities,
-                                   validated_apart, match_full, leaves)
+                                   validated_apart, match_full, to_partitioned, leaves)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Inheritance, child, parent)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Trigger, oid, table, parent)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Sequence, oid, schema, name, may_select)
@@ -56,13 +56,14 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RoleUse, name, object, owns, is_granted, is_n
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DistributedTable, table, sql)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OwnColumnOrder::Column, name, local, not_null, inherits_not_null, definition)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OwnColumnOrder, columns, inherited_checks, parents)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ExtensionMember, identity, extension, attributes, statement)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ExtensionTableObject, identity, statement, extension)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ColumnType, name, form, built_in, base)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Catalog, server_version, integer_datetimes, block_size, database,
                                    expression_settings, search_path, relations, types, indexes, foreign_keys,
                                    inheritance, triggers, sequences, extensions, roles, distributed,
-                                   hidden_user_mappings, lost_roles, extension_table_objects, large_objects,
-                                   own_column_orders)
+                                   hidden_user_mappings, lost_roles, extension_table_objects, extension_members,
+                                   large_objects, own_column_orders)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Dependent, id, object, because)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Selection, left_out, without_rows, sequences_without_owner, named, dependents,
                                    warnings, needed_extensions)

@@ -141,5 +141,50 @@ TEST_F(ExtensionTables, ThatAreConfigurationHaveTheirSequencesWhereTheRowsAre) {
   }
 }
 
+class ExtensionMembers : public CaseTest {
+ protected:
+  static constexpr const char* kChanged = R"sql(
+    CREATE EXTENSION unaccent; CREATE EXTENSION hstore;
+    ALTER FUNCTION unaccent(text) IMMUTABLE;
+    ALTER FUNCTION akeys(hstore) SECURITY DEFINER SET search_path = public, pg_temp COST 500)sql";
+};
+
+TEST_F(ExtensionMembers, HaveTheAttributesThatUsersGaveThem) {
+  make(std::string(kChanged) + "; CREATE TABLE t (n text); CREATE INDEX ON t (unaccent(n))");
+  // The index needs the function as it is made here.
+  const SubprocessResult cloned = clone();
+  EXPECT_THAT(cloned.exit_code, AnyOf(0, 22)) << said(cloned);
+  expect_same_answer(
+      "SELECT string_agg(concat_ws(' ', proname, provolatile, prosecdef, procost, proconfig), ', ' ORDER BY"
+      " proname) FROM pg_proc WHERE proname IN ('unaccent', 'akeys') AND pronargs = 1");
+}
+
+TEST_F(ExtensionMembers, ThatUsersAddedAreNamedAndFound) {
+  make(
+      "CREATE EXTENSION unaccent; CREATE TABLE mem (k text); INSERT INTO mem VALUES ('a');"
+      "ALTER EXTENSION unaccent ADD TABLE mem");
+  const SubprocessResult cloned = clone();
+  EXPECT_EQ(cloned.exit_code, 0) << said(cloned);
+  EXPECT_THAT(cloned.output, HasSubstr("table public.mem of the extension unaccent"));
+  const SubprocessResult compared = compare_schema();
+  EXPECT_EQ(compared.exit_code, 21);
+  EXPECT_THAT(said(compared), HasSubstr("table public.mem of the extension unaccent"));
+  const Migrated migrated = migrate();
+  EXPECT_EQ(migrated.state, "Succeeded") << migrated.error;
+}
+
+TEST_F(ExtensionMembers, ThatTheTargetsUserMayNotAlterAreNamed) {
+  target().sql("postgres", "CREATE ROLE mem_admin LOGIN CREATEDB CREATEROLE");
+  make(kChanged);
+  target().sql("postgres", "ALTER DATABASE cases OWNER TO mem_admin");
+  const SubprocessResult cloned =
+      run({"clone", "--no-owner", "--progress", "none", "--source", source().conninfo(kDatabase), "--target",
+           target().conninfo(kDatabase, "mem_admin")});
+  EXPECT_EQ(cloned.exit_code, 0) << said(cloned);
+  EXPECT_THAT(cloned.output, HasSubstr("ALTER function public.unaccent(pg_catalog.text) IMMUTABLE"));
+  target().sql("postgres", "DROP DATABASE cases");
+  target().sql("postgres", "DROP ROLE mem_admin");
+}
+
 }  // namespace
 }  // namespace pgsluice::test

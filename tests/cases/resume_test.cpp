@@ -383,5 +383,97 @@ TEST_F(CtrlC, EndsADryRunOfManyPartitions) {
   EXPECT_THAT(ended.exit_code, AnyOf(0, 130)) << ended.errors;
 }
 
+// Of a key to a partitioned table: before 18 it cannot be added first and validated later.
+TEST_F(CaseTest, OrphansOfAKeyToAPartitionedTableAreShownAndMended) {
+  for (const int version : {15, 18}) {
+    SCOPED_TRACE(version);
+    if (!between(15, version)) GTEST_SKIP() << kNoDownloads;
+    make(
+        "CREATE TABLE par (a int PRIMARY KEY) PARTITION BY LIST (a); CREATE TABLE par1 PARTITION OF par FOR VALUES IN "
+        "(1);"
+        "INSERT INTO par VALUES (1); CREATE TABLE chi (a int, CONSTRAINT cfk FOREIGN KEY (a) REFERENCES par);"
+        "SET session_replication_role = replica; INSERT INTO chi VALUES (1), (9)");
+    const std::string dir = (folder_.path() / std::to_string(version)).string();
+    const SubprocessResult cloned = clone({"--dir", dir});
+    EXPECT_EQ(cloned.exit_code, 22) << said(cloned);
+    EXPECT_THAT(said(cloned), HasSubstr("1 row has no parent: the key is there, but NOT VALID"));
+    EXPECT_EQ(at_target("SELECT convalidated FROM pg_constraint WHERE conname = 'cfk'"), "f");
+    target().sql(kDatabase, "DELETE FROM chi WHERE a = 9");
+    const SubprocessResult resumed = clone({"--dir", dir, "--resume"});
+    EXPECT_EQ(resumed.exit_code, 0) << said(resumed);
+    EXPECT_EQ(at_target("SELECT convalidated FROM pg_constraint WHERE conname = 'cfk'"), "t");
+    make(
+        "CREATE TABLE par (a int PRIMARY KEY) PARTITION BY LIST (a); CREATE TABLE par1 PARTITION OF par FOR VALUES IN "
+        "(1);"
+        "CREATE TABLE chi (a int, CONSTRAINT cfk FOREIGN KEY (a) REFERENCES par);"
+        "SET session_replication_role = replica; INSERT INTO chi VALUES (9)");
+    const SubprocessResult allowed = clone({"--allow-orphans", "--dir", dir + "-allowed"});
+    EXPECT_EQ(allowed.exit_code, 0) << said(allowed);
+    EXPECT_EQ(at_target("SELECT convalidated FROM pg_constraint WHERE conname = 'cfk'"), "f");
+  }
+}
+
+// A partition that came, owners and a view that changed, while an orphan was mended.
+TEST_F(CaseTest, AResumeOnAChangedSourceTakesWhatItCanAndNamesTheRest) {
+  if (!between(15, 18)) GTEST_SKIP() << kNoDownloads;
+  for (const Cluster* server : {&source(), &target()}) {
+    server->sql("postgres", "DROP DATABASE IF EXISTS cases");
+    server->sql("postgres", "DROP ROLE IF EXISTS chg_one, chg_two; CREATE ROLE chg_one; CREATE ROLE chg_two");
+  }
+  make(R"sql(
+    CREATE TABLE ev (id int, d int, PRIMARY KEY (id, d)) PARTITION BY LIST (d);
+    CREATE TABLE ev1 PARTITION OF ev FOR VALUES IN (1); CREATE INDEX ev_d_idx ON ev (d); INSERT INTO ev VALUES (1, 1);
+    CREATE TABLE pa (a int PRIMARY KEY); CREATE TABLE ch (a int, CONSTRAINT fk FOREIGN KEY (a) REFERENCES pa);
+    CREATE VIEW vv AS SELECT 1 AS a; CREATE FUNCTION ff() RETURNS int LANGUAGE sql AS 'SELECT 1';
+    SET session_replication_role = replica; INSERT INTO ch VALUES (5))sql");
+  EXPECT_EQ(clone().exit_code, 22);
+  source().sql(kDatabase, R"sql(
+    INSERT INTO pa VALUES (5); CREATE TABLE ev2 PARTITION OF ev FOR VALUES IN (2); INSERT INTO ev VALUES (2, 2);
+    ALTER TABLE ev OWNER TO chg_one; ALTER FUNCTION ff() OWNER TO chg_two;
+    CREATE OR REPLACE VIEW vv AS SELECT 1 AS a, 2 AS b)sql");
+  const SubprocessResult resumed = clone({"--resume", "--not-consistent"});
+  EXPECT_EQ(resumed.exit_code, 22) << said(resumed);
+  EXPECT_THAT(said(resumed), HasSubstr("DROP VIEW public.vv on the target"));
+  EXPECT_THAT(said(resumed), Not(HasSubstr("ev2_")));
+  target().sql(kDatabase, "DROP VIEW vv");
+  const SubprocessResult again = clone({"--resume", "--not-consistent"});
+  EXPECT_EQ(again.exit_code, 0) << said(again);
+  const SubprocessResult schema = compare_schema();
+  EXPECT_EQ(schema.exit_code, 0) << said(schema);
+  EXPECT_EQ(compare_data().exit_code, 0);
+  for (const Cluster* server : {&source(), &target()}) {
+    server->sql("postgres", "DROP DATABASE cases");
+    server->sql("postgres", "DROP ROLE chg_one, chg_two");
+  }
+}
+
+// What changes no row and no definition.
+TEST_F(Interrupted, ContinuesAfterTheSourcesTablesWereRewritten) {
+  for (const char* maintenance : {"REINDEX DATABASE cases", "VACUUM FULL", "ANALYZE"}) {
+    source().sql(kDatabase, maintenance);
+  }
+  mend();
+  const SubprocessResult resumed = clone({"--resume"});
+  EXPECT_EQ(resumed.exit_code, 0) << said(resumed);
+}
+
+TEST_F(CaseTest, AResumeOfWhatIsDoneLooksAtItsOwnDatabaseOnly) {
+  make(
+      "CREATE TABLE t (i int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 100); CREATE MATERIALIZED VIEW m AS"
+      " SELECT count(*) FROM t");
+  ASSERT_EQ(clone().exit_code, 0);
+  source().sql("postgres", "CREATE TABLE IF NOT EXISTS elsewhere (i int); INSERT INTO elsewhere VALUES (1)");
+  source().sql(kDatabase, "ANALYZE");
+  source().sql(kDatabase, "REFRESH MATERIALIZED VIEW m");
+  const SubprocessResult again = clone({"--resume"});
+  EXPECT_EQ(again.exit_code, 0) << said(again);
+  EXPECT_THAT(said(again), HasSubstr("nothing is left to do"));
+  source().sql(kDatabase, "UPDATE t SET i = 1000 WHERE i = 7");
+  const SubprocessResult refused = clone({"--resume"});
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(said(refused), HasSubstr("the source has changed since"));
+  source().sql("postgres", "DROP TABLE elsewhere");
+}
+
 }  // namespace
 }  // namespace pgsluice::test
