@@ -60,9 +60,10 @@ TEST_F(ValidationTest, ARoleThatOwnsAndIsOutOfTheTargetUsersReach) {
   shared_source().sql(kDatabase, "CREATE TABLE of_boss (); ALTER TABLE of_boss OWNER TO boss");
   const std::string mend = R"(GRANT "boss" TO "plain_user")";
   const auto text = [&] { return said(as_plain_user_of_target(), "RolesValidation"); };
-  EXPECT_THAT(text(), HasSubstr("Failed: role boss (needed by validated): owns objects there (table of_boss, say), and "
-                                "plain_user is no member of it on the target, so that they would be its own; " +
-                                mend));
+  EXPECT_THAT(text(),
+              HasSubstr("Failed: role boss (needed by validated): owns objects there (table public.of_boss, say), and "
+                        "plain_user is no member of it on the target, so that they would be its own; " +
+                        mend));
   shared_target().sql("postgres", mend);
   EXPECT_THAT(text(), Not(HasSubstr("owns objects")));
 }

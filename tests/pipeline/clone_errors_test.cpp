@@ -202,7 +202,7 @@ TEST_F(CloneErrors, TheWorkDirectoryKeepsItsModeAndNoArchiveWithSecretsStaysTher
   EXPECT_EQ(std::filesystem::status(folder_.path()).permissions(), mode);
   std::set<std::string> files;
   for (const auto& file : std::filesystem::directory_iterator(folder_.path())) files.insert(file.path().filename());
-  EXPECT_EQ(files, (std::set<std::string>{"finished", "lock", "run", "state.sqlite"}));
+  EXPECT_EQ(files, (std::set<std::string>{"finished", "finished.json", "lock", "run", "state.sqlite"}));
 }
 
 TEST_F(CloneErrors, BytesThatTheTargetsEncodingDoesNotKnowAreAnErrorAndNotStored) {
