@@ -80,9 +80,10 @@ void require_same(const Migration& migration, const Request& request, Sameness s
 
 Migration take_up_again(Store& store, const Migration& migration, const Request& request) {
   // Until a database was made, what becomes of those that are there may be thought over.
-  const bool any_made = std::any_of(migration.details.begin(), migration.details.end(),
-                                    [](const DatabaseDetails& details) { return details.made; });
-  require_same(migration, request, any_made ? Sameness::kWhole : Sameness::kServersAndDatabases);
+  const bool any_made =
+      std::any_of(migration.details.begin(), migration.details.end(),
+                  [](const DatabaseDetails& details) { return details.made || !details.making.empty(); });
+  if (any_made) require_same(migration, request, Sameness::kWhole);
   if (request.option == MigrationOption::kValidate && migration.option != MigrationOption::kValidate) {
     throw Error(ErrorKind::kState,
                 fmt::format("the migration {} was begun to migrate: with the option Validate it would "
@@ -91,6 +92,14 @@ Migration take_up_again(Store& store, const Migration& migration, const Request&
         .hint("leave the option away; 'pgsluice check' and a migration of its own validate");
   }
   Migration wanted = migration;
+  if (!any_made) {
+    // Nothing was made: what was wrong in the file may be corrected.
+    wanted.source_server = request.source.text();
+    wanted.target_server = request.target.text();
+    wanted.databases = request.databases;
+    wanted.details.clear();
+    for (const std::string& database : request.databases) wanted.details.push_back({.name = database});
+  }
   wanted.option = request.option;
   wanted.roles = request.roles;
   wanted.overwrite = request.overwrite;

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/migration/progress_estimate.h"
 
 namespace pgsluice::migration {
 
@@ -48,13 +49,18 @@ Json to_document(const DatabaseDetails& database) {
           {"incomingChanges", 0},
           {"latency", 0},
           {"message", database.message},
+          {"sourceBytes", database.size.count},
+          {"fractionDone", database.fraction},
           {"pendingBytes", database.pending.count},
           {"copiedBytes", database.copied.count},
           {"copiedRows", database.rows},
           {"verification", database.verification},
           {"madeByMigration", database.made},
           {"targetOid", database.target_oid},
-          {"copiedAnewByResume", database.anew}};
+          {"copiedAnewByResume", database.anew},
+          {"temporaryName", database.making},
+          {"replacedDatabase", database.replaced},
+          {"replacedDatabaseKeptAs", database.kept_as}};
 }
 
 DatabaseDetails read_database(const Json& document) {
@@ -67,6 +73,8 @@ DatabaseDetails read_database(const Json& document) {
           .loading_tables = document.at("fullLoadLoadingTables"),
           .completed_tables = document.at("fullLoadCompletedTables"),
           .errored_tables = document.at("fullLoadErroredTables"),
+          .size = {document.value("sourceBytes", std::int64_t{0})},
+          .fraction = document.value("fractionDone", 0.0),
           .pending = {document.at("pendingBytes").get<std::int64_t>()},
           .copied = {document.at("copiedBytes").get<std::int64_t>()},
           .rows = document.at("copiedRows"),
@@ -74,7 +82,10 @@ DatabaseDetails read_database(const Json& document) {
           .verification = document.at("verification"),
           .made = document.at("madeByMigration"),
           .target_oid = document.value("targetOid", std::uint32_t{0}),
-          .anew = document.value("copiedAnewByResume", false)};
+          .anew = document.value("copiedAnewByResume", false),
+          .making = document.value("temporaryName", ""),
+          .replaced = document.value("replacedDatabase", ""),
+          .kept_as = document.value("replacedDatabaseKeptAs", "")};
 }
 
 Json to_document(const std::vector<Validation>& validations) {
@@ -114,6 +125,12 @@ ValidationDetails read_validation_details(const Json& document) {
   return details;
 }
 
+// null of one that ended otherwise than well: what was done is of no use any more, or a part of it is gone.
+Json percent_done(const Migration& migration) {
+  const bool is_told = migration.active() || migration.state == State::kSucceeded;
+  return is_told ? Json(static_cast<int>(fraction_done(migration) * 100)) : Json();
+}
+
 Json status_document(const Migration& migration) {
   Json databases = Json::object();
   for (const DatabaseDetails& database : migration.details) databases[database.name] = to_document(database);
@@ -121,6 +138,8 @@ Json status_document(const Migration& migration) {
           {"error", migration.error},
           {"currentSubStateDetails",
            {{"currentSubState", to_string(migration.substate)},
+            {"percentDone", percent_done(migration)},
+            {"secondsLeft", migration.time_left ? Json(migration.time_left->count()) : Json()},
             {"dbDetails", std::move(databases)},
             {"validationDetails", migration::to_document(migration.validation)}}}};
 }
@@ -140,7 +159,7 @@ Migration read_document(const Json& document) {
                       .source_version = properties.at("sourceDbServerMetadata").at("version"),
                       .target_version = properties.at("targetDbServerMetadata").at("version"),
                       .databases = properties.at("dbsToMigrate"),
-                      .overwrite = properties.at("overwriteDbsInTarget") == "True",
+                      .overwrite = read_enum<Overwrite>(properties.at("overwriteDbsInTarget")),
                       .roles = properties.at("migrateRoles") == "True",
                       .labels = document.at("labels"),
                       .created = read_time(properties.at("createdTimeInUtc")).value_or(Time{}),
@@ -151,6 +170,8 @@ Migration read_document(const Json& document) {
                       .error = status.at("error"),
                       .validation = read_validation_details(substate.at("validationDetails")),
                       .next_steps = properties.at("nextSteps")};
+  const Json seconds_left = substate.value("secondsLeft", Json());
+  if (seconds_left.is_number()) migration.time_left = std::chrono::seconds(seconds_left.get<std::int64_t>());
   for (const auto& [name, database] : substate.at("dbDetails").items()) {
     migration.details.push_back(read_database(database));
   }
@@ -195,7 +216,7 @@ nlohmann::ordered_json to_document(const Migration& migration) {
             {"targetDbServerResourceId", migration.target_server},
             {"targetDbServerMetadata", {{"version", migration.target_version}}},
             {"dbsToMigrate", migration.databases},
-            {"overwriteDbsInTarget", capital(migration.overwrite)},
+            {"overwriteDbsInTarget", to_string(migration.overwrite)},
             {"migrateRoles", capital(migration.roles)},
             {"createdTimeInUtc", format_time(migration.created)},
             {"migrationWindowStartTimeInUtc", format_time(migration.started)},

@@ -39,6 +39,9 @@ constexpr std::array<Names<MigrationOption>, 3> kOptions = {
      {MigrationOption::kMigrate, "Migrate"},
      {MigrationOption::kValidateAndMigrate, "ValidateAndMigrate"}}};
 
+constexpr std::array<Names<Overwrite>, 3> kOverwrites = {
+    {{Overwrite::kNo, "False"}, {Overwrite::kYes, "True"}, {Overwrite::kKeep, "Keep"}}};
+
 template <class Table, class Enum>
 std::string_view name_of(const Table& table, Enum value) {
   return std::find_if(table.begin(), table.end(), [&](const auto& entry) { return entry.first == value; })->second;
@@ -89,7 +92,12 @@ std::string_view to_string(Substate substate) { return name_of(kSubstates, subst
 std::string_view to_string(DatabaseState state) { return name_of(kDatabaseStates, state); }
 std::string_view to_string(ValidationState state) { return name_of(kValidationStates, state); }
 std::string_view to_string(MigrationOption option) { return name_of(kOptions, option); }
+std::string_view to_string(Overwrite overwrite) { return name_of(kOverwrites, overwrite); }
 
+template <>
+std::optional<Overwrite> from_text(std::string_view text) {
+  return value_of<Overwrite>(kOverwrites, text);
+}
 template <>
 std::optional<State> from_text(std::string_view text) {
   return value_of<State>(kStates, text);

@@ -35,12 +35,21 @@ enum class ValidationState { kSucceeded, kWarning, kFailed };
 /// What is asked for.
 enum class MigrationOption { kValidate, kMigrate, kValidateAndMigrate };
 
+/// What becomes of databases that the target has already.
+enum class Overwrite {
+  kNo,    ///< the migration fails, and they stay
+  kYes,   ///< they are dropped
+  kKeep,  ///< they are renamed, and dropped when the new ones are verified
+};
+
 /// Names as the resource has them ("InProgress"); from_text() reads them whatever their case.
 std::string_view to_string(State state);
 std::string_view to_string(Substate substate);
 std::string_view to_string(DatabaseState state);
 std::string_view to_string(ValidationState state);
 std::string_view to_string(MigrationOption option);
+/// "False", "True", "Keep".
+std::string_view to_string(Overwrite overwrite);
 template <class Enum>
 std::optional<Enum> from_text(std::string_view text);
 template <>
@@ -53,6 +62,8 @@ template <>
 std::optional<ValidationState> from_text(std::string_view text);
 template <>
 std::optional<MigrationOption> from_text(std::string_view text);
+template <>
+std::optional<Overwrite> from_text(std::string_view text);
 
 struct Finding {
   ValidationState state = ValidationState::kSucceeded;
@@ -95,7 +106,9 @@ struct DatabaseDetails {
   std::int64_t loading_tables = 0;
   std::int64_t completed_tables = 0;
   std::int64_t errored_tables = 0;
-  Bytes pending;  ///< estimated by the tables' sizes
+  Bytes size;           ///< on the source, known from the beginning
+  double fraction = 0;  ///< of all its work that is done: copying, indexes, keys, statistics, comparison
+  Bytes pending;        ///< estimated by the tables' sizes
   Bytes copied;
   std::int64_t rows = 0;
   std::string message;
@@ -106,6 +119,13 @@ struct DatabaseDetails {
   std::uint32_t target_oid = 0;
   /// What was made cannot be gone on with: the next attempt makes the database over.
   bool anew = false;
+  /// While the database is being made: the name that it has until it takes its place. Recorded, with its oid, before
+  /// anything is dropped, so that what a worker's death leaves is known.
+  std::string making;
+  /// The database that was there of this name, for people: its size, owner and sessions; empty if there was none.
+  std::string replaced;
+  /// Under which name it is kept until the new one is verified; empty if it is not, or not any more.
+  std::string kept_as;
 };
 
 /// A migration, as it is stored and shown. No secret is part of it.
@@ -122,7 +142,7 @@ struct Migration {
   std::string source_version;
   std::string target_version;
   std::vector<std::string> databases;
-  bool overwrite = true;
+  Overwrite overwrite = Overwrite::kYes;
   bool roles = false;
   /// The caller's own: subscription, resource group, location, tags.
   std::map<std::string, std::string> labels;
@@ -132,6 +152,8 @@ struct Migration {
   State state = State::kInProgress;
   Substate substate = Substate::kPerformingPreRequisiteSteps;
   std::string error;
+  /// How long it will take from now on, estimated; nullopt while that cannot be told, and of one that has ended.
+  std::optional<std::chrono::seconds> time_left;
   std::vector<DatabaseDetails> details;
   ValidationDetails validation;
   /// What is left for a person when all is done.

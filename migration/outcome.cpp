@@ -22,7 +22,8 @@ std::string first_failed(const std::vector<Validation>& validations) {
 
 }  // namespace
 
-void take_progress(const pipeline::ProgressSnapshot& progress, DatabaseDetails& details) {
+void take_progress(const pipeline::ProgressSnapshot& progress, double copys_part, DatabaseDetails& details) {
+  details.fraction = std::max(details.fraction, progress.fraction * copys_part);
   details.completed_tables = static_cast<std::int64_t>(progress.tables_done);
   details.loading_tables = static_cast<std::int64_t>(progress.tables_running);
   details.queued_tables =
@@ -106,7 +107,7 @@ std::optional<Error> tell_obstacles(Migration& migration, const std::set<std::st
       refuse(
           details, Side::kSource, "there is no such database",
           "DBsToMigrate names databases as the source has them, in their case, and no templates; nothing was changed");
-    } else if (on_target.contains(details.name) && !details.made && !migration.overwrite) {
+    } else if (on_target.contains(details.name) && !details.made && migration.overwrite == Overwrite::kNo) {
       refuse(details, Side::kTarget, "there is a database of that name already",
              "with OverwriteDBsInTarget true it is dropped and made again; nothing was changed");
     }

@@ -13,8 +13,11 @@
 
 namespace pgsluice::migration {
 
-/// Counts of tables, bytes and rows.
-void take_progress(const pipeline::ProgressSnapshot& progress, DatabaseDetails& details);
+/// The part of a database's work that is its comparison with the source, where it is compared.
+inline constexpr double kComparisonsPart = 0.2;
+
+/// Counts of tables, bytes and rows, and the part of the work that is done: `copys_part` of it is the copy.
+void take_progress(const pipeline::ProgressSnapshot& progress, double copys_part, DatabaseDetails& details);
 
 /// What is left for a person when databases were copied: applications, parameters, roles; what was left out, and
 /// warnings.

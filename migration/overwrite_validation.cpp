@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "pgsluice/migration/target_server.h"
 #include "pgsluice/migration/validations.h"
 #include "pgsluice/migration/validator.h"
 #include "pgsluice/pg/quote.h"
@@ -74,8 +75,15 @@ Validation validate_overwrite(const ValidationContext& context) {
     const bool is_there =
         !context.target.execute("SELECT FROM pg_catalog.pg_database WHERE datname = $1", name).empty();
     try_to_connect(context, database, validation);
-    if (is_there && context.request.overwrite) find_hindrances(context, database, validation);
-    if (is_there && !context.request.overwrite) {
+    if (!is_there) continue;
+    if (context.request.overwrite != Overwrite::kNo) {
+      find_hindrances(context, database, validation);
+      warn(validation, fmt::format("database {}: is on the target ({}) and will be {}, its sessions ended",
+                                   pg::display_name("", database), describe_database(context.target, database),
+                                   context.request.overwrite == Overwrite::kKeep
+                                       ? "renamed, kept until the new one is verified, then dropped"
+                                       : "dropped"));
+    } else {
       warn(validation,
            fmt::format("database {}: is on the target, where it stays, since OverwriteDBsInTarget is false: "
                        "unless this migration has made it, it fails for that; drop it, or let it be replaced",

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <fnmatch.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -161,6 +162,13 @@ void read_secrets(PropertiesObject& properties, PropertiesContext::Origin origin
   secrets->require_all_known();
 }
 
+bool is_allowed(const ServerAddress& server, const std::vector<std::string>& patterns) {
+  return patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+           return ::fnmatch(pattern.c_str(), server.host.c_str(), FNM_CASEFOLD) == 0 ||
+                  ::fnmatch(pattern.c_str(), server.host_and_port().c_str(), FNM_CASEFOLD) == 0;
+         });
+}
+
 void read_servers(PropertiesObject& properties, const PropertiesContext& context, Request& request) {
   const std::optional<std::string> source = properties.text("SourceDBServerResourceId");
   if (!source) properties.refuse("SourceDBServerResourceId", "is missing: the source server, host:port@user");
@@ -169,6 +177,7 @@ void read_servers(PropertiesObject& properties, const PropertiesContext& context
   if (!target && !context.target) {
     properties.refuse("TargetDbServerResourceId", "is missing: the target server, host:port@user");
   }
+  request.target_by_name = !target;
   request.target = target ? parse_server(*target, properties.path_of("TargetDbServerResourceId"))
                           : parse_server(*context.target, "the target's name");
   for (const auto& [server, key] :
@@ -183,6 +192,14 @@ void read_servers(PropertiesObject& properties, const PropertiesContext& context
       const bool is_socket = server->host.front() == '/' || server->host.front() == '@';
       if (is_socket) properties.refuse(key, "names a socket of the server's machine, which a request may not");
     }
+    if (!is_allowed(request.source, context.allowed_sources)) {
+      properties.refuse("SourceDBServerResourceId",
+                        "names a server that this service may not connect to (--allow-source)");
+    }
+    if (!is_allowed(request.target, context.allowed_targets)) {
+      properties.refuse("TargetDbServerResourceId",
+                        "names a server that this service may not connect to (--allow-target)");
+    }
   }
   std::string target_user = properties.text("targetServerUserName").value_or("");
   read_secrets(properties, context.origin, request, target_user);
@@ -193,6 +210,27 @@ void read_servers(PropertiesObject& properties, const PropertiesContext& context
   if (request.target.user.empty()) {
     properties.refuse("targetServerUserName", "is missing: the user of the target server, who migrates");
   }
+}
+
+// true, false, or "keep".
+Overwrite read_overwrite(PropertiesObject& properties) {
+  constexpr const char* kKey = "OverwriteDBsInTarget";
+  if (properties.is_text(kKey, "keep")) return Overwrite::kKeep;
+  const std::optional<bool> value = properties.boolean(kKey);
+  return value.value_or(true) ? Overwrite::kYes : Overwrite::kNo;
+}
+
+// Every server has the database postgres, and people and programs connect to it without asking for it.
+void read_maintenance_database(PropertiesObject& properties, const Request& request) {
+  constexpr const char* kKey = "OverwriteMaintenanceDB";
+  const bool is_said = properties.boolean(kKey).value_or(false);
+  const auto& names = request.databases;
+  const bool is_named = std::find(names.begin(), names.end(), "postgres") != names.end();
+  if (!is_named || is_said || request.overwrite == Overwrite::kNo) return;
+  properties.refuse("DBsToMigrate",
+                    fmt::format("names postgres, which the target has and which would be replaced: say so with \"{}\": "
+                                "\"true\", or set OverwriteDBsInTarget to \"false\"",
+                                kKey));
 }
 
 void read_engine(PropertiesObject& properties, const PropertiesContext& context, Request& request) {
@@ -240,7 +278,8 @@ void read_choices(PropertiesObject& properties, const PropertiesContext& context
     }
     request.ssl_mode = *known;
   }
-  request.overwrite = properties.boolean("OverwriteDBsInTarget").value_or(request.overwrite);
+  request.overwrite = read_overwrite(properties);
+  read_maintenance_database(properties, request);
   request.roles = properties.boolean("MigrateRoles").value_or(request.roles);
   request.source_type = properties.text("sourceType").value_or(request.source_type);
 }

@@ -29,12 +29,14 @@ struct ServerAddress {
 struct Request {
   ServerAddress source;
   ServerAddress target;
+  /// Whether the target is PropertiesContext::target, since no property names it.
+  bool target_by_name = false;
   std::string source_password;
   std::string target_password;
   std::string ssl_mode = "Prefer";  ///< Prefer, Require, VerifyCA, VerifyFull
   std::string source_type = "OnPremises";
   std::vector<std::string> databases;
-  bool overwrite = true;
+  Overwrite overwrite = Overwrite::kYes;
   bool roles = false;
   MigrationOption option = MigrationOption::kValidateAndMigrate;
   /// How each database is cloned. Connection strings, database, roles and earlier runs are not taken from here.
@@ -55,6 +57,10 @@ struct PropertiesContext {
   /// The target server, where the file does not name it: "host:port@user", port and user left away at will.
   std::optional<std::string> target;
   int max_databases = 8;
+  /// Where a remote request may have us connect: shell patterns of "host" or "host:port". Empty lists allow every
+  /// server.
+  std::vector<std::string> allowed_sources = {};
+  std::vector<std::string> allowed_targets = {};
   /// Where the file does not say it.
   std::optional<MigrationOption> option;
   /// Reads the object "engine" but for what is above; without it, such an object is refused.

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/nearest.h"
@@ -20,6 +21,39 @@ std::string lower(std::string_view text) {
   return result;
 }
 
+// Whether a comma stands before a closing brace or bracket, outside of texts.
+bool has_trailing_comma(const std::string& text) {
+  bool in_text = false;
+  bool after_comma = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (in_text) {
+      if (c == '\\') ++at;
+      in_text = c != '"';
+    } else if (c == '"') {
+      in_text = true;
+      after_comma = false;
+    } else if (c == ',') {
+      after_comma = true;
+    } else if (after_comma && (c == '}' || c == ']')) {
+      return true;
+    } else if (c != ' ' && c != '\t' && c != '\n' && c != '\r') {
+      after_comma = false;
+    }
+  }
+  return false;
+}
+
+// Mistakes that have a better name than the position where the parser stopped; empty for others.
+std::string known_mistake(const std::string& text) {
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) return "it is in UTF-16: save it as UTF-8";
+  if (text.find("\u201c") != std::string::npos || text.find("\u201d") != std::string::npos) {
+    return "it holds typographic quotes: JSON's are straight";
+  }
+  if (has_trailing_comma(text)) return "a comma stands before a closing brace or bracket";
+  return "";
+}
+
 // What was wrong, without the text around it: that may be a password.
 std::string without_text(const std::string& what) {
   // "[json.exception.parse_error.101] parse error at line 3, column 5: syntax error … - …; last read: '…'"
@@ -32,6 +66,16 @@ std::string without_text(const std::string& what) {
 
 bool same_key(std::string_view one, std::string_view other) {
   return one.size() == other.size() && ::strncasecmp(one.data(), other.data(), one.size()) == 0;
+}
+
+Json parse_json(const std::string& text, const Json::parser_callback_t& watch) {
+  constexpr int kMaxDepth = 32;
+  return Json::parse(text, [&](int depth, Json::parse_event_t event, Json& parsed) {
+    if (depth > kMaxDepth) {
+      throw Error(ErrorKind::kConfig, fmt::format("the JSON document is more than {} levels deep", kMaxDepth));
+    }
+    return watch ? watch(depth, event, parsed) : true;
+  });
 }
 
 PropertiesObject PropertiesObject::parse(const std::string& text) {
@@ -48,9 +92,11 @@ PropertiesObject PropertiesObject::parse(const std::string& text) {
   };
   Json document;
   try {
-    document = Json::parse(text, watch);
+    document = parse_json(text, watch);
   } catch (const Json::exception& error) {
-    throw Error(ErrorKind::kConfig, without_text(error.what()))
+    const std::string mistake = known_mistake(text);
+    throw Error(ErrorKind::kConfig, mistake.empty() ? without_text(error.what())
+                                                    : fmt::format("{}; {}", without_text(error.what()), mistake))
         .hint("a properties file is {\"properties\": {…}}; see docs/migration.md");
   }
   if (!twice.empty()) throw Error(ErrorKind::kConfig, fmt::format("the key {} stands twice in one object", twice));
@@ -99,6 +145,11 @@ std::optional<std::string> PropertiesObject::text(const std::string& key) {
   return result;
 }
 
+bool PropertiesObject::is_text(const std::string& key, std::string_view text) {
+  const Json* value = take(key);
+  return value != nullptr && value->is_string() && same_key(value->get_ref<const std::string&>(), text);
+}
+
 std::optional<bool> PropertiesObject::boolean(const std::string& key) {
   const Json* value = take(key);
   if (value == nullptr) return std::nullopt;
@@ -112,6 +163,12 @@ std::optional<bool> PropertiesObject::boolean(const std::string& key) {
 std::optional<std::int64_t> PropertiesObject::integer(const std::string& key) {
   const Json* value = take(key);
   if (value == nullptr) return std::nullopt;
+  if (value->is_number_float()) {
+    // 4.0 is a whole number, as programs write it whose numbers are all of one type.
+    const double number = value->get<double>();
+    constexpr double kExact = 9007199254740992;  // 2^53
+    if (number == std::floor(number) && std::abs(number) <= kExact) return static_cast<std::int64_t>(number);
+  }
   if (!value->is_number_integer()) refuse_type(key, *value, "an integer");
   return value->get<std::int64_t>();
 }

@@ -13,6 +13,11 @@ namespace pgsluice::migration {
 /// Whether two keys are the same, whatever their case.
 bool same_key(std::string_view one, std::string_view other);
 
+/// The document that a text from elsewhere holds. Throws nlohmann's exception for what is not JSON, and Error(kConfig)
+/// for objects and arrays that stand deeper in one another than any that we know: they would be copied and freed by
+/// recursion.
+nlohmann::json parse_json(const std::string& text, const nlohmann::json::parser_callback_t& watch = {});
+
 /// An object of a properties file: its values are taken by key, whatever the case, and what nobody has asked for is
 /// unknown. null is as good as absent. Every function throws Error(kConfig), which names the key by its path from
 /// the top and never shows a value that may be a secret.
@@ -25,6 +30,8 @@ class PropertiesObject {
   /// The same for a key whose value is null, too.
   bool names(const std::string& key) const;
   std::optional<std::string> text(const std::string& key);
+  /// Whether the key's value is this text, whatever its case; the key is known from here on.
+  bool is_text(const std::string& key, std::string_view text);
   /// true, false, "true", "false".
   std::optional<bool> boolean(const std::string& key);
   std::optional<std::int64_t> integer(const std::string& key);

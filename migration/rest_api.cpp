@@ -1,16 +1,19 @@
 #include "pgsluice/migration/rest_api.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <strings.h>
 
 #include <algorithm>
-#include <atomic>
+#include <charconv>
 #include <memory>
 
 #include "pgsluice/base/wait.h"
 #include "pgsluice/migration/document.h"
+#include "pgsluice/migration/http/server.h"
 #include "pgsluice/migration/metrics.h"
 #include "pgsluice/migration/page.h"
+#include "pgsluice/migration/progress_estimate.h"
 #include "pgsluice/migration/properties_object.h"
 #include "pgsluice/migration/table_activity.h"
 
@@ -19,16 +22,38 @@ namespace pgsluice::migration {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using HttpRequest = httplib::Request;
-using HttpResponse = httplib::Response;
 
 constexpr std::chrono::milliseconds kPeriod{1000};
-// Each holds a thread of the server's.
-constexpr int kMostStreams = 32;
 
-std::optional<std::string> parameter(const HttpRequest& request, const char* name) {
-  if (!request.has_param(name)) return std::nullopt;
-  return request.get_param_value(name);
+// A target as a migration names it: "host:port", or what --target called it.
+constexpr std::size_t kMaxTargetLength = 255;
+
+std::optional<std::string> target_of(const HttpRequest& request) {
+  std::optional<std::string> target = request.parameter("target");
+  if (!target) return std::nullopt;
+  const bool is_printable = std::none_of(target->begin(), target->end(), [](unsigned char c) { return c < ' '; });
+  if (target->empty() || target->size() > kMaxTargetLength || !is_printable) {
+    throw Error(ErrorKind::kUsage, fmt::format("target: must have 1 to {} printable characters", kMaxTargetLength));
+  }
+  return target;
+}
+
+bool says_true(const std::string& text) { return ::strcasecmp(text.c_str(), "true") == 0; }
+
+bool flag_of(const HttpRequest& request, const char* name) {
+  const std::optional<std::string> value = request.parameter(name);
+  if (!value || ::strcasecmp(value->c_str(), "false") == 0) return false;
+  if (says_true(*value)) return true;
+  throw Error(ErrorKind::kUsage, fmt::format("{}: must be true or false, not \"{}\"", name, *value));
+}
+
+// A parameter that is misspelled would otherwise be ignored without a word.
+void require_known_parameters(const HttpRequest& request, const std::vector<std::string>& known) {
+  for (const auto& [name, value] : request.parameters) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    throw Error(ErrorKind::kUsage, fmt::format("the parameter {} is not known here", name))
+        .hint(known.empty() ? "this path takes none" : fmt::format("known are: {}", fmt::join(known, ", ")));
+  }
 }
 
 Json samples_document(const std::vector<Sample>& samples) {
@@ -46,8 +71,62 @@ Json state_of(Store& store, const Migration& migration) {
           {"tables", tables_document(store.work_folder(migration.id), migration.databases)}};
 }
 
-bool is_true(const Json& value) {
-  return value == true || (value.is_string() && ::strcasecmp(value.get_ref<const std::string&>().c_str(), "true") == 0);
+bool is_true(const nlohmann::json& value) {
+  return value == true || (value.is_string() && says_true(value.get_ref<const std::string&>()));
+}
+
+enum class View { kWhole, kSummary };
+
+View view_of(const HttpRequest& request) {
+  const std::string view = request.parameter("view").value_or("whole");
+  if (view == "summary") return View::kSummary;
+  if (view == "whole") return View::kWhole;
+  throw Error(ErrorKind::kUsage, "view: must be whole or summary");
+}
+
+std::size_t page_size_of(const HttpRequest& request) {
+  constexpr std::size_t kUsual = 100;
+  constexpr std::size_t kMax = 500;
+  const std::optional<std::string> given = request.parameter("limit");
+  if (!given) return kUsual;
+  std::size_t size = 0;
+  const auto [end, error] = std::from_chars(given->data(), given->data() + given->size(), size);
+  if (error != std::errc() || end != given->data() + given->size() || size < 1 || size > kMax) {
+    throw Error(ErrorKind::kUsage, fmt::format("limit: must be a number from 1 to {}", kMax));
+  }
+  return size;
+}
+
+// The path of the list's next part: the same question, after the last of this one.
+std::string next_link(const HttpRequest& request, const std::string& last) {
+  std::string link = request.path;
+  char separator = '?';
+  for (const auto& [name, value] : request.parameters) {
+    if (name == "after") continue;
+    link += fmt::format("{}{}={}", separator, name, percent_encoded(value));
+    separator = '&';
+  }
+  return fmt::format("{}{}after={}", link, separator, last);
+}
+
+// What a list shows of a migration: nothing that grows with its databases' findings.
+Json to_summary(const Migration& migration) {
+  constexpr std::size_t kMaxError = 300;
+  Bytes copied;
+  for (const DatabaseDetails& database : migration.details) copied += database.copied;
+  const bool is_told = migration.active() || migration.state == State::kSucceeded;
+  return {{"name", migration.name},
+          {"target", migration.target},
+          {"id", migration.id},
+          {"source", migration.source_server},
+          {"state", to_string(migration.state)},
+          {"substate", to_string(migration.substate)},
+          {"error", migration.error.substr(0, kMaxError)},
+          {"databases", migration.databases},
+          {"copiedBytes", copied.count},
+          {"percentDone", is_told ? Json(static_cast<int>(fraction_done(migration) * 100)) : Json()},
+          {"startedOn", format_time(migration.started)},
+          {"endedOn", format_time(migration.ended)}};
 }
 
 // The routes' own state, shared by the handlers.
@@ -56,44 +135,51 @@ class RestApi {
   RestApi(RestOptions options, const CancelToken& stopping, const Log& log)
       : options_(std::move(options)), stopping_(stopping), log_(log) {}
 
-  void create(const HttpRequest& request, HttpResponse& response) {
-    const std::string name = request.matches[1];
+  HttpResponse create(const HttpRequest& request) {
+    const std::string name = request.matches[0];
     const Migrations at(*this, request);
-    const bool resume = parameter(request, "resume").value_or("") == "true";
+    const bool resume = flag_of(request, "resume");
     PropertiesContext context = options_.properties;
     context.target = at.target;
     const Request wanted = parse_properties(request.body, context);
     const Migration migration = resume ? take_up_again(at.store(), at.find(name), wanted)
                                        : migration::create(at.store(), name, at.target.value_or(""), {}, wanted);
     start_worker(at.store(), migration, request.body, options_.worker);
-    log_.info(fmt::format("migration {} begun", name));
-    answer_json(response, to_text(at.store().find(migration.name, migration.target)), 201);
+    log_.info(fmt::format("migration {} {} by {}", name, resume ? "resumed" : "created", request.peer));
+    return json_response(to_text(at.store().find(migration.name, migration.target)), 201);
   }
 
-  void show(const HttpRequest& request, HttpResponse& response) {
+  HttpResponse show(const HttpRequest& request) {
     const Migrations at(*this, request);
-    answer_json(response, to_text(at.find(request.matches[1])));
+    return json_response(to_text(at.find(request.matches[0])));
   }
 
-  void list(const HttpRequest& request, HttpResponse& response) {
+  HttpResponse list(const HttpRequest& request) {
     const Migrations at(*this, request);
-    const std::string filter = parameter(request, "migrationListFilter").value_or("Active");
+    const std::string filter = request.parameter("migrationListFilter").value_or("Active");
     const bool all = ::strcasecmp(filter.c_str(), "All") == 0;
     if (!all && ::strcasecmp(filter.c_str(), "Active") != 0) {
-      throw Error(ErrorKind::kUsage, "migrationListFilter: Active or All is wanted");
+      throw Error(ErrorKind::kUsage, "migrationListFilter: must be Active or All");
     }
+    const bool is_summary = view_of(request) == View::kSummary;
+    const Page page{.size = page_size_of(request), .after = request.parameter("after").value_or("")};
     Json list = Json::array();
-    for (const Migration& migration : at.store().list(all ? Filter::kAll : Filter::kActive, at.target)) {
-      list.push_back(to_document(migration));
+    std::string last;
+    for (const Migration& migration : at.store().list(all ? Filter::kAll : Filter::kActive, at.target, page)) {
+      list.push_back(is_summary ? to_summary(migration) : to_document(migration));
+      last = migration.id;
     }
-    answer_json(response, to_text(Json{{"value", std::move(list)}}));
+    const bool may_be_more = list.size() == page.size;
+    Json document{{"value", std::move(list)}};
+    if (may_be_more) document["nextLink"] = next_link(request, last);
+    return json_response(to_text(document));
   }
 
-  void update(const HttpRequest& request, HttpResponse& response) {
+  HttpResponse update(const HttpRequest& request) {
     const Migrations at(*this, request);
-    Json cancel;
+    nlohmann::json cancel;
     try {
-      const Json body = Json::parse(request.body);
+      const nlohmann::json body = parse_json(request.body);
       for (const auto& [name, properties] : body.items()) {
         if (!same_key(name, "properties") || !properties.is_object()) continue;
         for (const auto& [key, value] : properties.items()) {
@@ -101,92 +187,82 @@ class RestApi {
         }
       }
     } catch (const Json::exception&) {
-      throw Error(ErrorKind::kUsage, "the body is no JSON");
+      throw Error(ErrorKind::kUsage, "the body is not JSON");
     }
     if (!is_true(cancel)) {
       throw Error(ErrorKind::kUsage, R"(all that can be changed is {"properties":{"cancel":"True"}})");
     }
-    const Migration migration = at.find(request.matches[1]);
+    const Migration migration = at.find(request.matches[0]);
     at.store().request_cancel(migration);
-    log_.info(fmt::format("migration {}: cancel requested", migration.name));
-    answer_json(response, to_text(at.store().find(migration.name, migration.target)), 202);
+    log_.info(fmt::format("migration {}: cancel requested by {}", migration.name, request.peer));
+    return json_response(to_text(at.store().find(migration.name, migration.target)), 202);
   }
 
-  void remove(const HttpRequest& request, HttpResponse& response) {
+  HttpResponse remove(const HttpRequest& request) {
     const Migrations at(*this, request);
-    Migration migration = at.find(request.matches[1]);
+    Migration migration = at.find(request.matches[0]);
     if (migration.active()) at.store().request_cancel(migration);
     const auto end = std::chrono::steady_clock::now() + options_.delete_patience;
     while ((migration = at.store().find(migration.name, migration.target)).active()) {
       if (std::chrono::steady_clock::now() >= end) {
-        answer_json(response, to_text(migration), 202);  // it is being cancelled: to be asked again
-        return;
+        return json_response(to_text(migration), 202);  // it is being cancelled: to be asked again
       }
       if (wait_for({}, stopping_, kPeriod / 4) == WaitResult::kCancelled) {
         throw HttpError(503, "Stopping", "the server is being ended; the migration is being cancelled");
       }
     }
     at.store().remove(migration);
-    log_.info(fmt::format("migration {} deleted", migration.name));
-    response.status = 204;
+    log_.info(fmt::format("migration {} deleted by {}", migration.name, request.peer));
+    return {.status = 204};
   }
 
-  void check_name(const HttpRequest& request, HttpResponse& response) {
+  HttpResponse check_name(const HttpRequest& request) {
     const Migrations at(*this, request);
     std::string name;
     try {
-      name = Json::parse(request.body).at("name").get<std::string>();
+      name = parse_json(request.body).at("name").get<std::string>();
     } catch (const Json::exception&) {
-      throw Error(ErrorKind::kUsage, R"(a body {"name":"…"} is wanted)");
+      throw Error(ErrorKind::kUsage, R"(the body must be {"name":"…"})");
     }
-    answer_json(response, to_text(to_document(migration::check_name(at.store(), name, at.target.value_or("")))));
+    return json_response(to_text(to_document(migration::check_name(at.store(), name, at.target.value_or("")))));
   }
 
-  void samples(const HttpRequest& request, HttpResponse& response) {
+  HttpResponse samples(const HttpRequest& request) {
     const Migrations at(*this, request);
-    const Migration migration = at.find(request.matches[1]);
-    answer_json(response, to_text(Json{{"value", samples_document(at.store().samples(migration.id))}}));
+    const Migration migration = at.find(request.matches[0]);
+    return json_response(to_text(Json{{"value", samples_document(at.store().samples(migration.id))}}));
   }
 
-  void tables(const HttpRequest& request, HttpResponse& response) {
+  HttpResponse tables(const HttpRequest& request) {
     const Migrations at(*this, request);
-    const Migration migration = at.find(request.matches[1]);
-    answer_json(response,
-                to_text(Json{{"value", tables_document(at.store().work_folder(migration.id), migration.databases)}}));
+    const Migration migration = at.find(request.matches[0]);
+    return json_response(
+        to_text(Json{{"value", tables_document(at.store().work_folder(migration.id), migration.databases)}}));
   }
 
   // Until the migration has come to its end, or the client is gone.
-  void events(const HttpRequest& request, HttpResponse& response) {
+  HttpResponse events(const HttpRequest& request) {
     const Migrations at(*this, request);
-    const Migration first = at.find(request.matches[1]);
-    auto store = std::make_shared<Store>(options_.store);
-    if (++streams_ > kMostStreams) {
-      --streams_;
-      response.set_header("Retry-After", "5");
-      answer_error(response, 503, "TooManyStreams", "too many follow their migrations live; ask for its state instead");
-      return;
-    }
-    response.set_chunked_content_provider(
-        "text/event-stream",
-        [this, store, id = first.id](std::size_t offset, httplib::DataSink& sink) {
-          if (offset > 0 && wait_for({}, stopping_, kPeriod) == WaitResult::kCancelled) return false;
-          const bool sent = send_event(*store, id, sink);
-          if (offset == 0 && sent) log_.debug(fmt::format("migration {} is followed", id));
-          return sent;
-        },
-        [this](bool) { --streams_; });
-  }
-
-  void metrics(const HttpRequest&, HttpResponse& response) {
-    Store store(options_.store);
-    response.set_content(to_metrics(store.list(Filter::kKept, std::nullopt)), "text/plain; version=0.0.4");
+    const Migration first = at.find(request.matches[0]);
+    log_.debug(fmt::format("migration {} is followed by {}", first.id, request.peer));
+    return {.content_type = "text/event-stream",
+            .next = [store = std::make_shared<Store>(options_.store), id = first.id,
+                     is_ended = false]() mutable -> std::optional<std::string> {
+              if (is_ended) return std::nullopt;
+              store->list(Filter::kActive, std::nullopt);  // finds out about workers that have died
+              const std::optional<Migration> now = store->find_id(id);
+              is_ended = !now || !now->active();
+              if (!now) return std::nullopt;
+              return fmt::format("data: {}\n\n", to_text(state_of(*store, *now)));
+            },
+            .period = kPeriod};
   }
 
  private:
   // A handler's own store, since a store belongs to a thread.
   struct Migrations {
     Migrations(const RestApi& api, const HttpRequest& request)
-        : target(parameter(request, "target")), store_(std::make_unique<Store>(api.options_.store)) {}
+        : target(target_of(request)), store_(std::make_unique<Store>(api.options_.store)) {}
 
     Store& store() const { return *store_; }
     Migration find(const std::string& name) const {
@@ -202,63 +278,72 @@ class RestApi {
     std::unique_ptr<Store> store_;
   };
 
-  bool send_event(Store& store, const std::string& id, httplib::DataSink& sink) const {
-    try {
-      store.list(Filter::kActive, std::nullopt);  // finds out about workers that have died
-      const std::optional<Migration> now = store.find_id(id);
-      if (now) {
-        const std::string text = fmt::format("data: {}\n\n", to_text(state_of(store, *now)));
-        if (!sink.write(text.data(), text.size())) return false;
-      }
-      if (!now || !now->active()) sink.done();
-      return true;
-    } catch (const std::exception& error) {
-      log_.error(fmt::format("the state of a migration cannot be sent: {}", error.what()));
-      return false;
-    }
-  }
-
   const RestOptions options_;
   const CancelToken stopping_;
   const Log log_;
-  std::atomic<int> streams_{0};
 };
+
+HttpResponse health(bool is_well) {
+  return is_well ? HttpResponse{.body = "ok\n"}
+                 : HttpResponse{.status = 503, .body = "no work has moved for a minute\n"};
+}
+
+HttpResponse metrics_response(const MetricsInput& input) {
+  return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = to_metrics(input)};
+}
 
 }  // namespace
 
-void add_worker_routes(HttpServer& server, std::function<Migration()> read) {
-  server.get_open("/healthz",
-                  [](const HttpRequest&, HttpResponse& response) { response.set_content("ok\n", "text/plain"); });
-  server.get("/metrics", [read](const HttpRequest&, HttpResponse& response) {
-    response.set_content(to_metrics({read()}), "text/plain; version=0.0.4");
-  });
-  server.get("/status", [read](const HttpRequest&, HttpResponse& response) { answer_json(response, to_text(read())); });
+void add_worker_routes(HttpServer& server, WorkerView worker) {
+  const auto probe = [worker](const HttpRequest&) { return health(worker.is_alive()); };
+  server.add({"GET", "/healthz", Access::kOpen, probe, Route::Runs::kAtOnce});
+  server.add({"GET", "/readyz", Access::kOpen, probe, Route::Runs::kAtOnce});
+  server.add({"GET", "/metrics", Access::kRead, [&server, worker](const HttpRequest&) {
+                return metrics_response({.watched = {worker.migration()}, .http = server.statistics()});
+              }});
+  server.add({"GET", "/status", Access::kRead,
+              [worker](const HttpRequest&) { return json_response(to_text(worker.migration())); }});
 }
 
 void add_rest_routes(HttpServer& server, RestOptions options, const Log& log) {
+  const std::filesystem::path store = options.store;
   const auto api = std::make_shared<RestApi>(std::move(options), server.stopping(), log);
-  const auto to = [&api](void (RestApi::*handler)(const HttpRequest&, HttpResponse&)) {
-    return [api = api, handler](const HttpRequest& request, HttpResponse& response) {
-      ((*api).*handler)(request, response);
-    };
+  const auto add = [&](const char* method, const char* pattern, Access access,
+                       HttpResponse (RestApi::*handler)(const HttpRequest&), std::vector<std::string> parameters) {
+    server.add(
+        {method, pattern, access, [api, handler, parameters = std::move(parameters)](const HttpRequest& request) {
+           require_known_parameters(request, parameters);
+           return ((*api).*handler)(request);
+         }});
   };
-  constexpr const char* kOne = R"(/migrations/([^/]+))";
-  server.put(kOne, to(&RestApi::create));
-  server.get(kOne, to(&RestApi::show));
-  server.patch(kOne, to(&RestApi::update));
-  server.remove(kOne, to(&RestApi::remove));
-  server.get("/migrations", to(&RestApi::list));
-  server.get(R"(/migrations/([^/]+)/samples)", to(&RestApi::samples));
-  server.get(R"(/migrations/([^/]+)/tables)", to(&RestApi::tables));
-  server.get(R"(/migrations/([^/]+)/events)", to(&RestApi::events));
-  server.post("/checkMigrationNameAvailability", to(&RestApi::check_name));
-  server.get("/metrics", to(&RestApi::metrics));
-  server.get_open("/healthz",
-                  [](const HttpRequest&, HttpResponse& response) { response.set_content("ok\n", "text/plain"); });
+  add("PUT", "/migrations/{}", Access::kChange, &RestApi::create, {"target", "resume"});
+  add("GET", "/migrations/{}", Access::kRead, &RestApi::show, {"target"});
+  add("PATCH", "/migrations/{}", Access::kChange, &RestApi::update, {"target"});
+  add("DELETE", "/migrations/{}", Access::kChange, &RestApi::remove, {"target"});
+  add("GET", "/migrations", Access::kRead, &RestApi::list, {"target", "migrationListFilter", "view", "limit", "after"});
+  add("GET", "/migrations/{}/samples", Access::kRead, &RestApi::samples, {"target"});
+  add("GET", "/migrations/{}/tables", Access::kRead, &RestApi::tables, {"target"});
+  add("GET", "/migrations/{}/events", Access::kRead, &RestApi::events, {"target"});
+  add("POST", "/checkMigrationNameAvailability", Access::kRead, &RestApi::check_name, {"target"});
+  server.add({"GET", "/metrics", Access::kRead, [&server, store](const HttpRequest& request) {
+                require_known_parameters(request, {});
+                Store opened(store);
+                return metrics_response({.watched = opened.list(Filter::kWatched, std::nullopt),
+                                         .stored = opened.count_by_state(),
+                                         .http = server.statistics()});
+              }});
+  server.add({"GET", "/healthz", Access::kOpen, [&server](const HttpRequest&) { return health(server.is_moving()); },
+              Route::Runs::kAtOnce});
+  server.add({"GET", "/readyz", Access::kOpen, [store](const HttpRequest&) {
+                Store(store).count_by_state();
+                return HttpResponse{.body = "ok\n"};
+              }});
   for (const PageFile& file : page_files()) {
-    server.get_open(file.path, [file](const HttpRequest&, HttpResponse& response) {
-      response.set_content(std::string(file.content), file.type);
-    });
+    server.add({"GET", file.path, Access::kOpen,
+                [file](const HttpRequest&) {
+                  return HttpResponse{.content_type = file.type, .body = std::string(file.content)};
+                },
+                Route::Runs::kAtOnce});
   }
 }
 

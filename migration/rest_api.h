@@ -6,13 +6,20 @@
 #include <string>
 
 #include "pgsluice/migration/control.h"
-#include "pgsluice/migration/http_server.h"
+#include "pgsluice/migration/http/server.h"
 #include "pgsluice/migration/properties.h"
 
 namespace pgsluice::migration {
 
-/// What a worker answers while it runs: /healthz, /metrics, and /status with the migration's document.
-void add_worker_routes(HttpServer& server, std::function<Migration()> read);
+/// What a worker's routes ask it. Any thread; they never wait.
+struct WorkerView {
+  std::function<Migration()> migration;
+  /// Whether the worker's own clock still runs: work may take long, a worker that hangs does not.
+  std::function<bool()> is_alive;
+};
+
+/// What a worker answers while it runs: /healthz, /readyz, /metrics, and /status with the migration's document.
+void add_worker_routes(HttpServer& server, WorkerView worker);
 
 struct RestOptions {
   /// Of the migrations.
@@ -29,11 +36,12 @@ struct RestOptions {
 ///
 ///     PUT|GET|PATCH|DELETE /migrations/{name}     ?target=…, where several targets have one of that name
 ///     PUT /migrations/{name}?resume=true          takes up one that has failed
-///     GET /migrations?migrationListFilter=Active|All
+///     GET /migrations?migrationListFilter=Active|All&view=whole|summary&limit=100
+///                                                 newest first; "nextLink" leads to the rest
 ///     GET /migrations/{name}/samples, /tables     bytes over time; tables and indexes at work, and the slowest
 ///     GET /migrations/{name}/events               all of these, once a second, as server-sent events
 ///     POST /checkMigrationNameAvailability
-///     GET /metrics, /healthz, /                   the last one is a page (page/)
+///     GET /metrics, /healthz, /readyz, /          the last one is a page (page/)
 void add_rest_routes(HttpServer& server, RestOptions options, const Log& log);
 
 }  // namespace pgsluice::migration

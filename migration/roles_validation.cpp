@@ -49,7 +49,7 @@ void validate_user(const ValidationContext& context, Validation& validation) {
 }
 
 void validate_right_to_drop(const ValidationContext& context, Validation& validation) {
-  if (!context.request.overwrite || context.request.existing_target) return;
+  if (context.request.overwrite == Overwrite::kNo || context.request.existing_target) return;
   for (const pg::Row row :
        context.target.execute("SELECT d.datname, pg_catalog.pg_get_userbyid(d.datdba) FROM pg_catalog.pg_database d"
                               " WHERE NOT pg_catalog.pg_has_role(d.datdba, 'USAGE')")) {

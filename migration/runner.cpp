@@ -1,5 +1,3 @@
-#include "pgsluice/migration/runner.h"
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -15,7 +13,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/wait.h"
 #include "pgsluice/migration/outcome.h"
-#include "pgsluice/migration/target_server.h"
+#include "pgsluice/migration/runner_implementation.h"
 #include "pgsluice/migration/validator.h"
 #include "pgsluice/migration/verification.h"
 #include "pgsluice/pg/quote.h"
@@ -32,73 +30,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kPeriod{1000};
 
-Time now() { return std::chrono::system_clock::now(); }
-
-// Who has asked for an end before the end.
-enum class Asked { kNothing, kCancel, kStop };
-
-// What another process has to know of a migration's end.
-struct End {
-  State state;
-  Substate substate;
-  std::string error;
-};
-
 }  // namespace
-
-struct Runner::Implementation {
-  Store& store;
-  const Request request;
-  LogSink& sink;
-  const Log log;
-  const OnProgress on_progress;
-  CancelSource work = {};
-  std::atomic<Asked> asked{Asked::kNothing};
-  TargetServer target;
-
-  /// Of all below.
-  mutable std::mutex mutex = {};
-  Claim claim;
-  Migration migration;
-  std::unique_ptr<pipeline::ServerClone> clone = {};
-  /// The first thing that went wrong, in a database or with the whole.
-  std::optional<Error> failure = {};
-  /// Others have taken this worker for dead.
-  bool is_lost = false;
-
-  Implementation(Store& in, const Migration& of, Request wanted, LogSink& to, OnProgress progress)
-      : store(in),
-        request(std::move(wanted)),
-        sink(to),
-        log(to),
-        on_progress(std::move(progress)),
-        target(request, log),
-        claim(in.claim(of.id)),
-        migration(of) {}
-
-  void ask(Asked for_what) noexcept;
-  DatabaseDetails& details_of(const std::string& database);
-  bool is_made(const std::string& database);
-  void change(const std::function<void(Migration&)>& what);
-  void enter(Substate substate);
-  void refresh();
-  void write();
-  void report_while_it_runs(const CancelToken& until);
-
-  pg::Connection connect(Side side, const CancelToken& cancel) const;
-  void look_for_what_was_made(const std::map<std::string, DatabaseId>& on_target);
-  void look_at_servers();
-  void validate();
-  void migrate();
-  void prepare(const pipeline::PlannedDatabase& planned);
-  void end_database(pipeline::DatabaseResult& result);
-  void take_over(const pipeline::ServerSummary& summary);
-  void drop_made();
-  void end_open_databases(const std::string& message);
-  std::string end_invalid();
-  End work_through();
-  End end_of(const Error& error);
-};
 
 void Runner::Implementation::ask(Asked for_what) noexcept {
   Asked nothing = Asked::kNothing;
@@ -129,12 +61,17 @@ void Runner::Implementation::enter(Substate substate) {
 
 void Runner::Implementation::refresh() {
   if (!clone) return;
+  const double copys_part = request.verify ? 1 - kComparisonsPart : 1;
   for (DatabaseDetails& details : migration.details) {
     if (details.state != DatabaseState::kInProgress) continue;
     const std::optional<pipeline::ProgressSnapshot> progress = clone->progress_of(details.name);
     // Before its plan is there, and when there is nothing left to do, what an earlier attempt has counted holds.
     if (!progress || progress->tasks_total == 0) continue;
-    take_progress(*progress, details);
+    take_progress(*progress, copys_part, details);
+    const auto comparison = comparisons.find(details.name);
+    if (comparison == comparisons.end()) continue;
+    const double compared = comparison->second->progress().fraction;
+    details.fraction = std::max(details.fraction, copys_part + kComparisonsPart * compared);
   }
 }
 
@@ -153,10 +90,14 @@ void Runner::Implementation::write() {
 
 void Runner::Implementation::report_while_it_runs(const CancelToken& until) {
   while (wait_for({}, until, kPeriod) != WaitResult::kCancelled) {
+    last_beat = SteadyClock::now();
     Migration copy;
     {
       const std::lock_guard lock(mutex);
       refresh();
+      if (migration.substate == Substate::kMigratingData) {
+        migration.time_left = time_left.update(fraction_done(migration), SteadyClock::now());
+      }
       write();
       try {
         if (claim.cancel_requested()) ask(Asked::kCancel);
@@ -177,10 +118,13 @@ pg::Connection Runner::Implementation::connect(Side side, const CancelToken& can
 void Runner::Implementation::look_for_what_was_made(const std::map<std::string, DatabaseId>& on_target) {
   for (DatabaseDetails& details : migration.details) {
     const auto there = on_target.find(details.name);
-    if (!details.made || (there != on_target.end() && there->second == details.target_oid)) continue;
+    const bool is_in_place = there != on_target.end() && there->second == details.target_oid;
+    // A worker that died after it had given the database its name, and before it had recorded that.
+    if (!details.making.empty() && is_in_place) details.made = true;
+    if (!details.made || is_in_place) continue;
     log.warning(fmt::format("the database {} that was made before is not there any more: it is copied anew",
                             pg::display_name("", details.name)));
-    details = {.name = details.name};
+    details = {.name = details.name, .replaced = details.replaced, .kept_as = details.kept_as};
   }
 }
 
@@ -205,6 +149,7 @@ void Runner::Implementation::look_at_servers() {
     on_source.insert(database.name);
     for (DatabaseDetails& details : migration.details) {
       const bool is_open = details.name == database.name && details.state != DatabaseState::kSucceeded;
+      if (details.name == database.name) details.size = database.size;
       if (is_open && !details.made) details.pending = database.size;  // until its plan is made
     }
   }
@@ -237,6 +182,60 @@ void Runner::Implementation::validate() {
   change([](Migration& of) { of.validation.ended = now(); });
 }
 
+// A copy into an empty database of the same kind is prepared, with all its checks, for each that will replace one.
+void Runner::Implementation::check_before_anything_is_replaced(const pipeline::CloneOptions& options) {
+  if (request.overwrite == Overwrite::kNo) return;
+  pg::Connection source = connect(Side::kSource, work.token());
+  const std::map<std::string, DatabaseId> on_target = [&] {
+    pg::Connection there = connect(Side::kTarget, work.token());
+    return databases_of(there);
+  }();
+  for (const schema::Database& database : schema::read_databases(source)) {
+    const auto& names = request.databases;
+    const bool is_wanted = std::find(names.begin(), names.end(), database.name) != names.end();
+    if (!is_wanted || !on_target.contains(database.name) || is_made(database.name)) continue;
+    change([&](Migration&) { details_of(database.name).operation = "CheckingBeforeReplacing"; });
+    try {
+      prepare_into_a_temporary(database, options);
+    } catch (Error& error) {
+      if (error.kind() == ErrorKind::kCancelled) throw;
+      change([&](Migration&) { details_of(database.name).message = error.describe(); });
+      throw error.hint("no database of the target was dropped");
+    }
+  }
+}
+
+void Runner::Implementation::prepare_into_a_temporary(const schema::Database& database,
+                                                      pipeline::CloneOptions options) {
+  const std::string temporary = target.make_temporary(database, work.token());
+  try {
+    options.source = request.conninfo(Side::kSource, database.name);
+    options.target = request.conninfo(Side::kTarget, temporary);
+    options.work_folder = store.work_folder(migration.id) / "check";
+    options.earlier_run = pipeline::EarlierRun::kRefuse;
+    pipeline::Clone(std::move(options), sink, work.token()).plan();
+  } catch (...) {
+    target.drop_temporary(temporary, {});
+    throw;
+  }
+  target.drop_temporary(temporary, {});
+}
+
+// Before a database of the target is dropped or renamed it has to be known what for: a store that cannot be written
+// ends the migration here.
+void Runner::Implementation::record(const std::string& database, const TargetServer::Making& making) {
+  const std::lock_guard lock(mutex);
+  DatabaseDetails& details = details_of(database);
+  details.making = making.temporary;
+  details.target_oid = making.id;
+  details.replaced = making.replaced;
+  details.kept_as = making.kept_as;
+  if (!claim.write(migration, {})) throw Error(ErrorKind::kState, "another process has ended this migration");
+  if (making.replaced.empty()) return;
+  log.warning(fmt::format("the database {} of the target ({}) is {}", pg::display_name("", database), making.replaced,
+                          making.kept_as.empty() ? "dropped now" : "renamed to " + making.kept_as));
+}
+
 void Runner::Implementation::prepare(const pipeline::PlannedDatabase& planned) {
   const std::string& name = planned.database.name;
   bool is_ours = false;
@@ -253,12 +252,14 @@ void Runner::Implementation::prepare(const pipeline::PlannedDatabase& planned) {
   // One that an earlier attempt has made holds what that one has copied.
   target.lock(work.token());
   const bool is_made = !is_ours || anew;
-  const auto existing = request.overwrite ? TargetServer::Existing::kReplaced : TargetServer::Existing::kKept;
-  const DatabaseId made = is_made ? target.make_over(planned.database, existing, ours, work.token()) : 0;
+  const auto before_replacing = [&](const TargetServer::Making& making) { record(name, making); };
+  const DatabaseId made =
+      is_made ? target.make_over(planned.database, request.overwrite, ours, before_replacing, work.token()) : 0;
   change([&](Migration&) {
     DatabaseDetails& details = details_of(name);
     if (is_made) details.target_oid = made;
     details.made = true;
+    details.making.clear();
     details.anew = false;
     details.operation = "MigratingData";
   });
@@ -277,7 +278,11 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
   if (!result.error && summary.complete() && request.verify) {
     change([&](Migration&) { details_of(result.name).operation = "Verifying"; });
     try {
-      const Verification verified = verify_database(request, result.name, sink, work.token());
+      const auto watch = [&](const pipeline::DataComparison* comparison) {
+        const std::lock_guard lock(mutex);
+        comparison == nullptr ? (void)comparisons.erase(result.name) : (void)(comparisons[result.name] = comparison);
+      };
+      const Verification verified = verify_database(request, result.name, sink, work.token(), watch);
       verification = verified.text;
       if (!verified.equal) {
         anew = true;
@@ -309,8 +314,27 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
     details.errored_tables = message.empty() ? 0 : details.queued_tables + details.loading_tables;
     details.queued_tables = details.loading_tables = 0;
     if (message.empty()) details.pending = {};
+    if (message.empty()) details.fraction = 1;
     details.ended = now();
   });
+  if (message.empty()) drop_kept(result.name);
+}
+
+// The new one is verified: the one that was there is not needed any more.
+void Runner::Implementation::drop_kept(const std::string& database) {
+  std::string kept_as;
+  {
+    const std::lock_guard lock(mutex);
+    kept_as = details_of(database).kept_as;
+  }
+  if (kept_as.empty()) return;
+  try {
+    target.drop_kept(kept_as, work.token());
+    change([&](Migration&) { details_of(database).kept_as.clear(); });
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) throw;
+    log.warning(fmt::format("the database that was there stays as {}: {}", kept_as, error.describe()));
+  }
 }
 
 void Runner::Implementation::migrate() {
@@ -327,6 +351,7 @@ void Runner::Implementation::migrate() {
     if (details.state != DatabaseState::kSucceeded) care.databases.push_back(details.name);
   }
   if (care.databases.empty()) return;  // all that an earlier attempt has left
+  check_before_anything_is_replaced(options);
   care.prepare = [this](const pipeline::PlannedDatabase& planned) { prepare(planned); };
   care.on_end = [this](pipeline::DatabaseResult& result) { end_database(result); };
   {
@@ -336,61 +361,6 @@ void Runner::Implementation::migrate() {
   const pipeline::ServerSummary summary = clone->run();
   work.token().throw_if_cancelled();
   change([&](Migration& of) { of.next_steps = next_steps(of, summary); });
-}
-
-// Databases that were made are dropped; the migration is cancelled whatever becomes of that.
-void Runner::Implementation::drop_made() {
-  enter(Substate::kCancelingRequestedDBMigrations);
-  change([](Migration& of) {
-    for (DatabaseDetails& details : of.details) {
-      if (details.state == DatabaseState::kInProgress) details.state = DatabaseState::kCanceling;
-    }
-  });
-  for (const std::string& name : migration.databases) {
-    const DatabaseDetails before = details_of(name);
-    const std::string failure_of_before = before.state == DatabaseState::kFailed ? " (" + before.message + ")" : "";
-    std::string message = "canceled; the target was not changed" + failure_of_before;
-    bool is_left = false;
-    try {
-      if (before.made) {
-        const bool dropped = target.drop(name, before.target_oid, {}) == TargetServer::Dropped::kYes;
-        message = dropped ? "canceled; the database was dropped" + failure_of_before
-                          : "canceled; what was made is not on the target any more";
-      }
-    } catch (const Error& error) {
-      message = "canceled, but the target's database could not be dropped: " + error.describe();
-      is_left = true;
-    }
-    change([&](Migration&) {
-      DatabaseDetails& details = details_of(name);
-      details.state = DatabaseState::kCanceled;
-      details.operation = "Ended";
-      details.message = message;
-      details.loading_tables = details.queued_tables = 0;
-      details.made = is_left;
-      if (!details.ended) details.ended = now();
-    });
-  }
-}
-
-void Runner::Implementation::end_open_databases(const std::string& message) {
-  change([&](Migration& of) {
-    for (DatabaseDetails& details : of.details) {
-      if (details.state != DatabaseState::kInProgress) continue;
-      details.state = DatabaseState::kFailed;
-      details.operation = "Ended";
-      if (details.message.empty()) details.message = details.started ? message : "not begun";
-      details.loading_tables = 0;
-      details.ended = now();
-    }
-  });
-}
-
-std::string Runner::Implementation::end_invalid() {
-  std::string first;
-  change([&](Migration& of) { first = tell_failed_validations(of); });
-  end_open_databases("");
-  return first;
 }
 
 End Runner::Implementation::work_through() {
@@ -422,25 +392,6 @@ End Runner::Implementation::work_through() {
   return {State::kSucceeded, Substate::kCompleted, ""};
 }
 
-End Runner::Implementation::end_of(const Error& error) {
-  bool cancels = asked == Asked::kCancel;
-  {
-    const std::lock_guard lock(mutex);
-    cancels = cancels && !is_lost;
-    if (!cancels && !failure) failure = error;
-  }
-  if (cancels) {
-    drop_made();
-    return {State::kCanceled, Substate::kCompleted, "canceled"};
-  }
-  std::string text = error.describe();
-  if (asked == Asked::kStop) {
-    text = "the worker was told to stop; 'pgsluice migration create --resume' goes on where it was";
-  }
-  end_open_databases(text);
-  return {State::kFailed, Substate::kFailed, text};
-}
-
 Runner::Runner(Store& store, const Migration& migration, Request request, LogSink& sink, OnProgress on_progress)
     : implementation_(
           std::make_unique<Implementation>(store, migration, std::move(request), sink, std::move(on_progress))) {}
@@ -468,12 +419,16 @@ Migration Runner::run() {
     self.clone.reset();
   }
   try {
-    self.change([&](Migration& of) {
-      of.state = end.state;
-      of.substate = end.substate;
-      of.error = end.error;
-      of.ended = now();
-    });
+    const std::lock_guard lock(self.mutex);
+    Migration& of = self.migration;
+    of.state = end.state;
+    of.substate = end.substate;
+    of.error = end.error;
+    of.ended = now();
+    of.time_left.reset();
+    Bytes copied;
+    for (const DatabaseDetails& details : of.details) copied += details.copied;
+    self.claim.write_end(of, copied);
   } catch (const std::exception& error) {
     self.log.error(
         fmt::format("the migration's end, {}, could not be recorded: {}", to_string(end.state), error.what()));
@@ -488,6 +443,11 @@ void Runner::stop() noexcept { implementation_->ask(Asked::kStop); }
 std::optional<Error> Runner::failure() const {
   const std::lock_guard lock(implementation_->mutex);
   return implementation_->failure;
+}
+
+bool Runner::is_alive() const {
+  constexpr std::chrono::minutes kPatience{1};
+  return SteadyClock::now() - implementation_->last_beat.load() < kPatience;
 }
 
 bool Runner::stopped() const { return implementation_->asked == Asked::kStop; }

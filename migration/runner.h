@@ -41,6 +41,8 @@ class Runner {
   std::optional<Error> failure() const;
   /// Whether stop() has ended it.
   bool stopped() const;
+  /// False if the thread that reports the progress was not seen for a minute: the process hangs. Never waits.
+  bool is_alive() const;
 
  private:
   struct Implementation;

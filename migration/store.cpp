@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <random>
@@ -18,7 +19,7 @@ namespace pgsluice::migration {
 
 namespace {
 
-constexpr const char* kSchema = R"(
+constexpr const char* kFirstFormat = R"(
 CREATE TABLE migration (id TEXT PRIMARY KEY, name TEXT NOT NULL, target TEXT NOT NULL, address TEXT NOT NULL,
                         system TEXT NOT NULL DEFAULT '', active INTEGER NOT NULL, deleted INTEGER NOT NULL DEFAULT 0,
                         claimed INTEGER NOT NULL DEFAULT 0, cancel INTEGER NOT NULL DEFAULT 0, created REAL NOT NULL,
@@ -31,8 +32,20 @@ CREATE INDEX samples ON sample (migration, at);
 PRAGMA user_version = 1;
 )";
 
-// Of a migration; then every second one goes, and the rest tells the same.
-constexpr std::int64_t kMostSamples = 600;
+// What lists ask for without reading documents: the state, and when it was reached.
+constexpr const char* kSecondFormat = R"(
+ALTER TABLE migration ADD COLUMN state TEXT NOT NULL DEFAULT '';
+ALTER TABLE migration ADD COLUMN ended REAL NOT NULL DEFAULT 0;
+UPDATE migration SET state = coalesce(CASE WHEN json_valid(document) THEN
+  json_extract(document, '$.properties.currentStatus.state') END, '');
+CREATE INDEX newest ON migration (created DESC, id DESC);
+CREATE INDEX ended_at ON migration (ended);
+PRAGMA user_version = 2;
+)";
+constexpr std::int64_t kFormat = 2;
+
+constexpr std::chrono::hours kWatchedFor{1};
+constexpr std::chrono::hours kDeletedAreKept{24 * 30};
 
 // A worker that is begun by somebody else (a container) has so long to come up.
 constexpr std::chrono::minutes kPatience{10};
@@ -61,13 +74,19 @@ void end_canceled(Migration& migration, const std::string& reason) {
   migration.state = State::kCanceled;
   migration.substate = Substate::kCompleted;
   migration.error = reason;
+  migration.time_left.reset();
   migration.ended = std::chrono::system_clock::now();
   for (DatabaseDetails& database : migration.details) {
     if (!database.ended) database.ended = migration.ended;
     database.state = DatabaseState::kCanceled;
     database.operation = "Ended";
     database.loading_tables = database.queued_tables = 0;
-    database.message = database.made
+    database.message = !database.making.empty() && !database.made
+                           ? fmt::format(
+                                 "{}; it was being made: {} may be on the target, and the one that was there may "
+                                 "be gone",
+                                 reason, database.making)
+                       : database.made
                            ? fmt::format("{}; the database that was made is still on the target: drop it there", reason)
                            : fmt::format("{}; the target was not changed", reason);
   }
@@ -86,25 +105,36 @@ void fail_open_databases(Migration& migration, const std::string& message) {
   }
 }
 
+void mark_deleted(Migration& migration) {
+  migration.state = State::kCanceled;
+  migration.substate = Substate::kCompleted;
+  migration.error = "deleted";
+}
+
 }  // namespace
 
 Store::Store(std::filesystem::path folder) : folder_(std::move(folder)) {
   for (const char* below : {"", "workers", "work", "logs"}) make_folder(folder_ / below);
   file_ = std::make_unique<SqliteFile>(folder_ / "migrations.sqlite", SqliteFile::Open::kMakeMissing);
   file_->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-  std::int64_t version = 0;
-  const auto read_version = [&] {
-    file_->execute("PRAGMA user_version", {}, [&](const SqliteFile::Row& row) { version = row.integer(0); });
+  update_format();
+}
+
+void Store::update_format() {
+  std::int64_t format = 0;
+  const auto read_format = [&] {
+    file_->execute("PRAGMA user_version", {}, [&](const SqliteFile::Row& row) { format = row.integer(0); });
   };
-  read_version();
-  if (version == 0) {
+  read_format();
+  if (format < kFormat) {
     SqliteFile::Transaction transaction(*file_);
-    read_version();
-    if (version == 0) file_->execute(kSchema);
+    read_format();
+    if (format < 1) file_->execute(kFirstFormat);
+    if (format < 2) file_->execute(kSecondFormat);
     transaction.commit();
-    version = 1;
+    read_format();
   }
-  if (version != 1) {
+  if (format != kFormat) {
     throw Error(ErrorKind::kState, fmt::format("the store {} is of a later version of pgsluice", folder_.string()))
         .hint("use that version, or another store (--store)");
   }
@@ -123,15 +153,10 @@ std::filesystem::path Store::default_folder() {
 
 std::vector<Migration> Store::select(const std::string& where, const std::vector<SqliteFile::Value>& values) {
   std::vector<Migration> found;
-  const std::string sql =
-      "SELECT document, deleted FROM migration WHERE " + where + " ORDER BY created DESC, rowid DESC";
+  const std::string sql = "SELECT document, deleted FROM migration WHERE " + where + " ORDER BY created DESC, id DESC";
   file_->execute(sql.c_str(), values, [&](const SqliteFile::Row& row) {
     Migration migration = from_document(row.text(0));
-    if (row.integer(1) != 0) {
-      migration.state = State::kCanceled;
-      migration.substate = Substate::kCompleted;
-      migration.error = "deleted";
-    }
+    if (row.integer(1) != 0) mark_deleted(migration);
     found.push_back(std::move(migration));
   });
   return found;
@@ -156,10 +181,11 @@ void Store::add(const Migration& migration) {
                           active.front().name));
   }
   file_->execute(
-      "INSERT INTO migration (id, name, target, address, active, created, waits_since, document)"
-      " VALUES (?, ?, ?, ?, 1, ?, ?, ?)",
+      "INSERT INTO migration (id, name, target, address, active, created, waits_since, state, document)"
+      " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?)",
       {migration.id, migration.name, migration.target, address_of(migration), seconds_of(migration.created),
-       seconds_of(migration.created), to_text(migration)});
+       seconds_of(migration.created), std::string(to_string(migration.state)), to_text(migration)});
+  forget_deleted();
   transaction.commit();
 }
 
@@ -167,15 +193,65 @@ bool Store::name_available(const std::string& name, const std::string& target) {
   return select("NOT deleted AND name = ? COLLATE NOCASE AND target = ? COLLATE NOCASE", {name, target}).empty();
 }
 
-std::vector<Migration> Store::list(Filter filter, const std::optional<std::string>& target) {
+std::vector<Migration> Store::list(Filter filter, const std::optional<std::string>& target, const Page& page) {
   find_dead_workers();
-  std::string where = filter == Filter::kActive ? "active" : filter == Filter::kKept ? "NOT deleted" : "true";
+  std::string where;
   std::vector<SqliteFile::Value> values;
+  switch (filter) {
+    case Filter::kActive:
+      where = "active";
+      break;
+    case Filter::kWatched:
+      where = "(active OR (NOT deleted AND ended > ?))";
+      values.emplace_back(seconds_of(std::chrono::system_clock::now() - kWatchedFor));
+      break;
+    case Filter::kKept:
+      where = "NOT deleted";
+      break;
+    case Filter::kAll:
+      where = "true";
+      break;
+  }
   if (target) {
     where += " AND target = ? COLLATE NOCASE";
     values.emplace_back(*target);
   }
-  return select(where, values);
+  if (!page.after.empty()) {
+    where += " AND (created, id) < (SELECT created, id FROM migration WHERE id = ?)";
+    values.emplace_back(page.after);
+  }
+  values.emplace_back(static_cast<std::int64_t>(page.size));
+  std::vector<Migration> found;
+  const std::string sql = "SELECT id, name, target, created, deleted, document FROM migration WHERE " + where +
+                          " ORDER BY created DESC, id DESC LIMIT ?";
+  file_->execute(sql.c_str(), values, [&](const SqliteFile::Row& row) {
+    Migration migration{.id = row.text(0), .name = row.text(1), .target = row.text(2), .created = time_of(row.real(3))};
+    try {
+      migration = from_document(row.text(5));
+    } catch (const Error& error) {
+      migration.state = State::kFailed;
+      migration.substate = Substate::kFailed;
+      migration.error = error.describe();
+    }
+    if (row.integer(4) != 0) mark_deleted(migration);
+    found.push_back(std::move(migration));
+  });
+  return found;
+}
+
+std::map<State, std::int64_t> Store::count_by_state() {
+  std::map<State, std::int64_t> counts;
+  file_->execute("SELECT state, count(*) FROM migration WHERE NOT deleted GROUP BY state", {},
+                 [&](const SqliteFile::Row& row) {
+                   counts[from_text<State>(row.text(0)).value_or(State::kFailed)] += row.integer(1);
+                 });
+  return counts;
+}
+
+std::int64_t Store::version() {
+  std::int64_t version = 0;
+  file_->execute("PRAGMA data_version", {}, [&](const SqliteFile::Row& row) { version = row.integer(0); });
+  return version;
 }
 
 std::vector<Migration> Store::named(const std::string& name, const std::optional<std::string>& target) {
@@ -222,9 +298,22 @@ void Store::request_cancel(const Migration& migration) {
   if (file_->changes() == 0) {
     Migration canceled = now.front();
     end_canceled(canceled, "canceled while no worker was at work");
-    file_->execute("UPDATE migration SET active = 0, document = ? WHERE id = ?", {to_text(canceled), migration.id});
+    put(canceled.id, canceled);
   }
   transaction.commit();
+}
+
+bool Store::put(const std::string& id, const Migration& migration) {
+  const Time ended = migration.ended.value_or(std::chrono::system_clock::now());
+  file_->execute("UPDATE migration SET document = ?, active = ?, state = ?, ended = ? WHERE id = ? AND active",
+                 {to_text(migration), std::int64_t{migration.active() ? 1 : 0}, std::string(to_string(migration.state)),
+                  migration.active() ? 0.0 : seconds_of(ended), id});
+  return file_->changes() > 0;
+}
+
+void Store::forget_deleted() {
+  file_->execute("DELETE FROM migration WHERE deleted AND NOT active AND ended < ? AND created < ?",
+                 std::vector<SqliteFile::Value>(2, seconds_of(std::chrono::system_clock::now() - kDeletedAreKept)));
 }
 
 void Store::remove(const Migration& migration) {
@@ -242,6 +331,7 @@ void Store::remove(const Migration& migration) {
   std::filesystem::remove_all(work_folder(migration.id), ignored);
   std::filesystem::remove(log_file(migration.id), ignored);
   std::filesystem::remove(lock_file(migration.id), ignored);
+  std::filesystem::remove(reserve_file(migration.id), ignored);
 }
 
 Claim Store::claim(const std::string& id) {
@@ -270,6 +360,10 @@ Migration Store::reopen(const Migration& migration) {
   Migration again = now.front();
   again.state = State::kInProgress;
   again.substate = Substate::kPerformingPreRequisiteSteps;
+  again.source_server = migration.source_server;
+  again.target_server = migration.target_server;
+  again.databases = migration.databases;
+  again.details = migration.details;
   again.option = migration.option;
   again.roles = migration.roles;
   again.overwrite = migration.overwrite;
@@ -290,8 +384,10 @@ Migration Store::reopen(const Migration& migration) {
                  [&](const SqliteFile::Row& row) { system = row.text(0); });
   require_no_other(again, system);
   const double since = seconds_of(std::chrono::system_clock::now());
-  file_->execute("UPDATE migration SET active = 1, claimed = 0, cancel = 0, waits_since = ?, document = ? WHERE id = ?",
-                 {since, to_text(again), again.id});
+  // A cancellation that was accepted is still to be carried out.
+  file_->execute("UPDATE migration SET active = 1, claimed = 0, waits_since = ?, address = ? WHERE id = ?",
+                 {since, address_of(again), again.id});
+  put(again.id, again);
   transaction.commit();
   return again;
 }
@@ -333,14 +429,24 @@ void Store::find_dead_workers() {
       const FileLock lock(lock_file(suspect.id), "it lives");
       std::optional<Migration> migration = find_id(suspect.id);
       if (!migration || !migration->active()) continue;
+      const bool is_something_left =
+          std::any_of(migration->details.begin(), migration->details.end(), [](const DatabaseDetails& database) {
+            return database.made || !database.making.empty() || !database.kept_as.empty();
+          });
+      if (suspect.cancel && is_something_left) {
+        end_dead(*migration,
+                 "it was canceled, and its worker ended before it had dropped what it had made on the target",
+                 "drops that");
+        continue;
+      }
       if (suspect.cancel) {
         end_canceled(*migration, "canceled, and its worker has ended before it was through with that");
-        file_->execute("UPDATE migration SET active = 0, document = ? WHERE id = ? AND active",
-                       {to_text(*migration), suspect.id});
+        put(migration->id, *migration);
         continue;
       }
       end_dead(*migration, suspect.claimed
-                               ? "the worker has ended without a word: it was killed, or its machine went down"
+                               ? "the worker has ended without recording why: it was killed, its machine went down, "
+                                 "or it could not write to the store"
                                : "no worker has taken it up");
     } catch (const Error&) {
       // It lives.
@@ -348,15 +454,15 @@ void Store::find_dead_workers() {
   }
 }
 
-void Store::end_dead(const Migration& migration, const std::string& reason) {
+void Store::end_dead(const Migration& migration, const std::string& reason, std::string_view what_resume_does) {
   Migration failed = migration;
   failed.state = State::kFailed;
   failed.substate = Substate::kFailed;
-  failed.error = fmt::format("{}; 'pgsluice migration create --resume' goes on where it was", reason);
+  failed.error = fmt::format("{}; 'pgsluice migration create --resume' {}", reason, what_resume_does);
+  failed.time_left.reset();
   failed.ended = std::chrono::system_clock::now();
   fail_open_databases(failed, reason);
-  file_->execute("UPDATE migration SET active = 0, document = ? WHERE id = ? AND active",
-                 {to_text(failed), migration.id});
+  put(failed.id, failed);
 }
 
 std::vector<Sample> Store::samples(const std::string& id) {
@@ -366,52 +472,6 @@ std::vector<Sample> Store::samples(const std::string& id) {
                    samples.push_back({time_of(row.real(0)), {row.integer(1)}});
                  });
   return samples;
-}
-
-Claim::Claim(std::filesystem::path folder, std::string id, std::unique_ptr<FileLock> lock, const Migration& migration)
-    : store_(std::move(folder)),
-      id_(std::move(id)),
-      lock_(std::move(lock)),
-      state_(migration.state),
-      substate_(migration.substate) {}
-
-bool Claim::write(const Migration& migration, Bytes copied) {
-  const bool stays = migration.state == state_ && migration.substate == substate_;
-  if (!stays && !may_follow(state_, substate_, migration.state, migration.substate)) {
-    throw Error(ErrorKind::kInternal,
-                fmt::format("a migration does not go from {}/{} to {}/{}", to_string(state_), to_string(substate_),
-                            to_string(migration.state), to_string(migration.substate)));
-  }
-  SqliteFile& file = *store_.file_;
-  SqliteFile::Transaction transaction(file);
-  file.execute("UPDATE migration SET document = ?, active = ? WHERE id = ? AND active",
-               {to_text(migration), std::int64_t{migration.active() ? 1 : 0}, id_});
-  if (file.changes() == 0) return false;
-  const double now = seconds_of(std::chrono::system_clock::now());
-  file.execute("INSERT INTO sample VALUES (?, ?, ?)", {id_, now, copied.count});
-  file.execute(
-      "DELETE FROM sample WHERE migration = ?1 AND rowid IN (SELECT rowid FROM (SELECT rowid, row_number() OVER (ORDER "
-      "BY at) AS n, count(*) OVER () AS total FROM sample WHERE migration = ?1) WHERE total > ?2 AND n % 2 = 0)",
-      {id_, kMostSamples});
-  transaction.commit();
-  state_ = migration.state;
-  substate_ = migration.substate;
-  return true;
-}
-
-void Claim::set_target_system(const std::string& identifier) {
-  SqliteFile& file = *store_.file_;
-  SqliteFile::Transaction transaction(file);
-  store_.require_no_other(*store_.find_id(id_), identifier);
-  file.execute("UPDATE migration SET system = ? WHERE id = ?", {identifier, id_});
-  transaction.commit();
-}
-
-bool Claim::cancel_requested() {
-  bool requested = false;
-  store_.file_->execute("SELECT cancel FROM migration WHERE id = ?", {id_},
-                        [&](const SqliteFile::Row& row) { requested = row.integer(0) != 0; });
-  return requested;
 }
 
 std::string make_uuid() {

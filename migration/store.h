@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pgsluice/base/file_descriptor.h"
@@ -16,8 +18,16 @@ namespace pgsluice::migration {
 /// Which migrations a list holds.
 enum class Filter {
   kActive,
-  kKept,  ///< without those that were deleted
+  kWatched,  ///< those that are active or have ended within the last hour
+  kKept,     ///< without those that were deleted
   kAll,
+};
+
+/// A part of a list.
+struct Page {
+  std::size_t size = 1000;
+  /// The id of the last migration of the part before; empty for the first part.
+  std::string after = {};
 };
 
 /// How much had been copied at a moment, of all databases.
@@ -32,6 +42,7 @@ class Claim;
 ///
 ///     migrations.sqlite      each migration's document, and what is asked of its worker
 ///     workers/ID.lock        locked as long as its worker lives
+///     workers/ID.reserve     room for its end, on a disk that is full by then
 ///     work/ID/               what the engine keeps of the copy (its ledger is on the target)
 ///     logs/ID.log            what a detached worker has said
 ///
@@ -52,8 +63,13 @@ class Store {
   /// Whether a migration may have this name.
   bool name_available(const std::string& name, const std::string& target);
 
-  /// Newest first. Of one target, where it is given.
-  std::vector<Migration> list(Filter filter, const std::optional<std::string>& target);
+  /// Newest first. Of one target, where it is given. A document that this version cannot read is shown as a Failed
+  /// migration whose error says so: the others are listed all the same.
+  std::vector<Migration> list(Filter filter, const std::optional<std::string>& target, const Page& page = {});
+  /// How many migrations there are in each state, without those that were deleted.
+  std::map<State, std::int64_t> count_by_state();
+  /// A number that changes with each change that another process or connection makes to the store.
+  std::int64_t version();
 
   /// Those of that name, of one target where it is given.
   std::vector<Migration> named(const std::string& name, const std::optional<std::string>& target);
@@ -65,14 +81,15 @@ class Store {
   /// that has come to its end.
   void request_cancel(const Migration& migration);
 
-  /// Forgets one that has come to its end: it is listed as Canceled, and its name is free. Throws Error(kState).
+  /// Forgets one that has come to its end: it is listed as Canceled for thirty days, and its name is free. Throws
+  /// Error(kState).
   void remove(const Migration& migration);
 
   /// Takes up a migration that waits for its worker. Throws Error(kState) where another one has done so.
   Claim claim(const std::string& id);
   /// Ends one that no worker has taken up as Failed; nothing where one has.
   void give_up(const Migration& migration, const std::string& reason);
-  /// Has one that has failed, or whose validation has, wait for a worker again, with the roles and
+  /// Has one that has failed, or whose validation has, wait for a worker again, with the servers, databases, roles and
   /// overwriting that are asked for now. Throws Error(kState) for others.
   Migration reopen(const Migration& migration);
 
@@ -86,10 +103,16 @@ class Store {
   friend class Claim;
 
   std::filesystem::path lock_file(const std::string& id) const { return folder_ / "workers" / (id + ".lock"); }
+  std::filesystem::path reserve_file(const std::string& id) const { return folder_ / "workers" / (id + ".reserve"); }
   std::vector<Migration> select(const std::string& where, const std::vector<SqliteFile::Value>& values);
+  void update_format();
+  /// Writes an active migration's document. Returns false if it is not active any more.
+  bool put(const std::string& id, const Migration& migration);
+  void forget_deleted();
   void find_dead_workers();
   void require_no_other(const Migration& migration, const std::string& system);
-  void end_dead(const Migration& migration, const std::string& reason);
+  void end_dead(const Migration& migration, const std::string& reason,
+                std::string_view what_resume_does = "goes on where it was");
 
   std::filesystem::path folder_;
   std::unique_ptr<SqliteFile> file_;
@@ -104,6 +127,9 @@ class Claim {
   /// Writes the migration, and how much is copied. false where others have taken this worker for dead: nothing is
   /// written then, and the work has to end. Throws Error(kInternal) for a way that the state machine has not.
   bool write(const Migration& migration, Bytes copied);
+
+  /// The same, for the end: gives up the room that was reserved for it if the disk is full.
+  bool write_end(const Migration& migration, Bytes copied);
 
   /// What tells the target server from all others, whatever it is called. Throws Error(kState) where another migration
   /// is active on it.

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "pgsluice/base/counted.h"
 #include "pgsluice/base/digest.h"
 #include "pgsluice/migration/validator.h"
 #include "pgsluice/pg/quote.h"
@@ -26,6 +27,8 @@ constexpr const char* kIsLockedElsewhere =
 // What is not yet the database itself: the same for each try, so that what is left of one is found.
 std::string temporary_name(const std::string& name) { return "pgsluice_" + digest_of(name).hex(); }
 
+std::string kept_name(const std::string& name) { return "pgsluice_kept_" + digest_of(name).hex(); }
+
 void drop_database(pg::Connection& server, const std::string& name) {
   const std::string quoted = pg::quote_identifier(name);
   if (server.server_version() >= kForce) {
@@ -43,6 +46,24 @@ void drop_database(pg::Connection& server, const std::string& name) {
 void explain(Error& error, const std::string& name, std::string_view step, std::string_view hint) {
   error.object("database " + pg::display_name("", name)).step(step);
   if (error.kind() == ErrorKind::kServer) error.hint(hint);
+}
+
+// Nobody may be connected to a database that is renamed, and others may come back at once.
+void rename_aside(pg::Connection& server, const std::string& name, const std::string& kept_as) {
+  const std::string quoted = pg::quote_identifier(name);
+  const std::array<std::string, 1> parameters = {name};
+  server.execute(fmt::format("ALTER DATABASE {} ALLOW_CONNECTIONS false", quoted));
+  try {
+    server.execute(
+        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
+        " WHERE datname = $1 AND pid <> pg_catalog.pg_backend_pid()",
+        parameters);
+    // The server itself waits for five seconds until they are gone.
+    server.execute(fmt::format("ALTER DATABASE {} RENAME TO {}", quoted, pg::quote_identifier(kept_as)));
+  } catch (const Error& error) {
+    if (!error.poisons_connection()) server.execute(fmt::format("ALTER DATABASE {} ALLOW_CONNECTIONS true", quoted));
+    throw;
+  }
 }
 
 // Ends the half of a database that could not take its place.
@@ -64,6 +85,18 @@ std::map<std::string, DatabaseId> databases_of(pg::Connection& server) {
   return databases;
 }
 
+std::string describe_database(pg::Connection& server, const std::string& name) {
+  const std::array<std::string, 1> parameters = {name};
+  const pg::Row row = server.execute(
+      "SELECT CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') THEN pg_catalog.pg_database_size(oid) END,"
+      " pg_catalog.pg_get_userbyid(datdba),"
+      " (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid)"
+      " FROM pg_catalog.pg_database d WHERE datname = $1",
+      parameters)[0];
+  const std::string size = row.is_null(0) ? "of a size that may not be read" : to_string(Bytes{row.integer(0)});
+  return fmt::format("{}, owner {}, {}", size, pg::display_name("", row.text(1)), counted(row.integer(2), "session"));
+}
+
 pg::Connection TargetServer::connect(const CancelToken& cancel) const {
   return connect_to_server(request_, Side::kTarget, log_, cancel);
 }
@@ -82,44 +115,103 @@ void TargetServer::lock(const CancelToken& cancel) {
   holder_.reset();
   pg::Connection session = connect(cancel);
   if (!session.execute(kTryLock)[0].boolean(0) || session.execute(kIsLockedElsewhere)[0].boolean(0)) {
-    throw Error(ErrorKind::kState, "another migration is at work on this server")
-        .on(Side::kTarget)
+    throw Error(ErrorKind::kState, "another migration is at work on the target server")
         .hint("it is in another store: wait for its end");
   }
   holder_.emplace(std::move(session));
 }
 
-DatabaseId TargetServer::make_over(const schema::Database& database, Existing existing, DatabaseId ours,
-                                   const CancelToken& cancel) {
-  cancel.throw_if_cancelled();
-  // Not to be cancelled from here on: between the drop and the new name nobody could say what is there.
-  pg::Connection server = connect({});
+void TargetServer::make(pg::Connection& server, const schema::Database& database, const std::string& temporary) {
   schema::Database made = database;
-  made.name = temporary_name(database.name);
+  made.name = temporary;
   try {
     server.execute("SET default_transaction_read_only = off");
-    drop_database(server, made.name);
-    // Whoever looks at each new database would be in the way of its renaming.
+    drop_database(server, temporary);
+    // A session of somebody who looks at each new database would be in the way of its renaming.
     server.execute(schema::create_sql(made, server.server_version(), request_.engine.restore.tablespaces) +
                    " ALLOW_CONNECTIONS false");
-    if (request_.engine.restore.owners && request_.engine.database_properties) schema::give_to_owner(server, made);
   } catch (Error& error) {
     explain(error, database.name, "making the database",
             "the user needs CREATEDB, and the server the source's locale; the database that was there is as it was");
     throw;
   }
+}
+
+DatabaseId TargetServer::make_over(const schema::Database& database, Overwrite overwrite, DatabaseId ours,
+                                   const BeforeReplacing& before_replacing, const CancelToken& cancel) {
+  cancel.throw_if_cancelled();
+  // Not to be cancelled from here on: between the drop and the new name nobody could say what is there.
+  pg::Connection server = connect({});
+  Making making{.temporary = temporary_name(database.name)};
+  make(server, database, making.temporary);
+  schema::Database made = database;
+  made.name = making.temporary;
   try {
+    if (request_.engine.restore.owners && request_.engine.database_properties) schema::give_to_owner(server, made);
     const std::map<std::string, DatabaseId> there = databases_of(server);
-    const auto it = there.find(database.name);
-    const bool is_ours = it != there.end() && ours != 0 && it->second == ours;
-    if (existing == Existing::kReplaced || is_ours) drop_database(server, database.name);
+    making.id = there.at(making.temporary);
+    const auto existing = there.find(database.name);
+    const bool is_there = existing != there.end();
+    const bool is_ours = is_there && ours != 0 && existing->second == ours;
+    if (is_there && !is_ours && overwrite != Overwrite::kNo) {
+      making.replaced = describe_database(server, database.name);
+      if (overwrite == Overwrite::kKeep) making.kept_as = kept_name(database.name);
+    }
+    before_replacing(making);
+    if (is_ours || (is_there && overwrite == Overwrite::kYes)) {
+      drop_database(server, database.name);
+    } else if (is_there && overwrite == Overwrite::kKeep) {
+      rename_aside(server, database.name, making.kept_as);
+    }
   } catch (Error& error) {
-    if (error.kind() == ErrorKind::kServer) drop_quietly(server, made.name, log_);
-    explain(error, database.name, "dropping the database", "its owner, or a superuser, may drop it");
+    if (!error.poisons_connection()) drop_quietly(server, making.temporary, log_);
+    explain(error, database.name, "replacing the database", "its owner, or a superuser, may drop or rename it");
     throw;
   }
-  give_name(server, made.name, database.name);
-  return databases_of(server)[database.name];
+  give_name(server, making.temporary, database.name);
+  return making.id;
+}
+
+std::string TargetServer::make_temporary(const schema::Database& database, const CancelToken& cancel) {
+  pg::Connection server = connect(cancel);
+  const std::string temporary = temporary_name(database.name);
+  make(server, database, temporary);
+  const std::string quoted = pg::quote_identifier(temporary);
+  server.execute(
+      fmt::format("REVOKE ALL ON DATABASE {0} FROM PUBLIC; ALTER DATABASE {0} ALLOW_CONNECTIONS true", quoted));
+  return temporary;
+}
+
+void TargetServer::drop_temporary(const std::string& name, const CancelToken& cancel) {
+  pg::Connection server = connect(cancel);
+  drop_quietly(server, name, log_);
+}
+
+TargetServer::Left TargetServer::find_left(const std::string& name, const std::string& temporary, DatabaseId made,
+                                           const CancelToken& cancel) {
+  pg::Connection server = connect(cancel);
+  const std::map<std::string, DatabaseId> there = databases_of(server);
+  const auto is_it = [&](const std::string& called) {
+    const auto found = there.find(called);
+    return found != there.end() && found->second == made;
+  };
+  if (is_it(name)) return Left::kInPlace;
+  return is_it(temporary) ? Left::kTemporary : Left::kNothing;
+}
+
+void TargetServer::give_back(const std::string& kept_as, const std::string& name, const CancelToken& cancel) {
+  pg::Connection server = connect(cancel);
+  const std::map<std::string, DatabaseId> there = databases_of(server);
+  if (!there.contains(kept_as) || there.contains(name)) return;
+  server.execute("SET default_transaction_read_only = off");
+  server.execute(fmt::format("ALTER DATABASE {0} RENAME TO {1}; ALTER DATABASE {1} ALLOW_CONNECTIONS true",
+                             pg::quote_identifier(kept_as), pg::quote_identifier(name)));
+}
+
+void TargetServer::drop_kept(const std::string& kept_as, const CancelToken& cancel) {
+  pg::Connection server = connect(cancel);
+  server.execute("SET default_transaction_read_only = off");
+  drop_database(server, kept_as);
 }
 
 void TargetServer::give_name(pg::Connection& server, const std::string& made, const std::string& name) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -18,6 +19,8 @@ using DatabaseId = std::uint32_t;
 
 /// The databases that a server has. Throws Error(kServer).
 std::map<std::string, DatabaseId> databases_of(pg::Connection& server);
+/// "12 MB, owner app, 3 sessions", of one that is there. Throws Error(kServer).
+std::string describe_database(pg::Connection& server, const std::string& name);
 
 /// The target of a migration: makes databases there, and drops what it has made. One migration at a time, whatever
 /// store it is in: a session of its own holds a lock on the server as long as the object lives.
@@ -30,13 +33,35 @@ class TargetServer {
   /// Takes the lock, again where its session was lost. Throws Error(kState) where another migration has it.
   void lock(const CancelToken& cancel);
 
-  /// What is to become of a database that is there of the name.
-  enum class Existing { kReplaced, kKept };
-  /// Makes a database, by another name first and without letting anybody in, and with kReplaced drops the one that is
-  /// there of its name, with its sessions, as the last step before it gets that name. Throws Error(kServer) with what
-  /// to do, Error(kState) where one is there that is kept; then it is as it was.
-  /// One that this migration has made itself (`ours`; 0: none) is replaced whatever is said.
-  DatabaseId make_over(const schema::Database& database, Existing existing, DatabaseId ours, const CancelToken& cancel);
+  /// A database that is made, and what the target had of its name before.
+  struct Making {
+    std::string temporary;  ///< its name until it takes its place
+    DatabaseId id = 0;
+    std::string replaced;  ///< for people: size, owner, sessions; empty if there is none
+    std::string kept_as;   ///< the name that the one that was there gets; empty if it is dropped
+  };
+  /// Called when the new database is made under its temporary name, before anything of the target is dropped or
+  /// renamed: records it. What it throws ends make_over(), which then drops the new one.
+  using BeforeReplacing = std::function<void(const Making&)>;
+  /// Makes a database, under a temporary name first and without letting anybody in; then drops or renames the one that
+  /// has its name, with its sessions, and gives it that name. Throws Error(kServer) with what to do, Error(kState) with
+  /// kNo if there is one; it is then as it was. One that this migration has made itself (`ours`; 0: none) is always
+  /// dropped.
+  DatabaseId make_over(const schema::Database& database, Overwrite overwrite, DatabaseId ours,
+                       const BeforeReplacing& before_replacing, const CancelToken& cancel);
+
+  /// The database under its temporary name, open to its user alone, so that a copy into it can be tried without
+  /// copying. Whatever is left of it is dropped by drop_temporary() or the next make_over().
+  std::string make_temporary(const schema::Database& database, const CancelToken& cancel);
+  void drop_temporary(const std::string& name, const CancelToken& cancel);
+
+  /// What a database's death in make_over() has left: whether it has its name, is under its temporary one, or is gone.
+  enum class Left { kInPlace, kTemporary, kNothing };
+  Left find_left(const std::string& name, const std::string& temporary, DatabaseId made, const CancelToken& cancel);
+
+  /// Gives a database that make_over() has renamed its name back. Does nothing if another one has the name.
+  void give_back(const std::string& kept_as, const std::string& name, const CancelToken& cancel);
+  void drop_kept(const std::string& kept_as, const CancelToken& cancel);
 
   enum class Dropped {
     kYes,
@@ -47,6 +72,7 @@ class TargetServer {
 
  private:
   pg::Connection connect(const CancelToken& cancel) const;
+  void make(pg::Connection& server, const schema::Database& database, const std::string& temporary);
   void give_name(pg::Connection& server, const std::string& made, const std::string& name);
 
   const Request& request_;

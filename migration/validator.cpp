@@ -78,6 +78,7 @@ ValidationRequest validation_request(const Request& request) {
   return {.source = request.conninfo(Side::kSource, "postgres"),
           .target = request.conninfo(Side::kTarget, "postgres"),
           .databases = request.databases,
+          .target_by_name = request.target_by_name,
           .roles = request.roles,
           .overwrite = request.overwrite,
           .engine = request.engine,
@@ -106,7 +107,13 @@ std::vector<Validation> Validator::validate_servers() {
                        describe_address(session->conninfo()), pg::display_name("", session->user())));
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kCancelled) throw;
-      connectivity.findings.push_back(explain_connection_error(error, *conninfo, request_.databases));
+      Finding finding = explain_connection_error(error, *conninfo, request_.databases);
+      if (conninfo->side() == Side::kTarget && request_.target_by_name) {
+        finding.message +=
+            "\n    TargetDbServerResourceId is missing, so the target's name was taken for its host: add "
+            "\"TargetDbServerResourceId\": \"host:port@user\", and take the migration up again with --resume";
+      }
+      connectivity.findings.push_back(std::move(finding));
     }
   }
   if (reached_both() && !request_.existing_target) {

@@ -7,7 +7,6 @@
 
 #include "pgsluice/base/counted.h"
 #include "pgsluice/pg/quote.h"
-#include "pgsluice/pipeline/data_comparison.h"
 #include "pgsluice/pipeline/schema_comparison.h"
 #include "pgsluice/schema/extension_members.h"
 
@@ -65,6 +64,22 @@ std::vector<std::string> differences_of(const pipeline::ComparedData& data, cons
   return differences;
 }
 
+// Shows a comparison as long as it lives.
+class Watched {
+ public:
+  Watched(const pipeline::DataComparison& comparison, const WatchComparison& watch) : watch_(watch) {
+    if (watch_) watch_(&comparison);
+  }
+  Watched(const Watched&) = delete;
+  Watched& operator=(const Watched&) = delete;
+  ~Watched() {
+    if (watch_) watch_(nullptr);
+  }
+
+ private:
+  const WatchComparison& watch_;
+};
+
 std::vector<std::string> tables_unread(const pipeline::ComparedData& data) {
   std::vector<std::string> tables;
   for (const pipeline::ComparedTable& table : data.tables) {
@@ -78,7 +93,7 @@ std::vector<std::string> tables_unread(const pipeline::ComparedData& data) {
 bool compares_definitions(const pipeline::CloneOptions& engine) { return wanted_of(engine).definitions; }
 
 Verification verify_database(const Request& request, const std::string& database, LogSink& sink,
-                             const CancelToken& cancel) {
+                             const CancelToken& cancel, const WatchComparison& watch) {
   const std::string source = request.conninfo(Side::kSource, database);
   const std::string target = request.conninfo(Side::kTarget, database);
   const Wanted wanted = wanted_of(request.engine);
@@ -106,6 +121,7 @@ Verification verify_database(const Request& request, const std::string& database
   pipeline::DataComparison comparison(
       {.source = source, .target = target, .jobs = request.engine.table_jobs, .split = request.engine.split}, sink,
       cancel);
+  const Watched watched(comparison, watch);
   const pipeline::ComparedData data = comparison.run();
   for (std::string& difference : differences_of(data, wanted)) differences.push_back(std::move(difference));
   const std::vector<std::string> unread = tables_unread(data);

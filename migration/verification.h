@@ -1,10 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "pgsluice/base/cancel.h"
 #include "pgsluice/base/log.h"
 #include "pgsluice/migration/properties.h"
+#include "pgsluice/pipeline/data_comparison.h"
 
 namespace pgsluice::migration {
 
@@ -17,10 +19,13 @@ struct Verification {
 /// Whether definitions are compared, too: nothing of them is left out.
 bool compares_definitions(const pipeline::CloneOptions& engine);
 
+/// Gets the comparison of rows while it runs, for its progress, and nullptr before it goes.
+using WatchComparison = std::function<void(const pipeline::DataComparison*)>;
+
 /// Compares a migrated database with its source: definitions (unless the engine's options leave some out), rows,
 /// sequences, large objects. What was written to the source since is a difference too. Throws Error when a server
 /// cannot be read, Error(kCancelled).
 Verification verify_database(const Request& request, const std::string& database, LogSink& sink,
-                             const CancelToken& cancel);
+                             const CancelToken& cancel, const WatchComparison& watch = {});
 
 }  // namespace pgsluice::migration

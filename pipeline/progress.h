@@ -7,6 +7,7 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,8 @@ struct ProgressSnapshot {
   Bytes pending;          ///< of tables on the source's disk: what is left of them, estimated
   double fraction = 0;    ///< of the work as it was estimated, 0 to 1
   std::vector<Running> running;
+  /// How long it takes from now on, where that is known better than by the fraction.
+  std::optional<std::chrono::seconds> left = std::nullopt;
 };
 
 /// Counts what the workers do. Workers and readers on any thread.

@@ -61,13 +61,44 @@ async function call(path, options) {
 
 function askForToken() {
   leave();
+  const was = sessionStorage.getItem("token");
+  sessionStorage.removeItem("token");
   const input = element("input", {type: "password", id: "token", autocomplete: "off", required: ""});
   main.replaceChildren(element("form", {onsubmit: (event) => {
     event.preventDefault();
     sessionStorage.setItem("token", input.value);
     route();
-  }}, element("label", {for: "token"}, "Token of this server"), input, element("button", {}, "Show the migrations")));
+  }}, element("label", {for: "token"}, "Token of this server"), input, element("button", {}, "Show the migrations"),
+    was ? element("p", {class: "error", role: "alert"}, "The server does not accept this token.") : null));
   input.focus();
+}
+
+const when = (time) => time ? time.replace("T", " ").replace("Z", " UTC") : "";
+
+// A file that the reader chooses, as text.
+function fileInput(id) { return element("input", {type: "file", id, accept: ".json,application/json", required: ""}); }
+
+async function sendFile(path, input, change) {
+  const properties = JSON.parse(await input.files[0].text());
+  if (change) change(properties);
+  await call(path, {method: "PUT", headers: {"Content-Type": "application/json"}, body: JSON.stringify(properties)});
+}
+
+// What the reader does, with what went wrong said beside it.
+function form(attributes, action, ...children) {
+  const problem = element("p", {role: "alert", class: "error", hidden: ""});
+  const made = element("form", {...attributes, onsubmit: async (event) => {
+    event.preventDefault();
+    const button = made.querySelector("button");
+    button.disabled = true;
+    problem.hidden = true;
+    try { await action(); } catch (error) {
+      problem.textContent = error instanceof SyntaxError ? "The file is not JSON: " + error.message : error.message;
+      problem.hidden = false;
+    }
+    button.disabled = false;
+  }}, ...children, problem);
+  return made;
 }
 
 // Keeps the focus where the reader has it when a view is drawn anew.
@@ -105,26 +136,41 @@ function rate(samples) {
   return last.at > first.at ? Math.max(0, last.copiedBytes - first.copiedBytes) / ((last.at - first.at) / 1000) : 0;
 }
 
-function chart(samples) {
+// Bytes over time, and when the work on each database began and ended.
+function chart(samples, migration) {
   if (samples.length < 2) return null;
   const begin = samples[0].at, span = samples[samples.length - 1].at - begin || 1;
-  const most = Math.max(...samples.map((sample) => sample.copiedBytes)) || 1;
-  const points = samples.map((sample) => ((sample.at - begin) / span * 1000).toFixed(1) + "," +
-    (100 - sample.copiedBytes / most * 95).toFixed(2)).join(" ");
+  const most = Math.max(...samples.map((sample) => sample.copiedBytes));
+  if (most === 0) return null;
+  const x = (at) => ((at - begin) / span * 1000).toFixed(1);
+  const points = samples.map((sample) => x(sample.at) + "," + (100 - sample.copiedBytes / most * 95).toFixed(2)).join(" ");
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 1000 100");
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", "Bytes copied over time: " + bytes(most) + " in " + duration(span / 1000));
-  for (const [kind, at] of [["polygon", "0,100 " + points + " 1000,100"], ["polyline", points]]) {
+  const add = (kind, attributes) => {
     const shape = document.createElementNS("http://www.w3.org/2000/svg", kind);
-    shape.setAttribute("points", at);
-    shape.setAttribute("class", kind === "polygon" ? "area" : "curve");
+    for (const [name, value] of Object.entries(attributes)) shape.setAttribute(name, value);
     svg.append(shape);
+  };
+  add("polygon", {points: "0,100 " + points + " 1000,100", class: "area"});
+  add("polyline", {points, class: "curve"});
+  const marks = [];
+  for (const database of Object.values(migration.properties.currentStatus.currentSubStateDetails.dbDetails)) {
+    for (const [what, time] of [["begins", database.startedOn], ["ends", database.endedOn]]) {
+      const at = Date.parse(time);
+      if (!(at >= begin && at <= begin + span)) continue;
+      add("line", {x1: x(at), x2: x(at), y1: 0, y2: 100, class: "mark " + what});
+      marks.push([at, database.databaseName + " " + what + " at " + duration((at - begin) / 1000)]);
+    }
   }
-  return element("section", {}, element("h3", {}, "Bytes over time"), svg,
-    element("div", {class: "axis"}, element("span", {}, "0 s"), element("span", {}, bytes(most) + " copied"),
-      element("span", {}, duration(span / 1000))));
+  marks.sort((one, other) => one[0] - other[0]);
+  return element("section", {}, element("h3", {}, "Bytes over time"),
+    element("div", {class: "plot"}, element("div", {class: "yaxis faint"}, element("span", {}, bytes(most)),
+      element("span", {}, bytes(most / 2)), element("span", {}, "0")), svg),
+    element("div", {class: "axis"}, element("span", {}, "0 s"), element("span", {}, duration(span / 1000))),
+    marks.length === 0 ? null : element("p", {class: "faint"}, marks.map((mark) => mark[1]).join(", ")));
 }
 
 function facts(pairs) {
@@ -144,7 +190,7 @@ function findings(details) {
       items.push(element("li", {class: "message"}, state(message.state), " " + where + ", " + validation.type + ": " + message.message));
     }
   }
-  const all = lists.length + " validations, ";
+  const all = lists.length + (lists.length === 1 ? " validation, " : " validations, ");
   return element("section", {}, element("h3", {}, "Validations"),
     element("p", {}, all + (items.length === 0 ? "nothing found" : items.length === 1 ? "one finding" : items.length + " findings")),
     items.length === 0 ? null : element("ul", {}, ...items));
@@ -160,8 +206,7 @@ function databases(migration) {
   const rows = Object.values(migration.properties.currentStatus.currentSubStateDetails.dbDetails).map((database) => {
     const tables = database.fullLoadCompletedTables + database.fullLoadQueuedTables + database.fullLoadLoadingTables +
       database.fullLoadErroredTables;
-    const whole = database.copiedBytes + database.pendingBytes;
-    const part = database.migrationState === "Succeeded" ? 1 : whole > 0 ? Math.min(.99, database.copiedBytes / whole) : 0;
+    const part = database.migrationState === "Succeeded" ? 1 : Math.min(.99, database.fractionDone || 0);
     return [database.databaseName, state(database.migrationState), database.migrationOperation,
       element("progress", {max: 1, value: part, "aria-label": database.databaseName + " " + Math.floor(part * 100) + " %"}),
       number(database.fullLoadCompletedTables) + " / " + number(tables), number(database.copiedRows),
@@ -188,32 +233,62 @@ function messages(migration) {
   if (migration.properties.currentStatus.error) all.push(element("p", {class: "error", role: "alert"}, migration.properties.currentStatus.error));
   for (const database of Object.values(migration.properties.currentStatus.currentSubStateDetails.dbDetails)) {
     const said = database.databaseName + ": " + database.message;
-    if (database.message && said !== migration.properties.currentStatus.error) all.push(element("p", {class: "message"}, said));
+    const error = migration.properties.currentStatus.error;
+    if (database.message && said !== error && database.message !== error) all.push(element("p", {class: "message"}, said));
   }
   return all;
 }
 
+const cancelling = new Set();  // those whose cancellation the reader has asked for
+
 function cancelButton(migration, path) {
-  if (migration.properties.currentStatus.state !== "InProgress") return null;
-  return element("button", {id: "cancel", type: "button", onclick: async () => {
+  const id = migration.properties.migrationId;
+  if (migration.properties.currentStatus.state !== "InProgress") { cancelling.delete(id); return null; }
+  if (cancelling.has(id)) return element("button", {id: "cancel", type: "button", disabled: ""}, "Cancelling …");
+  return element("button", {id: "cancel", type: "button", onclick: async (event) => {
     const sure = confirm("Cancel " + migration.name + "? The databases that it has made on the target are dropped.");
     if (!sure) return;
     try {
       await call(path, {method: "PATCH", headers: {"Content-Type": "application/json"}, body: '{"properties":{"cancel":"True"}}'});
-      connection.textContent = "Cancel requested";
+      cancelling.add(id);
+      event.target.disabled = true;
+      event.target.textContent = "Cancelling …";
     } catch (error) { connection.textContent = error.message; }
   }}, "Cancel the migration");
+}
+
+// What there is to do with one that has ended.
+function afterwards(migration, path) {
+  const state = migration.properties.currentStatus.state;
+  if (state === "InProgress") return null;
+  const next = {
+    Succeeded: "All databases are copied and equal to their sources, as far as it says below. What is left is yours:",
+    ValidationFailed: "Nothing was changed. Mend what the findings below name, then resume it with its properties file.",
+    Failed: "What is copied stays on the target. Mend what the message names, then resume it with its properties file: it goes on where it was.",
+    Canceled: "Each database below says what became of it. Its name is free once it is deleted.",
+  }[state];
+  const file = fileInput("resume-file");
+  const resume = state === "Failed" || state === "ValidationFailed"
+    ? form({}, async () => {
+      await sendFile(path + (path.includes("?") ? "&" : "?") + "resume=true", file);
+      route();
+    }, element("label", {for: "resume-file"}, "Properties file"), file, element("button", {}, "Resume"))
+    : null;
+  const remove = form({}, async () => {
+    if (!confirm("Delete " + migration.name + "? It is forgotten; nothing on the target is touched.")) return;
+    await call(path, {method: "DELETE"});
+    location.hash = "#/";
+  }, element("button", {}, "Delete"));
+  return element("section", {}, element("h3", {}, "What to do next"), element("p", {}, next), resume, remove);
 }
 
 function showMigration({migration, samples, tables}, path) {
   const of = migration.properties, status = of.currentStatus, sum = totals(migration);
   const active = status.state === "InProgress";
-  const whole = sum.copied + sum.pending;
-  const part = status.state === "Succeeded" ? 1 : whole > 0 ? Math.min(.99, sum.copied / whole) : 0;
+  const details = status.currentSubStateDetails;
+  const part = details.percentDone === null || details.percentDone === undefined ? null : details.percentDone / 100;
   const speed = active ? rate(samples) : sum.copied / Math.max(1, lasted(migration));
-  const comparing = Object.values(status.currentSubStateDetails.dbDetails).some((one) => one.migrationOperation === "Verifying");
-  // While rows are compared none are copied, and how long that takes nobody knows.
-  const left = active && speed > 0 && sum.pending > 0 ? duration(sum.pending / speed) : comparing ? "comparing rows" : null;
+  const left = details.secondsLeft === null || details.secondsLeft === undefined ? null : duration(details.secondsLeft);
   document.title = migration.name + ": " + status.state + " – pgsluice";
   draw(element("p", {}, element("a", {href: "#/", id: "back"}, "All migrations")),
     element("div", {class: "row"}, element("h2", {}, migration.name), cancelButton(migration, path)),
@@ -222,11 +297,15 @@ function showMigration({migration, samples, tables}, path) {
       (of.sourceDbServerMetadata.version ? ", PostgreSQL " + of.sourceDbServerMetadata.version.split(" ")[0] + " → " +
         of.targetDbServerMetadata.version.split(" ")[0] : "")),
     ...messages(migration),
-    element("progress", {max: 1, value: part, "aria-label": "All databases " + Math.floor(part * 100) + " %"}),
-    facts([["Done", Math.floor(part * 100) + " %"], ["Copied", bytes(sum.copied)], ["Rows", number(sum.rows)],
-      ["Tables", number(sum.done) + " / " + number(sum.tables)], [active ? "Rate" : "Rate over all", bytes(Math.round(speed)) + "/s"],
-      ["Time", duration(lasted(migration))], active ? ["Left, about", left || "–"] : null]),
-    databases(migration), chart(samples) || "", ...activity(active ? tables : tables.filter((one) => one.state === "done")).map((one) => one || ""),
+    part === null ? "" : element("progress", {max: 1, value: part, "aria-label": "All databases " + Math.floor(part * 100) + " %"}),
+    facts([part === null ? null : ["Done", Math.floor(part * 100) + " %"], sum.tables === 0 ? null : ["Copied", bytes(sum.copied)],
+      sum.tables === 0 ? null : ["Rows", number(sum.rows)],
+      sum.tables === 0 ? null : ["Tables", number(sum.done) + " / " + number(sum.tables)],
+      sum.copied === 0 ? null : [active ? "Rate" : "Rate over all", bytes(Math.round(speed)) + "/s"],
+      ["Time", duration(lasted(migration))], active ? ["Left, about", left || "–"] : null,
+      ["Started", when(of.migrationWindowStartTimeInUtc)], active ? null : ["Ended", when(of.migrationWindowEndTimeInUtc)]]),
+    afterwards(migration, path) || "",
+    databases(migration), chart(samples, migration) || "", ...activity(active ? tables : tables.filter((one) => one.state === "done")).map((one) => one || ""),
     findings(status.currentSubStateDetails.validationDetails) || "",
     of.nextSteps.length === 0 ? "" : element("section", {}, element("h3", {}, "Left for you"),
       element("ul", {}, ...of.nextSteps.map((step) => element("li", {class: "message"}, step)))));
@@ -278,25 +357,62 @@ async function openMigration(name, target) {
   }
 }
 
+function createForm() {
+  const name = element("input", {id: "new-name", required: "", pattern: "[A-Za-z0-9][A-Za-z0-9-]*", maxlength: "63", autocomplete: "off"});
+  const file = fileInput("new-file");
+  const option = element("select", {id: "new-option"}, element("option", {value: "Validate"}, "validate only"),
+    element("option", {value: "ValidateAndMigrate"}, "validate and migrate"));
+  return element("details", {id: "create"}, element("summary", {}, "New migration"),
+    form({}, async () => {
+      await sendFile("/migrations/" + encodeURIComponent(name.value), file,
+        (document) => { (document.properties || {}).migrationOption = option.value; });
+      location.hash = "#/" + encodeURIComponent(name.value);
+    }, element("label", {for: "new-name"}, "Name"), name, element("label", {for: "new-file"}, "Properties file"), file,
+    element("label", {for: "new-option"}, "What"), option, element("button", {}, "Create")));
+}
+
 async function openList() {
   let timer = null;
   let left = false;
+  let path = "/migrations?migrationListFilter=All&view=summary&limit=200";
   leave = () => { left = true; clearTimeout(timer); };
   document.title = "pgsluice migrations";
+  const search = element("input", {id: "search", type: "search", placeholder: "Name, state, database or target", "aria-label": "Search"});
+  const shown = element("div", {});
+  const more = element("p", {});
+  let list = [];
+  let before = "";
+  const render = () => {
+    const words = search.value.toLowerCase().split(/\s+/).filter((word) => word);
+    const found = list.filter((one) => words.every((word) =>
+      [one.name, one.state, one.target, ...one.databases].join(" ").toLowerCase().includes(word)));
+    shown.replaceChildren(list.length === 0
+      ? element("p", {}, "None yet. ", element("code", {}, "pgsluice migration create --name first --properties body.json"), " begins one.")
+      : table([{name: "Name"}, {name: "State"}, {name: "Done", number: true}, {name: "Databases"}, {name: "Target"},
+        {name: "Copied", number: true}, {name: "Duration", number: true}, {name: "Started"}], found.map((one) => [
+        one.error === "deleted" ? one.name
+          : element("a", {id: "m-" + one.id, href: "#/" + encodeURIComponent(one.name) + "/" + encodeURIComponent(one.target)}, one.name),
+        state(one.state), one.percentDone === null ? "" : one.percentDone + " %", one.databases.join(", "), one.target,
+        bytes(one.copiedBytes),
+        one.startedOn ? duration(((one.endedOn ? Date.parse(one.endedOn) : Date.now()) - Date.parse(one.startedOn)) / 1000) : "",
+        when(one.startedOn)])));
+  };
+  search.addEventListener("input", render);
+  draw(element("h2", {}, "Migrations"), createForm(), search, shown, more);
   const show = async () => {
     try {
-      const list = (await (await call("/migrations?migrationListFilter=All")).json()).value;
+      const answer = await (await call(path)).json();
       if (left) return;
       connection.textContent = "";
-      draw(element("h2", {}, "Migrations"), list.length === 0
-        ? element("p", {}, "None yet. ", element("code", {}, "pgsluice migration create --name first --properties body.json"), " begins one.")
-        : table([{name: "Name"}, {name: "State"}, {name: "Databases"}, {name: "Target"}, {name: "Copied", number: true},
-          {name: "Duration", number: true}, {name: "Started"}], list.map((migration) => [
-          migration.properties.currentStatus.error === "deleted" ? migration.name
-            : element("a", {id: "m-" + migration.properties.migrationId, href: "#/" + encodeURIComponent(migration.name) + "/" + encodeURIComponent(migration.target)}, migration.name),
-          state(migration.properties.currentStatus.state), migration.properties.dbsToMigrate.join(", "), migration.target,
-          bytes(totals(migration).copied), duration(lasted(migration)),
-          migration.properties.migrationWindowStartTimeInUtc.replace("T", " ").replace("Z", " UTC")])));
+      list = answer.value;
+      more.textContent = answer.nextLink ? "Only the newest " + list.length + " are shown." : "";
+      const now = JSON.stringify(list);
+      if (now !== before || list.some((one) => one.state === "InProgress")) {
+        const focused = document.activeElement && document.activeElement.id;
+        render();
+        if (focused && focused.startsWith("m-") && document.getElementById(focused)) document.getElementById(focused).focus();
+      }
+      before = now;
     } catch (error) {
       if (left) return;
       connection.textContent = "Not connected: " + error.message;
@@ -310,8 +426,17 @@ function decoded(text) {
   try { return decodeURIComponent(text); } catch { return text; }
 }
 
+// The link that "pgsluice serve" prints carries the token; the address bar then shows it no longer.
+function takeToken() {
+  const [name, token] = location.hash.slice(1).split("=");
+  if (name !== "token" || !token) return;
+  sessionStorage.setItem("token", token);
+  history.replaceState(null, "", "#/");
+}
+
 function route() {
   leave();
+  takeToken();
   connection.textContent = "";
   // A link bears no token.
   document.querySelector("footer").hidden = Boolean(sessionStorage.getItem("token"));

@@ -69,7 +69,7 @@ TEST(Document, IsReadAsItWasWritten) {
       .source_version = "14.8",
       .target_version = "16.1",
       .databases = {"testdb3", "odd \"name\""},
-      .overwrite = false,
+      .overwrite = Overwrite::kNo,
       .roles = true,
       .labels = {{"subscription", "1111"}},
       .created = at,

@@ -23,7 +23,7 @@ class OverwriteTest : public RunnerFixture {
 
   // A migration, and the error of another one, of another store, that is begun while the first copies testdb6.
   std::pair<Migration, std::string> run_beside(const Request& wanted, const std::string& target_name) {
-    std::optional<pg::Connection> held = hold("testdb6");
+    std::optional<Held> held(std::in_place, source_, target_, "testdb6");
     std::string of_other;
     Migration ended = run_and(
         request(), [](const Migration& now) { return now.details[1].operation == "MigratingData"; },
@@ -79,7 +79,7 @@ TEST_F(OverwriteTest, TwoMigrationsOfTwoStoresAreNotAtWorkOnOneServer) {
   other.source.host = other.target.host = "localhost";
   const auto [ended, of_other] = run_beside(other, "");
   EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
-  EXPECT_THAT(of_other, HasSubstr("another migration is at work on this server"));
+  EXPECT_THAT(of_other, HasSubstr("another migration is at work on the target server"));
   for (const std::string& name : ended.databases) EXPECT_EQ(differences(name), std::vector<std::string>{}) << name;
 }
 
@@ -89,13 +89,13 @@ TEST_F(OverwriteTest, AMigrationOfPostgresIsNotAtWorkBesideAnother) {
   other.databases = {"postgres", "testdb6"};
   const auto [ended, of_other] = run_beside(other, "elsewhere");
   EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
-  EXPECT_THAT(of_other, HasSubstr("another migration is at work on this server"));
+  EXPECT_THAT(of_other, HasSubstr("another migration is at work on the target server"));
 }
 
 TEST_F(OverwriteTest, ADatabaseThatComesUpMeanwhileIsLeftWhereNoneMayBeReplaced) {
-  std::optional<pg::Connection> held = hold("testdb3");
+  std::optional<Held> held(std::in_place, source_, target_, "testdb3");
   Request wanted = without_validation();
-  wanted.overwrite = false;
+  wanted.overwrite = Overwrite::kNo;
   wanted.databases = {"testdb3", "testdb1"};
   wanted.databases_at_once = 1;
   const Migration ended = run_and(
@@ -194,13 +194,23 @@ TEST_F(OverwriteTest, ACopyThatAnotherVersionHasBegunIsLeftForThatVersion) {
   EXPECT_EQ(differences("testdb6"), std::vector<std::string>{});
 }
 
-TEST_F(OverwriteTest, ACopyThatCannotBeginDoesNotSayThatNothingWasChanged) {
+TEST_F(OverwriteTest, ACopyThatCannotBeginReplacesNothing) {
   source_.sql("testdb6", "CREATE ROLE only_here; ALTER TABLE t OWNER TO only_here");
   const Migration ended = run(without_validation());
   EXPECT_EQ(ended.state, State::kFailed);
   EXPECT_THAT(ended.details[1].message, HasSubstr("only_here"));
-  EXPECT_THAT(ended.details[1].message, HasSubstr("the database that the migration has made is empty"));
-  EXPECT_THAT(ended.details[1].message, ::testing::Not(HasSubstr("nothing was changed")));
+  EXPECT_THAT(ended.error, HasSubstr("no database of the target was dropped"));
+  EXPECT_TRUE(is_as_before());
+  EXPECT_EQ(target_.value("postgres", "SELECT count(*) FROM pg_database WHERE datname LIKE 'pgsluice%'"), "0");
+}
+
+TEST_F(OverwriteTest, ACopyThatCannotBeginDoesNotSayThatNothingWasChanged) {
+  source_.sql("testschema", "CREATE ROLE only_here; ALTER TABLE t OWNER TO only_here");
+  const Migration ended = run(without_validation());
+  EXPECT_EQ(ended.state, State::kFailed);
+  EXPECT_THAT(ended.details[2].message, HasSubstr("only_here"));
+  EXPECT_THAT(ended.details[2].message, HasSubstr("the database that the migration has made is empty"));
+  EXPECT_THAT(ended.details[2].message, ::testing::Not(HasSubstr("nothing was changed")));
 }
 
 // What is known to differ stays known, whatever a next attempt fails for before it has begun.
@@ -277,7 +287,7 @@ TEST_F(OverwriteTest, SequencesAndLargeObjectsAreComparedWhateverDefinitionsAreL
 }
 
 TEST_F(OverwriteTest, ADatabaseThatWasCopiedAndIsGoneIsCopiedAnewByAResume) {
-  std::optional<pg::Connection> held = hold("testdb6");
+  std::optional<Held> held(std::in_place, source_, target_, "testdb6");
   const Migration stopped = run_and(
       request(), [](const Migration& now) { return now.details[1].operation == "MigratingData"; },
       [](Runner& runner) { runner.stop(); });
@@ -297,7 +307,7 @@ TEST_F(OverwriteTest, ADatabaseThatWasCopiedAndIsGoneIsCopiedAnewByAResume) {
 }
 
 TEST_F(OverwriteTest, ACancelLeavesADatabaseOfSomebodyElseOfThatName) {
-  const pg::Connection held = hold("testdb6");
+  const Held held(source_, target_, "testdb6");
   const Migration ended = run_and(
       request(), [](const Migration& now) { return now.details[1].operation == "MigratingData"; },
       [&](Runner& runner) {
@@ -311,7 +321,7 @@ TEST_F(OverwriteTest, ACancelLeavesADatabaseOfSomebodyElseOfThatName) {
 }
 
 TEST_F(OverwriteTest, ACancelWhileNoWorkerIsAtWorkSaysWhatIsLeft) {
-  const pg::Connection held = hold("testdb6");
+  const Held held(source_, target_, "testdb6");
   const Migration stopped = run_and(
       request(), [](const Migration& now) { return now.details[1].operation == "MigratingData"; },
       [](Runner& runner) { runner.stop(); });

@@ -58,6 +58,7 @@ class PageTest : public ::testing::Test {
     migration.details[0].copied = {3 << 20};
     migration.details[0].pending = {1 << 20};
     migration.details[0].rows = 1234567;
+    migration.details[0].fraction = 0.75;
     migration.validation = {.started = migration.started,
                             .server = {{.type = "RolesValidation",
                                         .findings = {{ValidationState::kWarning, "role <i>app</i> is missing"}}}}};
@@ -111,7 +112,7 @@ TEST_F(PageTest, ShowsHowAMigrationHasEnded) {
 }
 
 TEST_F(PageTest, AsksForTheTokenOfAServerThatNeedsOne) {
-  HttpServer guarded({.listen = "127.0.0.1:0", .token = "t0ken"}, Log(sink_));
+  HttpServer guarded({.listen = "127.0.0.1:0", .token = "t0ken-of-the-test", .reads_need_token = true}, Log(sink_));
   add_rest_routes(guarded, {.store = store_.folder(), .worker = {.program = "/bin/false"}}, Log(sink_));
   guarded.start();
   EXPECT_THAT(shown_at(guarded.url() + "/", "Token of this server"), HasSubstr("type=\"password\""));

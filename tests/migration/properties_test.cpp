@@ -58,7 +58,7 @@ TEST(Properties, SayWhatToDo) {
   EXPECT_EQ(request.target.text(), "[::1]:5434@admin");
   EXPECT_EQ(request.source_password, kSecret);
   EXPECT_EQ(request.databases, (std::vector<std::string>{"testdb3", "Test DB"}));
-  EXPECT_TRUE(request.overwrite);
+  EXPECT_EQ(request.overwrite, Overwrite::kYes);
   EXPECT_FALSE(request.roles);
   EXPECT_EQ(request.ssl_mode, "Prefer");
   EXPECT_EQ(request.option, MigrationOption::kValidateAndMigrate);
@@ -73,7 +73,7 @@ TEST(Properties, KeysAreTakenWhateverTheirCaseAndBooleansAsTexts) {
     "engine": {"tableJobs": 3, "verify": "false", "databasesAtOnce": 2}}})");
   EXPECT_EQ(request.source.text(), "/var/run/postgresql:5432@of_source");
   EXPECT_EQ(request.target.text(), "new:5432@at_the_top");
-  EXPECT_FALSE(request.overwrite);
+  EXPECT_EQ(request.overwrite, Overwrite::kNo);
   EXPECT_TRUE(request.roles);
   EXPECT_EQ(request.option, MigrationOption::kValidate);
   EXPECT_EQ(request.ssl_mode, "VerifyFull");

@@ -1,5 +1,6 @@
 // The REST API, its limits, and the page, over real connections and with real workers.
 #include <gmock/gmock.h>
+#include <httplib.h>
 
 #include <atomic>
 #include <nlohmann/json.hpp>
@@ -38,7 +39,7 @@ class RestServer {
   }
 
   const std::string& url() const { return server_.url(); }
-  httplib::Client client(const std::string& token = "") const {
+  httplib::Client client(const std::string& token = kToken) const {
     httplib::Client client(server_.url());
     client.set_read_timeout(60);
     if (!token.empty()) client.set_bearer_token_auth(token);
@@ -48,6 +49,7 @@ class RestServer {
  private:
   static HttpOptions with_port(HttpOptions options) {
     options.listen = "127.0.0.1:0";
+    options.token = kToken;
     return options;
   }
 
@@ -85,6 +87,13 @@ TEST_F(RestTest, ErrorsHaveTheirStatusAndSayWhatIsWrong) {
   EXPECT_EQ(client.Get("/migrations/..%2f..%2fetc%2fpasswd")->status, 404);
   EXPECT_EQ(client.Put("/migrations/first", std::string(2 << 20, ' '), "application/json")->status, 413);
   EXPECT_EQ(body_of(client.Get("/migrations?migrationListFilter=All")).at("value").size(), 0U);
+  // Parameters that mean nothing here, or hold what no target is called.
+  for (const char* path : {"/migrations?filter=All", "/migrations?target=a%00b", "/migrations?target=%1b%5b31m",
+                           "/migrations?target=", "/migrations?target=%zz", "/metrics?x=1"}) {
+    EXPECT_EQ(client.Get(path)->status, 400) << path;
+  }
+  EXPECT_EQ(client.Get("/migrations?target=" + std::string(5000, 'x'))->status, 400);
+  EXPECT_EQ(client.Put("/migrations/first?resume=perhaps", "{}", "application/json")->status, 400);
 }
 
 TEST_F(RestTest, ARequestNamesNoFileVariableOrProgramOfTheServersMachine) {
@@ -112,7 +121,7 @@ TEST_F(RestTest, ARequestNamesNoFileVariableOrProgramOfTheServersMachine) {
 
 TEST_F(RestTest, WithoutATokenOnlyThisMachinesOwnPagesReachIt) {
   const RestServer server(store_, sink_);
-  httplib::Client client = server.client();
+  httplib::Client client = server.client("");
   const std::string host = server.url().substr(std::string("http://").size());
   EXPECT_EQ(client.Get("/migrations", {{"Host", "evil.example"}})->status, 403);
   // Names that begin like an address of this machine, and that somebody else owns.
@@ -125,8 +134,8 @@ TEST_F(RestTest, WithoutATokenOnlyThisMachinesOwnPagesReachIt) {
 }
 
 TEST_F(RestTest, WithATokenAllButThePageAndTheProbeNeedIt) {
-  const RestServer server(store_, sink_, {.token = kToken});
-  httplib::Client nobody = server.client();
+  const RestServer server(store_, sink_, {.reads_need_token = true});
+  httplib::Client nobody = server.client("");
   for (const char* path : {"/migrations", "/metrics", "/migrations/x", "/migrations/x/events"}) {
     const auto refused = nobody.Get(path);
     EXPECT_EQ(refused->status, 401) << path;
@@ -145,6 +154,7 @@ TEST_F(RestTest, AnAddressThatOthersReachNeedsAToken) {
   for (const char* listen : {"", "localhost", ":80", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:70000"}) {
     EXPECT_THROW(HttpServer({.listen = listen}, Log(sink_)), Error) << listen;
   }
+  EXPECT_THROW(HttpServer({.token = "short"}, Log(sink_)), Error);
   EXPECT_THROW(HttpServer({.tls_certificate = "/nowhere.pem"}, Log(sink_)), Error);
   EXPECT_THROW(HttpServer({.tls_certificate = "/nowhere.pem", .tls_key = "/nowhere.key"}, Log(sink_)), Error);
   HttpServer first({.listen = "127.0.0.1:0"}, Log(sink_));
@@ -160,11 +170,20 @@ TEST_F(RestTest, OverTlsWhereItHasACertificate) {
       run_command({.command = {"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
                                "/CN=localhost", "-keyout", key, "-out", certificate}});
   ASSERT_EQ(made.exit_code, 0) << made.errors;
-  const RestServer server(store_, sink_, {.token = kToken, .tls_certificate = certificate, .tls_key = key});
+  const RestServer server(store_, sink_, {.tls_certificate = certificate, .tls_key = key});
   EXPECT_THAT(server.url(), HasSubstr("https://"));
   httplib::Client client = server.client(kToken);
   client.enable_server_certificate_verification(false);
   EXPECT_EQ(client.Get("/migrations")->status, 200);
+  // A key with a passphrase would have OpenSSL ask on the terminal.
+  const std::string locked = (folder_.path() / "locked.pem").string();
+  run_command({.command = {"openssl", "rsa", "-aes128", "-passout", "pass:secret", "-in", key, "-out", locked}});
+  try {
+    const HttpServer refused({.tls_certificate = certificate, .tls_key = locked}, Log(sink_));
+    ADD_FAILURE() << "an encrypted key was taken";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.describe(), HasSubstr("is encrypted"));
+  }
 }
 
 TEST_F(RestTest, ThePageLoadsNothingFromElsewhere) {
@@ -212,13 +231,13 @@ class IdleWorker {
   Claim claim_;
 };
 
-TEST_F(RestTest, MoreThanThirtyTwoFollowersAreAskedToComeBack) {
+TEST_F(RestTest, MoreThanSixtyFourFollowersAreAskedToComeBack) {
   const IdleWorker idle(store_);
   const RestServer server(store_, sink_);
   std::atomic<int> following{0};
   std::atomic<bool> enough{false};
   std::vector<std::jthread> followers;
-  for (int i = 0; i < 32; ++i) {
+  for (int i = 0; i < 64; ++i) {
     followers.emplace_back([&] {
       httplib::Client client = server.client();
       bool begun = false;
@@ -229,7 +248,7 @@ TEST_F(RestTest, MoreThanThirtyTwoFollowersAreAskedToComeBack) {
       });
     });
   }
-  while (following < 32) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  while (following < 64) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   const auto one_more = server.client().Get("/migrations/idle/events");
   EXPECT_EQ(one_more->status, 503);
   EXPECT_EQ(one_more->get_header_value("Retry-After"), "5");
@@ -332,7 +351,7 @@ TEST_F(RestMigrationTest, IsCreatedFollowedListedAndDeletedAndShowsNoSecret) {
     EXPECT_EQ(answer->status, 200) << path;
     all += answer->body;
   }
-  EXPECT_THAT(all, HasSubstr("pgsluice_database_copied_rows{migration=\"web\""));
+  EXPECT_THAT(all, ::testing::ContainsRegex("pgsluice_database_copied_rows_total\\{[^}]*migration=\"web\""));
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path())) {
     if (entry.is_regular_file()) all += read_file(entry.path());
   }

@@ -32,7 +32,7 @@ TEST_F(ValidationTest, ADatabaseOfTheTargetThatItsUserMayNotDrop) {
   shared_target().sql("postgres", "ALTER ROLE plain_user CREATEDB CREATEROLE");
   ValidationRequest wanted = as_plain_user_of_target();
   EXPECT_THAT(said(wanted, "RolesValidation"), Not(HasSubstr("may not drop")));
-  wanted.overwrite = true;
+  wanted.overwrite = Overwrite::kYes;
   const std::string mend = R"(ALTER DATABASE "validated" OWNER TO "plain_user")";
   ASSERT_THAT(said(wanted, "RolesValidation"),
               HasSubstr("Failed: database validated: is on the target, and plain_user may not drop it: " + mend));

@@ -60,12 +60,25 @@ class RunnerFixture : public ::testing::Test {
     return target_.value("postgres", "SELECT count(*) FROM pg_database WHERE datname = '" + database + "'") == "1";
   }
 
-  // The copy of this database of the source does not get on until the session ends.
-  pg::Connection hold(const std::string& database) const {
-    pg::Connection session = source_.connect(database);
-    session.execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
-    return session;
-  }
+  // While it lives, the copy of a database comes no further than its materialized view. (A lock would hold up the
+  // checks before a database is replaced as well.)
+  class Held {
+   public:
+    Held(const test::Cluster& source, const test::Cluster& target, const std::string& database) : target_(target) {
+      source.sql(database, fmt::format(R"sql(
+        CREATE FUNCTION hold() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+          WHILE current_setting('port') <> '{}' AND NOT EXISTS (SELECT FROM pg_database WHERE datname = 'go_on')
+            LOOP PERFORM pg_sleep(0.02); END LOOP; RETURN 1; END $$;
+        CREATE MATERIALIZED VIEW held AS SELECT hold())sql",
+                                       source.port()));
+    }
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
+    ~Held() { target_.create_database("go_on", "TEMPLATE template0"); }
+
+   private:
+    const test::Cluster& target_;
+  };
 
   // An index of this database for which the target takes some seconds; is_at_the_slow_index() is true meanwhile.
   void make_slow_index(const std::string& database) const {

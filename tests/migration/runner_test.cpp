@@ -49,7 +49,7 @@ TEST_F(RunnerTest, SeveralAtOnceComeOutEqualToo) {
 
 TEST_F(RunnerTest, ADatabaseThatIsThereIsNotTouchedWhereItMayNotBeOverwritten) {
   Request wanted = request();
-  wanted.overwrite = false;
+  wanted.overwrite = Overwrite::kNo;
   const Migration ended = run(wanted);
   EXPECT_EQ(ended.state, State::kFailed);
   EXPECT_THAT(ended.error, HasSubstr("testdb6: target: there is a database of that name already"));
@@ -120,7 +120,7 @@ TEST_F(RunnerTest, WhatIsWrittenToTheSourceMeanwhileIsADifference) {
 }
 
 TEST_F(RunnerTest, ACancelDropsWhatWasMadeAndSaysSo) {
-  const pg::Connection held = hold("testdb6");
+  const Held held(source_, target_, "testdb6");
   const Migration ended = run_and(
       request(), [](const Migration& now) { return now.details[1].operation == "MigratingData"; },
       [this](Runner&) { store_.request_cancel(store_.find("first", std::nullopt)); });
@@ -133,7 +133,7 @@ TEST_F(RunnerTest, ACancelDropsWhatWasMadeAndSaysSo) {
 }
 
 TEST_F(RunnerTest, WhatWasStoppedGoesOnWhereItWas) {
-  std::optional<pg::Connection> held = hold("testdb6");
+  std::optional<Held> held(std::in_place, source_, target_, "testdb6");
   const Migration stopped = run_and(
       request(), [](const Migration& now) { return now.details[1].operation == "MigratingData"; },
       [](Runner& runner) { runner.stop(); });

@@ -211,7 +211,7 @@ TEST_F(StoreTest, OneThatGoesOnFindsAnotherOnTheSameServerUnderAnotherName) {
   EXPECT_THAT(refusal([&] { store_.reopen(failed); }), HasSubstr("the migration second is active on the same target"));
 }
 
-TEST_F(StoreTest, AWorkerThatDiesWhileItCancelsLeavesItCanceledWithWhatIsLeft) {
+TEST_F(StoreTest, AWorkerThatDiesWhileItCancelsLeavesWhatAResumeDrops) {
   Migration first = migration("first");
   first.details.front().made = true;
   store_.add(first);
@@ -219,9 +219,10 @@ TEST_F(StoreTest, AWorkerThatDiesWhileItCancelsLeavesItCanceledWithWhatIsLeft) {
     Claim claim = store_.claim(first.id);
     store_.request_cancel(first);
   }
-  const Migration canceled = store_.find("first", std::nullopt);
-  EXPECT_EQ(canceled.state, State::kCanceled);
-  EXPECT_THAT(canceled.details.front().message, HasSubstr("still on the target: drop it"));
+  const Migration dead = store_.find("first", std::nullopt);
+  EXPECT_EQ(dead.state, State::kFailed);
+  EXPECT_THAT(dead.error, HasSubstr("it was canceled"));
+  EXPECT_THAT(dead.error, HasSubstr("--resume' drops that"));
 }
 
 TEST_F(StoreTest, OneThatNoWorkerComesUpForHasFailedWithTheReason) {

@@ -186,6 +186,8 @@ TEST_F(MigrationCommandTest, AServersOwnPasswordsAreNotSentWhereARequestSays) {
   httplib::Client client(fmt::format("http://127.0.0.1:{}", port));
   client.set_read_timeout(60);
   while (!client.Get("/healthz")) wait_for({}, {}, std::chrono::milliseconds(20));
+  const std::string token = read_file(std::filesystem::path(store) / "token");
+  client.set_bearer_token_auth(token.substr(0, token.find('\n')));
   const Json properties = {
       {"SourceDBServerResourceId", fmt::format("127.0.0.1:{}@tutorial_admin", shared_source().port())},
       {"TargetDbServerResourceId", fmt::format("127.0.0.1:{}@tutorial_admin", shared_target().port())},
@@ -248,6 +250,9 @@ TEST_F(MigrationCommandTest, BadArgumentsAndFilesGetOneLineAndBeginNothing) {
   EXPECT_EQ(command("migration create --properties body.json --migration-mode online").exit_code, 1);
   EXPECT_EQ(command("migration create --properties body.json --migration-option Copy").exit_code, 1);
   EXPECT_EQ(command("migration update --name migration1").exit_code, 1);
+  const SubprocessResult of_databases = command("migration update --name migration1 --cancel testdb3 testdb6");
+  EXPECT_EQ(of_databases.exit_code, 1);
+  EXPECT_THAT(of_databases.errors, HasSubstr("--cancel takes no database names"));
   EXPECT_EQ(command("migration show --name migration1 -o yaml").exit_code, 1);
   EXPECT_EQ(command("migration show --name nobody").exit_code, 3);
   write_properties({{"DBsToMigrat", Json::array()}});

@@ -1,11 +1,13 @@
 #include "pgsluice/console.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -48,14 +50,29 @@ std::string text_line(const std::string& time, LogLevel level, std::string_view 
   return fmt::format("{} {} {:<7} {}", time, ::getpid(), to_string(level), message);
 }
 
-std::string json_line(LogLevel level, std::string_view message, const std::source_location& where) {
+// "2026-11-29T08:15:30.123+01:00" (RFC 3339)
+std::string timestamp() {
+  const auto now = std::chrono::system_clock::now();
+  const auto milliseconds =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  std::tm local{};
+  ::localtime_r(&seconds, &local);
+  const long offset = local.tm_gmtoff / 60;
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}{}{:02}:{:02}", local, milliseconds, offset < 0 ? '-' : '+',
+                     std::abs(offset) / 60, std::abs(offset) % 60);
+}
+
+std::string json_line(LogLevel level, std::string_view message, const std::source_location& where,
+                      const std::map<std::string, std::string>& fields) {
   nlohmann::ordered_json line;
-  line["timestamp"] = now_as("%Y-%m-%d %H:%M:%S");
+  line["timestamp"] = timestamp();
   line["pid"] = ::getpid();
   line["error_level"] = static_cast<int>(level);
   line["error_severity"] = to_string(level);
   line["file_name"] = std::filesystem::path(where.file_name()).filename().string();
   line["file_line_num"] = where.line();
+  for (const auto& [name, value] : fields) line[name] = value;
   line["message"] = message;
   // A server's message may be in any encoding.
   return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
@@ -93,11 +110,16 @@ void Console::write(LogLevel level, std::string_view message, const std::source_
   const std::lock_guard lock(mutex_);
   erase_status();
   for (const Output& output : outputs_) {
-    output.logger->log(spdlog_level(level), output.json ? json_line(level, message, where)
+    output.logger->log(spdlog_level(level), output.json ? json_line(level, message, where, fields_)
                                                         : text_line(now_as(time_format_), level, message));
     output.logger->flush();
   }
   if (!status_.empty()) std::fputs(status_.c_str(), stderr);
+}
+
+void Console::set_field(const std::string& name, const std::string& value) {
+  const std::lock_guard lock(mutex_);
+  fields_[name] = value;
 }
 
 void Console::set_status(const std::string& text) {

@@ -2,6 +2,7 @@
 
 #include <spdlog/logger.h>
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -14,7 +15,8 @@ namespace pgsluice::tools {
 /// The terminal's standard error: log lines, and below them a status line that is drawn over again; and a log file
 /// where one is wanted. Any thread.
 ///
-/// A line of JSON has timestamp, pid, error_level, error_severity, file_name, file_line_num and message.
+/// A line of JSON has timestamp (RFC 3339, with milliseconds and zone), pid, error_level, error_severity, file_name,
+/// file_line_num, the fields that set_field() has added, and message.
 class Console : public LogSink {
  public:
   /// Throws Error(kConfig) for a file that cannot be written.
@@ -22,6 +24,9 @@ class Console : public LogSink {
 
   bool wants(LogLevel level) const override { return level >= least_; }
   void write(LogLevel level, std::string_view message, const std::source_location& where) override;
+
+  /// Adds a field to each line of JSON from now on: which migration a worker's line is of.
+  void set_field(const std::string& name, const std::string& value);
 
   /// Shows a text of one line in place of the status line before; an empty one removes it.
   void set_status(const std::string& text);
@@ -42,6 +47,7 @@ class Console : public LogSink {
   const std::string time_format_;
   std::mutex mutex_;
   std::vector<Output> outputs_;
+  std::map<std::string, std::string> fields_;
   std::string status_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 #include <string>
@@ -58,6 +59,10 @@ const std::set<std::string, std::less<>> kOfTheMachine = {"pg-bindir", "trace-fi
 std::string argument(const std::string& option, const nlohmann::json& value, const std::string& key) {
   if (value.is_boolean()) return fmt::format("--{}={}", option, value.get<bool>());
   if (value.is_number_integer()) return fmt::format("--{}={}", option, value.get<std::int64_t>());
+  // 4.0 is a whole number, as programs write it whose numbers are all of one type.
+  if (value.is_number_float() && value.get<double>() == std::floor(value.get<double>())) {
+    return fmt::format("--{}={:.0f}", option, value.get<double>());
+  }
   if (value.is_string()) return fmt::format("--{}={}", option, value.get<std::string>());
   throw Error(ErrorKind::kUsage,
               fmt::format("{}: is of type {}: a text, a number, or true or false is wanted", key, value.type_name()));

@@ -63,6 +63,13 @@ std::string meant(const std::string& mistyped, const std::vector<std::string>& n
 
 // Only options and commands are named: what else stands there may be a connection string with a password.
 std::string unexpected_arguments(const CLI::App& app, const std::vector<std::string>& arguments) {
+  for (const std::string& argument : arguments) {
+    const bool begins_with_a_dash = argument.starts_with("\u2013") || argument.starts_with("\u2014") ||
+                                    argument.starts_with("-\u2013") || argument.starts_with("\u2212");
+    if (begins_with_a_dash) {
+      return "an option begins with a typographic dash, as text processors make of two hyphens: type -- in its place";
+    }
+  }
   const CLI::App& command = command_of(app, arguments);
   if (const std::optional<std::string> word = unknown_command(app, arguments)) {
     return fmt::format("unknown command {}{}", *word, meant(*word, command_names(command)));

@@ -36,6 +36,15 @@ void add_migration_options(CLI::App& command, MigrationArguments& args) {
                      "Folder of the migrations (default $PGSLUICE_STORE, else "
                      "~/.local/state/pgsluice)");
   command.add_option("-o,--output", args.output, "json, table or none (default: table on a terminal, else json)");
+  command
+      .add_option_function<std::string>(
+          "--query",
+          [](const std::string&) {
+            throw Error(ErrorKind::kUsage, "--query is not supported")
+                .hint("'jq' picks values of -o json: pgsluice migration show … -o json | jq .properties.currentStatus");
+          },
+          "")
+      ->group("");
   constexpr const char* kLabels = "Labels";
   command.add_option("--subscription", args.subscription, "Kept with the migration")->group(kLabels);
   command.add_option("-g,--resource-group", args.resource_group, "Kept with the migration")->group(kLabels);
@@ -68,17 +77,24 @@ void add_http_options(CLI::App& command, HttpArguments& args, const std::string&
   constexpr const char* kHttp = "HTTP";
   command.add_option("--listen", args.listen, listen_help)->group(kHttp);
   command
-      .add_option(
-          "--token-file", args.token_file,
-          "File of the bearer token that requests need (else $PGSLUICE_TOKEN); a must on any address but loopback")
+      .add_option("--token-file", args.token_file,
+                  "File of the bearer token that requests must carry, 16 characters or more (else $PGSLUICE_TOKEN); "
+                  "required on "
+                  "any address but loopback")
+      ->group(kHttp);
+  command
+      .add_flag("--protect-reads", args.protect_reads,
+                "Require the token on a loopback address for requests that only read, too")
       ->group(kHttp);
   command.add_option("--tls-cert", args.tls_certificate, "PEM file of the server's certificate")->group(kHttp);
   command.add_option("--tls-key", args.tls_key, "PEM file of its key")->group(kHttp);
 }
 
 migration::HttpOptions http_options(const HttpArguments& args) {
-  migration::HttpOptions options{
-      .listen = args.listen, .tls_certificate = args.tls_certificate, .tls_key = args.tls_key};
+  migration::HttpOptions options{.listen = args.listen,
+                                 .reads_need_token = args.protect_reads,
+                                 .tls_certificate = args.tls_certificate,
+                                 .tls_key = args.tls_key};
   if (!args.token_file.empty()) {
     options.token = read_file(args.token_file);
     while (!options.token.empty() && std::isspace(static_cast<unsigned char>(options.token.back())) != 0) {
@@ -88,6 +104,7 @@ migration::HttpOptions http_options(const HttpArguments& args) {
   } else if (const char* token = std::getenv("PGSLUICE_TOKEN")) {
     options.token = token;
   }
+  ::unsetenv("PGSLUICE_TOKEN");
   return options;
 }
 

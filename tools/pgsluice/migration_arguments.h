@@ -9,7 +9,7 @@
 
 #include "pgsluice/console.h"
 #include "pgsluice/log_options.h"
-#include "pgsluice/migration/http_server.h"
+#include "pgsluice/migration/http/server.h"
 #include "pgsluice/migration/properties.h"
 #include "pgsluice/migration/store.h"
 #include "pgsluice/migration_report.h"
@@ -57,11 +57,13 @@ struct HttpArguments {
   std::string token_file;
   std::string tls_certificate;
   std::string tls_key;
+  bool protect_reads = false;
 };
 
-/// --listen, --token-file, --tls-cert, --tls-key.
+/// --listen, --token-file, --protect-reads, --tls-cert, --tls-key.
 void add_http_options(CLI::App& command, HttpArguments& args, const std::string& listen_help);
-/// The token is that of the file, else $PGSLUICE_TOKEN. Throws Error(kConfig).
+/// The token is that of the file, else $PGSLUICE_TOKEN, which is taken out of the environment: no process that this one
+/// starts has it. Throws Error(kConfig).
 migration::HttpOptions http_options(const HttpArguments& args);
 
 migration::Store open_store(const MigrationArguments& args);

@@ -1,8 +1,13 @@
 // `migration create|list|show|update|delete|check-name-availability`.
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "pgsluice/base/duration.h"
 #include "pgsluice/base/error.h"
@@ -164,11 +169,15 @@ int show(const MigrationArguments& args, bool watched) {
   });
 }
 
-int update(const MigrationArguments& args, bool cancel) {
+int update(const MigrationArguments& args, bool cancels, const std::vector<std::string>& databases) {
   return run_reporting(args.log, [&](Console& console) -> int {
     const OutputFormat output = output_format(args.output);
     require_a_name(args);
-    if (!cancel) throw Error(ErrorKind::kUsage, "an offline migration can only be cancelled: --cancel");
+    if (!cancels) throw Error(ErrorKind::kUsage, "an offline migration can only be cancelled: --cancel");
+    if (!databases.empty()) {
+      throw Error(ErrorKind::kUsage, "--cancel takes no database names: a migration is cancelled as a whole")
+          .hint("leave the names out; a migration of one database each can be cancelled alone");
+    }
     migration::Store store = open_store(args);
     const Migration migration = store.find(args.own_name(), args.wanted_target());
     store.request_cancel(migration);
@@ -181,7 +190,25 @@ int update(const MigrationArguments& args, bool cancel) {
   });
 }
 
-int remove(const MigrationArguments& args) {
+// What is active is cancelled first, which drops databases: that takes a yes.
+void ask_before_cancelling(const Migration& migration, bool is_said) {
+  if (is_said) return;
+  if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) {
+    throw Error(ErrorKind::kUsage, fmt::format("the migration {} is active", migration.name))
+        .hint("--yes cancels it, which drops the databases that it has made, and then deletes it");
+  }
+  std::fputs(fmt::format("migration {} is active: cancel it, dropping the databases that it has made on {}, and delete "
+                         "it? [y/N] ",
+                         migration.name, migration.target)
+                 .c_str(),
+             stderr);
+  std::array<char, 8> answer{};
+  const bool is_yes =
+      std::fgets(answer.data(), answer.size(), stdin) != nullptr && (answer[0] == 'y' || answer[0] == 'Y');
+  if (!is_yes) throw Error(ErrorKind::kUsage, "nothing was cancelled or deleted");
+}
+
+int remove(const MigrationArguments& args, bool is_said) {
   return run_reporting(args.log, [&](Console& console) -> int {
     output_format(args.output);
     require_a_name(args);
@@ -189,7 +216,10 @@ int remove(const MigrationArguments& args) {
     CancelSource cancel;
     const SignalsCancel signals([&cancel] { cancel.cancel(); });
     const Migration migration = store.find(args.own_name(), args.wanted_target());
-    if (migration.active()) Log(console).info(fmt::format("migration {} is cancelled first", migration.name));
+    if (migration.active()) {
+      ask_before_cancelling(migration, is_said);
+      Log(console).info(fmt::format("migration {} is cancelled first", migration.name));
+    }
     migration::cancel_and_remove(store, migration, cancel.token());
     Log(console).info(fmt::format("migration {} is deleted", migration.name));
     return kExitWell;
@@ -259,18 +289,21 @@ void add_migration_commands(CLI::App& app, int& exit_code) {
   show_command->callback([args, watched, &exit_code] { exit_code = show(*args, *watched); });
 
   args = std::make_shared<MigrationArguments>();
-  auto cancel = std::make_shared<bool>(false);
+  auto names = std::make_shared<std::vector<std::string>>();
   CLI::App* update_command =
       add_simple(*migration, "update", "Cancel a migration", "update --name first --cancel", args);
-  update_command->add_flag("--cancel", *cancel, "End it, and drop the databases that it has made");
-  update_command->callback([args, cancel, &exit_code] { exit_code = update(*args, *cancel); });
+  auto cancels = std::make_shared<bool>(false);
+  update_command->add_flag("--cancel", *cancels, "End it, and drop the databases that it has made");
+  // The service's own form names databases behind --cancel.
+  update_command->add_option("databases", *names)->group("");
+  update_command->callback([args, names, cancels, &exit_code] { exit_code = update(*args, *cancels, *names); });
 
   args = std::make_shared<MigrationArguments>();
   CLI::App* delete_command = add_simple(*migration, "delete", "Forget a migration; one that is active is cancelled",
                                         "delete --name first", args);
   auto yes = std::make_shared<bool>(false);
-  delete_command->add_flag("-y,--yes", *yes, "Taken as az does: nothing is asked");
-  delete_command->callback([args, &exit_code] { exit_code = remove(*args); });
+  delete_command->add_flag("-y,--yes", *yes, "Cancel and delete one that is active without asking");
+  delete_command->callback([args, yes, &exit_code] { exit_code = remove(*args, *yes); });
 
   args = std::make_shared<MigrationArguments>();
   add_simple(*migration, "check-name-availability", "Whether a migration may have this name",

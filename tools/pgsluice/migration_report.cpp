@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <map>
 
 #include "pgsluice/base/duration.h"
 #include "pgsluice/base/error.h"
 #include "pgsluice/migration/document.h"
+#include "pgsluice/migration/progress_estimate.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/text_table.h"
 
@@ -24,7 +27,9 @@ using Align = TextTable::Align;
 std::string duration_of(const Migration& migration) {
   if (!migration.started) return "";
   const migration::Time end = migration.ended.value_or(std::chrono::system_clock::now());
-  return format_duration(std::chrono::duration_cast<std::chrono::nanoseconds>(end - *migration.started));
+  // The clock may have been set back since.
+  const auto lasted = std::max(end - *migration.started, migration::Time::duration::zero());
+  return format_duration(std::chrono::duration_cast<std::chrono::nanoseconds>(lasted));
 }
 
 std::string joined(const std::vector<std::string>& names) {
@@ -117,7 +122,12 @@ OutputFormat output_format(const std::string& given) {
   if (given == "json") return OutputFormat::kJson;
   if (given == "table") return OutputFormat::kTable;
   if (given == "none") return OutputFormat::kNone;
-  throw Error(ErrorKind::kUsage, fmt::format("-o {}: json, table or none is wanted", given));
+  Error error(ErrorKind::kUsage, fmt::format("-o {}: must be json, table or none", given));
+  constexpr std::array<std::string_view, 5> kOfOthers = {"yaml", "yamlc", "tsv", "jsonc", "text"};
+  if (std::find(kOfOthers.begin(), kOfOthers.end(), given) != kOfOthers.end()) {
+    error.hint("another program makes that of -o json: 'jq' picks values and prints lines, 'yq -P' prints YAML");
+  }
+  throw Error(error);
 }
 
 std::string migration_text(const Migration& migration, OutputFormat format) {
@@ -133,10 +143,11 @@ std::string migrations_text(const std::vector<Migration>& migrations, OutputForm
     for (const Migration& migration : migrations) list.push_back(migration::to_document(migration));
     return migration::to_text(list, 2) + "\n";
   }
-  TextTable table({{"Name"}, {"Status"}, {"Mode"}, {"Databases"}, {"Duration", Align::kRight}, {"Started"}});
+  TextTable table(
+      {{"Name"}, {"Status"}, {"Mode"}, {"Databases"}, {"Target"}, {"Duration", Align::kRight}, {"Started"}});
   for (const Migration& migration : migrations) {
-    table.add({migration.name, status_of(migration), "Offline", joined(migration.databases), duration_of(migration),
-               migration::format_time(migration.started)});
+    table.add({migration.name, status_of(migration), "Offline", joined(migration.databases), migration.target,
+               duration_of(migration), migration::format_time(migration.started)});
   }
   return table.text();
 }
@@ -175,10 +186,8 @@ pipeline::ProgressSnapshot progress_of(const Migration& migration) {
   }
   all.tasks_total = all.tables_total;
   all.tasks_done = all.tables_done;
-  const auto whole = static_cast<double>(all.copied.count + all.pending.count);
-  if (whole > 0) all.fraction = static_cast<double>(all.copied.count) / whole;
-  // How long what comes behind the copying takes nobody can say.
-  if (migration.active() && all.pending.count > 0) all.fraction = std::min(all.fraction, 0.99);
+  all.fraction = migration::fraction_done(migration);
+  all.left = migration.time_left;
   return all;
 }
 

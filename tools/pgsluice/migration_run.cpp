@@ -42,9 +42,12 @@ int exit_code_of(const Migration& ended, const migration::Runner& runner) {
 int run_migration(migration::Store& store, const Migration& migration, const migration::Request& request,
                   const MigrationRunOptions& options, Console& console, migration::HttpServer* server) {
   const Log log(console);
+  console.set_field("migration", migration.name);
+  console.set_field("target", migration.target);
   migration::Runner runner(store, migration, request, console);
   if (server != nullptr) {
-    migration::add_worker_routes(*server, [&runner] { return runner.migration(); });
+    migration::add_worker_routes(*server, {.migration = [&runner] { return runner.migration(); },
+                                           .is_alive = [&runner] { return runner.is_alive(); }});
     server->start();
     log.info(fmt::format("{}/status shows the migration", server->url()));
   }

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "pgsluice/migration/http_server.h"
+#include "pgsluice/migration/http/server.h"
 #include "pgsluice/migration/migration.h"
 #include "pgsluice/migration/properties.h"
 #include "pgsluice/migration/store.h"

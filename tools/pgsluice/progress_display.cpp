@@ -26,6 +26,7 @@ Bytes rate(const ProgressSnapshot& progress) {
 
 std::string time_left(const ProgressSnapshot& progress) {
   const bool is_over = progress.phase == "done";
+  if (progress.left) return format_duration(*progress.left) + " left";
   if (is_over || progress.fraction < kLeastFractionForEstimate || progress.fraction >= 1) return "";
   const double left = seconds(progress.elapsed) * (1 - progress.fraction) / progress.fraction;
   const auto whole = static_cast<std::int64_t>(left) + 1;

@@ -8,6 +8,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/commands.h"
 #include "pgsluice/console.h"
+#include "pgsluice/exit_code.h"
 #include "pgsluice/migration/control.h"
 #include "pgsluice/migration_arguments.h"
 #include "pgsluice/migration_run.h"
@@ -44,6 +45,9 @@ Migration find_or_create(migration::Store& store, const MigrationArguments& args
     migration::require_same(there, request, migration::Sameness::kWhole);
     return there;  // where it has its worker, taking it up fails
   }
+  // A container is started again also when its migration has ended: nothing is left to do then.
+  const bool is_over = there.state == State::kSucceeded || there.state == State::kCanceled;
+  if (args.resume && is_over) return there;
   if (args.resume) return migration::take_up_again(store, there, request);
   throw Error(ErrorKind::kState, fmt::format("the migration {} has come to its end: {}", name, to_string(there.state)))
       .hint("--resume takes up one that has failed; another name begins another one");
@@ -66,6 +70,10 @@ int run(WorkerArguments& args) {
     }
     migration::Store store = open_store(args);
     const Migration migration = find_or_create(store, args, request);
+    if (!migration.active()) {
+      Log(console).info(fmt::format("migration {}: {} already", migration.name, to_string(migration.state)));
+      return migration.state == State::kSucceeded ? kExitWell : kExitInterrupted;
+    }
     return run_migration(store, migration, request, options, console, server ? &*server : nullptr);
   });
 }

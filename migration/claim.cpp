@@ -1,0 +1,88 @@
+// A worker's hold on its migration.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <optional>
+#include <system_error>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/migration/store.h"
+
+namespace pgsluice::migration {
+
+namespace {
+// Once a migration has more, every second one goes, and the others still show its course.
+constexpr std::int64_t kMaxSamples = 600;
+}  // namespace
+
+Claim::Claim(std::filesystem::path folder, std::string id, std::unique_ptr<FileLock> lock, const Migration& migration)
+    : store_(std::move(folder)),
+      id_(std::move(id)),
+      lock_(std::move(lock)),
+      state_(migration.state),
+      substate_(migration.substate) {
+  // Written, not only sized: a hole would take its room when it is filled.
+  constexpr std::size_t kReserve = 256U << 10U;
+  try {
+    write_file(store_.reserve_file(id_), std::string(kReserve, '\0'));
+  } catch (const Error&) {
+    // The disk is full already: the work may still succeed.
+  }
+}
+
+bool Claim::write_end(const Migration& migration, Bytes copied) {
+  bool is_written = false;
+  std::optional<Error> failure;
+  try {
+    is_written = write(migration, copied);
+  } catch (const Error& error) {
+    failure = error;
+  }
+  std::error_code ignored;
+  std::filesystem::remove(store_.reserve_file(id_), ignored);
+  if (failure) {
+    if (failure->kind() == ErrorKind::kInternal) throw Error(*failure);
+    is_written = write(migration, copied);
+  }
+  return is_written;
+}
+
+bool Claim::write(const Migration& migration, Bytes copied) {
+  const bool stays = migration.state == state_ && migration.substate == substate_;
+  if (!stays && !may_follow(state_, substate_, migration.state, migration.substate)) {
+    throw Error(ErrorKind::kInternal,
+                fmt::format("a migration does not go from {}/{} to {}/{}", to_string(state_), to_string(substate_),
+                            to_string(migration.state), to_string(migration.substate)));
+  }
+  SqliteFile& file = *store_.file_;
+  SqliteFile::Transaction transaction(file);
+  if (!store_.put(id_, migration)) return false;
+  const double now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  file.execute("INSERT INTO sample VALUES (?, ?, ?)", {id_, now, copied.count});
+  file.execute(
+      "DELETE FROM sample WHERE migration = ?1 AND rowid IN (SELECT rowid FROM (SELECT rowid, row_number() OVER (ORDER "
+      "BY at) AS n, count(*) OVER () AS total FROM sample WHERE migration = ?1) WHERE total > ?2 AND n % 2 = 0)",
+      {id_, kMaxSamples});
+  transaction.commit();
+  state_ = migration.state;
+  substate_ = migration.substate;
+  return true;
+}
+
+void Claim::set_target_system(const std::string& identifier) {
+  SqliteFile& file = *store_.file_;
+  SqliteFile::Transaction transaction(file);
+  store_.require_no_other(*store_.find_id(id_), identifier);
+  file.execute("UPDATE migration SET system = ? WHERE id = ?", {identifier, id_});
+  transaction.commit();
+}
+
+bool Claim::cancel_requested() {
+  bool requested = false;
+  store_.file_->execute("SELECT cancel FROM migration WHERE id = ?", {id_},
+                        [&](const SqliteFile::Row& row) { requested = row.integer(0) != 0; });
+  return requested;
+}
+
+}  // namespace pgsluice::migration

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <chrono>
+#include <cstddef>
+
+#include "pgsluice/base/log.h"
+#include "pgsluice/migration/http/access.h"
+#include "pgsluice/migration/http/connections.h"
+#include "pgsluice/migration/http/router.h"
+#include "pgsluice/migration/http/server.h"
+#include "pgsluice/migration/http/statistics.h"
+
+namespace pgsluice::migration {
+
+/// What the conversations of a server share. Of the thread that runs `io`, but for what is constant.
+struct ServerState {
+  HttpLimits limits;
+  AccessRules rules;
+  Router router;
+  Log log;
+  /// nullptr without TLS.
+  boost::asio::ssl::context* tls = nullptr;
+  Connections connections;
+  std::size_t bodies = 0;
+  std::size_t requests = 0;
+  std::size_t streams = 0;
+  bool is_stopping = false;
+  /// When a request at work ended last, or the first one began.
+  std::chrono::steady_clock::time_point last_end;
+  HttpStatistics statistics;
+  /// Refused requests are logged, a few a second.
+  std::chrono::steady_clock::time_point refusals_since;
+  std::size_t refusals = 0;
+
+  boost::asio::thread_pool* handlers = nullptr;
+};
+
+/// Answers the requests of one client until it goes, or is closed. The state and the io_context outlive it.
+void begin_conversation(boost::asio::io_context& io, boost::asio::ip::tcp::socket socket, ServerState& state);
+
+}  // namespace pgsluice::migration

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+
+namespace pgsluice::migration {
+
+/// What a server has answered so far. Any thread.
+class HttpStatistics {
+ public:
+  struct Counts {
+    /// By method ("other" for those that we have no routes for) and status.
+    std::map<std::pair<std::string, int>, std::int64_t> responses;
+    /// Requests without the right token, and those that named another host.
+    std::int64_t refused = 0;
+    std::int64_t open_connections = 0;
+  };
+
+  void count_response(const std::string& method, int status);
+  void set_open_connections(std::int64_t count);
+  Counts read() const;
+
+ private:
+  mutable std::mutex mutex_;
+  Counts counts_;
+};
+
+}  // namespace pgsluice::migration

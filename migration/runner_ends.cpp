@@ -1,0 +1,106 @@
+// How a migration ends, but well: what was made is dropped, what is open is Failed.
+#include <fmt/format.h>
+
+#include "pgsluice/migration/outcome.h"
+#include "pgsluice/migration/runner_implementation.h"
+
+namespace pgsluice::migration {
+
+// What becomes of one database; says what the target has afterwards.
+std::string Runner::Implementation::drop_made(const DatabaseDetails& before) {
+  if (!before.made && before.making.empty()) return "canceled; the target was not changed";
+  using Left = TargetServer::Left;
+  const Left left = before.made ? Left::kInPlace : target.find_left(before.name, before.making, before.target_oid, {});
+  bool is_dropped = false;
+  if (left == Left::kInPlace) {
+    is_dropped = target.drop(before.name, before.target_oid, {}) == TargetServer::Dropped::kYes;
+  } else if (left == Left::kTemporary) {
+    target.drop_temporary(before.making, {});
+    is_dropped = true;
+  }
+  std::string text = is_dropped ? "canceled; the database that was made was dropped"
+                                : "canceled; what was made is not on the target any more";
+  if (!before.kept_as.empty()) {
+    target.give_back(before.kept_as, before.name, {});
+    return text + ", and the one that was there has its name again";
+  }
+  pg::Connection there = connect(Side::kTarget, {});
+  const bool is_gone = !before.replaced.empty() && !databases_of(there).contains(before.name);
+  return is_gone ? fmt::format("{}; the one that was there ({}) had been dropped for it", text, before.replaced) : text;
+}
+
+// Databases that were made are dropped; the migration is cancelled whatever becomes of that.
+void Runner::Implementation::drop_made() {
+  enter(Substate::kCancelingRequestedDBMigrations);
+  change([](Migration& of) {
+    for (DatabaseDetails& details : of.details) {
+      if (details.state == DatabaseState::kInProgress) details.state = DatabaseState::kCanceling;
+    }
+  });
+  for (const std::string& name : migration.databases) {
+    const DatabaseDetails before = details_of(name);
+    const std::string failure_of_before = before.state == DatabaseState::kFailed ? " (" + before.message + ")" : "";
+    std::string message;
+    bool is_left = false;
+    try {
+      message = drop_made(before) + failure_of_before;
+    } catch (const Error& error) {
+      message = "canceled, but the target's database could not be dropped: " + error.describe();
+      is_left = true;
+    }
+    change([&](Migration&) {
+      DatabaseDetails& details = details_of(name);
+      details.state = DatabaseState::kCanceled;
+      details.operation = "Ended";
+      details.message = message;
+      details.loading_tables = details.queued_tables = 0;
+      details.made = is_left;
+      details.making.clear();
+      if (!is_left) details.kept_as.clear();
+      if (!details.ended) details.ended = now();
+    });
+  }
+}
+
+void Runner::Implementation::end_open_databases(const std::string& message) {
+  change([&](Migration& of) {
+    for (DatabaseDetails& details : of.details) {
+      if (details.state != DatabaseState::kInProgress) continue;
+      details.state = DatabaseState::kFailed;
+      details.operation = "Ended";
+      if (details.message.empty()) details.message = details.started ? message : "not begun";
+      details.loading_tables = 0;
+      details.ended = now();
+    }
+  });
+}
+
+std::string Runner::Implementation::end_invalid() {
+  std::string first;
+  change([&](Migration& of) { first = tell_failed_validations(of); });
+  end_open_databases("");
+  return first;
+}
+
+End Runner::Implementation::end_of(const Error& error) {
+  bool cancels = asked == Asked::kCancel;
+  {
+    const std::lock_guard lock(mutex);
+    // A cancellation that was accepted just before SIGTERM has to be carried out.
+    if (asked == Asked::kStop && !is_lost) cancels = claim.cancel_requested();
+    cancels = cancels && !is_lost;
+    if (!cancels && !failure) failure = error;
+  }
+  if (cancels) {
+    drop_made();
+    return {State::kCanceled, Substate::kCompleted, "canceled"};
+  }
+  std::string text = error.describe();
+  if (asked == Asked::kStop) {
+    text = "the worker was told to stop; 'pgsluice migration create --resume' goes on where it was";
+  }
+  end_open_databases(text);
+  return {State::kFailed, Substate::kFailed, text};
+}
+
+}  // namespace pgsluice::migration

@@ -1,0 +1,99 @@
+// What runner.cpp and runner_ends.cpp share.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "pgsluice/base/duration.h"
+#include "pgsluice/base/error.h"
+#include "pgsluice/migration/progress_estimate.h"
+#include "pgsluice/migration/runner.h"
+#include "pgsluice/migration/target_server.h"
+#include "pgsluice/pg/connection.h"
+#include "pgsluice/pipeline/data_comparison.h"
+#include "pgsluice/pipeline/server_clone.h"
+
+namespace pgsluice::migration {
+
+// Who has asked for an end before the end.
+enum class Asked { kNothing, kCancel, kStop };
+
+// What another process has to know of a migration's end.
+struct End {
+  State state;
+  Substate substate;
+  std::string error;
+};
+
+inline Time now() { return std::chrono::system_clock::now(); }
+
+struct Runner::Implementation {
+  Store& store;
+  const Request request;
+  LogSink& sink;
+  const Log log;
+  const OnProgress on_progress;
+  CancelSource work = {};
+  std::atomic<Asked> asked{Asked::kNothing};
+  /// When the reporting thread was seen last.
+  std::atomic<SteadyClock::time_point> last_beat{SteadyClock::now()};
+  TargetServer target;
+
+  /// Of all below.
+  mutable std::mutex mutex = {};
+  Claim claim;
+  Migration migration;
+  std::unique_ptr<pipeline::ServerClone> clone = {};
+  /// Those of databases whose rows are compared now.
+  std::map<std::string, const pipeline::DataComparison*> comparisons = {};
+  TimeLeft time_left = {};
+  /// The first thing that went wrong, in a database or with the whole.
+  std::optional<Error> failure = {};
+  /// Others have taken this worker for dead.
+  bool is_lost = false;
+
+  Implementation(Store& in, const Migration& of, Request wanted, LogSink& to, OnProgress progress)
+      : store(in),
+        request(std::move(wanted)),
+        sink(to),
+        log(to),
+        on_progress(std::move(progress)),
+        target(request, log),
+        claim(in.claim(of.id)),
+        migration(of) {}
+
+  void ask(Asked for_what) noexcept;
+  DatabaseDetails& details_of(const std::string& database);
+  bool is_made(const std::string& database);
+  void change(const std::function<void(Migration&)>& what);
+  void enter(Substate substate);
+  void refresh();
+  void write();
+  void report_while_it_runs(const CancelToken& until);
+
+  pg::Connection connect(Side side, const CancelToken& cancel) const;
+  void look_for_what_was_made(const std::map<std::string, DatabaseId>& on_target);
+  void look_at_servers();
+  void validate();
+  void migrate();
+  void check_before_anything_is_replaced(const pipeline::CloneOptions& options);
+  void prepare_into_a_temporary(const schema::Database& database, pipeline::CloneOptions options);
+  void record(const std::string& database, const TargetServer::Making& making);
+  void prepare(const pipeline::PlannedDatabase& planned);
+  void drop_kept(const std::string& database);
+  void end_database(pipeline::DatabaseResult& result);
+  void take_over(const pipeline::ServerSummary& summary);
+  void drop_made();
+  std::string drop_made(const DatabaseDetails& before);
+  void end_open_databases(const std::string& message);
+  std::string end_invalid();
+  End work_through();
+  End end_of(const Error& error);
+};
+
+}  // namespace pgsluice::migration

@@ -1,0 +1,178 @@
+// Databases of the target that a migration replaces: what is known before, what is kept, and what a worker's death or a
+// cancellation leaves.
+#include <gmock/gmock.h>
+
+#include "migration/runner_fixture.h"
+
+namespace pgsluice::migration {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+class ReplacingTest : public RunnerFixture {
+ protected:
+  void SetUp() override {
+    RunnerFixture::SetUp();
+    target_.sql("testdb6", "INSERT INTO of_before VALUES (42)");
+  }
+
+  const DatabaseDetails& details(const Migration& migration, const std::string& name) const {
+    for (const DatabaseDetails& one : migration.details) {
+      if (one.name == name) return one;
+    }
+    throw std::runtime_error("no database " + name);
+  }
+  // What was in the database before the migration.
+  std::string of_before() const {
+    try {
+      return target_.value("testdb6", "SELECT string_agg(i::text, ',') FROM of_before");
+    } catch (const Error& error) {
+      return error.describe();
+    }
+  }
+  std::string ours_on_target() const {
+    return target_.value("postgres",
+                         "SELECT coalesce(string_agg(datname, ','), '') FROM pg_database"
+                         " WHERE datname LIKE 'pgsluice%'");
+  }
+};
+
+TEST_F(ReplacingTest, NothingIsDroppedBeforeEachCopyIsKnownToBeginAlsoWithoutValidations) {
+  source_.sql("testdb3", "CREATE ROLE only_here; ALTER TABLE t OWNER TO only_here");
+  target_.create_database("testdb3", "TEMPLATE template0");
+  Request wanted = request();
+  wanted.option = MigrationOption::kMigrate;
+  const Migration ended = run(wanted);
+  EXPECT_EQ(ended.state, State::kFailed);
+  EXPECT_THAT(ended.error, AllOf(HasSubstr("only_here"), HasSubstr("no database of the target was dropped")));
+  EXPECT_EQ(of_before(), "42");
+  EXPECT_THAT(ours_on_target(), IsEmpty());
+  target_.sql("postgres", "CREATE ROLE only_here");
+  Runner again(store_, take_up_again(store_, ended, wanted), wanted, sink_);
+  EXPECT_EQ(again.run().state, State::kSucceeded);
+}
+
+TEST_F(ReplacingTest, WhatIsReplacedIsSaidBeforeAndAfterwards) {
+  const pg::Connection session = target_.connect("testdb6");
+  const Migration ended = run(request());
+  ASSERT_EQ(ended.state, State::kSucceeded) << ended.error;
+  std::string said;
+  for (const Validation& validation : ended.validation.server) {
+    for (const Finding& finding : validation.findings) said += finding.message + "\n";
+  }
+  EXPECT_THAT(said, HasSubstr("database testdb6: is on the target ("));
+  EXPECT_THAT(said, HasSubstr("1 session) and will be dropped"));
+  EXPECT_THAT(details(ended, "testdb6").replaced, AllOf(HasSubstr("owner postgres"), HasSubstr("1 session")));
+  EXPECT_THAT(details(ended, "testdb3").replaced, IsEmpty());
+  EXPECT_THAT(sink_.text(), HasSubstr("is dropped now"));
+}
+
+TEST_F(ReplacingTest, ADatabaseThatIsKeptGoesWhenTheNewOneIsVerified) {
+  Request wanted = request();
+  wanted.overwrite = Overwrite::kKeep;
+  const Migration ended = run(wanted);
+  ASSERT_EQ(ended.state, State::kSucceeded) << ended.error;
+  EXPECT_THAT(ours_on_target(), IsEmpty());
+  EXPECT_EQ(differences("testdb6"), std::vector<std::string>{});
+}
+
+TEST_F(ReplacingTest, ADatabaseThatIsKeptComesBackWithACancellation) {
+  Request wanted = request();
+  wanted.overwrite = Overwrite::kKeep;
+  std::optional<Held> held(std::in_place, source_, target_, "testdb6");
+  const Migration ended = run_and(
+      wanted, [&](const Migration& now) { return details(now, "testdb6").operation == "MigratingData"; },
+      [](Runner& runner) { runner.cancel(); });
+  held.reset();
+  EXPECT_EQ(ended.state, State::kCanceled) << ended.error;
+  EXPECT_EQ(of_before(), "42");
+  EXPECT_THAT(details(ended, "testdb6").message, HasSubstr("has its name again"));
+  EXPECT_THAT(ours_on_target(), IsEmpty());
+  EXPECT_FALSE(target_has("testdb3"));
+}
+
+// The state that a worker leaves that was killed between DROP DATABASE and RENAME, with a cancellation accepted.
+TEST_F(ReplacingTest, ACancellationIsCarriedOutAfterAWorkersDeath) {
+  const std::string temporary = "pgsluice_left_behind";
+  target_.sql("postgres", "DROP DATABASE testdb6");
+  target_.sql("postgres", "CREATE DATABASE " + temporary + " TEMPLATE template0");
+  Migration migration = create(store_, "first", "", {}, request());
+  {
+    Claim claim = store_.claim(migration.id);
+    migration.substate = Substate::kMigratingData;
+    DatabaseDetails& database = migration.details[1];
+    ASSERT_EQ(database.name, "testdb6");
+    database.making = temporary;
+    database.replaced = "7 MB, owner postgres, 0 sessions";
+    database.target_oid = static_cast<std::uint32_t>(
+        std::stoul(target_.value("postgres", "SELECT oid FROM pg_database WHERE datname = '" + temporary + "'")));
+    claim.write(migration, {});
+    store_.request_cancel(migration);
+  }
+  const Migration dead = store_.find("first", std::nullopt);
+  EXPECT_EQ(dead.state, State::kFailed);
+  EXPECT_THAT(dead.error, HasSubstr("it was canceled"));
+  Runner again(store_, take_up_again(store_, dead, request()), request(), sink_);
+  const Migration ended = again.run();
+  EXPECT_EQ(ended.state, State::kCanceled) << ended.error;
+  EXPECT_THAT(ours_on_target(), IsEmpty());
+  EXPECT_THAT(details(ended, "testdb6").message,
+              AllOf(HasSubstr("the one that was there (7 MB"), HasSubstr("had been dropped"),
+                    Not(HasSubstr("the target was not changed"))));
+}
+
+TEST_F(ReplacingTest, ACancellationThatWasAcceptedIsNotLostToATermSignal) {
+  std::optional<Held> held(std::in_place, source_, target_, "testdb3");
+  const Migration ended = run_and(
+      request(), [&](const Migration& now) { return details(now, "testdb3").operation == "MigratingData"; },
+      [&](Runner& runner) {
+        Store other(store_.folder());
+        other.request_cancel(other.find("first", std::nullopt));
+        runner.stop();
+      });
+  held.reset();
+  EXPECT_EQ(ended.state, State::kCanceled) << ended.error;
+  EXPECT_FALSE(target_has("testdb3"));
+}
+
+// A worker that died right after the new database had its name: it is known by its number.
+TEST_F(ReplacingTest, ADatabaseThatHasItsNameAlreadyIsTakenUp) {
+  target_.create_database("testdb3", "TEMPLATE template0");
+  Request wanted = request();
+  wanted.overwrite = Overwrite::kNo;
+  wanted.databases = {"testdb3"};
+  Migration migration = create(store_, "first", "", {}, wanted);
+  {
+    Claim claim = store_.claim(migration.id);
+    migration.substate = Substate::kMigratingData;
+    migration.details[0].making = "pgsluice_x";
+    migration.details[0].target_oid = static_cast<std::uint32_t>(
+        std::stoul(target_.value("postgres", "SELECT oid FROM pg_database WHERE datname = 'testdb3'")));
+    claim.write(migration, {});
+  }
+  const Migration dead = store_.find("first", std::nullopt);
+  ASSERT_EQ(dead.state, State::kFailed);
+  Runner again(store_, take_up_again(store_, dead, wanted), wanted, sink_);
+  const Migration ended = again.run();
+  EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
+  EXPECT_EQ(differences("testdb3"), std::vector<std::string>{});
+}
+
+TEST_F(ReplacingTest, BeforeAnythingIsMadeAResumeMayCorrectTheFile) {
+  Request wrong = request();
+  wrong.source.port = 1;
+  wrong.databases = {"testdb3", "no_such_database"};
+  const Migration failed = run(wrong);
+  EXPECT_EQ(failed.state, State::kValidationFailed);
+  Runner again(store_, take_up_again(store_, failed, request()), request(), sink_);
+  const Migration ended = again.run();
+  EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
+  EXPECT_EQ(ended.databases, request().databases);
+  EXPECT_EQ(ended.source_server, request().source.text());
+}
+
+}  // namespace
+}  // namespace pgsluice::migration
