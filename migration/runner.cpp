@@ -215,10 +215,15 @@ void Runner::Implementation::prepare_into_a_temporary(const schema::Database& da
     options.earlier_run = pipeline::EarlierRun::kRefuse;
     pipeline::Clone(std::move(options), sink, work.token()).plan();
   } catch (...) {
-    target.drop_temporary(temporary, {});
+    try {
+      target.drop_own(temporary, {});
+    } catch (const Error& error) {
+      log.warning(fmt::format("the database {} of the check is left on the target until the next attempt: {}",
+                              temporary, error.describe()));
+    }
     throw;
   }
-  target.drop_temporary(temporary, {});
+  target.drop_own(temporary, {});
 }
 
 // Before a database of the target is dropped or renamed it has to be known what for: a store that cannot be written
@@ -280,7 +285,11 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
     try {
       const auto watch = [&](const pipeline::DataComparison* comparison) {
         const std::lock_guard lock(mutex);
-        comparison == nullptr ? (void)comparisons.erase(result.name) : (void)(comparisons[result.name] = comparison);
+        if (comparison == nullptr) {
+          comparisons.erase(result.name);
+        } else {
+          comparisons[result.name] = comparison;
+        }
       };
       const Verification verified = verify_database(request, result.name, sink, work.token(), watch);
       verification = verified.text;
@@ -329,7 +338,7 @@ void Runner::Implementation::drop_kept(const std::string& database) {
   }
   if (kept_as.empty()) return;
   try {
-    target.drop_kept(kept_as, work.token());
+    target.drop_own(kept_as, work.token());
     change([&](Migration&) { details_of(database).kept_as.clear(); });
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;

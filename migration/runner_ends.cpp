@@ -15,7 +15,7 @@ std::string Runner::Implementation::drop_made(const DatabaseDetails& before) {
   if (left == Left::kInPlace) {
     is_dropped = target.drop(before.name, before.target_oid, {}) == TargetServer::Dropped::kYes;
   } else if (left == Left::kTemporary) {
-    target.drop_temporary(before.making, {});
+    target.drop_own(before.making, {});
     is_dropped = true;
   }
   std::string text = is_dropped ? "canceled; the database that was made was dropped"

@@ -182,9 +182,10 @@ std::string TargetServer::make_temporary(const schema::Database& database, const
   return temporary;
 }
 
-void TargetServer::drop_temporary(const std::string& name, const CancelToken& cancel) {
+void TargetServer::drop_own(const std::string& name, const CancelToken& cancel) {
   pg::Connection server = connect(cancel);
-  drop_quietly(server, name, log_);
+  server.execute("SET default_transaction_read_only = off");
+  drop_database(server, name);
 }
 
 TargetServer::Left TargetServer::find_left(const std::string& name, const std::string& temporary, DatabaseId made,
@@ -202,16 +203,15 @@ TargetServer::Left TargetServer::find_left(const std::string& name, const std::s
 void TargetServer::give_back(const std::string& kept_as, const std::string& name, const CancelToken& cancel) {
   pg::Connection server = connect(cancel);
   const std::map<std::string, DatabaseId> there = databases_of(server);
-  if (!there.contains(kept_as) || there.contains(name)) return;
   server.execute("SET default_transaction_read_only = off");
+  if (!there.contains(kept_as) && there.contains(name)) {
+    // It was closed for its renaming, and that did not come about.
+    server.execute(fmt::format("ALTER DATABASE {} ALLOW_CONNECTIONS true", pg::quote_identifier(name)));
+    return;
+  }
+  if (!there.contains(kept_as) || there.contains(name)) return;
   server.execute(fmt::format("ALTER DATABASE {0} RENAME TO {1}; ALTER DATABASE {1} ALLOW_CONNECTIONS true",
                              pg::quote_identifier(kept_as), pg::quote_identifier(name)));
-}
-
-void TargetServer::drop_kept(const std::string& kept_as, const CancelToken& cancel) {
-  pg::Connection server = connect(cancel);
-  server.execute("SET default_transaction_read_only = off");
-  drop_database(server, kept_as);
 }
 
 void TargetServer::give_name(pg::Connection& server, const std::string& made, const std::string& name) {

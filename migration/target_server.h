@@ -51,17 +51,18 @@ class TargetServer {
                        const BeforeReplacing& before_replacing, const CancelToken& cancel);
 
   /// The database under its temporary name, open to its user alone, so that a copy into it can be tried without
-  /// copying. Whatever is left of it is dropped by drop_temporary() or the next make_over().
+  /// copying. Whatever is left of it is dropped by drop_own() or the next make_over().
   std::string make_temporary(const schema::Database& database, const CancelToken& cancel);
-  void drop_temporary(const std::string& name, const CancelToken& cancel);
+  /// Drops a database under a name that only migrations give. Does nothing if there is none. Throws Error(kServer).
+  void drop_own(const std::string& name, const CancelToken& cancel);
 
   /// What a database's death in make_over() has left: whether it has its name, is under its temporary one, or is gone.
   enum class Left { kInPlace, kTemporary, kNothing };
   Left find_left(const std::string& name, const std::string& temporary, DatabaseId made, const CancelToken& cancel);
 
-  /// Gives a database that make_over() has renamed its name back. Does nothing if another one has the name.
+  /// Gives a database that make_over() has renamed its name back, or opens it again where it was only closed for that.
+  /// Does nothing if another one has the name.
   void give_back(const std::string& kept_as, const std::string& name, const CancelToken& cancel);
-  void drop_kept(const std::string& kept_as, const CancelToken& cancel);
 
   enum class Dropped {
     kYes,

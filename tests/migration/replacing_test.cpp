@@ -124,6 +124,32 @@ TEST_F(ReplacingTest, ACancellationIsCarriedOutAfterAWorkersDeath) {
                     Not(HasSubstr("the target was not changed"))));
 }
 
+// A worker that was killed when it had closed the database for its renaming, and had not renamed it.
+TEST_F(ReplacingTest, ADatabaseThatWasClosedForItsRenamingIsOpenAgain) {
+  target_.sql("postgres", "CREATE DATABASE pgsluice_left_behind TEMPLATE template0");
+  target_.sql("postgres", "ALTER DATABASE testdb6 ALLOW_CONNECTIONS false");
+  Request wanted = request();
+  wanted.overwrite = Overwrite::kKeep;
+  Migration migration = create(store_, "first", "", {}, wanted);
+  {
+    Claim claim = store_.claim(migration.id);
+    migration.substate = Substate::kMigratingData;
+    DatabaseDetails& database = migration.details[1];
+    ASSERT_EQ(database.name, "testdb6");
+    database.making = "pgsluice_left_behind";
+    database.kept_as = "pgsluice_kept";
+    database.target_oid = static_cast<std::uint32_t>(
+        std::stoul(target_.value("postgres", "SELECT oid FROM pg_database WHERE datname = 'pgsluice_left_behind'")));
+    claim.write(migration, {});
+    store_.request_cancel(migration);
+  }
+  Runner again(store_, take_up_again(store_, store_.find("first", std::nullopt), wanted), wanted, sink_);
+  const Migration ended = again.run();
+  EXPECT_EQ(ended.state, State::kCanceled) << ended.error;
+  EXPECT_EQ(of_before(), "42");
+  EXPECT_THAT(ours_on_target(), IsEmpty());
+}
+
 TEST_F(ReplacingTest, ACancellationThatWasAcceptedIsNotLostToATermSignal) {
   std::optional<Held> held(std::in_place, source_, target_, "testdb3");
   const Migration ended = run_and(
