@@ -7,6 +7,7 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/migration/progress_estimate.h"
 #include "pgsluice/migration/store.h"
 
 namespace pgsluice::migration {
@@ -58,8 +59,9 @@ bool Claim::write(const Migration& migration, Bytes copied) {
   SqliteFile& file = *store_.file_;
   SqliteFile::Transaction transaction(file);
   if (!store_.put(id_, migration)) return false;
-  const double now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-  file.execute("INSERT INTO sample VALUES (?, ?, ?)", {id_, now, copied.count});
+  const double now = seconds_of(std::chrono::system_clock::now());
+  file.execute("INSERT INTO sample (migration, at, copied, fraction, phase) VALUES (?, ?, ?, ?, ?)",
+               {id_, now, copied.count, fraction_done(migration), std::string(phase_of(migration))});
   file.execute(
       "DELETE FROM sample WHERE migration = ?1 AND rowid IN (SELECT rowid FROM (SELECT rowid, row_number() OVER (ORDER "
       "BY at) AS n, count(*) OVER () AS total FROM sample WHERE migration = ?1) WHERE total > ?2 AND n % 2 = 0)",

@@ -93,7 +93,7 @@ Migration take_up_again(Store& store, const Migration& migration, const Request&
   }
   Migration wanted = migration;
   if (!any_made) {
-    // Nothing was made: what was wrong in the file may be corrected.
+    // Nothing was created yet, so a corrected properties file may name other servers and databases.
     wanted.source_server = request.source.text();
     wanted.target_server = request.target.text();
     wanted.databases = request.databases;
@@ -130,6 +130,9 @@ void start_worker(Store& store, const Migration& migration, const std::string& p
   const std::string word = read_word(ready.get());
   const bool begun = word == "1" || word.rfind("e0", 0) == 0 || (word == "timeout" && !start.command.empty());
   if (begun) return;
+  // Others may have cancelled or deleted it before a worker came up: it has its end then.
+  const std::optional<Migration> now = store.refreshed(migration);
+  if (!now || !now->active()) return;
   const std::string said = last_lines(options.log);
   store.give_up(migration, said.empty() ? "no worker came up" : "no worker came up; it said: " + said);
   throw Error(ErrorKind::kSystem, fmt::format("no worker came up for the migration {}{}", migration.name,
@@ -138,15 +141,15 @@ void start_worker(Store& store, const Migration& migration, const std::string& p
 }
 
 void cancel_and_remove(Store& store, const Migration& migration, const CancelToken& cancel) {
-  std::optional<Migration> now = store.find(migration.name, migration.target);
-  if (now->active()) {
+  std::optional<Migration> now = store.refreshed(migration);
+  if (now && now->active()) {
     store.request_cancel(*now);
     // Its worker is another process, maybe on another machine: there is nothing to be waited for but the store.
-    while ((now = store.find(migration.name, migration.target))->active()) {
+    while ((now = store.refreshed(migration)) && now->active()) {
       pause(cancel, kPause);
     }
   }
-  store.remove(*now);
+  if (now) store.remove(*now);
 }
 
 NameAvailability check_name(Store& store, const std::string& name, const std::string& target) {

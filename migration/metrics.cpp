@@ -48,8 +48,6 @@ Labels with(Labels labels, const char* name, std::string_view value) {
 
 Labels labels_of(const Migration& migration) { return {{"migration", migration.name}, {"target", migration.target}}; }
 
-double seconds_of(Time time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }
-
 void add_migrations(const std::vector<Migration>& migrations, std::vector<MetricFamily>& families) {
   Family state("pgsluice_migration_state", MetricType::Gauge, "1 for the state that the migration has, else 0.");
   Family substate("pgsluice_migration_substate", MetricType::Gauge, "1 for the substate of the migration, else 0.");

@@ -26,11 +26,12 @@ constexpr std::array<Names<Substate>, 7> kSubstates = {
      {Substate::kCancelingRequestedDBMigrations, "CancelingRequestedDBMigrations"},
      {Substate::kCompleted, "Completed"},
      {Substate::kFailed, "Failed"}}};
-constexpr std::array<Names<DatabaseState>, 5> kDatabaseStates = {{{DatabaseState::kInProgress, "InProgress"},
+constexpr std::array<Names<DatabaseState>, 6> kDatabaseStates = {{{DatabaseState::kInProgress, "InProgress"},
                                                                   {DatabaseState::kCanceling, "Canceling"},
                                                                   {DatabaseState::kCanceled, "Canceled"},
                                                                   {DatabaseState::kFailed, "Failed"},
-                                                                  {DatabaseState::kSucceeded, "Succeeded"}}};
+                                                                  {DatabaseState::kSucceeded, "Succeeded"},
+                                                                  {DatabaseState::kNotStarted, "NotStarted"}}};
 constexpr std::array<Names<ValidationState>, 3> kValidationStates = {{{ValidationState::kSucceeded, "Succeeded"},
                                                                       {ValidationState::kWarning, "Warning"},
                                                                       {ValidationState::kFailed, "Failed"}}};
@@ -123,6 +124,19 @@ ValidationState Validation::state() const {
   ValidationState worst = ValidationState::kSucceeded;
   for (const Finding& finding : findings) worst = std::max(worst, finding.state);
   return worst;
+}
+
+void DatabaseDetails::end_unfinished(const std::string& reason) {
+  loading_tables = 0;
+  if (!started && message.empty()) {
+    state = DatabaseState::kNotStarted;
+    operation = "None";
+    return;
+  }
+  state = DatabaseState::kFailed;
+  operation = "Ended";
+  if (message.empty()) message = reason;
+  ended = std::chrono::system_clock::now();
 }
 
 ValidationState ValidationDetails::state() const {

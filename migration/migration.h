@@ -14,6 +14,12 @@ namespace pgsluice::migration {
 
 using Time = std::chrono::system_clock::time_point;
 
+/// Since 1970, as databases and metrics have it.
+inline double seconds_of(Time time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }
+inline Time time_of(double seconds) {
+  return Time(std::chrono::duration_cast<Time::duration>(std::chrono::duration<double>(seconds)));
+}
+
 /// The state of a whole migration; all but the first are its end.
 enum class State { kInProgress, kValidationFailed, kCanceled, kFailed, kSucceeded };
 
@@ -28,7 +34,14 @@ enum class Substate {
   kFailed,
 };
 
-enum class DatabaseState { kInProgress, kCanceling, kCanceled, kFailed, kSucceeded };
+enum class DatabaseState {
+  kInProgress,
+  kCanceling,
+  kCanceled,
+  kFailed,
+  kSucceeded,
+  kNotStarted,  ///< the migration ended before its turn: nothing was done to it
+};
 
 enum class ValidationState { kSucceeded, kWarning, kFailed };
 
@@ -126,6 +139,10 @@ struct DatabaseDetails {
   std::string replaced;
   /// Under which name it is kept until the new one is verified; empty if it is not, or not any more.
   std::string kept_as;
+
+  /// Ends a database that is open when its migration fails: Failed with `reason`, or with the message that it has
+  /// already; NotStarted if nothing was done to it and nothing is wrong with it.
+  void end_unfinished(const std::string& reason);
 };
 
 /// A migration, as it is stored and shown. No secret is part of it.

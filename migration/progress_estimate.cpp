@@ -24,6 +24,45 @@ double fraction_done(const Migration& migration) {
   return all > 0 ? std::min(done / all, kAlmostDone) : 0;
 }
 
+namespace {
+
+std::string_view phase_of_databases(const std::vector<DatabaseDetails>& databases) {
+  const auto any = [&](auto&& condition) {
+    return std::any_of(databases.begin(), databases.end(), [&](const DatabaseDetails& database) {
+      return database.state == DatabaseState::kInProgress && condition(database);
+    });
+  };
+  if (any([](const auto& database) { return database.loading_tables > 0; })) return "copying";
+  if (any([](const auto& database) {
+        return database.operation == "MigratingData" && database.queued_tables == 0 && database.completed_tables > 0;
+      })) {
+    return "indexing";
+  }
+  if (any([](const auto& database) { return database.operation == "Verifying"; })) return "comparing";
+  return "preparing";
+}
+
+}  // namespace
+
+std::string_view phase_of(const Migration& migration) {
+  switch (migration.substate) {
+    case Substate::kPerformingPreRequisiteSteps:
+      return "preparing";
+    case Substate::kValidationInProgress:
+      return "validating";
+    case Substate::kMigratingData:
+      return phase_of_databases(migration.details);
+    case Substate::kCompletingMigration:
+      return "completing";
+    case Substate::kCancelingRequestedDBMigrations:
+      return "canceling";
+    case Substate::kCompleted:
+    case Substate::kFailed:
+      break;
+  }
+  return "ended";
+}
+
 std::optional<std::chrono::seconds> TimeLeft::update(double fraction, SteadyClock::time_point now) {
   constexpr double kEnough = 0.02;
   constexpr double kShare = 0.1;  // of what the last second says

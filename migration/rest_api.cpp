@@ -60,7 +60,10 @@ Json samples_document(const std::vector<Sample>& samples) {
   Json list = Json::array();
   for (const Sample& sample : samples) {
     const auto since_epoch = std::chrono::duration_cast<std::chrono::milliseconds>(sample.at.time_since_epoch());
-    list.push_back({{"at", since_epoch.count()}, {"copiedBytes", sample.copied.count}});
+    list.push_back({{"at", since_epoch.count()},
+                    {"copiedBytes", sample.copied.count},
+                    {"fractionDone", sample.fraction},
+                    {"phase", sample.phase}});
   }
   return list;
 }
@@ -146,7 +149,7 @@ class RestApi {
                                        : migration::create(at.store(), name, at.target.value_or(""), {}, wanted);
     start_worker(at.store(), migration, request.body, options_.worker);
     log_.info(fmt::format("migration {} {} by {}", name, resume ? "resumed" : "created", request.peer));
-    return json_response(to_text(at.store().find(migration.name, migration.target)), 201);
+    return json_response(to_text(at.again(migration)), 201);
   }
 
   HttpResponse show(const HttpRequest& request) {
@@ -195,7 +198,7 @@ class RestApi {
     const Migration migration = at.find(request.matches[0]);
     at.store().request_cancel(migration);
     log_.info(fmt::format("migration {}: cancel requested by {}", migration.name, request.peer));
-    return json_response(to_text(at.store().find(migration.name, migration.target)), 202);
+    return json_response(to_text(at.again(migration)), 202);
   }
 
   HttpResponse remove(const HttpRequest& request) {
@@ -203,7 +206,7 @@ class RestApi {
     Migration migration = at.find(request.matches[0]);
     if (migration.active()) at.store().request_cancel(migration);
     const auto end = std::chrono::steady_clock::now() + options_.delete_patience;
-    while ((migration = at.store().find(migration.name, migration.target)).active()) {
+    while ((migration = at.again(migration)).active()) {
       if (std::chrono::steady_clock::now() >= end) {
         return json_response(to_text(migration), 202);  // it is being cancelled: to be asked again
       }
@@ -266,10 +269,20 @@ class RestApi {
 
     Store& store() const { return *store_; }
     Migration find(const std::string& name) const {
-      if (store_->named(name, target).empty()) {
-        throw HttpError(404, "NotFound", fmt::format("there is no migration named {}", name));
-      }
-      return store_->find(name, target);
+      std::vector<Migration> found = store_->named(name, target);
+      if (found.empty()) throw not_found(name);
+      if (found.size() > 1) throw ambiguous_name(found);
+      return std::move(found.front());
+    }
+    /// One that was found before, as it is now: other clients may have deleted it meanwhile, and given its name to
+    /// another one.
+    Migration again(const Migration& migration) const {
+      std::optional<Migration> now = store_->refreshed(migration);
+      if (!now) throw not_found(migration.name);
+      return std::move(*now);
+    }
+    static HttpError not_found(const std::string& name) {
+      return {404, "NotFound", fmt::format("there is no migration named {}", name)};
     }
 
     std::optional<std::string> target;

@@ -65,12 +65,7 @@ void Runner::Implementation::drop_made() {
 void Runner::Implementation::end_open_databases(const std::string& message) {
   change([&](Migration& of) {
     for (DatabaseDetails& details : of.details) {
-      if (details.state != DatabaseState::kInProgress) continue;
-      details.state = DatabaseState::kFailed;
-      details.operation = "Ended";
-      if (details.message.empty()) details.message = details.started ? message : "not begun";
-      details.loading_tables = 0;
-      details.ended = now();
+      if (details.state == DatabaseState::kInProgress) details.end_unfinished(message);
     }
   });
 }

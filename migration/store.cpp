@@ -13,7 +13,7 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/migration/document.h"
-#include "pgsluice/pipeline/run_folder.h"
+#include "pgsluice/migration/store_folder.h"
 
 namespace pgsluice::migration {
 
@@ -42,7 +42,13 @@ CREATE INDEX newest ON migration (created DESC, id DESC);
 CREATE INDEX ended_at ON migration (ended);
 PRAGMA user_version = 2;
 )";
-constexpr std::int64_t kFormat = 2;
+// What the page's chart shows beside the bytes.
+constexpr const char* kThirdFormat = R"(
+ALTER TABLE sample ADD COLUMN fraction REAL NOT NULL DEFAULT 0;
+ALTER TABLE sample ADD COLUMN phase TEXT NOT NULL DEFAULT '';
+PRAGMA user_version = 3;
+)";
+constexpr std::int64_t kFormat = 3;
 
 constexpr std::chrono::hours kWatchedFor{1};
 constexpr std::chrono::hours kDeletedAreKept{24 * 30};
@@ -50,23 +56,9 @@ constexpr std::chrono::hours kDeletedAreKept{24 * 30};
 // A worker that is begun by somebody else (a container) has so long to come up.
 constexpr std::chrono::minutes kPatience{10};
 
-double seconds_of(Time time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }
-
-Time time_of(double seconds) {
-  return Time(std::chrono::duration_cast<Time::duration>(std::chrono::duration<double>(seconds)));
-}
-
 // Without the user: who migrates is nothing to the server.
 std::string address_of(const Migration& migration) {
   return migration.target_server.substr(0, migration.target_server.find('@'));
-}
-
-void make_folder(const std::filesystem::path& folder) {
-  try {
-    pipeline::make_work_folder(folder);
-  } catch (Error& error) {
-    throw error.hint("choose another place for the store with --store or PGSLUICE_STORE");
-  }
 }
 
 // Nobody is there who could drop what the migration has made: each database says what became of it.
@@ -96,12 +88,7 @@ void end_canceled(Migration& migration, const std::string& reason) {
 void fail_open_databases(Migration& migration, const std::string& message) {
   for (DatabaseDetails& database : migration.details) {
     const bool open = database.state == DatabaseState::kInProgress || database.state == DatabaseState::kCanceling;
-    if (!open) continue;
-    database.state = DatabaseState::kFailed;
-    database.operation = "Ended";
-    database.message = message;
-    database.loading_tables = 0;
-    database.ended = std::chrono::system_clock::now();
+    if (open) database.end_unfinished(message);
   }
 }
 
@@ -114,7 +101,7 @@ void mark_deleted(Migration& migration) {
 }  // namespace
 
 Store::Store(std::filesystem::path folder) : folder_(std::move(folder)) {
-  for (const char* below : {"", "workers", "work", "logs"}) make_folder(folder_ / below);
+  make_store_folders(folder_);
   file_ = std::make_unique<SqliteFile>(folder_ / "migrations.sqlite", SqliteFile::Open::kMakeMissing);
   file_->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
   update_format();
@@ -131,6 +118,7 @@ void Store::update_format() {
     read_format();
     if (format < 1) file_->execute(kFirstFormat);
     if (format < 2) file_->execute(kSecondFormat);
+    if (format < 3) file_->execute(kThirdFormat);
     transaction.commit();
     read_format();
   }
@@ -272,18 +260,26 @@ Migration Store::find(const std::string& name, const std::optional<std::string>&
                                                target ? fmt::format(" on the target {}", *target) : ""))
         .hint("'pgsluice migration list --filter All' shows those that there are");
   }
-  if (found.size() > 1) {
-    throw Error(ErrorKind::kState, fmt::format("several targets have a migration named {}", name))
-        .hint(fmt::format("name the target too: --target {}, or --name {} --migration-name {}", found.front().target,
-                          found.front().target, name));
-  }
+  if (found.size() > 1) throw ambiguous_name(found);
   return std::move(found.front());
+}
+
+Error ambiguous_name(const std::vector<Migration>& found) {
+  const Migration& first = found.front();
+  return Error(ErrorKind::kState, fmt::format("several targets have a migration named {}", first.name))
+      .hint(fmt::format("name the target too: --target {}, or --name {} --migration-name {}", first.target,
+                        first.target, first.name));
 }
 
 std::optional<Migration> Store::find_id(const std::string& id) {
   std::vector<Migration> found = select("id = ?", {id});
   if (found.empty()) return std::nullopt;
   return std::move(found.front());
+}
+
+std::optional<Migration> Store::refreshed(const Migration& migration) {
+  find_dead_workers();
+  return find_id(migration.id);
 }
 
 void Store::request_cancel(const Migration& migration) {
@@ -467,9 +463,9 @@ void Store::end_dead(const Migration& migration, const std::string& reason, std:
 
 std::vector<Sample> Store::samples(const std::string& id) {
   std::vector<Sample> samples;
-  file_->execute("SELECT at, copied FROM sample WHERE migration = ? ORDER BY at", {id},
+  file_->execute("SELECT at, copied, fraction, phase FROM sample WHERE migration = ? ORDER BY at", {id},
                  [&](const SqliteFile::Row& row) {
-                   samples.push_back({time_of(row.real(0)), {row.integer(1)}});
+                   samples.push_back({time_of(row.real(0)), {row.integer(1)}, row.real(2), row.text(3)});
                  });
   return samples;
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pgsluice/base/error.h"
 #include "pgsluice/base/file_descriptor.h"
 #include "pgsluice/base/sqlite.h"
 #include "pgsluice/migration/migration.h"
@@ -30,13 +31,18 @@ struct Page {
   std::string after = {};
 };
 
-/// How much had been copied at a moment, of all databases.
+/// How far a migration was at a moment.
 struct Sample {
   Time at;
-  Bytes copied;
+  Bytes copied;         ///< of all databases
+  double fraction = 0;  ///< fraction_done()
+  std::string phase;    ///< phase_of(); empty if an earlier version of pgsluice took the sample
 };
 
 class Claim;
+
+/// The error for a name that several targets have a migration of.
+Error ambiguous_name(const std::vector<Migration>& found);
 
 /// The migrations that a folder knows, in a SQLite file that a crash leaves whole:
 ///
@@ -76,6 +82,9 @@ class Store {
   /// The one. Throws Error(kState) where there is none, or where several targets have one and none is given.
   Migration find(const std::string& name, const std::optional<std::string>& target);
   std::optional<Migration> find_id(const std::string& id);
+  /// Returns a migration as it is now, Failed if its worker has died; nullopt if it is not known any more. A migration
+  /// that was found by its name has to be followed by this: the name may be given to another one meanwhile.
+  std::optional<Migration> refreshed(const Migration& migration);
 
   /// Asks the worker to cancel; one that nobody has taken up yet is Canceled at once. Throws Error(kState) for one
   /// that has come to its end.

@@ -7,14 +7,14 @@
 
 namespace pgsluice::migration {
 
-/// What a request must show before it is answered.
+/// The authorization that a route requires.
 enum class Access {
-  kOpen,    ///< nothing: the answer tells nothing about migrations
-  kRead,    ///< the token, unless this machine's users may read without
+  kOpen,    ///< none: the response contains nothing about migrations
+  kRead,    ///< the token, unless AccessRules::reads_need_token is false
   kChange,  ///< the token
 };
 
-/// Who may do what. Any thread.
+/// How a server authorizes requests. Constant while it runs, so any thread may read it.
 struct AccessRules {
   /// "Authorization: Bearer …"; never empty where a route changes something.
   std::string token;

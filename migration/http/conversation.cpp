@@ -242,7 +242,7 @@ class Conversation {
     co_return co_await carry_out(*route, *request, parser);
   }
 
-  // What can be said before a body is read.
+  // Checks that need only the headers, so that no body is read for a request that is refused.
   std::optional<HttpResponse> refuse_by_headers(const HttpRequest& request, const Route* route, const Parser& parser) {
     if (route == nullptr) {
       const std::string methods = state_.router.methods_of(request.path);

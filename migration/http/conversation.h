@@ -17,7 +17,8 @@
 
 namespace pgsluice::migration {
 
-/// What the conversations of a server share. Of the thread that runs `io`, but for what is constant.
+/// State shared by all conversations of a server. Only the thread that runs the io_context may use it; `limits`,
+/// `rules`, `router`, `log` and `tls` are constant and may be read by any thread.
 struct ServerState {
   HttpLimits limits;
   AccessRules rules;

@@ -31,15 +31,15 @@ struct HttpRequest {
   std::optional<std::string> parameter(const std::string& name) const;
 };
 
-/// What is sent back: a body, or a stream of texts.
+/// A response: a body, or a stream of texts.
 struct HttpResponse {
   int status = 200;
   std::string content_type = "text/plain";
   std::string body = {};
   std::vector<std::pair<std::string, std::string>> headers = {};
 
-  /// Where it is set, its texts are sent in the place of the body: the first at once, each following one `period` after
-  /// the one before. It is called on a handler's thread, by one thread at a time. An empty text sends nothing, nullopt
+  /// If set, its texts are sent instead of the body: the first immediately, each further one `period` after the
+  /// previous one. It is called on a handler's thread, by one thread at a time. An empty text sends nothing; nullopt
   /// ends the response.
   std::function<std::optional<std::string>()> next = {};
   std::chrono::milliseconds period{1000};

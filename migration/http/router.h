@@ -9,7 +9,7 @@
 
 namespace pgsluice::migration {
 
-/// Makes the response to a request. Several run at the same time.
+/// Makes the response to a request. May be called by several threads at the same time.
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 
 /// A method and a path, and what answers them.
@@ -19,8 +19,8 @@ struct Route {
   std::string pattern;
   Access access = Access::kRead;
   HttpHandler handler;
-  /// At once, on the thread that moves the bytes of all connections: for a handler that never waits, and that must be
-  /// answered while all others do. Else on one of the handlers' threads.
+  /// kAtOnce: on the thread that serves all connections. Only for a handler that never waits, and whose response must
+  /// not queue for one of the handlers' threads.
   enum class Runs { kAtOnce, kOnAThread };
   Runs runs = Runs::kOnAThread;
 };
@@ -30,10 +30,10 @@ class Router {
  public:
   void add(Route route) { routes_.push_back(std::move(route)); }
 
-  /// The route of the request's method and path, and the request's matches set; nullptr if there is none. HEAD is
-  /// answered by GET's route.
+  /// Returns the route for the request's method and path, and sets the request's matches. Returns nullptr if there is
+  /// no such route. A HEAD request finds the route of GET.
   const Route* find(HttpRequest& request) const;
-  /// The methods that the path has, "GET, PUT"; empty for a path that there is not.
+  /// Returns the methods that the path supports, such as "GET, PUT"; an empty string for an unknown path.
   std::string methods_of(const std::string& path) const;
 
  private:

@@ -14,7 +14,8 @@
 
 namespace pgsluice::migration {
 
-/// What one client, or all of them, may take. A request beyond a limit is answered, then its connection is closed.
+/// Upper bounds on what clients may use. A request that exceeds one gets an error response, then its connection is
+/// closed.
 struct HttpLimits {
   /// The request line and all headers.
   std::size_t header_bytes = 16U << 10U;

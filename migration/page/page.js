@@ -136,7 +136,20 @@ function rate(samples) {
   return last.at > first.at ? Math.max(0, last.copiedBytes - first.copiedBytes) / ((last.at - first.at) / 1000) : 0;
 }
 
-// Bytes over time, and when the work on each database began and ended.
+// The parts of the samples' time in which one kind of work was done.
+function phases(samples) {
+  const parts = [];
+  for (const sample of samples) {
+    const last = parts[parts.length - 1];
+    if (last) last.end = sample.at;
+    if (sample.phase && sample.phase !== "ended" && (!last || last.phase !== sample.phase)) {
+      parts.push({phase: sample.phase, begin: sample.at, end: sample.at});
+    }
+  }
+  return parts;
+}
+
+// Bytes and work done over time, the kinds of work, and when the work on each database began and ended.
 function chart(samples, migration) {
   if (samples.length < 2) return null;
   const begin = samples[0].at, span = samples[samples.length - 1].at - begin || 1;
@@ -154,8 +167,18 @@ function chart(samples, migration) {
     for (const [name, value] of Object.entries(attributes)) shape.setAttribute(name, value);
     svg.append(shape);
   };
+  const parts = phases(samples);
+  for (const part of parts) {
+    add("rect", {x: x(part.begin), y: 0, width: ((part.end - part.begin) / span * 1000).toFixed(1), height: 100,
+      class: "phase " + part.phase});
+  }
   add("polygon", {points: "0,100 " + points + " 1000,100", class: "area"});
   add("polyline", {points, class: "curve"});
+  const work = samples.filter((sample) => sample.phase);
+  if (work.length > 1) {
+    add("polyline", {points: work.map((sample) => x(sample.at) + "," + (100 - sample.fractionDone * 95).toFixed(2)).join(" "),
+      class: "work"});
+  }
   const marks = [];
   for (const database of Object.values(migration.properties.currentStatus.currentSubStateDetails.dbDetails)) {
     for (const [what, time] of [["begins", database.startedOn], ["ends", database.endedOn]]) {
@@ -166,10 +189,14 @@ function chart(samples, migration) {
     }
   }
   marks.sort((one, other) => one[0] - other[0]);
+  const key = parts.filter((part) => part.end > part.begin).map((part) => element("li", {},
+    element("span", {class: "swatch " + part.phase}), part.phase + " " + duration((part.end - part.begin) / 1000)));
   return element("section", {}, element("h3", {}, "Bytes over time"),
     element("div", {class: "plot"}, element("div", {class: "yaxis faint"}, element("span", {}, bytes(most)),
       element("span", {}, bytes(most / 2)), element("span", {}, "0")), svg),
     element("div", {class: "axis"}, element("span", {}, "0 s"), element("span", {}, duration(span / 1000))),
+    element("ul", {class: "key faint"}, element("li", {}, element("span", {class: "swatch curve"}), "bytes"),
+      work.length > 1 ? element("li", {}, element("span", {class: "swatch work"}), "all work, 0 to 100 %") : null, ...key),
     marks.length === 0 ? null : element("p", {class: "faint"}, marks.map((mark) => mark[1]).join(", ")));
 }
 

@@ -1,18 +1,16 @@
 // What anybody who reaches the port of `serve` may send, and what it costs the service: raw bytes over real
 // connections, and the process's memory by /proc.
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <httplib.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 
 #include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "pgsluice/base/file_descriptor.h"
+#include "migration/raw_client.h"
 #include "pgsluice/base/subprocess.h"
 #include "pgsluice/migration/store.h"
 #include "support/sockets.h"
@@ -25,44 +23,6 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 constexpr std::int64_t kMaxKilobytes = 64 << 10;
-
-// A connection that sends what it likes.
-class RawClient {
- public:
-  explicit RawClient(int port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{.sin_family = AF_INET, .sin_port = htons(static_cast<std::uint16_t>(port))};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) socket_.reset();
-    const timeval patience{.tv_sec = 20};
-    ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    ::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  }
-
-  // False once the other side has closed.
-  bool send(std::string_view text) const {
-    while (!text.empty()) {
-      const ssize_t sent = ::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return false;
-      text.remove_prefix(static_cast<std::size_t>(sent));
-    }
-    return true;
-  }
-  // Until the other side closes, or this much has come.
-  std::string receive(std::size_t max = 1 << 20) const {
-    std::string text(max, '\0');
-    std::size_t size = 0;
-    while (size < max) {
-      const ssize_t got = ::recv(socket_.get(), text.data() + size, max - size, 0);
-      if (got <= 0) break;
-      size += static_cast<std::size_t>(got);
-    }
-    text.resize(size);
-    return text;
-  }
-
- private:
-  FileDescriptor socket_;
-};
 
 class AttackTest : public ::testing::Test {
  protected:

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
+#include <thread>
 #include <tuple>
 
 #include "pgsluice/base/subprocess.h"
@@ -62,7 +63,9 @@ class PageTest : public ::testing::Test {
     migration.validation = {.started = migration.started,
                             .server = {{.type = "RolesValidation",
                                         .findings = {{ValidationState::kWarning, "role <i>app</i> is missing"}}}}};
+    migration.details[0].loading_tables = 1;
     claim_->write(migration, {1 << 20});
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // samples are told apart by the millisecond
     claim_->write(migration, {3 << 20});
     return migration;
   }
@@ -78,9 +81,9 @@ class PageTest : public ::testing::Test {
 TEST_F(PageTest, ShowsARunningMigrationLive) {
   running();
   const std::string page = shown("/#/nightly/new%3A5432", "MigratingData");
-  for (const char* text : {"MigratingData", "old:5432@admin → new:5432@admin", "3 / 7", "1,234,567", "3.0 MB", "75 %",
+  for (const char* text : {"MigratingData", "old:5432@admin → new:5432@admin", "3 / 8", "1,234,567", "3.0 MB", "75 %",
                            "Bytes over time", "&lt;b&gt;odd&lt;/b&gt;", "role &lt;i&gt;app&lt;/i&gt; is missing",
-                           "Cancel the migration", "Left, about", "<polyline"}) {
+                           "Cancel the migration", "Left, about", "<polyline", "copying 0 s", "all work, 0 to 100 %"}) {
     EXPECT_THAT(page, HasSubstr(text));
   }
   EXPECT_THAT(page, Not(HasSubstr("<b>odd</b>")));

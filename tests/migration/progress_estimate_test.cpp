@@ -25,6 +25,27 @@ TEST(FractionDone, IsWholeForOneThatHasSucceededOnly) {
   EXPECT_EQ(fraction_done(Migration{}), 0);
 }
 
+TEST(PhaseOf, IsTheFirstKindOfWorkThatADatabaseIsAt) {
+  Migration migration{.substate = Substate::kValidationInProgress};
+  EXPECT_EQ(phase_of(migration), "validating");
+  migration.substate = Substate::kMigratingData;
+  migration.details = {{.name = "one", .operation = "Verifying"}, {.name = "two"}};
+  EXPECT_EQ(phase_of(migration), "comparing");
+  DatabaseDetails& second = migration.details[1];
+  second.operation = "MigratingData";
+  second.loading_tables = 1;
+  second.queued_tables = 3;
+  EXPECT_EQ(phase_of(migration), "copying");
+  second.loading_tables = second.queued_tables = 0;
+  second.completed_tables = 4;
+  EXPECT_EQ(phase_of(migration), "indexing");
+  second.state = DatabaseState::kFailed;
+  migration.details[0].state = DatabaseState::kSucceeded;
+  EXPECT_EQ(phase_of(migration), "preparing");
+  migration.substate = Substate::kCompleted;
+  EXPECT_EQ(phase_of(migration), "ended");
+}
+
 TEST(TimeLeft, IsToldWhenEnoughIsDoneAndFollowsSlowly) {
   TimeLeft left;
   const SteadyClock::time_point begin{};

@@ -3,6 +3,7 @@
 #include <httplib.h>
 
 #include <atomic>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -27,12 +28,13 @@ constexpr const char* kToken = "t0ken-of-the-test";
 
 class RestServer {
  public:
-  explicit RestServer(const std::filesystem::path& store, LogSink& sink, HttpOptions options = {})
+  explicit RestServer(const std::filesystem::path& store, LogSink& sink, HttpOptions options = {},
+                      const std::string& worker_command = "")
       : server_(with_port(std::move(options)), Log(sink)) {
     add_rest_routes(server_,
                     {.store = store,
                      .properties = {.origin = PropertiesContext::Origin::kRemote},
-                     .worker = {.program = PGSLUICE_PROGRAM},
+                     .worker = {.program = PGSLUICE_PROGRAM, .command = worker_command},
                      .delete_patience = std::chrono::milliseconds(300)},
                     Log(sink));
     server_.start();
@@ -201,6 +203,58 @@ TEST_F(RestTest, ThePageLoadsNothingFromElsewhere) {
     EXPECT_THAT(content, Not(HasSubstr("innerHTML"))) << path;
     EXPECT_THAT(file->get_header_value("Content-Security-Policy"), HasSubstr("default-src 'none'"));
   }
+}
+
+TEST_F(RestTest, ACreationThatAnotherClientDeletesBeforeItsWorkerComesUpSaysThatItWasCanceled) {
+  const std::filesystem::path gate = folder_.path() / "gate";
+  const RestServer server(store_, sink_, {}, "while [ ! -e '" + gate.string() + "' ]; do sleep 0.05; done; exit 3");
+  int status = 0;
+  Json created;
+  std::jthread creator([&] {
+    const auto answer = server.client().Put(
+        "/migrations/first",
+        R"({"properties":{"SourceDBServerResourceId":"a:1@b","TargetDbServerResourceId":"c:1@b","DBsToMigrate":["x"]}})",
+        "application/json");
+    status = answer->status;
+    created = body_of(answer);
+  });
+  httplib::Client client = server.client();
+  ASSERT_TRUE(test::wait_until([&] { return client.Get("/migrations/first")->status == 200; }));
+  EXPECT_EQ(client.Delete("/migrations/first")->status, 204);
+  std::ofstream(gate.string()) << "";
+  creator.join();
+  EXPECT_EQ(status, 201) << created.dump();
+  EXPECT_EQ(created.at("properties").at("currentStatus").at("state"), "Canceled");
+}
+
+TEST_F(RestTest, ADeletionDoesNotTouchAnotherMigrationThatHasGotTheName) {
+  Store store(store_);
+  const RestServer server(store_, sink_);
+  const auto add = [&] {
+    Request wanted;
+    wanted.source = {.host = "one", .port = 1, .user = "u"};
+    wanted.target = {.host = "other", .port = 1, .user = "u"};
+    wanted.databases = {"d"};
+    return create(store, "same", "", {}, wanted);
+  };
+  const Migration first = add();
+  Claim worker = store.claim(first.id);
+  int status = 0;
+  std::jthread deleting([&] { status = server.client().Delete("/migrations/same")->status; });
+  ASSERT_TRUE(test::wait_until([&] { return worker.cancel_requested(); }));
+  Migration ended = first;
+  ended.substate = Substate::kCancelingRequestedDBMigrations;
+  worker.write(ended, {});
+  ended.state = State::kCanceled;
+  ended.substate = Substate::kCompleted;
+  worker.write(ended, {});
+  store.remove(first);  // another client is faster
+  const Migration second = add();
+  deleting.join();
+  EXPECT_THAT(status, ::testing::AnyOf(202, 204));
+  const std::optional<Migration> now = store.refreshed(second);
+  ASSERT_TRUE(now);
+  EXPECT_TRUE(now->active());
 }
 
 // A migration at work whose worker, this process, does nothing.

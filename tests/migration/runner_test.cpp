@@ -63,7 +63,7 @@ TEST_F(RunnerTest, AValidationThatFailsEndsItBeforeAnythingIsChanged) {
   const Migration ended = run(request());
   EXPECT_EQ(ended.state, State::kValidationFailed);
   EXPECT_THAT(ended.error, HasSubstr("servers: RolesValidation: role owner_of_much"));
-  EXPECT_EQ(ended.details.front().state, DatabaseState::kFailed);
+  for (const DatabaseDetails& database : ended.details) EXPECT_EQ(database.state, DatabaseState::kNotStarted);
   EXPECT_FALSE(target_has("testdb3"));
   EXPECT_EQ(target_.value("testdb6", "SELECT count(*) FROM of_before"), "0");
   // What was wrong is mended, and the same migration goes on.
@@ -73,6 +73,22 @@ TEST_F(RunnerTest, AValidationThatFailsEndsItBeforeAnythingIsChanged) {
   const Migration again = runner.run();
   EXPECT_EQ(again.state, State::kSucceeded) << again.error;
   EXPECT_TRUE(again.roles);
+}
+
+TEST_F(RunnerTest, ADatabaseWhoseOwnValidationFailsIsFailedAndTheOthersHaveNotStarted) {
+  source_.sql("testdb6",
+              "CREATE EXTENSION hstore; UPDATE pg_extension SET extname = 'not_there' WHERE extname = 'hstore'");
+  const Migration ended = run(request());
+  EXPECT_EQ(ended.state, State::kValidationFailed);
+  for (const DatabaseDetails& database : ended.details) {
+    SCOPED_TRACE(database.name);
+    const bool is_wrong = database.name == "testdb6";
+    EXPECT_EQ(database.state, is_wrong ? DatabaseState::kFailed : DatabaseState::kNotStarted);
+    EXPECT_EQ(database.message.find("not_there") != std::string::npos, is_wrong) << database.message;
+    EXPECT_EQ(database.ended.has_value(), is_wrong);
+  }
+  // It comes back from the store as it was written.
+  EXPECT_EQ(store_.find("first", std::nullopt).details.front().state, DatabaseState::kNotStarted);
 }
 
 TEST_F(RunnerTest, ValidateAloneChangesNothing) {

@@ -138,7 +138,7 @@ TEST_F(StoreTest, AWorkerThatIsKilledLeavesItsMigrationFailedAndThatIsTakenUpAga
   const Migration dead = store_.find("first", std::nullopt);
   EXPECT_EQ(dead.state, State::kFailed);
   EXPECT_THAT(dead.error, HasSubstr("--resume"));
-  EXPECT_EQ(dead.details.front().state, DatabaseState::kFailed);
+  EXPECT_EQ(dead.details.front().state, DatabaseState::kNotStarted);
   const Migration again = store_.reopen(dead);
   EXPECT_EQ(again.state, State::kInProgress);
   EXPECT_EQ(again.details.front().state, DatabaseState::kInProgress);
@@ -180,11 +180,19 @@ TEST_F(StoreTest, SamplesStayFew) {
   const Migration first = migration("first");
   store_.add(first);
   Claim claim = store_.claim(first.id);
-  for (int i = 0; i < 700; ++i) claim.write(first, {i});
+  Migration at_work = first;
+  at_work.substate = Substate::kMigratingData;
+  at_work.details[0].loading_tables = 1;
+  for (int i = 0; i < 700; ++i) {
+    at_work.details[0].fraction = i / 1000.0;
+    claim.write(at_work, {i});
+  }
   const std::vector<Sample> samples = store_.samples(first.id);
   EXPECT_LE(samples.size(), 601U);
   EXPECT_GE(samples.size(), 300U);
   EXPECT_EQ(samples.back().copied.count, 699);
+  EXPECT_EQ(samples.back().fraction, 0.699);
+  EXPECT_EQ(samples.back().phase, "copying");
 }
 
 TEST_F(StoreTest, OfALaterVersionIsRefused) {
@@ -231,6 +239,35 @@ TEST_F(StoreTest, OneThatNoWorkerComesUpForHasFailedWithTheReason) {
   store_.give_up(first, "no worker came up");
   EXPECT_EQ(store_.find("first", std::nullopt).state, State::kFailed);
   EXPECT_THAT(store_.find("first", std::nullopt).error, HasSubstr("no worker came up"));
+}
+
+TEST_F(StoreTest, AFolderThatAnyUserMayWriteToIsRefusedAndOneOfOurOwnIsMadePrivate) {
+  namespace fs = std::filesystem;
+  const fs::path open = folder_.path() / "open";
+  fs::create_directory(open);
+  fs::permissions(open, fs::perms::all);
+  EXPECT_THAT(refusal([&] { Store store(open); }), HasSubstr("any user of this machine may write to the store"));
+  EXPECT_TRUE(fs::is_empty(open));
+  fs::permissions(open, fs::perms::owner_all | fs::perms::group_all);  // as a volume of a container is
+  EXPECT_NO_THROW(Store store(open));
+  Store made(folder_.path() / "made");
+  EXPECT_EQ(fs::status(folder_.path() / "made").permissions(), fs::perms::owner_all);
+}
+
+TEST_F(StoreTest, AFolderOfAnotherUserIsRefused) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can act as two users";
+  namespace fs = std::filesystem;
+  const fs::path theirs = folder_.path() / "theirs";
+  fs::create_directory(theirs);
+  // This process stays in root's groups.
+  fs::permissions(folder_.path(), fs::perms::group_exec | fs::perms::others_exec, fs::perm_options::add);
+  constexpr uid_t kOne = 12345;
+  constexpr uid_t kOther = 23456;
+  ASSERT_EQ(::chown(theirs.c_str(), kOne, kOne), 0);
+  ASSERT_EQ(::seteuid(kOther), 0);
+  const std::string said = refusal([&] { Store store(theirs); });
+  ASSERT_EQ(::seteuid(0), 0);
+  EXPECT_THAT(said, HasSubstr("belongs to another user"));
 }
 
 TEST_F(StoreTest, WhatWasDeletedIsNotAmongTheKept) {

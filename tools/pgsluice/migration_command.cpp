@@ -91,7 +91,7 @@ int create(CreateArguments& args) {
                              .command = args.worker_command,
                              .max_databases = args.max_databases,
                              .option = args.option});
-    std::fputs(migration_text(store.find(migration.name, migration.target), output).c_str(), stdout);
+    std::fputs(migration_text(store.refreshed(migration).value_or(migration), output).c_str(), stdout);
     Log(console).info(
         fmt::format("migration {} goes on by itself; 'pgsluice migration show --name {} --watch' shows it",
                     migration.name, migration.name));
@@ -133,7 +133,7 @@ Migration watch(migration::Store& store, const Migration& first, const Migration
   });
   constexpr std::chrono::milliseconds kPeriod{1000};
   while (now.active() && wait_for({}, cancel.token(), kPeriod) != WaitResult::kCancelled) {
-    Migration next = store.find(first.name, first.target);
+    Migration next = store.refreshed(first).value_or(first);
     const std::lock_guard lock(mutex);
     now = std::move(next);
   }
@@ -185,7 +185,7 @@ int update(const MigrationArguments& args, bool cancels, const std::vector<std::
         fmt::format("migration {} is being cancelled: the databases that it has made are dropped; 'pgsluice "
                     "migration show --name {} --watch' shows the end",
                     migration.name, migration.name));
-    std::fputs(migration_text(store.find(migration.name, migration.target), output).c_str(), stdout);
+    std::fputs(migration_text(store.refreshed(migration).value_or(migration), output).c_str(), stdout);
     return kExitWell;
   });
 }
