@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <system_error>
 
@@ -15,6 +16,66 @@ std::string_view to_string(Side side) {
       return "target";
     case Side::kLocal:
       break;
+  }
+  return "";
+}
+
+std::string_view id_of(Remedy remedy) {
+  switch (remedy) {
+    case Remedy::kResume:
+      return "resume";
+    case Remedy::kResumeInconsistent:
+      return "resume-inconsistent";
+    case Remedy::kStartOver:
+      return "start-over";
+    case Remedy::kForgetRun:
+      return "forget-run";
+    case Remedy::kReplaceExisting:
+      return "replace-existing";
+    case Remedy::kMakeTables:
+      return "make-tables";
+    case Remedy::kMakeRoles:
+      return "make-roles";
+    case Remedy::kMakeExtensions:
+      return "make-extensions";
+    case Remedy::kOmitExtension:
+      return "omit-extension";
+    case Remedy::kOmitRows:
+      return "omit-rows";
+    case Remedy::kOmitLargeObjects:
+      return "omit-large-objects";
+    case Remedy::kOmitTablespaces:
+      return "omit-tablespaces";
+    case Remedy::kOmitProperties:
+      return "omit-properties";
+    case Remedy::kOmitPasswords:
+      return "omit-passwords";
+    case Remedy::kOmitLedger:
+      return "omit-ledger";
+    case Remedy::kUseLedger:
+      return "use-ledger";
+    case Remedy::kOwnSnapshot:
+      return "own-snapshot";
+    case Remedy::kKeepSnapshot:
+      return "keep-snapshot";
+    case Remedy::kDumpDefinitions:
+      return "dump-definitions";
+    case Remedy::kDumpRoles:
+      return "dump-roles";
+    case Remedy::kOtherWorkFolder:
+      return "other-work-folder";
+    case Remedy::kNameServers:
+      return "name-servers";
+    case Remedy::kCheckServers:
+      return "check-servers";
+    case Remedy::kFewerTableJobs:
+      return "fewer-table-jobs";
+    case Remedy::kNameClientPrograms:
+      return "name-client-programs";
+    case Remedy::kWaitLonger:
+      return "wait-longer";
+    case Remedy::kCompareData:
+      return "compare-data";
   }
   return "";
 }
@@ -46,9 +107,18 @@ Error& Error::step(std::string_view text) {
   return *this;
 }
 
-Error& Error::begin_anew() {
-  must_begin_anew_ = true;
+Error& Error::remedy(Remedy remedy) {
+  if (!has(remedy)) remedies_.push_back(remedy);
   return *this;
+}
+
+Error& Error::unchanged() {
+  is_unchanged_ = true;
+  return *this;
+}
+
+bool Error::has(Remedy remedy) const {
+  return std::find(remedies_.begin(), remedies_.end(), remedy) != remedies_.end();
 }
 
 bool Error::is_retryable() const {

@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pgsluice {
 
@@ -25,11 +26,47 @@ enum class ErrorKind {
   kInternal,    ///< a defect of pgsluice
 };
 
+/// A way out of an error. The library names it, and whoever shows the error words it for its own users: the command as
+/// an option, REST as an id, an embedder as a member of CloneOptions. A hint says what else there is to do.
+enum class Remedy {
+  kResume,              ///< run again, and continue what was begun
+  kResumeInconsistent,  ///< the same after a change on the source: complete tables stay, the others are copied again
+  kStartOver,           ///< drop and create the target's database, then clone: no resume can succeed
+  kForgetRun,           ///< forget what an earlier run has done
+  kReplaceExisting,     ///< drop what is on the target, or empty it
+  kMakeTables,          ///< restore the definitions first
+  kMakeRoles,           ///< create the roles, or do without owners and privileges
+  kMakeExtensions,      ///< create the extensions first
+  kOmitExtension,       ///< leave an extension out
+  kOmitRows,            ///< leave the rows of a table out
+  kOmitLargeObjects,
+  kOmitTablespaces,
+  kOmitProperties,   ///< leave the properties of the database itself out
+  kOmitPasswords,    ///< copy roles without their passwords
+  kOmitLedger,       ///< clone without a ledger, which cannot be resumed
+  kUseLedger,        ///< clone with one
+  kOwnSnapshot,      ///< take a snapshot instead of using one that is given
+  kKeepSnapshot,     ///< have another session hold the snapshot again
+  kDumpDefinitions,  ///< dump the definitions into the work directory again
+  kDumpRoles,        ///< dump the roles into the work directory
+  kOtherWorkFolder,  ///< use another work directory
+  kNameServers,      ///< say which source and target are meant
+  kCheckServers,     ///< look whether source and target are the right ones
+  kFewerTableJobs,
+  kNameClientPrograms,  ///< say where PostgreSQL's client programs are
+  kWaitLonger,          ///< try longer after a lost connection
+  kCompareData,         ///< compare the rows of both databases
+};
+
+/// A stable word for documents, such as "resume".
+std::string_view id_of(Remedy remedy);
+
 /// The one error type of the project. Thrown between modules; at the end of a thread it is caught and kept as a value.
 ///
 /// Messages are in lower case without a full stop and never hold a password; the hint says what to do. The setters
 /// return the error, so that it is built where it is thrown:
 ///     throw Error(ErrorKind::kServer, "permission denied").on(Side::kSource).sqlstate("42501").object("table a.b");
+/// describe() has no words for remedies(): see LogSink::describe().
 class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message);
@@ -41,8 +78,10 @@ class Error : public std::runtime_error {
   Error& object(std::string_view text);
   /// What was being done: "copying data", "connecting".
   Error& step(std::string_view text);
-  /// What an unfinished run has copied is of no use any more.
-  Error& begin_anew();
+  /// Adds a remedy after those that it has.
+  Error& remedy(Remedy remedy);
+  /// Says that neither server was changed.
+  Error& unchanged();
 
   ErrorKind kind() const { return kind_; }
   Side side() const { return side_; }
@@ -55,8 +94,12 @@ class Error : public std::runtime_error {
   /// Whether the same work may succeed when it is tried again, on a new connection where poisons_connection().
   bool is_retryable() const;
 
-  /// Whether the work can only be begun anew: no resume will come further, the source having changed, say.
-  bool must_begin_anew() const { return must_begin_anew_; }
+  const std::vector<Remedy>& remedies() const { return remedies_; }
+  bool has(Remedy remedy) const;
+  /// True if no resume can succeed, because the source has changed, for example: Remedy::kStartOver.
+  bool cannot_resume() const { return has(Remedy::kStartOver); }
+  /// True if it is known that neither server was changed.
+  bool is_unchanged() const { return is_unchanged_; }
 
   /// Whether the connection on which this happened can no longer be used.
   bool poisons_connection() const;
@@ -71,7 +114,8 @@ class Error : public std::runtime_error {
   std::string hint_;
   std::string object_;
   std::string step_;
-  bool must_begin_anew_ = false;
+  std::vector<Remedy> remedies_;
+  bool is_unchanged_ = false;
 };
 
 /// An error for a failed system call, from errno: "cannot open x: no such file or directory".

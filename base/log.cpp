@@ -1,9 +1,17 @@
 #include "pgsluice/base/log.h"
 
+#include "pgsluice/base/error.h"
+
 namespace pgsluice {
 
 void Log::write(LogLevel level, std::string_view message, const std::source_location& where) const {
   if (wants(level)) sink_->write(level, message, where);
+}
+
+std::string LogSink::describe(const Error& error) const { return error.describe(); }
+
+std::string Log::describe(const Error& error) const {
+  return sink_ == nullptr ? error.describe() : sink_->describe(error);
 }
 
 std::string_view to_string(LogLevel level) {

@@ -6,6 +6,8 @@
 
 namespace pgsluice {
 
+class Error;
+
 enum class LogLevel { kTrace, kDebug, kSql, kNotice, kInfo, kWarning, kError };
 
 /// Where messages go. The embedder implements it; the library itself prints nothing.
@@ -14,6 +16,8 @@ class LogSink {
  public:
   virtual ~LogSink() = default;
   virtual bool wants(LogLevel level) const = 0;
+  /// The text for an error. A sink that knows how its users start a run adds the error's remedies in their words.
+  virtual std::string describe(const Error& error) const;
   virtual void write(LogLevel level, std::string_view message, const std::source_location& where) = 0;
 };
 
@@ -44,6 +48,15 @@ class Log {
   void error(std::string_view message, const std::source_location& where = std::source_location::current()) const {
     write(LogLevel::kError, message, where);
   }
+  void warning(const Error& error, const std::source_location& where = std::source_location::current()) const {
+    write(LogLevel::kWarning, describe(error), where);
+  }
+  void error(const Error& error, const std::source_location& where = std::source_location::current()) const {
+    write(LogLevel::kError, describe(error), where);
+  }
+
+  /// The sink's text for an error; Error::describe() without a sink.
+  std::string describe(const Error& error) const;
 
  private:
   void write(LogLevel level, std::string_view message, const std::source_location& where) const;

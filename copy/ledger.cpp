@@ -114,13 +114,15 @@ Backend create_ledger(pg::Connection& target, std::string_view run) {
     if (error.sqlstate() == kDuplicateSchema || error.sqlstate() == kUniqueViolation) {
       throw Error(ErrorKind::kState, "another clone into this database has begun")
           .on(Side::kTarget)
-          .hint("wait for its end; if there is none, run with --resume to go on where one has ended");
+          .hint("wait for its end, if one is running")
+          .remedy(Remedy::kResume);
     }
     if (error.sqlstate() == kInsufficientPrivilege) {
-      error.hint(
-          fmt::format("GRANT CREATE ON DATABASE {} TO {}: the clone notes in a schema of its own what it has done; or "
-                      "clone with --no-ledger, which cannot be resumed, nor go on when a connection was lost",
-                      pg::quote_identifier(target.database()), pg::quote_identifier(target.user())));
+      error
+          .hint(fmt::format(
+              "GRANT CREATE ON DATABASE {} TO {}: the clone records what it has done in a schema of its own",
+              pg::quote_identifier(target.database()), pg::quote_identifier(target.user())))
+          .remedy(Remedy::kOmitLedger);
     }
     error.object("schema pgsluice");
     constexpr std::string_view kInternal = "XX";
@@ -144,11 +146,13 @@ void update_ledger(pg::Connection& target, std::string_view run) {
   transaction.commit();
 }
 
-Error ledger_of_another_version() {
-  return Error(ErrorKind::kState, "the ledger was written by another version of pgsluice")
+Error ledger_of_another_version(std::string_view details) {
+  return Error(ErrorKind::kState, fmt::format("the ledger was written by another version of pgsluice{}{}",
+                                              details.empty() ? "" : ": ", details))
       .on(Side::kTarget)
       .object("schema pgsluice")
-      .hint("go on with that version, or drop and create the database again and begin anew");
+      .hint("continue with that version")
+      .remedy(Remedy::kForgetRun);
 }
 
 std::set<std::string, std::less<>> read_tasks(pg::Connection& target) {
@@ -260,9 +264,11 @@ void end_sessions(pg::Connection& target, const std::vector<Backend>& sessions) 
     if (SteadyClock::now() >= end) {
       std::vector<std::string> pids;
       for (const pg::Row row : left) pids.emplace_back(row.text(0));
-      throw Error(ErrorKind::kConnection, fmt::format("sessions of before do not end: {}", fmt::join(pids, ", ")))
+      throw Error(ErrorKind::kConnection,
+                  fmt::format("sessions of an earlier run did not exit: {}", fmt::join(pids, ", ")))
           .on(Side::kTarget)
-          .hint("end them on the server (pg_terminate_backend), then run again with --resume");
+          .hint("end them on the server (pg_terminate_backend)")
+          .remedy(Remedy::kResume);
     }
     // The server tells nobody when a session is gone.
     pgsluice::pause(target.cancel_token(), pause);

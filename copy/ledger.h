@@ -65,8 +65,9 @@ Backend create_ledger(pg::Connection& target, std::string_view run);
 void update_ledger(pg::Connection& target, std::string_view run);
 /// Nothing where there is none. Throws ledger_of_another_version() where it has not these tables.
 std::optional<LedgerContents> read_ledger(pg::Connection& target);
-/// Also for a text of what the run is that this version does not understand.
-Error ledger_of_another_version();
+/// The error for a ledger whose tables, or whose text about the run, this version cannot read. `details` says in what
+/// it differs, if that is known: "it has format 2, and this version reads format 3".
+Error ledger_of_another_version(std::string_view details = {});
 /// In the transaction of the caller's. The database's event triggers do not see it. Nothing where there is no ledger.
 void drop_ledger(pg::Connection& target);
 /// Forgets that something was done, which is done again. In the caller's transaction.

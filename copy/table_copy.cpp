@@ -43,7 +43,7 @@ std::optional<std::size_t> find_changed_storage(pg::Connection& source, std::spa
 Error storage_changed() {
   return Error(ErrorKind::kState, "truncated, rewritten, renamed or dropped while the copy ran")
       .on(Side::kSource)
-      .begin_anew()
+      .remedy(Remedy::kStartOver)
       .hint("stop what changes the source's tables, then run again");
 }
 
@@ -90,16 +90,19 @@ void explain(Error& error) {
   if (error.side() == Side::kTarget && std::string_view(error.what()).find(kRowsOfOthers) != std::string_view::npos) {
     error = Error(ErrorKind::kState, "it holds rows that are not of this run, and was not truncated")
                 .on(Side::kTarget)
-                .hint("somebody has put them in since the run began: take them out, then run again with --resume");
+                .hint("another session has inserted them since the run began: delete them")
+                .remedy(Remedy::kResume);
     return;
   }
   constexpr std::string_view kLockNotAvailable = "55P03";
   if (error.side() == Side::kSource && error.sqlstate() == kLockNotAvailable) {
-    error.hint(
-        "another session of the source waits to truncate, drop or alter the table: end it (pg_stat_activity, "
-        "wait_event_type Lock), then run again with --resume");
+    error
+        .hint(
+            "another session of the source waits to truncate, drop or alter the table: end it (pg_stat_activity, "
+            "wait_event_type Lock)")
+        .remedy(Remedy::kResume);
   }
-  if (error.side() == Side::kSource && is_row_too_wide(error)) error.hint(kWideRowHint);
+  if (error.side() == Side::kSource && is_row_too_wide(error)) error.hint(kWideRowHint).remedy(Remedy::kOmitRows);
   constexpr std::string_view kRecoveryConflict = "40001";
   if (error.side() == Side::kSource && error.sqlstate() == kRecoveryConflict) {
     error.hint(

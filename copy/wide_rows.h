@@ -20,8 +20,9 @@ struct WideRow {
 
 /// What to do about one.
 inline constexpr std::string_view kWideRowHint =
-    "PostgreSQL sends no row of more than 1 GB (a bytea counts twice in text): make the row smaller, or leave the "
-    "table's rows out ([exclude-table-data] in a file for --filters) and bring them over in another way";
+    "PostgreSQL sends no row of more than 1 GB (a bytea counts twice in text): make the row smaller, or copy the "
+    "table's "
+    "rows in another way";
 
 /// Whether this is how the source refuses to send one.
 bool is_row_too_wide(const Error& error);

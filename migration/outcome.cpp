@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/migration/remedies.h"
 
 namespace pgsluice::migration {
 
@@ -53,7 +54,7 @@ std::vector<std::string> next_steps(const Migration& migration, const pipeline::
                            "be looked at by hand; a target's user that is no superuser is a member of the roles that "
                            "were made now: REVOKE that when it is not needed any more"
                          : "roles: they were not copied (MigrateRoles false); log in as each user once");
-  for (const Error& error : summary.roles_failed) steps.push_back("role: " + error.describe());
+  for (const Error& error : summary.roles_failed) steps.push_back("role: " + describe(error));
   for (const std::string& warning : summary.warnings) steps.push_back(warning);
   for (const pipeline::DatabaseResult& database : summary.databases) {
     for (const std::string& skipped : database.summary.skipped) {
@@ -66,24 +67,10 @@ std::vector<std::string> next_steps(const Migration& migration, const pipeline::
   return steps;
 }
 
-std::string describe_failure(const Error& error, bool anew) {
-  Error told = error;
-  // What the engine says to do is for its own command, whose options a migration has not.
-  if (anew && error.kind() != ErrorKind::kMismatch) {
-    told.hint("'pgsluice migration create --resume' copies the database anew");
-  }
-  std::string text = told.describe();
-  constexpr std::string_view kNotChanged = "; nothing was changed";
-  if (const std::size_t at = text.rfind(kNotChanged); at != std::string::npos) {
-    text.replace(at, kNotChanged.size(), "; the database that the migration has made is empty");
-  }
-  return text;
-}
-
 std::string describe_missing(const pipeline::CloneSummary& summary) {
   constexpr std::size_t kMaxNamed = 5;
   std::vector<std::string> missing;
-  for (const pipeline::FailedObject& object : summary.failed) missing.push_back(object.error.describe());
+  for (const pipeline::FailedObject& object : summary.failed) missing.push_back(describe(object.error));
   for (const pipeline::LeftOutObject& object : summary.left_out) {
     missing.push_back(fmt::format("{}: not tried, since something that it needs has failed", object.name));
   }
@@ -99,7 +86,7 @@ std::optional<Error> tell_obstacles(Migration& migration, const std::set<std::st
   std::optional<Error> obstacle;
   const auto refuse = [&](DatabaseDetails& details, Side side, const char* what, const char* hint) {
     const Error error = Error(ErrorKind::kState, what).on(side).hint(hint);
-    details.message = error.describe();
+    details.message = describe(error);
     if (!obstacle) obstacle = Error(ErrorKind::kState, fmt::format("{}: {}", details.name, details.message));
   };
   for (DatabaseDetails& details : migration.details) {

@@ -23,9 +23,6 @@ void take_progress(const pipeline::ProgressSnapshot& progress, double copys_part
 /// warnings.
 std::vector<std::string> next_steps(const Migration& migration, const pipeline::ServerSummary& summary);
 
-/// Why a database was not copied, for its message: without what the engine says of a target that was not changed, since
-/// the migration has made the database; `anew`: the next attempt begins it anew.
-std::string describe_failure(const Error& error, bool anew);
 /// What a copy has not been able to make: all of it, up to a number.
 std::string describe_missing(const pipeline::CloneSummary& summary);
 

@@ -13,6 +13,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/wait.h"
 #include "pgsluice/migration/outcome.h"
+#include "pgsluice/migration/remedies.h"
 #include "pgsluice/migration/runner_implementation.h"
 #include "pgsluice/migration/validator.h"
 #include "pgsluice/migration/verification.h"
@@ -83,7 +84,7 @@ void Runner::Implementation::write() {
     if (!claim.write(migration, copied)) is_lost = true;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kInternal) throw;
-    log.warning(fmt::format("the migration's state could not be written: {}", error.describe()));
+    log.warning(fmt::format("the migration's state could not be written: {}", describe(error)));
   }
   if (is_lost) ask(Asked::kStop);
 }
@@ -102,7 +103,7 @@ void Runner::Implementation::report_while_it_runs(const CancelToken& until) {
       try {
         if (claim.cancel_requested()) ask(Asked::kCancel);
       } catch (const Error& error) {
-        log.warning(fmt::format("whether to cancel could not be read: {}", error.describe()));
+        log.warning(fmt::format("whether to cancel could not be read: {}", describe(error)));
       }
       copy = migration;
     }
@@ -132,8 +133,7 @@ void Runner::Implementation::look_at_servers() {
   pg::Connection source = connect(Side::kSource, work.token());
   pg::Connection there = connect(Side::kTarget, work.token());
   if (const auto reason = pg::why_not_apart(source, there, pg::Reach::kServer)) {
-    throw Error(ErrorKind::kState, *reason)
-        .hint("a database would be dropped before it is copied; nothing was changed");
+    throw Error(ErrorKind::kState, *reason).hint("a database would be dropped before it is copied");
   }
   schema::find_client_program(request.engine.pg_bindir, source.server_version(), work.token());
   const std::string system = pg::system_identifier(there);
@@ -199,7 +199,7 @@ void Runner::Implementation::check_before_anything_is_replaced(const pipeline::C
       prepare_into_a_temporary(database, options);
     } catch (Error& error) {
       if (error.kind() == ErrorKind::kCancelled) throw;
-      change([&](Migration&) { details_of(database.name).message = error.describe(); });
+      change([&](Migration&) { details_of(database.name).message = describe(error); });
       throw error.hint("no database of the target was dropped");
     }
   }
@@ -219,7 +219,7 @@ void Runner::Implementation::prepare_into_a_temporary(const schema::Database& da
       target.drop_own(temporary, {});
     } catch (const Error& error) {
       log.warning(fmt::format("the database {} of the check is left on the target until the next attempt: {}",
-                              temporary, error.describe()));
+                              temporary, describe(error)));
     }
     throw;
   }
@@ -279,7 +279,7 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
   }
   const pipeline::CloneSummary& summary = result.summary;
   // Of a copy that was gone on with: the source has changed, or what is there is not what the ledger says.
-  bool anew = result.error && result.error->must_begin_anew() && is_made(result.name);
+  bool anew = result.error && result.error->cannot_resume() && is_made(result.name);
   if (!result.error && summary.complete() && request.verify) {
     change([&](Migration&) { details_of(result.name).operation = "Verifying"; });
     try {
@@ -306,7 +306,11 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
     }
   }
   if (result.error) {
-    message = describe_failure(*result.error, anew);
+    message = describe(*result.error);
+    const std::lock_guard lock(mutex);
+    const DatabaseDetails& details = details_of(result.name);
+    const bool is_empty = result.error->is_unchanged() && details.made && details.copied.count == 0;
+    if (is_empty) message += "; the database that the migration has made is empty";
   } else if (!summary.complete()) {
     message = describe_missing(summary);
   }
@@ -342,7 +346,7 @@ void Runner::Implementation::drop_kept(const std::string& database) {
     change([&](Migration&) { details_of(database).kept_as.clear(); });
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;
-    log.warning(fmt::format("the database that was there stays as {}: {}", kept_as, error.describe()));
+    log.warning(fmt::format("the database that was there stays as {}: {}", kept_as, describe(error)));
   }
 }
 

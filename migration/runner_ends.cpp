@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "pgsluice/migration/outcome.h"
+#include "pgsluice/migration/remedies.h"
 #include "pgsluice/migration/runner_implementation.h"
 
 namespace pgsluice::migration {
@@ -45,7 +46,7 @@ void Runner::Implementation::drop_made() {
     try {
       message = drop_made(before) + failure_of_before;
     } catch (const Error& error) {
-      message = "canceled, but the target's database could not be dropped: " + error.describe();
+      message = "canceled, but the target's database could not be dropped: " + describe(error);
       is_left = true;
     }
     change([&](Migration&) {
@@ -90,7 +91,7 @@ End Runner::Implementation::end_of(const Error& error) {
     drop_made();
     return {State::kCanceled, Substate::kCompleted, "canceled"};
   }
-  std::string text = error.describe();
+  std::string text = describe(error);
   if (asked == Asked::kStop) {
     text = "the worker was told to stop; 'pgsluice migration create --resume' goes on where it was";
   }

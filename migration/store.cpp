@@ -13,6 +13,7 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/migration/document.h"
+#include "pgsluice/migration/remedies.h"
 #include "pgsluice/migration/store_folder.h"
 
 namespace pgsluice::migration {
@@ -219,7 +220,7 @@ std::vector<Migration> Store::list(Filter filter, const std::optional<std::strin
     } catch (const Error& error) {
       migration.state = State::kFailed;
       migration.substate = Substate::kFailed;
-      migration.error = error.describe();
+      migration.error = describe(error);
     }
     if (row.integer(4) != 0) mark_deleted(migration);
     found.push_back(std::move(migration));

@@ -6,6 +6,7 @@
 
 #include "pgsluice/base/counted.h"
 #include "pgsluice/base/digest.h"
+#include "pgsluice/migration/remedies.h"
 #include "pgsluice/migration/validator.h"
 #include "pgsluice/pg/quote.h"
 
@@ -71,7 +72,7 @@ void drop_quietly(pg::Connection& server, const std::string& name, const Log& lo
   try {
     drop_database(server, name);
   } catch (const Error& error) {
-    log.warning(fmt::format("the database {} is left on the target: {}", name, error.describe()));
+    log.warning(fmt::format("the database {} is left on the target: {}", name, describe(error)));
   }
 }
 
@@ -110,7 +111,7 @@ void TargetServer::lock(const CancelToken& cancel) {
     }
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;
-    log_.notice(fmt::format("the session that keeps other migrations away was lost: {}", error.describe()));
+    log_.notice(fmt::format("the session that keeps other migrations away was lost: {}", describe(error)));
   }
   holder_.reset();
   pg::Connection session = connect(cancel);

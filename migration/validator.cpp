@@ -6,6 +6,7 @@
 #include <array>
 #include <functional>
 
+#include "pgsluice/migration/remedies.h"
 #include "pgsluice/migration/validations.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/server_identity.h"
@@ -61,7 +62,7 @@ Validation run(std::string type, const std::function<Validation()>& validate) {
     validation = validate();
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;
-    fail(validation, fmt::format("could not be validated: {}", error.describe()));
+    fail(validation, fmt::format("could not be validated: {}", describe(error)));
   }
   validation.type = std::move(type);
   return validation;
@@ -150,7 +151,7 @@ std::vector<Validation> Validator::validate_database(const std::string& database
     source.emplace(open(source_->conninfo().with("dbname", database), log_, cancel_));
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;
-    fail(schema, fmt::format("database {}: {}", pg::display_name("", database), error.describe()));
+    fail(schema, fmt::format("database {}: {}", pg::display_name("", database), describe(error)));
     return {schema};
   }
   const ValidationContext context{request_, *source, *target_, log_, cancel_};

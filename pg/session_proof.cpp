@@ -78,7 +78,7 @@ void require_one_session(Connection& connection) {
                           "settings, locks and snapshot do not hold",
                           connection.address(), pooling == Pooling::kStatement ? "statement" : "transaction"))
       .on(connection.side())
-      .hint("connect to the server itself, or to a pool in session mode (pool_mode = session); nothing was changed");
+      .hint("connect to the server itself, or to a pool in session mode (pool_mode = session)");
 }
 
 void act_as_login_role(Connection& connection) {

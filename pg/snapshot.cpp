@@ -53,7 +53,7 @@ void require_read_in_time(Connection& connection, const std::string& read_before
   throw Error(ErrorKind::kState, "the snapshot is older than old_snapshot_threshold: rows that it shows may be gone")
       .on(connection.side())
       .sqlstate("72000")
-      .begin_anew()
+      .remedy(Remedy::kStartOver)
       .hint("set old_snapshot_threshold to -1 on the source (it takes a restart), and begin anew");
 }
 

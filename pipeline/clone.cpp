@@ -10,16 +10,17 @@
 #include "pgsluice/pipeline/data_comparison.h"
 #include "pgsluice/pipeline/preflight.h"
 #include "pgsluice/pipeline/run.h"
+#include "pgsluice/pipeline/run_environment.h"
 #include "pgsluice/pipeline/run_folder.h"
 
 namespace pgsluice::pipeline {
 
 namespace {
 
-void check_jobs(std::string_view option, int jobs) {
+void check_jobs(std::string_view what, int jobs) {
   constexpr int kMostJobs = 256;
   if (jobs >= 1 && jobs <= kMostJobs) return;
-  throw Error(ErrorKind::kUsage, fmt::format("{} must be from 1 to {}, not {}", option, kMostJobs, jobs));
+  throw Error(ErrorKind::kUsage, fmt::format("the number of {} must be from 1 to {}, not {}", what, kMostJobs, jobs));
 }
 
 }  // namespace
@@ -34,19 +35,21 @@ struct Clone::Implementation {
 
   Progress progress;
   std::atomic<bool> target_changed{false};
+  RunEnvironment environment;
   std::unique_ptr<const Plan> plan;
 
-  CloneSummary verify_what_was_done(const std::set<std::string>& copied);
+  CloneSummary verify_what_was_done(const ResolvedOptions& resolved, const std::set<std::string>& copied);
 };
 
 // Of an earlier run, which has ended: what it has sent was added up nowhere, so both databases are read.
-CloneSummary Clone::Implementation::verify_what_was_done(const std::set<std::string>& copied) {
+CloneSummary Clone::Implementation::verify_what_was_done(const ResolvedOptions& resolved,
+                                                         const std::set<std::string>& copied) {
   log.info("both databases are compared, row by row");
-  const ComparedData compared = DataComparison({.source = options.source,
-                                                .target = options.target,
-                                                .database = options.database,
-                                                .jobs = options.table_jobs,
-                                                .split = options.split},
+  const ComparedData compared = DataComparison({.source = resolved.source,
+                                                .target = resolved.target,
+                                                .database = resolved.database,
+                                                .jobs = resolved.table_jobs,
+                                                .split = resolved.split},
                                                *sink, cancel.token())
                                     .run();
   CloneSummary summary = progress.summary();
@@ -62,18 +65,22 @@ CloneSummary Clone::Implementation::verify_what_was_done(const std::set<std::str
     differs("table " + name, what);
   }
   // Left out sequences are not told from those that are missing.
-  if (options.filters.empty()) {
+  if (resolved.filters.empty()) {
     for (const std::string& difference : compared.sequences) differs("sequences", difference);
   }
   // One failure, whatever is named of it.
-  if (options.large_objects && !compared.large_objects.empty()) {
+  if (resolved.large_objects && !compared.large_objects.empty()) {
     differs("large objects", fmt::format("{}", fmt::join(compared.large_objects, "; ")));
   }
   return summary;
 }
 
 Clone::Clone(CloneOptions options, LogSink& sink, const CancelToken& parent)
+    : Clone(std::move(options), sink, parent, RunEnvironment()) {}
+
+Clone::Clone(CloneOptions options, LogSink& sink, const CancelToken& parent, RunEnvironment environment)
     : implementation_(new Implementation(parent)) {
+  implementation_->environment = std::move(environment);
   implementation_->options = std::move(options);
   implementation_->sink = &sink;
   implementation_->log = Log(sink);
@@ -83,8 +90,8 @@ Clone::~Clone() = default;
 
 const Plan& Clone::plan() {
   Implementation& self = *implementation_;
-  check_jobs("--table-jobs", self.options.table_jobs);
-  check_jobs("--index-jobs", self.options.index_jobs);
+  check_jobs("table jobs", self.options.table_jobs);
+  check_jobs("index jobs", self.options.index_jobs);
   Preflight preflight = run_preflight(self.options, Intent::kPlan, self.progress, self.log, self.cancel.token());
   self.plan = preflight.plan ? std::move(preflight.plan) : std::make_unique<const Plan>();
   return *self.plan;
@@ -92,15 +99,16 @@ const Plan& Clone::plan() {
 
 CloneSummary Clone::run() {
   Implementation& self = *implementation_;
-  check_jobs("--table-jobs", self.options.table_jobs);
-  check_jobs("--index-jobs", self.options.index_jobs);
+  check_jobs("table jobs", self.options.table_jobs);
+  check_jobs("index jobs", self.options.index_jobs);
   const FileLock lock = lock_work_folder(self.options.work_folder);
   Preflight preflight = run_preflight(self.options, Intent::kRun, self.progress, self.log, self.cancel.token());
-  if (self.options.on_begin) self.options.on_begin();
+  if (self.environment.on_begin) self.environment.on_begin();
   if (!preflight.plan) {
-    return self.options.verify ? self.verify_what_was_done(preflight.copied) : self.progress.summary();
+    return preflight.options.verify ? self.verify_what_was_done(preflight.options, preflight.copied)
+                                    : self.progress.summary();
   }
-  return run_plan(std::move(preflight), self.options, self.progress, self.target_changed, self.log, self.cancel);
+  return run_plan(std::move(preflight), self.environment, self.progress, self.target_changed, self.log, self.cancel);
 }
 
 ProgressSnapshot Clone::progress() const { return implementation_->progress.snapshot(); }

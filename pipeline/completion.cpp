@@ -10,9 +10,9 @@
 
 #include "pgsluice/copy/ledger.h"
 #include "pgsluice/pg/quote.h"
-#include "pgsluice/pipeline/clone.h"
 #include "pgsluice/pipeline/continuation.h"
 #include "pgsluice/pipeline/finished_run.h"
+#include "pgsluice/pipeline/options.h"
 #include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/tasks_done.h"
 #include "pgsluice/schema/extension_members.h"
@@ -179,15 +179,14 @@ void report_check(RunContext& context, const std::string& name, const Error& ref
   constexpr std::string_view kDoesNotPass = "23514";
   const std::string_view why =
       refused.sqlstate() == kDoesNotPass ? "the rows of its table are there and do not pass" : "it cannot be validated";
-  const Error error =
-      Error(ErrorKind::kServer, fmt::format("{}, so that it stays NOT VALID: {}", why, refused.what()))
-          .on(Side::kTarget)
-          .sqlstate(refused.sqlstate())
-          .object(name)
-          .hint(
-              "mend the rows on the target, or the constraint, and run the same command with --resume; or mend them "
-              "on the source, and use --resume --not-consistent");
-  context.log.error(error.describe());
+  const Error error = Error(ErrorKind::kServer, fmt::format("{}, so that it stays NOT VALID: {}", why, refused.what()))
+                          .on(Side::kTarget)
+                          .sqlstate(refused.sqlstate())
+                          .object(name)
+                          .hint("mend the rows on the target, or the constraint; or mend them on the source")
+                          .remedy(Remedy::kResume)
+                          .remedy(Remedy::kResumeInconsistent);
+  context.log.error(error);
   context.progress.add_failed({name, error});
 }
 

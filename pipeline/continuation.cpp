@@ -30,13 +30,11 @@ Error another_is_at_work(pg::Connection& target) {
   const std::string pid = holders.empty() ? "?" : std::string(holders[0].text(0));
   return Error(ErrorKind::kState, fmt::format("another clone into {} is at work (session {} of the target)",
                                               pg::display_name("", target.database()), pid))
-      .hint(
-          fmt::format("wait for its end, or end it; if its machine is gone: SELECT pg_terminate_backend({}), then run "
-                      "again with --resume",
-                      pid));
+      .hint(fmt::format("wait for its end, or end it; if its machine is gone: SELECT pg_terminate_backend({})", pid))
+      .remedy(Remedy::kResume);
 }
 
-std::optional<Continuation> read_continuation(pg::Connection& target, const CloneOptions& options) {
+std::optional<Continuation> read_continuation(pg::Connection& target, const ResolvedOptions& options) {
   std::optional<copy::LedgerContents> ledger = copy::read_ledger(target);
   if (!ledger) return std::nullopt;
   if (options.earlier_run == EarlierRun::kForget) return std::nullopt;
@@ -49,15 +47,14 @@ std::optional<Continuation> read_continuation(pg::Connection& target, const Clon
                     ? fmt::format("a copy into {} was begun step by step", pg::display_name("", target.database()))
                     : fmt::format("an earlier command has not come to its end in {}: {}",
                                   pg::display_name("", target.database()), fmt::join(record.unfinished, ", ")))
-        .hint("go on with it by --resume, or forget what it has done by --restart");
+        .remedy(Remedy::kResume)
+        .remedy(Remedy::kForgetRun);
   }
   if ((options.earlier_run == EarlierRun::kRefuse && !next_in_a_row) || !options.ledger) {
-    throw Error(ErrorKind::kState, fmt::format("an earlier clone into {} has not come to its end",
-                                               pg::display_name("", target.database())))
-        .hint(options.ledger
-                  ? "go on with it by --resume; or drop and create the database again, or empty it and forget "
-                    "the clone by --restart"
-                  : "--no-ledger can't go on with it: leave it away, or drop and create the database again");
+    Error error(ErrorKind::kState,
+                fmt::format("an earlier clone into {} has not finished", pg::display_name("", target.database())));
+    if (options.ledger) throw error.remedy(Remedy::kResume).remedy(Remedy::kForgetRun);
+    throw error.hint("a clone without a ledger cannot continue it").remedy(Remedy::kUseLedger);
   }
   continuation.ledger = std::move(*ledger);
   require_same_options(continuation.record, options);
@@ -77,7 +74,7 @@ std::optional<pg::SnapshotIdentity> try_to_import(pg::Connection& holder, const 
 
 // That of `pgsluice snapshot`. Nothing where the file is of another database, or may be passed over.
 std::optional<pg::SnapshotMark> take_shared_snapshot(pg::Connection& holder, const pg::SnapshotMark& shared,
-                                                     const CloneOptions& options, const Log& log) {
+                                                     const ResolvedOptions& options, const Log& log) {
   const std::string file = RunFolder(options.work_folder).shared_snapshot_file().string();
   if (try_to_import(holder, shared.snapshot)) {
     log.info(fmt::format("snapshot {} taken over from {}", shared.snapshot.name, file));
@@ -97,24 +94,24 @@ std::optional<pg::SnapshotMark> take_shared_snapshot(pg::Connection& holder, con
     return std::nullopt;
   }
   if (options.not_consistent) {
-    log.warning(fmt::format("snapshot {} is not held any more: a new one is taken, as --not-consistent says",
-                            shared.snapshot.name));
+    log.warning(
+        fmt::format("snapshot {} is no longer held: a new one is taken, as was asked for", shared.snapshot.name));
     return std::nullopt;
   }
   throw Error(ErrorKind::kState, fmt::format("the snapshot {} is not held any more", shared.snapshot.name))
       .on(Side::kSource)
-      .hint(fmt::format("'pgsluice snapshot' was killed: run it again, or remove {}, or take a new one by "
-                        "--resume --not-consistent",
-                        file));
+      .hint(fmt::format("the process that held it was killed: remove {}", file))
+      .remedy(Remedy::kKeepSnapshot)
+      .remedy(Remedy::kResumeInconsistent);
 }
 
 }  // namespace
 
-std::optional<Continuation> look_at_target(pg::Connection& target, const CloneOptions& options) {
+std::optional<Continuation> look_at_target(pg::Connection& target, const ResolvedOptions& options) {
   return read_continuation(target, options);
 }
 
-std::optional<Continuation> take_target(pg::Connection& target, const CloneOptions& options, const Log& log) {
+std::optional<Continuation> take_target(pg::Connection& target, const ResolvedOptions& options, const Log& log) {
   // What an earlier run is about to commit may lock its ledger.
   target.execute("SET lock_timeout = '10s'");
   bool locked = try_lock(target);
@@ -156,7 +153,7 @@ std::optional<copy::LedgerContents> take_target_again(pg::Connection& target, co
   return ledger;
 }
 
-pg::SnapshotMark hold_snapshot(pg::Connection& holder, const CloneOptions& options,
+pg::SnapshotMark hold_snapshot(pg::Connection& holder, const ResolvedOptions& options,
                                const std::optional<Continuation>& continuation, const Log& log) {
   if (!options.snapshot.empty()) {
     const pg::SnapshotIdentity given = pg::import_snapshot(holder, options.snapshot);
@@ -165,7 +162,8 @@ pg::SnapshotMark hold_snapshot(pg::Connection& holder, const CloneOptions& optio
     if (!mark.read_before.empty()) {
       throw Error(ErrorKind::kState, "how old the snapshot is cannot be told, and old_snapshot_threshold is set")
           .on(Side::kSource)
-          .hint("set it to -1 (which takes a restart of the server), or leave --snapshot away");
+          .hint("set it to -1 (which takes a restart of the server)")
+          .remedy(Remedy::kOwnSnapshot);
     }
     return mark;
   }
@@ -206,11 +204,13 @@ void require_same_source(const pg::SnapshotMark& earlier, const pg::SnapshotMark
   }
   throw Error(ErrorKind::kState, "what was begun into this target is of another source")
       .on(Side::kSource)
-      .hint("check --source and --dir; or begin anew: drop and create the target's database");
+      .remedy(Remedy::kCheckServers)
+      .remedy(Remedy::kOtherWorkFolder)
+      .remedy(Remedy::kForgetRun);
 }
 
 void check_same_rows(Continuation& continuation, RunRecord& now, pg::Connection& source, const schema::Catalog& catalog,
-                     const CloneOptions& options, const Log& log) {
+                     const ResolvedOptions& options, const Log& log) {
   const pg::SnapshotMark& earlier = continuation.record.shown();
   if (is_one_snapshot(earlier, now.mark)) return;
   std::optional<std::string> difference = pg::why_not_comparable(earlier, now.mark, catalog.has_unlogged_tables());
@@ -236,15 +236,12 @@ void check_same_rows(Continuation& continuation, RunRecord& now, pg::Connection&
   if (!options.not_consistent) {
     throw Error(ErrorKind::kState, fmt::format("the run cannot go on as it began: {}", *difference))
         .on(Side::kSource)
-        .begin_anew()
-        .hint(
-            "--resume --not-consistent keeps the tables that are whole and copies the others as they are now, so that "
-            "the target shows tables of different moments; or begin anew: drop and create the target's database, and "
-            "clone without --resume");
+        .remedy(Remedy::kResumeInconsistent)
+        .remedy(Remedy::kStartOver);
   }
   continuation.inconsistent = true;
-  log.warning(fmt::format("{}: tables that are whole stay as they were when the run began, as --not-consistent says",
-                          *difference));
+  log.warning(
+      fmt::format("{}: tables that are whole stay as they were when the run began, as was asked for", *difference));
 }
 
 std::string databases_mark(const pg::SnapshotMark& source, pg::Connection& target) {

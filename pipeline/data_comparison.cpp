@@ -302,13 +302,14 @@ std::vector<std::string> DataComparison::Implementation::compare_large_objects(S
 
 ComparedData DataComparison::Implementation::run() {
   if (options.jobs < 1) {
-    throw Error(ErrorKind::kUsage, fmt::format("--table-jobs must be at least 1, not {}", options.jobs));
+    throw Error(ErrorKind::kUsage, fmt::format("the number of jobs must be at least 1, not {}", options.jobs));
   }
   Server source = open_server(options, Side::kSource, "", log, cancel.token());
   Server target = open_server(options, Side::kTarget, source.encoding, log, cancel.token());
   if (const auto reason = pg::why_not_apart(source.session, target.session, pg::Reach::kDatabase)) {
     throw Error(ErrorKind::kState, *reason)
-        .hint("check --source and --target: that it is equal to itself proves nothing");
+        .hint("that a database equals itself proves nothing")
+        .remedy(Remedy::kCheckServers);
   }
   const std::map<Name, Relation> here = tables_to_compare(source.catalog);
   const std::map<Name, Relation> there = tables_to_compare(target.catalog);

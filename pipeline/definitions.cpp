@@ -20,7 +20,7 @@ namespace pgsluice::pipeline {
 
 namespace {
 
-schema::Selection select(pg::Connection& source, const DefinitionsRequest& request, const CloneOptions& options,
+schema::Selection select(pg::Connection& source, const DefinitionsRequest& request, const ResolvedOptions& options,
                          const Log& log) {
   schema::Selection selection = schema::select_objects(source, {.rules = options.filters,
                                                                 .skip_extensions = !options.extensions,
@@ -55,7 +55,7 @@ void leave_out_lost_roles(Definitions& definitions) {
 
 }  // namespace
 
-Definitions read_definitions(pg::Connection& source, const DefinitionsRequest& request, const CloneOptions& options,
+Definitions read_definitions(pg::Connection& source, const DefinitionsRequest& request, const ResolvedOptions& options,
                              const Log& log, const CancelToken& cancel) {
   const schema::ClientProgram pg_dump = schema::find_client_program(options.pg_bindir, source.server_version(), cancel);
   log.info(fmt::format("definitions by {} {}", pg_dump.path.string(), pg_dump.version_text));
@@ -97,7 +97,8 @@ Definitions read_definitions(pg::Connection& source, const DefinitionsRequest& r
   return result;
 }
 
-void dump_schema(const CloneOptions& options, const Log& log, const CancelToken& cancel) {
+void dump_schema(const CloneOptions& given, const Log& log, const CancelToken& cancel) {
+  const ResolvedOptions options(given);
   const FileLock lock = lock_work_folder(options.work_folder);
   const RunFolder folder(options.work_folder);
   make_work_folder(folder.schema_folder());
@@ -119,18 +120,19 @@ void dump_schema(const CloneOptions& options, const Log& log, const CancelToken&
   log.info(fmt::format("{} definitions in {}", definitions.archive.entries.size(), folder.schema_folder().string()));
 }
 
-Definitions read_dumped_schema(const CloneOptions& options) {
+Definitions read_dumped_schema(const ResolvedOptions& options) {
   const RunFolder folder(options.work_folder);
   schema::SavedDefinitions saved = schema::read_definitions_file(folder.catalog_file());
   if (!options.filters.empty() && options.filters.to_text() != saved.filters) {
     throw Error(ErrorKind::kState, "the definitions in the work directory were dumped with another filter")
-        .hint("run 'pgsluice dump schema' again with this one, or leave --filters away");
+        .hint("dump them again with this filter, or give none")
+        .remedy(Remedy::kDumpDefinitions);
   }
   Definitions result{.archive = schema::read_archive(folder.archive_file()),
                      .catalog = std::move(saved.catalog),
                      .selection = std::move(saved.selection),
                      .warnings = {},
-                     .filters = schema::parse_filter_rules(saved.filters, "the filter of 'pgsluice dump schema'")};
+                     .filters = schema::parse_filter_rules(saved.filters, "the filter of the dumped definitions")};
   result.source.snapshot.system_identifier = saved.system_identifier;
   result.source.database = std::to_string(result.catalog.database.oid);
   schema::apply(result.selection, result.archive);

@@ -8,7 +8,7 @@
 #include "pgsluice/base/log.h"
 #include "pgsluice/pg/connection.h"
 #include "pgsluice/pg/snapshot.h"
-#include "pgsluice/pipeline/clone.h"
+#include "pgsluice/pipeline/options.h"
 #include "pgsluice/schema/archive.h"
 #include "pgsluice/schema/catalog.h"
 #include "pgsluice/schema/inventory.h"
@@ -38,7 +38,7 @@ struct DefinitionsRequest {
 
 /// Reads them in the connection's transaction, pg_dump beside the catalog queries, and checks that all of it can be
 /// read. Leaves out what the options do. Throws Error.
-Definitions read_definitions(pg::Connection& source, const DefinitionsRequest& request, const CloneOptions& options,
+Definitions read_definitions(pg::Connection& source, const DefinitionsRequest& request, const ResolvedOptions& options,
                              const Log& log, const CancelToken& cancel);
 
 /// Writes the source's definitions into the work folder, for commands that then need no source to restore them:
@@ -48,6 +48,6 @@ void dump_schema(const CloneOptions& options, const Log& log, const CancelToken&
 
 /// Reads what dump_schema() has written. Throws Error(kState) when there is none, or when the options leave out other
 /// things than it did.
-Definitions read_dumped_schema(const CloneOptions& options);
+Definitions read_dumped_schema(const ResolvedOptions& options);
 
 }  // namespace pgsluice::pipeline

@@ -80,9 +80,7 @@ class Matcher {
                             fmt::join(missing_.begin(), missing_.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
                             shown < missing_.size() ? fmt::format(" and {} more", missing_.size() - shown) : ""))
         .on(Side::kTarget)
-        .hint(
-            "make it first: 'pgsluice dump schema' and 'pgsluice restore pre-data', or 'pgsluice clone' for all at "
-            "once; nothing was changed");
+        .remedy(Remedy::kMakeTables);
   }
 
  private:
@@ -183,7 +181,7 @@ void read_triggers_off(pg::Connection& target, const schema::Catalog& source,
               fmt::format("triggers of partitions would fire for rows that arrive, and cannot be switched off: {}",
                           fmt::join(in_the_way, ", ")))
       .on(Side::kTarget)
-      .hint("ALTER TABLE … DISABLE TRIGGER USER until the rows are there; nothing was changed");
+      .hint("ALTER TABLE … DISABLE TRIGGER USER until the rows are there");
 }
 
 // The constraint as the catalog's columns tell it; its operators, if it is an exclusion, are in no index's definition.

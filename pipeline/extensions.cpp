@@ -11,6 +11,7 @@
 #include "pgsluice/copy/table_copy.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pipeline/continuation.h"
+#include "pgsluice/pipeline/plan.h"
 #include "pgsluice/pipeline/preflight_checks.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/dependencies.h"
@@ -26,7 +27,7 @@ struct SourceExtension {
 };
 
 // plpgsql is on every server.
-std::vector<SourceExtension> read_wanted(pg::Connection& source, const CloneOptions& options) {
+std::vector<SourceExtension> read_wanted(pg::Connection& source, const ResolvedOptions& options) {
   const schema::Selection selection = schema::select_objects(source, {.rules = options.filters});
   std::vector<SourceExtension> extensions;
   for (const pg::Row row : source.execute(
@@ -51,7 +52,7 @@ std::vector<SourceExtension> read_wanted(pg::Connection& source, const CloneOpti
 // Parents before their children, since their keys are there. What is there already, of an earlier try, stays.
 void copy_configuration(pg::Connection& source, pg::Connection& target, const std::set<schema::Oid>& tables,
                         const std::map<std::string, std::string, std::less<>>& extensions_before,
-                        const CloneOptions& options, const Log& log) {
+                        const ResolvedOptions& options, const Log& log) {
   if (tables.empty()) return;
   const schema::Catalog catalog = schema::read_catalog(source);
   std::vector<const schema::Relation*> left;
@@ -83,7 +84,8 @@ void copy_configuration(pg::Connection& source, pg::Connection& target, const st
 
 }  // namespace
 
-schema::ExtensionsOutcome copy_extensions(const CloneOptions& options, const Log& log, const CancelToken& cancel) {
+schema::ExtensionsOutcome copy_extensions(const CloneOptions& given, const Log& log, const CancelToken& cancel) {
+  const ResolvedOptions options(given);
   pg::Connection source = open_reader(conninfo_of(options, Side::kSource), "extensions", "", log, cancel);
   const std::string encoding = server_encoding(source);
   pg::Connection target = open_session(conninfo_of(options, Side::kTarget), "extensions", encoding, log, cancel);

@@ -2,7 +2,7 @@
 
 #include "pgsluice/base/cancel.h"
 #include "pgsluice/base/log.h"
-#include "pgsluice/pipeline/clone.h"
+#include "pgsluice/pipeline/options.h"
 #include "pgsluice/schema/extensions.h"
 
 namespace pgsluice::pipeline {

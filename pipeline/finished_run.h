@@ -26,7 +26,7 @@ void forget_finished_run(const std::filesystem::path& work_folder);
 
 /// A run that is about to begin, in a work folder whose earlier run may have left nothing to do.
 struct FinishedRunQuestion {
-  const CloneOptions& options;
+  const ResolvedOptions& options;
   const RunRecord& record;
   const schema::Archive& archive;
   const schema::Catalog& catalog;

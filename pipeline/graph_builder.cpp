@@ -5,7 +5,7 @@
 
 namespace pgsluice::pipeline {
 
-void build_graph(Plan& plan, const CloneOptions& options, const schema::TargetInventory& inventory) {
+void build_graph(Plan& plan, const ResolvedOptions& options, const schema::TargetInventory& inventory) {
   GraphState state(plan, options, inventory);
   add_pre_data(state);
   add_data(state);

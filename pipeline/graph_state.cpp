@@ -9,7 +9,7 @@ namespace pgsluice::pipeline {
 using schema::Oid;
 using schema::TocEntry;
 
-GraphState::GraphState(Plan& of, const CloneOptions& wanted, const schema::TargetInventory& target)
+GraphState::GraphState(Plan& of, const ResolvedOptions& wanted, const schema::TargetInventory& target)
     : plan(of), options(wanted), inventory(target), relations(of.archive, of.catalog), costs(of.catalog, relations) {}
 
 TaskId GraphState::add_barrier(std::string name) {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "pgsluice/index/lock_claims.h"
-#include "pgsluice/pipeline/clone.h"
+#include "pgsluice/pipeline/plan.h"
 #include "pgsluice/pipeline/task_costs.h"
 #include "pgsluice/schema/inventory.h"
 
@@ -16,7 +16,7 @@ namespace pgsluice::pipeline {
 /// A graph while it is built: what the stages (graph_stages.h) tell one another. Used by build_graph() only.
 class GraphState {
  public:
-  GraphState(Plan& of, const CloneOptions& wanted, const schema::TargetInventory& target);
+  GraphState(Plan& of, const ResolvedOptions& wanted, const schema::TargetInventory& target);
 
   TaskGraph& graph() { return plan.graph; }
   TaskId add_barrier(std::string name);
@@ -45,7 +45,7 @@ class GraphState {
   void require_rows_below(TaskId task, schema::Oid relation, RowsNamingIndexes naming_indexes);
 
   Plan& plan;
-  const CloneOptions& options;
+  const ResolvedOptions& options;
   const schema::TargetInventory& inventory;
   const index::EntryRelations relations;
   const TaskCosts costs;

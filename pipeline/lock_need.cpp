@@ -25,7 +25,7 @@ LockNeed lock_need(std::int64_t tables, int table_jobs) {
           .holds = 3 * tables + kOfPgDump + (table_jobs + 2) * kOfASession};
 }
 
-LockNeed lock_need(const schema::Catalog& catalog, const CloneOptions& options) {
+LockNeed lock_need(const schema::Catalog& catalog, const HowToCopy& options) {
   std::int64_t tables = 0;
   for (const schema::Relation& relation : catalog.relations) {
     const bool is_locked =
@@ -72,8 +72,9 @@ std::optional<Error> small_lock_table(pg::Connection& source, const LockNeed& ne
                            "(max_locks_per_transaction = {})",
                            need.tables, each))
       .on(Side::kSource)
-      .hint(fmt::format("set max_locks_per_transaction to {} or more and restart the server, or use fewer --table-jobs",
-                        needed / (4 * sessions) + 1));
+      .hint(fmt::format("set max_locks_per_transaction to {} or more and restart the server",
+                        needed / (4 * sessions) + 1))
+      .remedy(Remedy::kFewerTableJobs);
 }
 
 void refuse_small_lock_table(pg::Connection& source, const LockNeed& need) {

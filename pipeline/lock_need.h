@@ -5,7 +5,7 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/connection.h"
-#include "pgsluice/pipeline/clone.h"
+#include "pgsluice/pipeline/options.h"
 #include "pgsluice/schema/catalog.h"
 
 namespace pgsluice::pipeline {
@@ -20,7 +20,7 @@ struct LockNeed {
 /// Of a number of tables that are copied as wholes.
 LockNeed lock_need(std::int64_t tables, int table_jobs);
 /// Of a database: tables that are copied in parts lock their indexes too, in each session that copies a part.
-LockNeed lock_need(const schema::Catalog& catalog, const CloneOptions& options);
+LockNeed lock_need(const schema::Catalog& catalog, const HowToCopy& options);
 
 /// What to say, with the value of max_locks_per_transaction that is needed, where there is less room than that.
 std::optional<Error> small_lock_table(pg::Connection& source, const LockNeed& need);

@@ -6,8 +6,8 @@
 #include <map>
 
 #include "pgsluice/pg/quote.h"
-#include "pgsluice/pipeline/clone.h"
 #include "pgsluice/pipeline/graph_builder.h"
+#include "pgsluice/pipeline/options.h"
 #include "pgsluice/pipeline/tasks_done.h"
 
 namespace pgsluice::pipeline {
@@ -47,7 +47,7 @@ std::set<schema::Oid> find_indexes_left_invalid(const schema::Catalog& catalog) 
   return indexes;
 }
 
-void report_skipped(Plan& plan, const CloneOptions& options) {
+void report_skipped(Plan& plan, const ResolvedOptions& options) {
   for (const schema::Index& index : plan.catalog.indexes) {
     if (index.valid && plan.indexes_left_invalid.contains(index.oid)) {
       plan.skipped.push_back(fmt::format(
@@ -83,7 +83,7 @@ void report_skipped(Plan& plan, const CloneOptions& options) {
 
 // Without a wish what the target's own sessions may use: half of what caches its tables, or what its configuration
 // gives each build.
-Bytes index_memory(const TargetResources& target, const CloneOptions& options) {
+Bytes index_memory(const TargetResources& target, const ResolvedOptions& options) {
   if (options.index_memory.count > 0) return options.index_memory;
   return {std::max(target.shared_buffers.count / 2, target.maintenance_work_mem.count * options.index_jobs)};
 }
@@ -135,8 +135,9 @@ void report_roles_out_of_reach(Plan& plan) {
 
 }  // namespace
 
-std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& options) {
+std::unique_ptr<const Plan> make_plan(PlanInput input, const ResolvedOptions& options) {
   auto plan = std::make_unique<Plan>();
+  plan->options = options;
   plan->archive = std::move(input.archive);
   plan->catalog = std::move(input.catalog);
   plan->restore = options.restore;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "pgsluice/pipeline/existing_target.h"
+#include "pgsluice/pipeline/options.h"
 #include "pgsluice/pipeline/table_plan.h"
 #include "pgsluice/pipeline/task_graph.h"
 #include "pgsluice/schema/acl.h"
@@ -18,14 +19,14 @@
 
 namespace pgsluice::pipeline {
 
-struct CloneOptions;
-
 /// What a clone will do. Its parts refer to one another, so it stays where it was made; read-only then, any thread.
 struct Plan {
   Plan() = default;
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
+  /// What this plan was made from. Nothing that runs it asks for other options.
+  ResolvedOptions options;
   schema::Archive archive;
   schema::Catalog catalog;
   schema::RestoreOptions restore;
@@ -91,6 +92,6 @@ struct PlanInput {
 };
 
 /// Decides how each table crosses and builds the graph of tasks (docs/architecture.md, 7).
-std::unique_ptr<const Plan> make_plan(PlanInput input, const CloneOptions& options);
+std::unique_ptr<const Plan> make_plan(PlanInput input, const ResolvedOptions& options);
 
 }  // namespace pgsluice::pipeline

@@ -147,6 +147,7 @@ class PreflightRun {
                      .source = std::move(source_),
                      .target = std::move(*target_),
                      .encoding = encoding_,
+                     .options = options_,
                      .plan = std::move(plan),
                      .copied = std::move(copied),
                      .record = std::move(record_),
@@ -205,7 +206,7 @@ class PreflightRun {
 
   // Roles come before everything else; what of them could not be taken over is told with the rest.
   void make_roles() {
-    const schema::RolesOutcome roles = copy_roles(options_, log_, cancel_);
+    const schema::RolesOutcome roles = copy_roles(roles_request(options_), log_, cancel_);
     progress_.add_roles_made(roles.created.size());
     for (const std::string& lost : roles.not_given) input_.warnings.push_back("not taken over: " + lost);
     for (const Error& error : roles.failed) progress_.add_failed({"roles", error});
@@ -219,7 +220,7 @@ class PreflightRun {
                       : RunFolder(options_.work_folder).filters(databases_mark(pg::identity_of(*source_), *target_));
     if (before.empty() || options_.earlier_run == EarlierRun::kForget) return;
     options_.filters = schema::parse_filter_rules(before, "the filter of the commands before");
-    log_.info("what the commands before have left out by their filter stays left out (--restart forgets it)");
+    log_.info("what the commands before have left out by their filter stays left out");
   }
 
   void hold_the_snapshot() {
@@ -311,8 +312,8 @@ class PreflightRun {
                                        .target = *target_};
     if (is_finished(question)) {
       log_.info(options_.verify ? "the earlier run has done everything"
-                                : "the earlier run has done everything: nothing is left to do. That its objects are "
-                                  "there was looked at, their rows were not (--verify, or 'pgsluice compare data')");
+                                : "the earlier run has done everything: nothing is left to do. Its objects are there; "
+                                  "their rows were not compared");
       return true;
     }
     const bool has_ended = RunFolder(options_.work_folder).is_finished_of(databases_mark(record_.mark, *target_));
@@ -325,10 +326,8 @@ class PreflightRun {
                   "an earlier run into this database has come to its end, and the source has changed "
                   "since: there is nothing to go on with")
           .on(Side::kTarget)
-          .begin_anew()
-          .hint(
-              "'pgsluice compare data' shows what differs; for a copy of now drop and create the database, and leave "
-              "--resume away; nothing was changed");
+          .remedy(Remedy::kCompareData)
+          .remedy(Remedy::kStartOver);
     }
     log_.info("there is no earlier run into this database: the clone begins anew");
     return false;
@@ -385,7 +384,7 @@ class PreflightRun {
   // Those of this run are in its way only where it has not begun them.
   void check_large_objects() {
     if (!options_.steps.contains(Step::kLargeObjects) || !options_.large_objects || !source_) return;
-    const bool begun = continuation_ && continuation_->record.begun.contains(kLargeObjects);
+    const bool begun = continuation_ && continuation_->record.has_begun(Step::kLargeObjects);
     if (!begun && !options_.drop_if_exists) refuse_large_objects_that_are_there(*source_, *target_);
   }
 
@@ -451,7 +450,7 @@ class PreflightRun {
     });
   }
 
-  CloneOptions options_;
+  ResolvedOptions options_;
   const Intent intent_;
   bool reached_both_ = false;
   std::vector<copy::Backend> of_target_;
@@ -481,13 +480,16 @@ Preflight run_preflight(const CloneOptions& options, Intent intent, Progress& pr
     PreflightRun run(options, intent, of_target, progress, log, cancel);
     try {
       return run.run();
-    } catch (const Error& error) {
+    } catch (Error& error) {
       // What was never reached has a wrong name, more often than not; what was reached once may be away for a while.
       has_reached_both = has_reached_both || run.has_reached_both();
       const bool lost = has_reached_both && error.poisons_connection() && error.is_retryable();
-      if (!lost || SteadyClock::now() > end) throw;
+      if (!lost || SteadyClock::now() > end) {
+        if (progress.roles_made() == 0) error.unchanged();
+        throw;
+      }
       if (run.has_reached_both()) of_target = run.sessions_of_target();
-      log.warning(fmt::format("the checks before the start begin anew: {}", error.describe()));
+      log.warning(fmt::format("the checks before the start begin again: {}", error.describe()));
     }
     pause(cancel, kPauseBeforeAnew);
   }

@@ -7,8 +7,9 @@
 
 #include "pgsluice/pg/connection.h"
 #include "pgsluice/pg/snapshot.h"
-#include "pgsluice/pipeline/clone.h"
 #include "pgsluice/pipeline/continuation.h"
+#include "pgsluice/pipeline/plan.h"
+#include "pgsluice/pipeline/progress.h"
 
 namespace pgsluice::pipeline {
 
@@ -21,7 +22,9 @@ struct Preflight {
   pg::Connection target;
   /// The source's server encoding: client_encoding of every session.
   std::string encoding;
-  /// Nothing where an earlier run has done all.
+  /// What the options have come to. A plan has them, too.
+  ResolvedOptions options;
+  /// nullptr if an earlier run has done everything.
   std::unique_ptr<const Plan> plan;
   /// The tables whose rows that run has copied, as display() names them.
   std::set<std::string> copied = {};

@@ -24,11 +24,11 @@ namespace pgsluice::pipeline {
 
 namespace {
 
-Error refused(Side side, std::string_view sqlstate, const std::string& message, std::string_view hint) {
+Error refused(Side side, std::string_view sqlstate, const std::string& message, std::string_view hint = {}) {
   return Error(ErrorKind::kServer, message).on(side).sqlstate(sqlstate).hint(hint);
 }
 
-void check_roles(const PlanInput& input, const CloneOptions& options) {
+void check_roles(const PlanInput& input, const ResolvedOptions& options) {
   std::set<std::string> needed;
   for (const schema::RoleUse& role : input.catalog.roles) {
     const bool wanted =
@@ -43,11 +43,8 @@ void check_roles(const PlanInput& input, const CloneOptions& options) {
     if (!input.inventory.roles.contains(role)) missing.push_back(pg::display_name("", role));
   }
   if (missing.empty()) return;
-  throw refused(
-      Side::kTarget, "42704", fmt::format("roles that the database needs are missing: {}", some_of(missing)),
-      "--roles makes them, or 'pgsluice copy roles' before; --no-owner and --no-acl do without owners and "
-      "grantees, not without roles that a policy, a user mapping or ALTER ROLE … IN DATABASE names; nothing was "
-      "changed");
+  throw refused(Side::kTarget, "42704", fmt::format("roles that the database needs are missing: {}", some_of(missing)))
+      .remedy(Remedy::kMakeRoles);
 }
 
 bool is_available(pg::Connection& target, std::string_view extension) {
@@ -67,8 +64,8 @@ void check_extensions(pg::Connection& target, const PlanInput& input, const sche
       throw Error(ErrorKind::kState, fmt::format("the extension {} is in schema {}, on the source in {}", entry.tag,
                                                  there->second, here->second))
           .on(Side::kTarget)
-          .hint(fmt::format("ALTER EXTENSION {} SET SCHEMA {}, or drop it there; nothing was changed",
-                            pg::quote_identifier(entry.tag), pg::quote_identifier(here->second)));
+          .hint(fmt::format("ALTER EXTENSION {} SET SCHEMA {}, or drop it there", pg::quote_identifier(entry.tag),
+                            pg::quote_identifier(here->second)));
     }
     if (!is_available(target, entry.tag)) missing.push_back(entry.tag);
     const auto version = versions.find(entry.tag);
@@ -87,14 +84,15 @@ void check_extensions(pg::Connection& target, const PlanInput& input, const sche
   }
   if (!needed.empty()) {
     throw refused(Side::kTarget, "42704", fmt::format("extensions that are left out are needed: {}", some_of(needed)),
-                  "make them first ('pgsluice copy extensions', as a superuser if need be); nothing was changed");
+                  "make them first, as a superuser if need be")
+        .remedy(Remedy::kMakeExtensions);
   }
   if (missing.empty()) return;
   throw refused(Side::kTarget, "0A000", fmt::format("extensions are not available: {}", some_of(missing)),
-                "install their packages on the target's server; nothing was changed");
+                "install their packages on the target's server");
 }
 
-void check_tablespaces(const PlanInput& input, const CloneOptions& options) {
+void check_tablespaces(const PlanInput& input, const ResolvedOptions& options) {
   if (!options.restore.tablespaces) return;
   std::set<std::string> missing;
   for (const schema::TocEntry& entry : input.archive.entries) {
@@ -104,7 +102,8 @@ void check_tablespaces(const PlanInput& input, const CloneOptions& options) {
   if (missing.empty()) return;
   throw refused(Side::kTarget, "42704",
                 fmt::format("tablespaces are missing: {}", some_of({missing.begin(), missing.end()})),
-                "create them first, or clone with --no-tablespaces; nothing was changed");
+                "create them first")
+      .remedy(Remedy::kOmitTablespaces);
 }
 
 void check_right_to_create(pg::Connection& target, const PlanInput& input) {
@@ -127,15 +126,15 @@ void check_right_to_create(pg::Connection& target, const PlanInput& input) {
     throw refused(Side::kTarget, "42501",
                   fmt::format("{} may not create schemas and extensions in the database {}", target.user(),
                               pg::display_name("", target.database())),
-                  fmt::format("GRANT CREATE ON DATABASE {} TO {}; nothing was changed",
-                              pg::quote_identifier(target.database()), pg::quote_identifier(target.user())));
+                  fmt::format("GRANT CREATE ON DATABASE {} TO {}", pg::quote_identifier(target.database()),
+                              pg::quote_identifier(target.user())));
   }
   for (const std::string& schema : used) {
     const std::array<std::string, 1> parameters = {schema};
     if (target.execute("SELECT pg_catalog.has_schema_privilege($1, 'CREATE')", parameters)[0].boolean(0)) continue;
     throw refused(Side::kTarget, "42501",
                   fmt::format("{} may not create in the schema {}", target.user(), pg::display_name("", schema)),
-                  fmt::format("GRANT CREATE ON SCHEMA {} TO {}; nothing was changed", pg::quote_identifier(schema),
+                  fmt::format("GRANT CREATE ON SCHEMA {} TO {}", pg::quote_identifier(schema),
                               pg::quote_identifier(target.user())));
   }
 }
@@ -154,15 +153,16 @@ void check_servers(pg::Connection& source, pg::Connection& target) {
     throw Error(ErrorKind::kState,
                 fmt::format("the server is of version {}: a target is of 12 or later", target.server_version_text()))
         .on(Side::kTarget)
-        .hint("clone into a server of a version that is still kept; nothing was changed");
+        .hint("clone into a server of a version that is still maintained");
   }
   if (const auto reason = pg::why_not_apart(source, target, pg::Reach::kDatabase)) {
-    throw Error(ErrorKind::kState, *reason).hint("check --source and --target; nothing was changed");
+    throw Error(ErrorKind::kState, *reason).remedy(Remedy::kCheckServers);
   }
   if (target.execute("SELECT pg_catalog.pg_is_in_recovery()")[0].boolean(0)) {
     throw Error(ErrorKind::kState, "the server is a standby, which takes no writes")
         .on(Side::kTarget)
-        .hint("give its primary as --target; nothing was changed");
+        .hint("clone into its primary")
+        .remedy(Remedy::kCheckServers);
   }
 }
 
@@ -172,8 +172,8 @@ void refuse_large_objects_that_are_there(pg::Connection& source, pg::Connection&
   throw Error(ErrorKind::kState, fmt::format("the database {} is not empty: it has {}",
                                              pg::display_name("", target.database()), some_of(conflicts)))
       .on(Side::kTarget)
-      .begin_anew()
-      .hint("--drop-if-exists replaces them; nothing was changed");
+      .remedy(Remedy::kReplaceExisting)
+      .remedy(Remedy::kStartOver);
 }
 
 void refuse_what_has_no_tables(pg::Connection& target, const schema::Catalog& catalog, const Steps& steps) {
@@ -199,9 +199,10 @@ void refuse_what_has_no_tables(pg::Connection& target, const schema::Catalog& ca
     missing.emplace_back(row.text(0));
   }
   if (missing.empty()) return;
-  throw Error(ErrorKind::kState, fmt::format("the target has not what this builds on: {}", some_of(missing)))
+  throw Error(ErrorKind::kState,
+              fmt::format("the target lacks tables or sequences that this step needs: {}", some_of(missing)))
       .on(Side::kTarget)
-      .hint("'pgsluice copy schema', or 'pgsluice restore pre-data', makes it; nothing was changed");
+      .remedy(Remedy::kMakeTables);
 }
 
 namespace {
@@ -252,7 +253,8 @@ void refuse_rows_that_are_there(const PlanInput& input) {
   if (names.empty()) return;
   throw Error(ErrorKind::kState, fmt::format("tables hold rows already: {}", some_of(names)))
       .on(Side::kTarget)
-      .hint("--drop-if-exists truncates them first; --resume goes on with an earlier run; nothing was changed");
+      .remedy(Remedy::kReplaceExisting)
+      .remedy(Remedy::kResume);
 }
 
 void refuse_keys_in_a_circle(const PlanInput& input, const std::set<schema::Oid>& loaded) {
@@ -288,8 +290,8 @@ void refuse_keys_in_a_circle(const PlanInput& input, const std::set<schema::Oid>
                   some_of(names)))
       .on(Side::kTarget)
       .hint(
-          "drop one of the keys until the rows are there; or restore the definitions in two halves, 'restore pre-data' "
-          "before the rows and 'restore post-data' behind; nothing was changed");
+          "drop one of the keys until the rows are there; or restore the definitions in two halves, pre-data before "
+          "loading rows and post-data afterwards");
 }
 
 bool has_same_configuration(pg::Connection& source, pg::Connection& target, const schema::Relation& table,
@@ -318,13 +320,12 @@ bool has_same_configuration(pg::Connection& source, pg::Connection& target, cons
               fmt::format("{}, configuration of the extension {}, holds other rows than the source's", table.display(),
                           pg::display_name("", extension[0].text(0))))
       .on(Side::kTarget)
-      .hint(
-          "delete them there, or leave the extension out: [exclude-extension] in a file for --filters; nothing was "
-          "changed");
+      .hint("delete them there")
+      .remedy(Remedy::kOmitExtension);
 }
 
 void check_conflicts(std::optional<pg::Connection>& source, pg::Connection& target, PlanInput& input,
-                     const CloneOptions& options) {
+                     const ResolvedOptions& options) {
   schema::TargetObjects objects = source ? schema::find_target_objects(input.archive, *source, target)
                                          : schema::find_target_objects(input.archive, target);
   std::vector<std::string>& conflicts = objects.conflicts;
@@ -333,7 +334,7 @@ void check_conflicts(std::optional<pg::Connection>& source, pg::Connection& targ
     input.warnings.push_back(fmt::format("the target database holds {} other objects, which stay{}", objects.others,
                                          options.database_properties
                                              ? "; its owner, privileges, comment and settings become the source's"
-                                               " (not so with --skip-db-properties)"
+                                               " (unless they are left out)"
                                              : ""));
     target.log().warning(input.warnings.back());
     return;
@@ -341,13 +342,12 @@ void check_conflicts(std::optional<pg::Connection>& source, pg::Connection& targ
   throw Error(ErrorKind::kState, fmt::format("the database {} is not empty: it has {}",
                                              pg::display_name("", target.database()), some_of(conflicts)))
       .on(Side::kTarget)
-      .begin_anew()
-      .hint(
-          "drop and create the database again, name another one, or let --drop-if-exists drop these; nothing was "
-          "changed");
+      .hint("name another database")
+      .remedy(Remedy::kStartOver)
+      .remedy(Remedy::kReplaceExisting);
 }
 
-void check_ledger_schema(pg::Connection& target, const PlanInput& input, const CloneOptions& options) {
+void check_ledger_schema(pg::Connection& target, const PlanInput& input, const ResolvedOptions& options) {
   if (!options.ledger) return;
   const auto is_it = [](const schema::TocEntry& entry) {
     return entry.kind == "SCHEMA" && entry.tag == copy::kLedgerSchema;
@@ -355,13 +355,15 @@ void check_ledger_schema(pg::Connection& target, const PlanInput& input, const C
   if (std::any_of(input.archive.entries.begin(), input.archive.entries.end(), is_it)) {
     throw Error(ErrorKind::kState, "the source has a schema named pgsluice, which the clone needs on the target")
         .on(Side::kSource)
-        .hint("drop it there if it is what an unfinished clone into that database has left, or use --no-ledger");
+        .hint("drop it there if an unfinished clone into that database has left it")
+        .remedy(Remedy::kOmitLedger);
   }
   // The inventory of a run that goes on is that of its begin.
   if (input.inventory.schemas.contains(copy::kLedgerSchema)) {
     throw Error(ErrorKind::kState, "the target has a schema named pgsluice that is not this program's")
         .on(Side::kTarget)
-        .hint("rename or drop it, or use --no-ledger; nothing was changed");
+        .hint("rename or drop it")
+        .remedy(Remedy::kOmitLedger);
   }
   if (target.execute("SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')")[0].boolean(
           0)) {
@@ -372,12 +374,12 @@ void check_ledger_schema(pg::Connection& target, const PlanInput& input, const C
       fmt::format("{} may not create the schema pgsluice in the database {}, where the clone notes what it has "
                   "done",
                   target.user(), pg::display_name("", target.database())),
-      fmt::format("GRANT CREATE ON DATABASE {} TO {}; or --no-ledger: such a clone cannot be resumed, and a lost "
-                  "connection ends it; nothing was changed",
-                  pg::quote_identifier(target.database()), pg::quote_identifier(target.user())));
+      fmt::format("GRANT CREATE ON DATABASE {} TO {}", pg::quote_identifier(target.database()),
+                  pg::quote_identifier(target.user())))
+      .remedy(Remedy::kOmitLedger);
 }
 
-void check_target(pg::Connection& target, const PlanInput& input, const CloneOptions& options) {
+void check_target(pg::Connection& target, const PlanInput& input, const ResolvedOptions& options) {
   check_right_to_create(target, input);
   check_roles(input, options);
   check_extensions(target, input, options.extension_versions);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "pgsluice/pg/connection.h"
-#include "pgsluice/pipeline/clone.h"
+#include "pgsluice/pipeline/plan.h"
 #include "pgsluice/schema/catalog.h"
 #include "pgsluice/schema/inventory.h"
 
@@ -19,7 +19,7 @@ void check_servers(pg::Connection& source, pg::Connection& target);
 
 /// The target holds nothing that the archive would make. Adds a warning for what else it holds. Throws Error(kState).
 void check_conflicts(std::optional<pg::Connection>& source, pg::Connection& target, PlanInput& input,
-                     const CloneOptions& options);
+                     const ResolvedOptions& options);
 
 /// Throws Error(kState) when large objects of the source have OIDs that are in use on the target.
 void refuse_large_objects_that_are_there(pg::Connection& source, pg::Connection& target);
@@ -44,10 +44,10 @@ bool has_same_configuration(pg::Connection& source, pg::Connection& target, cons
 
 /// The ledger of a run that begins can be made. Throws Error(kState) where a schema of its name is in the way,
 /// Error(kServer, 42501) where the user may not.
-void check_ledger_schema(pg::Connection& target, const PlanInput& input, const CloneOptions& options);
+void check_ledger_schema(pg::Connection& target, const PlanInput& input, const ResolvedOptions& options);
 
 /// The target has or can get all that it needs: the right to create, roles, extensions, tablespaces.
 /// Throws Error on the target.
-void check_target(pg::Connection& target, const PlanInput& input, const CloneOptions& options);
+void check_target(pg::Connection& target, const PlanInput& input, const ResolvedOptions& options);
 
 }  // namespace pgsluice::pipeline

@@ -204,7 +204,8 @@ CloneSummary Progress::summary() const {
   std::sort(result.tables.begin(), result.tables.end(),
             [](const TableResult& a, const TableResult& b) { return a.name < b.name; });
   for (const auto& [kind, step] : steps_) {
-    result.steps.push_back({.name = std::string(to_string(kind)),
+    result.steps.push_back({.id = std::string(id_of(kind)),
+                            .label = std::string(label_of(kind)),
                             .tasks = step.tasks,
                             .wall = step.last_end - step.first_begin,
                             .total = step.total});

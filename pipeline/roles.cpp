@@ -18,12 +18,12 @@ namespace pgsluice::pipeline {
 
 namespace {
 
-std::string dump(const CloneOptions& options, const Log& log, const CancelToken& cancel) {
-  const pg::Connection source = open_reader(conninfo_of(options, Side::kSource), "roles", "", log, cancel);
+std::string dump(const RolesRequest& request, const Log& log, const CancelToken& cancel) {
+  const pg::Connection source = open_reader(conninfo_of(request.servers, Side::kSource), "roles", "", log, cancel);
   return schema::dump_roles(
-      {.program = schema::find_client_program(options.pg_bindir, source.server_version(), cancel, "pg_dumpall"),
+      {.program = schema::find_client_program(request.pg_bindir, source.server_version(), cancel, "pg_dumpall"),
        .source = source.pinned_conninfo(),
-       .passwords = options.role_passwords},
+       .passwords = request.passwords},
       cancel);
 }
 
@@ -43,10 +43,10 @@ void join(pg::Connection& target, const std::vector<std::string>& roles, const L
   }
 }
 
-schema::RolesOutcome restore(const std::string& text, const CloneOptions& options, const Log& log,
+schema::RolesOutcome restore(const std::string& text, const RolesRequest& request, const Log& log,
                              const CancelToken& cancel) {
   // pg_dumpall writes UTF-8 unless it is told otherwise.
-  pg::Connection target = open_session(conninfo_of(options, Side::kTarget), "roles", "UTF8", log, cancel);
+  pg::Connection target = open_session(conninfo_of(request.servers, Side::kTarget), "roles", "UTF8", log, cancel);
   const schema::RolesOutcome outcome = schema::restore_roles(target, schema::parse_roles(text));
   log.info(
       fmt::format("{} made, {} there already", counted(outcome.created.size(), "role"), outcome.there_already.size()));
@@ -54,35 +54,34 @@ schema::RolesOutcome restore(const std::string& text, const CloneOptions& option
   for (const std::string& attribute : outcome.not_given) {
     log.warning(fmt::format("not taken over: {}", attribute));
   }
-  for (const Error& error : outcome.failed) log.error(error.describe());
+  for (const Error& error : outcome.failed) log.error(error);
   // Without being a member, a user who is not a superuser cannot give a role what it owns.
   join(target, outcome.created, log);
   // An attempt before this one may have made them, and got no further.
-  if (options.earlier_run == EarlierRun::kResume) join(target, outcome.there_already, log);
+  if (request.join_existing) join(target, outcome.there_already, log);
   return outcome;
 }
 
 }  // namespace
 
-void dump_roles(const CloneOptions& options, const Log& log, const CancelToken& cancel) {
-  const RunFolder folder(options.work_folder);
+void dump_roles(const RolesRequest& request, const Log& log, const CancelToken& cancel) {
+  const RunFolder folder(request.work_folder);
   make_work_folder(folder.schema_folder());
-  write_file(folder.roles_file(), dump(options, log, cancel));
+  write_file(folder.roles_file(), dump(request, log, cancel));
   log.info(fmt::format("roles in {}", folder.roles_file().string()));
 }
 
-schema::RolesOutcome restore_roles(const CloneOptions& options, const Log& log, const CancelToken& cancel) {
-  const std::filesystem::path file = RunFolder(options.work_folder).roles_file();
+schema::RolesOutcome restore_roles(const RolesRequest& request, const Log& log, const CancelToken& cancel) {
+  const std::filesystem::path file = RunFolder(request.work_folder).roles_file();
   std::ifstream in(file, std::ios::binary);
   if (!in.is_open()) {
-    throw Error(ErrorKind::kState, fmt::format("there are no roles in {}", file.string()))
-        .hint("run 'pgsluice dump roles' into this work directory (--dir)");
+    throw Error(ErrorKind::kState, fmt::format("there are no roles in {}", file.string())).remedy(Remedy::kDumpRoles);
   }
-  return restore({std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()}, options, log, cancel);
+  return restore({std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()}, request, log, cancel);
 }
 
-schema::RolesOutcome copy_roles(const CloneOptions& options, const Log& log, const CancelToken& cancel) {
-  return restore(dump(options, log, cancel), options, log, cancel);
+schema::RolesOutcome copy_roles(const RolesRequest& request, const Log& log, const CancelToken& cancel) {
+  return restore(dump(request, log, cancel), request, log, cancel);
 }
 
 }  // namespace pgsluice::pipeline

@@ -30,8 +30,7 @@ std::size_t tasks_of(const TaskGraph& graph, Lane lane) {
 }
 
 // The main worker and as many of the others as there can be use for. What they adopt, the run has no more.
-std::vector<std::unique_ptr<Worker>> make_workers(RunContext& context, RunSessions& sessions,
-                                                  const CloneOptions& options) {
+std::vector<std::unique_ptr<Worker>> make_workers(RunContext& context, RunSessions& sessions) {
   std::vector<std::unique_ptr<Worker>> workers;
   auto main = std::make_unique<Worker>(context, Lane::kMain, 0);
   main->adopt_target(std::move(sessions.target));
@@ -40,18 +39,18 @@ std::vector<std::unique_ptr<Worker>> make_workers(RunContext& context, RunSessio
     const int useful = static_cast<int>(std::min(tasks_of(context.plan.graph, lane), static_cast<std::size_t>(jobs)));
     for (int i = 0; i < useful; ++i) workers.push_back(std::make_unique<Worker>(context, lane, i + 1));
   };
-  add(Lane::kCopy, options.table_jobs);
-  const bool has_its_turn = options.pool == nullptr;
+  add(Lane::kCopy, context.options.table_jobs);
+  const bool has_its_turn = context.pool == nullptr;
   if (workers.size() > 1 && sessions.source && has_its_turn) workers[1]->adopt_source(std::move(*sessions.source));
   sessions.source.reset();
-  add(Lane::kBuild, options.index_jobs);
+  add(Lane::kBuild, context.options.index_jobs);
   return workers;
 }
 
 void add_outcome(const Scheduler& scheduler, const TaskGraph& graph, const Log& log, CloneSummary& summary) {
   for (const TaskFailure& failure : scheduler.failures()) {
     summary.failed.push_back({graph[failure.task].name, failure.error});
-    if (failure.was_postponed) log.error(failure.error.describe());
+    if (failure.was_postponed) log.error(failure.error);
   }
   for (const TaskLeftOut& left_out : scheduler.left_out()) {
     summary.left_out.push_back({graph[left_out.task].name, graph[left_out.because_of].name});
@@ -74,14 +73,14 @@ void write_trace(const Trace& trace, const std::filesystem::path& file, const Lo
     trace.write(file);
     log.info(fmt::format("trace written to {}: open it in https://ui.perfetto.dev", file.string()));
   } catch (const Error& error) {
-    log.warning(error.describe());
+    log.warning(error);
   }
 }
 
 // The workers' threads from their first task to their last.
 void work(RunContext& context, RunSessions& sessions, CancelSource& cancel) {
   Scheduler& scheduler = context.scheduler;
-  const std::vector<std::unique_ptr<Worker>> workers = make_workers(context, sessions, context.options);
+  const std::vector<std::unique_ptr<Worker>> workers = make_workers(context, sessions);
   const ServerWatch watch(context);
   std::vector<std::jthread> threads;
   try {
@@ -94,7 +93,7 @@ void work(RunContext& context, RunSessions& sessions, CancelSource& cancel) {
   // After a lost connection what the others have begun is worth its end.
   const std::optional<Error> fatal = scheduler.fatal();
   if (fatal && !may_go_on(*fatal, context.options)) cancel.cancel();
-  if (context.options.pool != nullptr) context.options.pool->wake();
+  if (context.pool != nullptr) context.pool->wake();
   threads.clear();
   for (const std::unique_ptr<Worker>& worker : workers) {
     if (auto source = worker->give_up_source()) sessions.former_sources.push_back(std::move(*source));
@@ -113,8 +112,8 @@ void report_done(const Plan& plan, const std::map<TaskId, copy::LoadedRows>& don
 }
 
 // Binary was asked for; pgcopydb says it of each table, too.
-void report_text_against_wish(const Plan& plan, const CloneOptions& options, const Log& log) {
-  if (options.format != copy::FormatWish::kBinary) return;
+void report_text_against_wish(const Plan& plan, const Log& log) {
+  if (plan.options.format != copy::FormatWish::kBinary) return;
   for (const TablePlan& table : plan.tables) {
     const std::size_t reason = table.reason.find("not safe for COPY BINARY");
     if (table.format != copy::CopyFormat::kText || reason == std::string::npos) continue;
@@ -124,25 +123,27 @@ void report_text_against_wish(const Plan& plan, const CloneOptions& options, con
 
 }  // namespace
 
-CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress& progress,
+CloneSummary run_plan(Preflight preflight, const RunEnvironment& environment, Progress& progress,
                       std::atomic<bool>& target_changed, const Log& log, CancelSource& cancel) {
   const std::unique_ptr<const Plan> plan = std::move(preflight.plan);
+  const ResolvedOptions& options = plan->options;
+  JobPool* const pool = environment.pool;
   for (const std::string& text : plan->skipped) progress.add_skipped(text);
   for (const std::string& text : plan->warnings) progress.add_warning(text);
   if (const auto reason = pg::UringIo::unavailable_because(); reason && !plan->tables.empty()) {
     log.info(fmt::format("no io_uring on this machine ({}): sockets are polled", *reason));
   }
-  report_text_against_wish(*plan, options, log);
-  RunSessions sessions(std::move(preflight), *plan, options, target_changed, log, cancel.token());
+  report_text_against_wish(*plan, log);
+  RunSessions sessions(std::move(preflight), *plan, target_changed, log, cancel.token());
   index::BuildBudget own_builds(plan->index_memory, options.index_jobs, plan->most_parallel_workers);
   index::BuildBudget& builds =
-      options.pool != nullptr ? options.pool->builds(plan->index_memory, plan->most_parallel_workers) : own_builds;
+      pool != nullptr ? pool->builds(plan->index_memory, plan->most_parallel_workers) : own_builds;
   SessionSlots own_slots(options.table_jobs + options.index_jobs + 1);
   std::optional<Trace> trace;
   if (options.trace_file) trace.emplace();
 
   std::optional<RunStateWriter> state;
-  state.emplace(RunFolder(options.work_folder).state_file(), *plan, options, progress, log);
+  state.emplace(RunFolder(options.work_folder).state_file(), *plan, progress, log);
   const auto finish = [&](CloneSummary summary) {
     progress.enter_phase("done");
     state->finish(summary);
@@ -159,13 +160,14 @@ CloneSummary run_plan(Preflight preflight, const CloneOptions& options, Progress
     Scheduler scheduler(plan->graph, options.on_failure, ids_of(done));
     RunContext context{.plan = *plan,
                        .options = options,
+                       .pool = pool,
                        .source = sessions.source_info,
                        .target = sessions.target_info,
                        .encoding = sessions.encoding,
                        .holder = sessions.holder,
                        .record = sessions.record,
                        .sessions = sessions.of_target,
-                       .target_slots = options.pool != nullptr ? options.pool->target_slots() : own_slots,
+                       .target_slots = pool != nullptr ? pool->target_slots() : own_slots,
                        .scheduler = scheduler,
                        .builds = builds,
                        .progress = progress,

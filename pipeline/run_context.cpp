@@ -9,7 +9,7 @@ namespace pgsluice::pipeline {
 void log_failure(const RunContext& context, TaskId task, const Error& error, FailureOutcome outcome) {
   switch (outcome) {
     case FailureOutcome::kFailed:
-      context.log.error(error.describe());
+      context.log.error(error);
       break;
     case FailureOutcome::kPostponed:
       context.log.notice(
@@ -24,7 +24,7 @@ void trace_task(const RunContext& context, TaskId task, TraceSpan span) {
   if (context.trace == nullptr) return;
   const TaskGraph& graph = context.plan.graph;
   if (span.name.empty()) span.name = graph[task].name;
-  span.category = to_string(graph[task].kind);
+  span.category = id_of(graph[task].kind);
   if (const std::optional<TaskId> before = context.scheduler.freed_by(task)) span.waited_for = graph[*before].name;
   context.trace->add(std::move(span));
 }

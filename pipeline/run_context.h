@@ -22,6 +22,8 @@
 
 namespace pgsluice::pipeline {
 
+class JobPool;
+
 /// The target's sessions that work for a run, or have. Any thread.
 class TargetSessions {
  public:
@@ -64,7 +66,8 @@ class OwnersToGive {
 /// What all workers of a run share. The references outlive the workers.
 struct RunContext {
   const Plan& plan;
-  const CloneOptions& options;
+  const ResolvedOptions& options;      ///< the plan's
+  JobPool* pool = nullptr;             ///< nullptr: this run has jobs of its own
   std::optional<pg::ConnInfo> source;  ///< pinned; nothing where no task reads
   pg::ConnInfo target;                 ///< pinned
   std::string encoding;

@@ -27,7 +27,8 @@ void keep(const std::filesystem::path& file, const std::string& text) {
     write_file(file, text);
   } catch (Error& error) {
     throw Error(ErrorKind::kState, error.what())
-        .hint("the work directory (--dir) has to be writable and have some space");
+        .hint("the work directory must be writable and have some space")
+        .remedy(Remedy::kOtherWorkFolder);
   }
 }
 
@@ -42,7 +43,7 @@ void make_work_folder(const std::filesystem::path& folder) {
   if (error) {
     throw Error(ErrorKind::kState,
                 fmt::format("cannot make the work directory {}: {}", folder.string(), error.message()))
-        .hint("choose another one with --dir");
+        .remedy(Remedy::kOtherWorkFolder);
   }
 }
 
@@ -51,8 +52,8 @@ FileLock lock_work_folder(const std::filesystem::path& folder, const char* lock_
   try {
     return FileLock(folder / lock_file, fmt::format("another run is using {}", folder.string()));
   } catch (Error& error) {
-    error.hint(error.kind() == ErrorKind::kState ? "wait for its end, or choose another work directory (--dir)"
-                                                 : "choose another work directory (--dir)");
+    if (error.kind() == ErrorKind::kState) error.hint("wait for its end");
+    error.remedy(Remedy::kOtherWorkFolder);
     throw;
   }
 }
@@ -66,7 +67,8 @@ std::optional<pg::SnapshotMark> RunFolder::shared_snapshot() const {
     return parse_mark(text);
   } catch (const Error&) {
     throw Error(ErrorKind::kState, fmt::format("{} is damaged", shared_snapshot_file().string()))
-        .hint("end 'pgsluice snapshot', remove the file, and begin again");
+        .hint("remove the file")
+        .remedy(Remedy::kKeepSnapshot);
   }
 }
 

@@ -10,13 +10,13 @@
 #include "pgsluice/base/digest.h"
 #include "pgsluice/base/error.h"
 #include "pgsluice/copy/ledger.h"
-#include "pgsluice/pipeline/clone.h"
+#include "pgsluice/pipeline/options.h"
 
 namespace pgsluice::pipeline {
 
 namespace {
 
-constexpr int kFormat = 2;
+constexpr int kFormat = 3;
 
 using Json = nlohmann::json;
 
@@ -112,12 +112,12 @@ schema::TargetInventory inventory_of(const Json& json) {
 
 constexpr const char* kNone = "none";
 
-std::string filters_of(const CloneOptions& options) {
+std::string filters_of(const ResolvedOptions& options) {
   return options.filters.empty() ? kNone : digest_of(options.filters.to_text()).hex();
 }
 
 // Each command of a row has the options of its own steps.
-std::map<std::string, std::string> decisive_options(const CloneOptions& options) {
+std::map<std::string, std::string> decisive_options(const ResolvedOptions& options) {
   const auto given = [](bool is_given) { return is_given ? "given" : "not given"; };
   using When = copy::SplitOptions::When;
   const copy::SplitOptions& split = options.split;
@@ -126,24 +126,24 @@ std::map<std::string, std::string> decisive_options(const CloneOptions& options)
   const std::string larger_than =
       split.when == When::kAuto ? "auto" : fmt::format("{} bytes", split.when == When::kNever ? 0 : split.size.count);
   std::map<std::string, std::string> decisive;
-  decisive["--filters"] = filters_of(options);
+  decisive["filters"] = filters_of(options);
   if (options.steps.contains(Step::kTableData)) {
-    if (options.verify) decisive["--copy-format"] = format;
-    decisive["--verify"] = given(options.verify);
-    decisive["--split-tables-larger-than"] = larger_than;
-    decisive["--split-max-parts"] = fmt::format("{}", split.most_parts);
-    decisive["--skip-split-by-ctid"] = given(!split.by_ctid);
+    if (options.verify) decisive["copy-format"] = format;
+    decisive["verify"] = given(options.verify);
+    decisive["split-tables-larger-than"] = larger_than;
+    decisive["split-max-parts"] = fmt::format("{}", split.most_parts);
+    decisive["skip-split-by-ctid"] = given(!split.by_ctid);
   }
   if (is_stepwise(options)) return decisive;
   decisive.insert({
-      {"--no-owner", given(!options.restore.owners)},
-      {"--no-acl", given(!options.restore.acls)},
-      {"--no-comments", given(!options.restore.comments)},
-      {"--no-tablespaces", given(!options.restore.tablespaces)},
-      {"--skip-ext-comments", given(!options.restore.extension_comments)},
-      {"--skip-large-objects", given(!options.large_objects)},
-      {"--skip-extensions", given(!options.extensions)},
-      {"--skip-collations", given(!options.restore.collations)},
+      {"no-owner", given(!options.restore.owners)},
+      {"no-acl", given(!options.restore.acls)},
+      {"no-comments", given(!options.restore.comments)},
+      {"no-tablespaces", given(!options.restore.tablespaces)},
+      {"skip-ext-comments", given(!options.restore.extension_comments)},
+      {"skip-large-objects", given(!options.large_objects)},
+      {"skip-extensions", given(!options.extensions)},
+      {"skip-collations", given(!options.restore.collations)},
   });
   return decisive;
 }
@@ -162,9 +162,11 @@ std::string RunRecord::to_text() const {
 }
 
 RunRecord RunRecord::parse(const std::string& text) {
+  std::string details;
   try {
     const Json json = Json::parse(text);
-    if (json.at("format").get<int>() == kFormat) {
+    const int format = json.at("format").get<int>();
+    if (format == kFormat) {
       return {.id = json.at("id"),
               .mark = mark_of(json.at("snapshot")),
               .mark_of_rows = json.contains("rows") ? std::optional(mark_of(json.at("rows"))) : std::nullopt,
@@ -176,15 +178,16 @@ RunRecord RunRecord::parse(const std::string& text) {
               .was_all_tried = json.value("was_all_tried", false),
               .filters = unescaped(json.value("filters", ""))};
     }
+    details = fmt::format("it has format {}, and this version reads format {}", format, kFormat);
   } catch (const Json::exception&) {
     // Another version's, or changed by hand: the same to us.
   }
-  throw copy::ledger_of_another_version();
+  throw copy::ledger_of_another_version(details);
 }
 
-bool is_stepwise(const CloneOptions& options) { return options.steps != all_steps(); }
+bool is_stepwise(const ResolvedOptions& options) { return options.steps != all_steps(); }
 
-RunRecord new_record(const CloneOptions& options) {
+RunRecord new_record(const ResolvedOptions& options) {
   std::random_device random;
   Digest id;
   for (std::uint64_t* half : {&id.high, &id.low}) {
@@ -196,34 +199,34 @@ RunRecord new_record(const CloneOptions& options) {
           .options = decisive_options(options),
           .inventory = {},
           .stepwise = is_stepwise(options),
-          .begun = names_of(options.steps),
-          .unfinished = names_of(options.steps),
+          .begun = ids_of(options.steps),
+          .unfinished = ids_of(options.steps),
           .filters = options.filters.to_text()};
 }
 
-void require_same_options(const RunRecord& record, const CloneOptions& options) {
+void require_same_options(const RunRecord& record, const ResolvedOptions& options) {
   std::vector<std::string> differences;
   for (const auto& [name, value] : decisive_options(options)) {
     const auto before = record.options.find(name);
     if (before == record.options.end() && record.stepwise) continue;
     // It only matters where both runs verify.
-    if (name == "--copy-format" && before == record.options.end()) continue;
+    if (name == "copy-format" && before == record.options.end()) continue;
     const bool takes_those_of_the_run =
         is_stepwise(options) && options.filters.empty() && !options.definitions_from_work_folder;
-    if (name == "--filters" && takes_those_of_the_run) continue;
+    if (name == "filters" && takes_those_of_the_run) continue;
     if (before != record.options.end() && before->second == value) continue;
     const std::string was = before == record.options.end() ? "unknown" : before->second;
     // A file's content is kept as a digest, which tells a person nothing.
     const auto told = [&](const std::string& text) {
-      return name == "--filters" && text != kNone && text != "unknown" ? std::string("rules") : text;
+      return name == "filters" && text != kNone && text != "unknown" ? std::string("rules") : text;
     };
-    differences.push_back(was != kNone && name == "--filters" && value != kNone
-                              ? "--filters (its rules are others)"
+    differences.push_back(was != kNone && name == "filters" && value != kNone
+                              ? "filters (its rules are others)"
                               : fmt::format("{} (was {}, is {})", name, told(was), told(value)));
   }
   if (differences.empty()) return;
   throw Error(ErrorKind::kState, fmt::format("the run began with other options: {}", fmt::join(differences, ", ")))
-      .hint("what goes on wants the options that the run began with");
+      .hint("continue with the options that the run began with");
 }
 
 std::string mark_text(const pg::SnapshotMark& mark) { return to_json(mark).dump(); }

@@ -6,11 +6,12 @@
 #include <string>
 
 #include "pgsluice/pg/snapshot.h"
+#include "pgsluice/pipeline/step.h"
 #include "pgsluice/schema/inventory.h"
 
 namespace pgsluice::pipeline {
 
-struct CloneOptions;
+struct ResolvedOptions;
 
 /// What a run is: written into the ledger when it begins, compared when it goes on.
 struct RunRecord {
@@ -26,14 +27,16 @@ struct RunRecord {
   schema::TargetInventory inventory;
   /// Whether the run is one of commands in a row, each of which does some steps of a clone.
   bool stepwise = false;
-  /// The steps that were begun, by their names, and which of these have not come to their end: of a command of a row
-  /// its own and those that commands before it have left so.
+  /// The ids of the steps that have begun, and of those among them that have not ended. A command that does some of the
+  /// steps adds its own to those that earlier commands left.
   std::set<std::string> begun = {};
   std::set<std::string> unfinished = {};
   /// Whether the run has tried everything, so that what is missing has failed; else it may not have been reached.
   bool was_all_tried = false;
   /// The filter's rules; a command of a row that names none takes these.
   std::string filters = {};
+
+  bool has_begun(Step step) const { return begun.contains(std::string(id_of(step))); }
 
   /// The snapshot that the loaded rows show.
   const pg::SnapshotMark& shown() const { return mark_of_rows ? *mark_of_rows : mark; }
@@ -44,13 +47,13 @@ struct RunRecord {
 };
 
 /// Whether these options are of a command that does only some steps.
-bool is_stepwise(const CloneOptions& options);
+bool is_stepwise(const ResolvedOptions& options);
 
 /// A new one, for these options.
-RunRecord new_record(const CloneOptions& options);
+RunRecord new_record(const ResolvedOptions& options);
 
 /// Throws Error(kState) that names each option that is another one than when the run began.
-void require_same_options(const RunRecord& record, const CloneOptions& options);
+void require_same_options(const RunRecord& record, const ResolvedOptions& options);
 
 /// A mark as text, for a file; parse_mark() throws Error(kState) for a text that is damaged.
 std::string mark_text(const pg::SnapshotMark& mark);

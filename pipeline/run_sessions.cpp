@@ -36,12 +36,12 @@ bool alive(std::optional<pg::Connection>& connection) {
 
 }  // namespace
 
-bool may_go_on(const Error& error, const CloneOptions& options) {
+bool may_go_on(const Error& error, const ResolvedOptions& options) {
   return options.ledger && options.retry_for.count() > 0 && error.is_retryable();
 }
 
-RunSessions::RunSessions(Preflight preflight, const Plan& plan, const CloneOptions& options,
-                         std::atomic<bool>& target_changed, const Log& log, const CancelToken& cancel)
+RunSessions::RunSessions(Preflight preflight, const Plan& plan, std::atomic<bool>& target_changed, const Log& log,
+                         const CancelToken& cancel)
     : source_info(preflight.source ? std::optional(preflight.source->pinned_conninfo()) : std::nullopt),
       target_info(preflight.target.pinned_conninfo()),
       encoding(std::move(preflight.encoding)),
@@ -50,7 +50,7 @@ RunSessions::RunSessions(Preflight preflight, const Plan& plan, const CloneOptio
       holder(std::move(preflight.holder)),
       record(std::move(preflight.record)),
       plan_(plan),
-      options_(options),
+      options_(plan.options),
       target_changed_(target_changed),
       log_(log),
       cancel_(cancel),
@@ -60,7 +60,7 @@ RunSessions::RunSessions(Preflight preflight, const Plan& plan, const CloneOptio
 // What was asked to be replaced.
 void RunSessions::clear_target() {
   // Those that this run has begun are its own.
-  const bool begun = continuation_ && continuation_->record.begun.contains(kLargeObjects);
+  const bool begun = continuation_ && continuation_->record.has_begun(Step::kLargeObjects);
   const bool objects = options_.drop_if_exists && options_.large_objects &&
                        options_.steps.contains(Step::kLargeObjects) && source && !begun;
   // Looked at before anything is dropped.
@@ -175,8 +175,7 @@ void RunSessions::refuse_half_emptied_trees(const copy::LedgerContents& ledger) 
                                                "which of its rows are missing cannot be told",
                                                tree.root->display()))
         .on(Side::kTarget)
-        .begin_anew()
-        .hint("begin anew: drop and create the target's database, and clone without --resume");
+        .remedy(Remedy::kStartOver);
   }
 }
 
@@ -192,8 +191,7 @@ void RunSessions::refuse_loading_behind_triggers(const std::map<TaskId, copy::Lo
       throw Error(ErrorKind::kState, fmt::format("{} have to be copied again, and {} is there already",
                                                  plan_.graph[id].name, plan_.graph[edge.to].name))
           .on(Side::kTarget)
-          .begin_anew()
-          .hint("begin anew: drop and create the target's database, and clone without --resume");
+          .remedy(Remedy::kStartOver);
     }
   }
 }
@@ -255,7 +253,10 @@ std::map<TaskId, copy::LoadedRows> RunSessions::recover(const Error& lost) {
       last = error;
     }
   }
-  throw Error(last).hint("given up (--retry-for); run again with --resume when the servers can be reached");
+  throw Error(last)
+      .hint("given up; the servers must be reachable again")
+      .remedy(Remedy::kResume)
+      .remedy(Remedy::kWaitLonger);
 }
 
 void RunSessions::pause() {
@@ -288,7 +289,7 @@ void RunSessions::require_finished() {
   throw Error(ErrorKind::kState, "the ledger of this run is gone")
       .on(Side::kTarget)
       .object("schema pgsluice")
-      .begin_anew()
+      .remedy(Remedy::kStartOver)
       .hint("somebody has dropped it, or the database: begin anew");
 }
 
@@ -343,8 +344,8 @@ void RunSessions::restore_holder(const std::map<TaskId, copy::LoadedRows>& done,
     throw Error(ErrorKind::kState,
                 fmt::format("the snapshot is gone, and a new one may show other rows: {}", *difference))
         .on(Side::kSource)
-        .begin_anew()
-        .hint("see the operations guide on resuming: --resume --not-consistent, or begin anew");
+        .remedy(Remedy::kResumeInconsistent)
+        .remedy(Remedy::kStartOver);
   }
   schema::lock_tables(session, tables_to_copy(plan_.catalog));
   record.mark = mark;

@@ -15,15 +15,15 @@ namespace pgsluice::pipeline {
 
 /// Whether a run that has met this error can go on by itself: a connection was lost, and there is a ledger to tell what
 /// is done.
-bool may_go_on(const Error& error, const CloneOptions& options);
+bool may_go_on(const Error& error, const ResolvedOptions& options);
 
 /// What a run has besides its workers: the session that keeps the snapshot, the one that keeps the target, and the
 /// ledger. Used by the thread that runs the plan, while no worker does.
 class RunSessions {
  public:
   /// `target_changed` is set with the first thing that is.
-  RunSessions(Preflight preflight, const Plan& plan, const CloneOptions& options, std::atomic<bool>& target_changed,
-              const Log& log, const CancelToken& cancel);
+  RunSessions(Preflight preflight, const Plan& plan, std::atomic<bool>& target_changed, const Log& log,
+              const CancelToken& cancel);
 
   /// Makes the ledger, or takes over that of the earlier run. Returns the tasks that are done.
   std::map<TaskId, copy::LoadedRows> begin();
@@ -67,7 +67,7 @@ class RunSessions {
   void pause();
 
   const Plan& plan_;
-  const CloneOptions& options_;
+  const ResolvedOptions& options_;
   std::atomic<bool>& target_changed_;
   const Log& log_;
   const CancelToken cancel_;

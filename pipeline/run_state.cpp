@@ -12,7 +12,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/sqlite.h"
 #include "pgsluice/base/wait.h"
-#include "pgsluice/pipeline/clone.h"
+#include "pgsluice/pipeline/options.h"
 
 namespace pgsluice::pipeline {
 
@@ -26,7 +26,7 @@ CREATE TABLE run (pid INTEGER, phase TEXT, table_jobs INTEGER, index_jobs INTEGE
 CREATE TABLE task (id INTEGER PRIMARY KEY, kind TEXT, name TEXT, oid INTEGER, schema TEXT, relation TEXT,
                    "table" INTEGER, sql TEXT, size INTEGER, state INTEGER, began REAL, ended REAL);
 CREATE TABLE table_result (name TEXT, rows INTEGER, bytes INTEGER, parts INTEGER, format TEXT, duration INTEGER);
-CREATE TABLE step_result (name TEXT, tasks INTEGER, wall INTEGER, total INTEGER);
+CREATE TABLE step_result (kind TEXT, tasks INTEGER, wall INTEGER, total INTEGER);
 CREATE TABLE message (kind TEXT, name TEXT, text TEXT);
 )";
 
@@ -52,7 +52,6 @@ bool is_shown(const Task& task) { return task.kind == TaskKind::kTableData || ta
 struct RunStateWriter::Implementation {
   std::filesystem::path file;
   const Plan& plan;
-  const CloneOptions& options;
   Progress& progress;
   const Log& log;
   std::map<const Task*, std::int64_t> ids = {};
@@ -87,8 +86,8 @@ struct RunStateWriter::Implementation {
     database->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; BEGIN");
     database->execute(kSchema);
     database->execute("INSERT INTO run VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, 0)",
-                      {std::int64_t{::getpid()}, progress.snapshot().phase, std::int64_t{options.table_jobs},
-                       std::int64_t{options.index_jobs}});
+                      {std::int64_t{::getpid()}, progress.snapshot().phase, std::int64_t{plan.options.table_jobs},
+                       std::int64_t{plan.options.index_jobs}});
     for (TaskId id = 0; id < plan.graph.size(); ++id) {
       if (is_shown(plan.graph[id])) add_task(plan.graph[id], static_cast<std::int64_t>(id));
     }
@@ -117,9 +116,8 @@ struct RunStateWriter::Implementation {
       size = index->size;
       sql = index->definition;
     }
-    database->execute(
-        "INSERT INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)",
-        {id, std::string(to_string(task.kind)), task.name, oid, schema, relation, table, sql, size.count});
+    database->execute("INSERT INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)",
+                      {id, std::string(id_of(task.kind)), task.name, oid, schema, relation, table, sql, size.count});
   }
 
   const schema::Index* index_of(const Task& task) {
@@ -166,12 +164,12 @@ struct RunStateWriter::Implementation {
     }
     for (const StepResult& step : summary.steps) {
       database->execute("INSERT INTO step_result VALUES (?, ?, ?, ?)",
-                        {step.name, step.tasks, step.wall.count(), step.total.count()});
+                        {step.id, step.tasks, step.wall.count(), step.total.count()});
     }
     const auto add = [&](const char* kind, const std::string& name, const std::string& text) {
       database->execute("INSERT INTO message VALUES (?, ?, ?)", {std::string(kind), name, text});
     };
-    for (const FailedObject& failed : summary.failed) add("failed", failed.name, failed.error.describe());
+    for (const FailedObject& failed : summary.failed) add("failed", failed.name, log.describe(failed.error));
     for (const LeftOutObject& left : summary.left_out) add("left out", left.name, left.because_of);
     for (const std::string& text : summary.skipped) add("skipped", "", text);
     for (const std::string& text : summary.warnings) add("warning", "", text);
@@ -179,10 +177,8 @@ struct RunStateWriter::Implementation {
   }
 };
 
-RunStateWriter::RunStateWriter(const std::filesystem::path& file, const Plan& plan, const CloneOptions& options,
-                               Progress& progress, const Log& log)
-    : implementation_(
-          new Implementation{.file = file, .plan = plan, .options = options, .progress = progress, .log = log}) {
+RunStateWriter::RunStateWriter(const std::filesystem::path& file, const Plan& plan, Progress& progress, const Log& log)
+    : implementation_(new Implementation{.file = file, .plan = plan, .progress = progress, .log = log}) {
   progress.record_events(true);
   implementation_->thread = std::thread([self = implementation_.get()] { self->run(); });
 }
@@ -249,7 +245,10 @@ void read_results(SqliteFile& database, CloneSummary& summary) {
                               .duration = std::chrono::nanoseconds(row.integer(5))});
   });
   database.execute("SELECT * FROM step_result", {}, [&](const Row& row) {
-    summary.steps.push_back({.name = row.text(0),
+    const std::string id = row.text(0);
+    const std::optional<TaskKind> kind = task_kind_of(id);
+    summary.steps.push_back({.id = id,
+                             .label = kind ? std::string(label_of(*kind)) : id,
                              .tasks = row.integer(1),
                              .wall = std::chrono::nanoseconds(row.integer(2)),
                              .total = std::chrono::nanoseconds(row.integer(3))});

@@ -13,8 +13,6 @@
 
 namespace pgsluice::pipeline {
 
-struct CloneOptions;
-
 /// Keeps the state of a run in a SQLite file, for others to read while it goes on and afterwards. Written now and then
 /// by a thread of its own, never in the way of the run; a file that cannot be written is a warning.
 ///
@@ -22,8 +20,7 @@ struct CloneOptions;
 /// comes to its end; the destructor writes what is new. The references outlive it.
 class RunStateWriter {
  public:
-  RunStateWriter(const std::filesystem::path& file, const Plan& plan, const CloneOptions& options, Progress& progress,
-                 const Log& log);
+  RunStateWriter(const std::filesystem::path& file, const Plan& plan, Progress& progress, const Log& log);
   RunStateWriter(const RunStateWriter&) = delete;
   RunStateWriter& operator=(const RunStateWriter&) = delete;
   ~RunStateWriter();
@@ -38,7 +35,7 @@ class RunStateWriter {
 /// What the file says.
 struct RunState {
   struct Task {
-    std::string kind;  ///< to_string(TaskKind)
+    std::string kind;  ///< id_of(TaskKind)
     std::string name;
     schema::Oid oid = 0;  ///< of the table or the index
     std::string schema;

@@ -100,7 +100,8 @@ class Comparison {
         encoding_(server_encoding(source_)) {
     if (const auto reason = pg::why_not_apart(source_, target_, pg::Reach::kDatabase)) {
       throw Error(ErrorKind::kState, *reason)
-          .hint("check --source and --target: that it is equal to itself proves nothing");
+          .hint("that a database equals itself proves nothing")
+          .remedy(Remedy::kCheckServers);
     }
   }
 

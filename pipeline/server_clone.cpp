@@ -17,6 +17,7 @@
 #include "pgsluice/pipeline/job_pool.h"
 #include "pgsluice/pipeline/preflight_checks.h"
 #include "pgsluice/pipeline/roles.h"
+#include "pgsluice/pipeline/run_environment.h"
 #include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/sessions.h"
 
@@ -209,7 +210,7 @@ void ServerClone::Implementation::end_with(Cloning& of, const Error& error) {
   const std::lock_guard lock(mutex);
   of.result.error = error;
   of.result.target_changed = of.clone && of.clone->target_changed();
-  if (error.kind() != ErrorKind::kCancelled) Log(*of.sink).error(error.describe());
+  if (error.kind() != ErrorKind::kCancelled) Log(*of.sink).error(error);
 }
 
 void ServerClone::Implementation::clone_one(Cloning& of, std::unique_lock<std::mutex>& turn, JobPool& pool) {
@@ -227,12 +228,10 @@ void ServerClone::Implementation::clone_one(Cloning& of, std::unique_lock<std::m
       of.result.made = true;
       Log(*of.sink).info("database made on the target");
     }
-    CloneOptions wanted = options_of(name);
-    wanted.pool = &pool;
-    wanted.on_begin = [&turn] { turn.unlock(); };
+    const RunEnvironment environment{.pool = &pool, .on_begin = [&turn] { turn.unlock(); }};
     {
       const std::lock_guard lock(mutex);
-      of.clone = std::make_unique<Clone>(std::move(wanted), *of.sink, cancel.token());
+      of.clone = std::make_unique<Clone>(options_of(name), *of.sink, cancel.token(), environment);
     }
     CloneSummary summary = of.clone->run();
     const std::lock_guard lock(mutex);
@@ -276,10 +275,11 @@ void ServerClone::Implementation::sum_up(ServerSummary& summary) const {
 
 ServerClone::ServerClone(CloneOptions options, LogSink& sink, ServerCloneOptions care, const CancelToken& parent) {
   if (!options.snapshot.empty()) {
-    throw Error(ErrorKind::kUsage, "a snapshot is of one database: --snapshot and --all-databases exclude one another");
+    throw Error(ErrorKind::kUsage,
+                "a snapshot belongs to one database: it cannot be given for a clone of all databases");
   }
   if (options.steps != all_steps()) {
-    throw Error(ErrorKind::kUsage, "--all-databases is for whole clones");
+    throw Error(ErrorKind::kUsage, "all databases can be cloned only as a whole, not step by step");
   }
   implementation_ = std::make_unique<Implementation>(std::move(options), sink, std::move(care), parent);
 }
@@ -308,8 +308,7 @@ ServerSummary ServerClone::run() {
     }
   }
   if (self.options.roles) {
-    CloneOptions roles = self.options;
-    const schema::RolesOutcome outcome = copy_roles(roles, self.log, self.cancel.token());
+    const schema::RolesOutcome outcome = copy_roles(roles_request(self.options), self.log, self.cancel.token());
     summary.roles_failed = outcome.failed;
     for (const std::string& lost : outcome.not_given) summary.warnings.push_back("not taken over: " + lost);
   }

@@ -7,7 +7,7 @@
 
 #include "pgsluice/base/duration.h"
 #include "pgsluice/base/wait.h"
-#include "pgsluice/pipeline/clone.h"
+#include "pgsluice/pipeline/options.h"
 #include "pgsluice/pipeline/sessions.h"
 
 namespace pgsluice::pipeline {

@@ -5,22 +5,20 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/session_proof.h"
 #include "pgsluice/pg/session_settings.h"
-#include "pgsluice/pipeline/clone.h"
+#include "pgsluice/pipeline/options.h"
 
 namespace pgsluice::pipeline {
 
 pg::ConnInfo parse_conninfo(const std::string& text, Side side) {
   if (text.empty()) {
-    throw Error(ErrorKind::kUsage, fmt::format("no {} was given", to_string(side)))
-        .hint(fmt::format("give --{0} or set {1}", to_string(side),
-                          side == Side::kSource ? "PGSLUICE_SOURCE_PGURI" : "PGSLUICE_TARGET_PGURI"));
+    throw Error(ErrorKind::kUsage, fmt::format("no {} was given", to_string(side))).remedy(Remedy::kNameServers);
   }
   return pg::ConnInfo::parse(text, side);
 }
 
-pg::ConnInfo conninfo_of(const CloneOptions& options, Side side) {
-  const pg::ConnInfo given = parse_conninfo(side == Side::kSource ? options.source : options.target, side);
-  return options.database.empty() ? given : given.with("dbname", options.database);
+pg::ConnInfo conninfo_of(const Endpoints& servers, Side side) {
+  const pg::ConnInfo given = parse_conninfo(side == Side::kSource ? servers.source : servers.target, side);
+  return servers.database.empty() ? given : given.with("dbname", servers.database);
 }
 
 std::string server_encoding(const pg::Connection& connection) {

@@ -9,14 +9,14 @@
 
 namespace pgsluice::pipeline {
 
-struct CloneOptions;
+struct Endpoints;
 
 /// The connection string that was given for a side. Throws Error(kUsage) where none was, Error(kConfig) for one that
 /// cannot be read.
 pg::ConnInfo parse_conninfo(const std::string& text, Side side);
 
-/// That of the options for a side, to the database that they mean.
-pg::ConnInfo conninfo_of(const CloneOptions& options, Side side);
+/// The connection parameters of a side, with the database that the endpoints mean.
+pg::ConnInfo conninfo_of(const Endpoints& servers, Side side);
 
 std::string server_encoding(const pg::Connection& connection);
 

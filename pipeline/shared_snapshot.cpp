@@ -9,11 +9,12 @@
 
 namespace pgsluice::pipeline {
 
-void keep_snapshot(const CloneOptions& options, const std::function<void(const std::string& name)>& on_export,
-                   const Log& log, const CancelToken& cancel) {
-  const FileLock lock = lock_work_folder(options.work_folder, "snapshot.lock");
-  const RunFolder folder(options.work_folder);
-  pg::Connection holder = open_reader(conninfo_of(options, Side::kSource), "snapshot", "", log, cancel);
+void keep_snapshot(const Endpoints& servers, const std::filesystem::path& work_folder,
+                   const std::function<void(const std::string& name)>& on_export, const Log& log,
+                   const CancelToken& cancel) {
+  const FileLock lock = lock_work_folder(work_folder, "snapshot.lock");
+  const RunFolder folder(work_folder);
+  pg::Connection holder = open_reader(conninfo_of(servers, Side::kSource), "snapshot", "", log, cancel);
   const pg::SnapshotMark mark = pg::mark_snapshot(holder, pg::export_snapshot(holder));
   folder.share_snapshot(mark);
   log.info(fmt::format("snapshot {} exported, held until this command ends", mark.snapshot.name));
@@ -21,9 +22,8 @@ void keep_snapshot(const CloneOptions& options, const std::function<void(const s
   if (holder.wait_for_loss()) {
     throw Error(ErrorKind::kConnection, "the session that held the snapshot was lost")
         .on(Side::kSource)
-        .hint(
-            "run again; commands that go on with what was begun need --resume --not-consistent then, unless nothing "
-            "has changed on the source");
+        .remedy(Remedy::kKeepSnapshot)
+        .remedy(Remedy::kResumeInconsistent);
   }
   folder.unshare_snapshot();
   log.info(fmt::format("snapshot {} released", mark.snapshot.name));

@@ -30,7 +30,8 @@ void refuse_unlogged_tables_of_a_standby(pg::Connection& source, const std::vect
   }
   if (unlogged.empty() || !is_standby(source)) return;
   throw refused("0A000", fmt::format("a standby has no rows of unlogged tables: {}", some_of(unlogged)),
-                "clone from the primary, or leave the rows out ([exclude-table-data] of --filters)");
+                "clone from the primary")
+      .remedy(Remedy::kOmitRows);
 }
 
 // What ends a snapshot of a standby: the primary's VACUUM, by a conflict of the log that is replayed.
@@ -66,14 +67,14 @@ void refuse_unreadable_large_objects(pg::Connection& source) {
   throw refused("42501",
                 fmt::format("{} may not read {} (one is {})", source.user(), counted(unreadable.count, "large object"),
                             unreadable.one),
-                "GRANT SELECT ON LARGE OBJECT … TO it, connect as their owner or a superuser, or leave them out "
-                "(--skip-large-objects)");
+                "GRANT SELECT ON LARGE OBJECT … TO it, or connect as their owner or a superuser")
+      .remedy(Remedy::kOmitLargeObjects);
 }
 
 }  // namespace
 
 std::vector<std::string> check_source(pg::Connection& source, const schema::Catalog& catalog,
-                                      const CloneOptions& options) {
+                                      const ResolvedOptions& options) {
   std::vector<std::string> unreadable;
   std::vector<std::string> hidden;
   const std::vector<const schema::Relation*> tables = tables_to_copy(catalog);
@@ -112,7 +113,8 @@ void check_wide_rows(pg::Connection& source, const Plan& plan) {
     throw refused("54000",
                   fmt::format("the row at ctid {} of {} takes {} at least in COPY's {} format", wide->block_and_line,
                               table.table->display(), to_string(wide->size), copy::to_string(table.format)),
-                  fmt::format("{}; nothing was changed", copy::kWideRowHint));
+                  copy::kWideRowHint)
+        .remedy(Remedy::kOmitRows);
   }
 }
 

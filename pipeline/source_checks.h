@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "pgsluice/pg/connection.h"
-#include "pgsluice/pipeline/clone.h"
+#include "pgsluice/pipeline/plan.h"
 #include "pgsluice/schema/catalog.h"
 
 namespace pgsluice::pipeline {
@@ -15,7 +15,7 @@ namespace pgsluice::pipeline {
 /// standby has its rows; the lock table has room. Returns what may become an obstacle. Throws Error(kServer) or
 /// Error(kConfig) on the source.
 std::vector<std::string> check_source(pg::Connection& source, const schema::Catalog& catalog,
-                                      const CloneOptions& options);
+                                      const ResolvedOptions& options);
 
 /// No table has a row that no COPY can send, as far as that can be found at little cost (wide_rows.h).
 /// Throws Error(kServer) naming the first.

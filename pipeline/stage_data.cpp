@@ -174,7 +174,7 @@ void add_large_objects(GraphState& state) {
   if (!state.options.large_objects || objects == 0) return;
   const TaskId task = state.graph().add({.kind = TaskKind::kLargeObjects,
                                          .lane = Lane::kCopy,
-                                         .name = std::string(to_string(TaskKind::kLargeObjects)),
+                                         .name = std::string(label_of(TaskKind::kLargeObjects)),
                                          .cost = static_cast<double>(objects) * kStatementCost});
   state.graph().after(state.data_done, task);
 }

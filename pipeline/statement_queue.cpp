@@ -11,8 +11,8 @@
 #include "pgsluice/base/wait.h"
 #include "pgsluice/index/foreign_key.h"
 #include "pgsluice/pg/quote.h"
-#include "pgsluice/pipeline/clone.h"
 #include "pgsluice/pipeline/later_try.h"
+#include "pgsluice/pipeline/options.h"
 #include "pgsluice/pipeline/tasks_done.h"
 #include "pgsluice/schema/acl.h"
 #include "pgsluice/schema/ddl_restore.h"
@@ -356,10 +356,11 @@ Error StatementQueue::error_of(const InFlight& ended) const {
         .sqlstate(error.sqlstate())
         .object(task.entry->describe())
         .hint(fmt::format(
-            "this query shows them: {}; mended on the target (by a parent's row, or by deleting them), the key is "
-            "validated by --resume, or by: {}; mended on the source, both tables are copied again by --resume "
-            "--not-consistent",
-            task.sql_that_counts, task.sql_that_validates.empty() ? task.sql : task.sql_that_validates));
+            "this query shows them: {}; after they are mended on the target (by a parent's row, or by deleting them), "
+            "resume, or validate the key by: {}; if they are mended on the source, both tables are copied again",
+            task.sql_that_counts, task.sql_that_validates.empty() ? task.sql : task.sql_that_validates))
+        .remedy(Remedy::kResume)
+        .remedy(Remedy::kResumeInconsistent);
   }
   if (task.entry != nullptr) {
     schema::explain(error, *task.entry, definition_of(plan_, task));
@@ -374,30 +375,29 @@ Error StatementQueue::error_of(const InFlight& ended) const {
                                                        task.entry->kind == "SECURITY LABEL" ||
                                                        task.entry->kind == "VIEW" || task.entry->kind == "RULE");
   if (is_name_not_found(error) && !calls_nothing) {
-    error.hint(fmt::format(
-        "a function that this calls names something without its schema, which is found neither with an empty "
-        "search_path "
-        "nor with the source database's{}; ALTER FUNCTION … SET search_path = … on the source, then run again with "
-        "--resume --not-consistent",
-        is_maintenance && target_.server_version() >= kRestrictsSearchPath
-            ? " (from 17 on, indexes and materialized views are made with search_path = pg_catalog, pg_temp)"
-            : ""));
+    error.remedy(Remedy::kResumeInconsistent)
+        .hint(fmt::format(
+            "a function that this calls names something without its schema, which is found neither with an empty "
+            "search_path nor with the source database's{}; ALTER FUNCTION … SET search_path = … on the source",
+            is_maintenance && target_.server_version() >= kRestrictsSearchPath
+                ? " (from 17 on, indexes and materialized views are made with search_path = pg_catalog, pg_temp)"
+                : ""));
   }
   if (context_.continues && task.entry != nullptr && is_duplicate(error.sqlstate())) {
     const bool is_table = task.entry->kind == "TABLE";
     std::string drop = task.entry->drop_statement;
     while (!drop.empty() && (drop.back() == '\n' || drop.back() == ';')) drop.pop_back();
-    error.hint(
-        fmt::format("an earlier run has made it, and it has changed on the source since: {} on the target, then "
-                    "run again with --resume --not-consistent",
-                    is_table || drop.empty() ? "alter it in the same way" : drop));
+    error.remedy(Remedy::kResumeInconsistent)
+        .hint(fmt::format("an earlier run has made it, and it has changed on the source since: {} on the target",
+                          is_table || drop.empty() ? "alter it in the same way" : drop));
   }
   if (task.kind == TaskKind::kAcl && error.sqlstate() == kInsufficientPrivilege && !task.entry->owner.empty()) {
-    error.hint(fmt::format("GRANT {} TO {} on the target, then run again with --resume",
-                           pg::quote_identifier(task.entry->owner), pg::quote_identifier(target_.user())));
+    error.remedy(Remedy::kResume)
+        .hint(fmt::format("GRANT {} TO {} on the target", pg::quote_identifier(task.entry->owner),
+                          pg::quote_identifier(target_.user())));
   }
   if (task.kind == TaskKind::kDatabaseProperty && error.sqlstate() == kInsufficientPrivilege) {
-    error.hint("a superuser may; --skip-db-properties leaves the database's own properties out");
+    error.hint("a superuser may set them").remedy(Remedy::kOmitProperties);
   }
   return error;
 }
@@ -426,15 +426,15 @@ void StatementQueue::report(const InFlight& ended) {
   // All that is there is there: the planner lacks numbers that ANALYZE makes at any time.
   const bool is_of_users_function = error.kind() == ErrorKind::kServer && !is_out_of_resources(error.sqlstate());
   if (plan_.graph[ended.task].kind == TaskKind::kStatistics && is_of_users_function) {
-    context_.progress.add_skipped(fmt::format("{}; {}", error.describe(), plan_.graph[ended.task].sql));
-    target_.log().warning(error.describe());
+    context_.progress.add_skipped(fmt::format("{}; {}", target_.log().describe(error), plan_.graph[ended.task].sql));
+    target_.log().warning(error);
     scheduler_.succeeded(ended.task);
     return;
   }
   // A key of a partitioned table is not there then, since there is no NOT VALID for it before 18.
   if (ended.error->sqlstate() == kForeignKeyViolation && context_.options.allow_orphans) {
-    context_.progress.add_warning(error.describe());
-    target_.log().warning(error.describe());
+    context_.progress.add_warning(target_.log().describe(error));
+    target_.log().warning(error);
     scheduler_.succeeded(ended.task);
   } else {
     log_failure(context_, ended.task, error, scheduler_.failed(ended.task, error));

@@ -9,28 +9,6 @@ namespace pgsluice::pipeline {
 
 namespace {
 
-std::string_view name_of(Step step) {
-  switch (step) {
-    case Step::kPreData:
-      return "pre-data";
-    case Step::kTableData:
-      return "table data";
-    case Step::kLargeObjects:
-      return kLargeObjects;
-    case Step::kSequences:
-      return "sequences";
-    case Step::kIndexes:
-      return "indexes";
-    case Step::kConstraints:
-      return "constraints";
-    case Step::kStatistics:
-      return "statistics";
-    case Step::kPostData:
-      return "post-data";
-  }
-  return "";
-}
-
 using Constraints = std::set<int>;  // dump ids
 
 // A partition's index is attached when its parent's is there, which may be a constraint's.
@@ -83,10 +61,32 @@ Steps all_steps() {
           Step::kIndexes, Step::kConstraints, Step::kStatistics,   Step::kPostData};
 }
 
-std::set<std::string> names_of(const Steps& steps) {
-  std::set<std::string> names;
-  for (const Step step : steps) names.emplace(name_of(step));
-  return names;
+std::string_view id_of(Step step) {
+  switch (step) {
+    case Step::kPreData:
+      return "pre-data";
+    case Step::kTableData:
+      return "table-data";
+    case Step::kLargeObjects:
+      return "large-objects";
+    case Step::kSequences:
+      return "sequences";
+    case Step::kIndexes:
+      return "indexes";
+    case Step::kConstraints:
+      return "constraints";
+    case Step::kStatistics:
+      return "statistics";
+    case Step::kPostData:
+      return "post-data";
+  }
+  return "";
+}
+
+std::set<std::string> ids_of(const Steps& steps) {
+  std::set<std::string> ids;
+  for (const Step step : steps) ids.emplace(id_of(step));
+  return ids;
 }
 
 bool reads_rows(const Steps& steps) { return steps.contains(Step::kTableData) || steps.contains(Step::kLargeObjects); }

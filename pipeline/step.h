@@ -23,11 +23,9 @@ enum class Step {
 using Steps = std::set<Step>;
 
 Steps all_steps();
-/// "table data", for people; each by itself.
-std::set<std::string> names_of(const Steps& steps);
-
-/// The name of kLargeObjects.
-inline constexpr const char* kLargeObjects = "large objects";
+/// A stable word, such as "table-data": the ledger contains it, so it never changes.
+std::string_view id_of(Step step);
+std::set<std::string> ids_of(const Steps& steps);
 
 /// Whether they read rows, which a snapshot shows.
 bool reads_rows(const Steps& steps);

@@ -21,7 +21,8 @@ struct TableResult {
 
 /// All tasks of a kind together.
 struct StepResult {
-  std::string name;
+  std::string id;     ///< id_of(TaskKind)
+  std::string label;  ///< for people
   std::int64_t tasks = 0;
   std::chrono::nanoseconds wall{};   ///< from the first one's begin to the last one's end
   std::chrono::nanoseconds total{};  ///< added up over all workers

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,8 +40,12 @@ enum class TaskKind {
   kDurability,  ///< waits until the target has everything on disk
 };
 
-/// "table data", for people.
-std::string_view to_string(TaskKind kind);
+/// A stable word, such as "table-data": ledgers, state files and JSON documents contain it, so it never changes.
+std::string_view id_of(TaskKind kind);
+/// The kind with this id; nullopt if there is none.
+std::optional<TaskKind> task_kind_of(std::string_view id);
+/// For people, such as "table data".
+std::string_view label_of(TaskKind kind);
 
 /// The cost of a statement by itself, in the unit of Task::cost, so that many small tasks count as work.
 inline constexpr double kStatementCost = 16 * 1024;

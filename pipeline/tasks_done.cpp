@@ -25,11 +25,12 @@ bool is_repeated(TaskKind kind) {
          kind == TaskKind::kVerification || kind == TaskKind::kSequences;
 }
 
-// Without the owner: a membership that was granted since changes nothing in what is made.
+// Identifies a task in later runs, too: by ids and its statement, never by a label. Without the owner, because a
+// membership granted since then does not change what is created.
 std::string text_of(const Task& task) {
   const schema::CatalogId id = task.entry == nullptr ? schema::CatalogId{} : task.entry->catalog_id;
   const std::string_view definition = task.entry == nullptr || !task.sql.empty() ? task.sql : task.entry->definition;
-  return fmt::format("{} {} {} {} {}", to_string(task.kind), id.table, id.oid, task.name, definition);
+  return fmt::format("{} {} {} {}", id_of(task.kind), id.table, id.oid, definition);
 }
 
 using PartKey = std::tuple<Oid, std::string, bool, std::optional<std::int64_t>, std::optional<std::int64_t>>;
@@ -79,10 +80,7 @@ std::string mark_of_owner(const schema::TocEntry& entry) {
   return digest_of(fmt::format("owner of {} {}", entry.describe(), schema::owner_sql(entry))).hex();
 }
 
-std::string mark_of_large_objects() {
-  const Task task{.kind = TaskKind::kLargeObjects, .name = std::string(to_string(TaskKind::kLargeObjects))};
-  return digest_of(text_of(task)).hex();
-}
+std::string mark_of_large_objects() { return digest_of(text_of({.kind = TaskKind::kLargeObjects})).hex(); }
 
 std::map<TaskId, copy::LoadedRows> tasks_done(const Plan& plan, const copy::LedgerContents& ledger) {
   std::map<PartKey, copy::LoadedRows> parts;
@@ -116,8 +114,7 @@ std::map<Oid, std::vector<copy::RowRange>> loaded_parts(const copy::LedgerConten
     throw Error(ErrorKind::kState, fmt::format("the ledger's table {} is not as it was when the run began",
                                                table == nullptr ? std::to_string(part.relation) : table->display()))
         .on(Side::kSource)
-        .begin_anew()
-        .hint("begin anew: drop and create the target's database, and clone without --resume");
+        .remedy(Remedy::kStartOver);
   }
   if (trust == Trust::kEveryPart) return loaded;
   std::set<Oid> broken_roots;

@@ -11,10 +11,10 @@
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/session_settings.h"
 #include "pgsluice/pg/transaction.h"
-#include "pgsluice/pipeline/clone.h"
 #include "pgsluice/pipeline/completion.h"
 #include "pgsluice/pipeline/continuation.h"
 #include "pgsluice/pipeline/later_try.h"
+#include "pgsluice/pipeline/options.h"
 #include "pgsluice/pipeline/row_difference.h"
 #include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/sessions.h"
@@ -89,7 +89,7 @@ std::optional<TaskId> Worker::take_task() {
 
 // False when the run has ended before it came.
 bool Worker::take_turn(TaskId id) {
-  JobPool* pool = context_.options.pool;
+  JobPool* pool = context_.pool;
   if (pool == nullptr || lane_ == Lane::kMain) return true;
   const double cost = context_.plan.graph[id].cost;
   const bool in_between = statements_ && !statements_->empty();
@@ -457,7 +457,7 @@ void Worker::make_durable() {
   const bool ledger = context_.options.ledger;
   const bool all_is_there = validate_checks(context_, target()) && context_.scheduler.nothing_failed();
   RunRecord record = context_.record;
-  for (const std::string& step : names_of(context_.options.steps)) record.unfinished.erase(step);
+  for (const std::string& step : ids_of(context_.options.steps)) record.unfinished.erase(step);
   std::optional<Error> defect;
   if (all_is_there && context_.plan.ends_the_copy) defect = find_invalid_indexes(context_, target());
   const bool ends = ledger && all_is_there && !defect && context_.plan.ends_the_copy && record.unfinished.empty();
@@ -476,15 +476,16 @@ void Worker::make_durable() {
   if (defect) throw Error(*defect);
   if (!ledger) return;
   if (!all_is_there) {
-    context_.log.info("the ledger (schema pgsluice) stays on the target: --resume tries again what has failed");
+    context_.log.info("the ledger (schema pgsluice) stays on the target: resuming tries again what has failed");
   } else if (!ends) {
     // It stays for the commands that follow in a row.
     copy::update_ledger(target(), record.to_text());
     if (!context_.plan.ends_the_copy) return;
     throw Error(ErrorKind::kState,
-                fmt::format("commands before have not come to their end: {}", fmt::join(record.unfinished, ", ")))
+                fmt::format("earlier commands have not finished: {}", fmt::join(record.unfinished, ", ")))
         .object("the copy as a whole")
-        .hint("run them again with --resume, then this one");
+        .hint("finish them, then repeat this one")
+        .remedy(Remedy::kResume);
   }
 }
 

@@ -92,7 +92,7 @@ SavedDefinitions read_definitions_file(const std::filesystem::path& file) {
     // Cut off, another version's, or not there: the same to us.
   }
   throw Error(ErrorKind::kState, fmt::format("cannot read the source's definitions from {}", file.string()))
-      .hint("run 'pgsluice dump schema' into this work directory (--dir)");
+      .remedy(Remedy::kDumpDefinitions);
 }
 
 }  // namespace pgsluice::schema

@@ -76,7 +76,7 @@ void refuse_to_take_others_along(pg::Connection& target, const std::string& type
   throw Error(ErrorKind::kState, fmt::format("others' objects need the type {}: {}", type, fmt::join(names, ", ")))
       .on(Side::kTarget)
       .step("dropping what is there")
-      .hint("drop these first, or change them; nothing was changed");
+      .hint("drop these first, or change them");
 }
 
 }  // namespace

@@ -34,9 +34,7 @@ ExtensionVersions read_requirements(const std::filesystem::path& file) {
     reason = "it has another form";
   }
   throw Error(ErrorKind::kConfig, fmt::format("the requirements file {}: {}", file.string(), reason))
-      .hint(
-          "it is a JSON array of {\"name\": …, \"version\": …}: 'pgsluice list extensions --requirements --json' "
-          "writes one");
+      .hint("it must be a JSON array of {\"name\": …, \"version\": …}");
 }
 
 void apply(const ExtensionVersions& versions, Archive& archive) {

@@ -317,8 +317,7 @@ void add_extensions_of_one_database(pg::Connection& source, pg::Connection& targ
   if (home == target.database()) return;
   texts.push_back(fmt::format(
       "pg_cron can be made in the database {} of the target alone (cron.database_name), and not in {}: set it there "
-      "and "
-      "restart, or leave the extension out ([exclude-extension] in a file for --filters) and make its jobs by "
+      "and restart, or leave the extension out by a filter and make its jobs by "
       "cron.schedule_in_database() in {}",
       home, target.database(), home));
 }
@@ -356,10 +355,11 @@ void add_tables_with_forced_row_security(pg::Connection& source, pg::Connection&
                              "SELECT oid::pg_catalog.regclass::text FROM pg_catalog.pg_class"
                              " WHERE relrowsecurity AND relforcerowsecurity AND relkind IN ('r', 'p') ORDER BY 1");
   if (tables.empty()) return;
-  texts.push_back(fmt::format(
-      "row-level security is forced on its owner, so that {} cannot read on the target, and compare "
-      "afterwards, what it has copied (rows are counted while they are copied, and compared by --verify): {}",
-      target.user(), some_of(tables, kMaxNamed, ", ")));
+  texts.push_back(
+      fmt::format("row-level security is forced on its owner, so that {} cannot read on the target, and compare "
+                  "afterwards, what it has copied (rows are counted while they are copied, and a clone with "
+                  "verification compares them): {}",
+                  target.user(), some_of(tables, kMaxNamed, ", ")));
 }
 
 }  // namespace

@@ -151,20 +151,19 @@ ClientProgram find_client_program(const std::optional<fs::path>& bindir, int sou
   if (best) return *best;
   const std::string wanted = version_text(source_version);
   const std::string hint = fmt::format(
-      "install PostgreSQL's client programs of version {} or later (Debian: postgresql-client-{}), or name their "
-      "folder "
-      "with --pg-bindir",
-      wanted, wanted);
+      "install PostgreSQL's client programs of version {} or later (Debian: postgresql-client-{})", wanted, wanted);
   if (older) {
     throw Error(ErrorKind::kConfig, fmt::format("{} is of version {}, older than the source server's {}",
                                                 older->path.string(), older->version_text, wanted))
-        .hint(hint);
+        .hint(hint)
+        .remedy(Remedy::kNameClientPrograms);
   }
   throw Error(ErrorKind::kConfig, bindir ? fmt::format("there is no {} in {}", name, bindir->string())
                                          : fmt::format("{} was not found in PATH or where PostgreSQL is usually "
                                                        "installed",
                                                        name))
-      .hint(hint);
+      .hint(hint)
+      .remedy(Remedy::kNameClientPrograms);
 }
 
 namespace {

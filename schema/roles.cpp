@@ -339,7 +339,8 @@ std::string dump_roles(const RoleDumpRequest& request, const CancelToken& cancel
               fmt::format("pg_dumpall failed with exit code {}: {}", result.exit_code, pg::one_line(result.errors)))
       .on(Side::kSource)
       .step("reading the roles")
-      .hint("passwords are for superusers to read: --no-role-passwords does without");
+      .hint("only a superuser can read passwords")
+      .remedy(Remedy::kOmitPasswords);
 }
 
 RolesOutcome restore_roles(pg::Connection& target, const std::vector<RoleStatement>& statements) {

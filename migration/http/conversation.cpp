@@ -16,6 +16,7 @@
 #include <type_traits>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/migration/remedies.h"
 
 namespace pgsluice::migration {
 
@@ -52,11 +53,11 @@ HttpResponse response_of(const Error& error) {
   switch (error.kind()) {
     case ErrorKind::kUsage:
     case ErrorKind::kConfig:
-      return error_response(400, "BadRequest", error.describe());
+      return error_response(400, "BadRequest", describe(error));
     case ErrorKind::kState:
-      return error_response(409, "Conflict", error.describe());
+      return error_response(409, "Conflict", describe(error));
     default:
-      return error_response(500, "InternalServerError", error.describe());
+      return error_response(500, "InternalServerError", describe(error));
   }
 }
 
@@ -67,7 +68,7 @@ HttpResponse answer(const Route& route, const HttpRequest& request, const Log& l
     return error_response(error.status(), error.code(), error.what());
   } catch (const Error& error) {
     HttpResponse response = response_of(error);
-    if (response.status == 500) log.error(fmt::format("{} {}: {}", request.method, request.path, error.describe()));
+    if (response.status == 500) log.error(fmt::format("{} {}: {}", request.method, request.path, describe(error)));
     return response;
   } catch (const std::exception& error) {
     log.error(fmt::format("{} {}: {}", request.method, request.path, error.what()));

@@ -42,5 +42,16 @@ TEST(Error, PoisonsTheConnectionWhenTheSessionIsLost) {
   EXPECT_FALSE(Error(ErrorKind::kServer, "x").sqlstate("23505").poisons_connection());
 }
 
+TEST(Error, NamesItsRemediesOnceAndWordsNone) {
+  Error error(ErrorKind::kState, "the source has changed");
+  error.remedy(Remedy::kResumeInconsistent).remedy(Remedy::kStartOver).remedy(Remedy::kStartOver).unchanged();
+  EXPECT_EQ(error.remedies(), (std::vector{Remedy::kResumeInconsistent, Remedy::kStartOver}));
+  EXPECT_TRUE(error.cannot_resume());
+  EXPECT_TRUE(error.is_unchanged());
+  EXPECT_EQ(error.describe(), "the source has changed");
+  EXPECT_EQ(id_of(Remedy::kResumeInconsistent), "resume-inconsistent");
+  EXPECT_FALSE(Error(ErrorKind::kState, "x").remedy(Remedy::kResume).cannot_resume());
+}
+
 }  // namespace
 }  // namespace pgsluice

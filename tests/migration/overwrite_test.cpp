@@ -186,7 +186,7 @@ TEST_F(OverwriteTest, ACopyThatAnotherVersionHasBegunIsLeftForThatVersion) {
   const Migration refused = again(stopped);
   ASSERT_EQ(refused.state, State::kFailed);
   EXPECT_THAT(refused.details[0].message, HasSubstr("another version of pgsluice"));
-  EXPECT_THAT(refused.details[0].message, HasSubstr("go on with that version"));
+  EXPECT_THAT(refused.details[0].message, HasSubstr("continue with that version"));
   EXPECT_FALSE(refused.details[0].anew);
   target_.sql("testdb6", "UPDATE pgsluice.run SET what = (SELECT what FROM kept); DROP TABLE kept");
   const Migration ended = again(refused);

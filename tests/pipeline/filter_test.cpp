@@ -262,7 +262,7 @@ TEST_F(FilteredClone, GoesOnOnlyWithTheSameFilters) {
   CloneOptions again = first;
   again.earlier_run = EarlierRun::kResume;
   again.filters = {};
-  EXPECT_THAT(error_of(again).what(), HasSubstr("--filters"));
+  EXPECT_THAT(error_of(again).what(), HasSubstr("filters (was rules, is none)"));
 }
 
 TEST_F(FilteredClone, APartitionsIndexMayBeLeftOutWithAWarning) {

@@ -72,7 +72,8 @@ TEST_F(Resume, AHalfDoneCloneIsNotOverlooked) {
   EXPECT_TRUE(has_ledger());
   const Error error = error_of(next(EarlierRun::kRefuse));
   EXPECT_EQ(error.kind(), ErrorKind::kState);
-  EXPECT_NE(error.describe().find("--resume"), std::string::npos) << error.describe();
+  EXPECT_TRUE(error.has(Remedy::kResume)) << error.describe();
+  EXPECT_TRUE(error.is_unchanged());
   EXPECT_FALSE(target_changed_);
   EXPECT_TRUE(has_ledger());
 }
@@ -124,8 +125,8 @@ TEST_F(Resume, WantsTheOptionsOfTheFirstTime) {
   split_cut(wanted);
   const Error error = error_of(wanted);
   EXPECT_EQ(error.kind(), ErrorKind::kState);
-  EXPECT_NE(error.describe().find("--no-acl (was not given, is given)"), std::string::npos) << error.describe();
-  EXPECT_NE(error.describe().find("--split-tables-larger-than (was auto"), std::string::npos) << error.describe();
+  EXPECT_NE(error.describe().find("no-acl (was not given, is given)"), std::string::npos) << error.describe();
+  EXPECT_NE(error.describe().find("split-tables-larger-than (was auto"), std::string::npos) << error.describe();
 }
 
 TEST_F(Resume, IsRefusedWhenTheSourceHasChanged) {
@@ -136,7 +137,8 @@ TEST_F(Resume, IsRefusedWhenTheSourceHasChanged) {
   shared_source().sql("resume", "INSERT INTO t VALUES (5000); INSERT INTO cut VALUES (5000)");
   const Error error = error_of(next(EarlierRun::kResume));
   EXPECT_EQ(error.kind(), ErrorKind::kState);
-  EXPECT_NE(error.describe().find("--not-consistent"), std::string::npos) << error.describe();
+  EXPECT_EQ(error.remedies(), (std::vector{Remedy::kResumeInconsistent, Remedy::kStartOver})) << error.describe();
+  EXPECT_TRUE(error.cannot_resume());
   EXPECT_EQ(target("SELECT count(*) FROM t"), "0");
 
   CloneOptions wanted = next(EarlierRun::kResume);
@@ -268,7 +270,7 @@ TEST_F(Resume, AForeignSchemaOfTheLedgersNameIsLeftAlone) {
 TEST_F(Resume, ASourceWithASchemaOfTheLedgersNameIsRefused) {
   make("resume", "CREATE SCHEMA pgsluice");
   const Error error = error_of(next(EarlierRun::kRefuse));
-  EXPECT_NE(error.describe().find("--no-ledger"), std::string::npos) << error.describe();
+  EXPECT_TRUE(error.has(Remedy::kOmitLedger)) << error.describe();
   EXPECT_FALSE(target_changed_);
 }
 
@@ -284,7 +286,7 @@ TEST_F(Resume, WithoutTheRightToASchemaTheClonesSaysWhatToDo) {
   const Error error = error_of(wanted);
   EXPECT_EQ(error.sqlstate(), "42501");
   EXPECT_NE(error.describe().find("GRANT CREATE ON DATABASE"), std::string::npos) << error.describe();
-  EXPECT_NE(error.describe().find("--no-ledger"), std::string::npos) << error.describe();
+  EXPECT_TRUE(error.has(Remedy::kOmitLedger)) << error.describe();
   EXPECT_FALSE(target_changed_);
   wanted.ledger = false;
   EXPECT_TRUE(run(wanted).complete());

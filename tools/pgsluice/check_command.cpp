@@ -65,11 +65,7 @@ migration::Validation validate_plan(const pipeline::CloneOptions& options, Conso
     }
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled || error.kind() == ErrorKind::kUsage) throw;
-    std::string text = error.describe();
-    // Of the clone that was not begun.
-    constexpr std::string_view kNotChanged = "; nothing was changed";
-    if (text.ends_with(kNotChanged)) text.resize(text.size() - kNotChanged.size());
-    validation.findings.push_back({ValidationState::kFailed, std::move(text)});
+    validation.findings.push_back({ValidationState::kFailed, describe(error)});
   }
   return validation;
 }

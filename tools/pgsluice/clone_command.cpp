@@ -48,7 +48,7 @@ std::string_view what_is_left(const Error& error, const Clone& clone, const Clon
   if (args.no_ledger) {
     return "the target holds a part of the copy: drop and create its database again, then run the same command";
   }
-  if (error.must_begin_anew()) return "the target holds a part of the copy";
+  if (error.cannot_resume()) return "the target holds a part of the copy";
   // A standby's recovery conflict: a new snapshot does, if what was copied is still so.
   const bool snapshot_is_lost = error.side() == Side::kSource && error.sqlstate() == "40001";
   if (snapshot_is_lost) {
@@ -63,13 +63,13 @@ int report_error(const Error& error, const Clone& clone, const CloneArguments& a
   std::fflush(stdout);
   const Log log(console);
   const bool cancelled = error.kind() == ErrorKind::kCancelled;
-  if (!cancelled) log.error(error.describe());
+  if (!cancelled) log.error(error);
   if (error.kind() == ErrorKind::kUsage) return kExitUsage;
   const std::string_view state = what_is_left(error, clone, args);
   if (!cancelled) {
     // Said already, where the error was found before anything was begun.
-    const bool is_said = error.describe().find("nothing was changed") != std::string::npos;
-    if (!is_said || clone.target_changed() || clone.roles_made() > 0) log.error(fmt::format("failed; {}", state));
+    if (!error.is_unchanged() || clone.target_changed() || clone.roles_made() > 0)
+      log.error(fmt::format("failed; {}", state));
     return exit_code_for(error);
   }
   log.warning(fmt::format("cancelled; {}", state));
@@ -87,7 +87,7 @@ int report_summary(const pipeline::CloneSummary& summary, const CloneArguments& 
   if (summary.complete()) return kExitWell;
   Log(console).error(fmt::format("finished, but {} missing; the first: {}",
                                  counted(summary.failed.size() + summary.left_out.size(), "object is", "objects are"),
-                                 summary.failed.front().error.describe()));
+                                 describe(summary.failed.front().error)));
   return differs(summary) ? kExitDifferent : kExitIncomplete;
 }
 
@@ -138,7 +138,7 @@ int run_server_clone(const CloneArguments& args, Console& console) {
       log.warning("cancelled before a database was begun");
       return SignalsCancel::exit_code();
     }
-    log.error(error.describe());
+    log.error(error);
     return tools::exit_code_for(error);
   }
 }

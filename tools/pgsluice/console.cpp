@@ -82,7 +82,8 @@ bool wants_colour() { return Console::is_terminal() && std::getenv("NO_COLOR") =
 
 }  // namespace
 
-Console::Console(const LogOptions& options) : least_(options.level()), time_format_(options.time_format) {
+Console::Console(const LogOptions& options)
+    : least_(options.level()), time_format_(options.time_format), describe_(options.describe) {
   const spdlog::color_mode colour =
       wants_colour() && !options.json ? spdlog::color_mode::always : spdlog::color_mode::never;
   spdlog::sink_ptr terminal;

@@ -23,6 +23,7 @@ class Console : public LogSink {
   explicit Console(const LogOptions& options);
 
   bool wants(LogLevel level) const override { return level >= least_; }
+  std::string describe(const Error& error) const override { return describe_(error); }
   void write(LogLevel level, std::string_view message, const std::source_location& where) override;
 
   /// Adds a field to each line of JSON from now on: which migration a worker's line is of.
@@ -45,6 +46,7 @@ class Console : public LogSink {
 
   const LogLevel least_;
   const std::string time_format_;
+  std::string (*const describe_)(const Error& error);
   std::mutex mutex_;
   std::vector<Output> outputs_;
   std::map<std::string, std::string> fields_;

@@ -123,8 +123,8 @@ std::string shown(const RunState& state, const ProgressArguments& args) {
     throw Error(ErrorKind::kState, "the run has not come to its end")
         .hint("'pgsluice list progress' shows how far it is");
   }
-  const Counts tables = counts_of(state, to_string(pipeline::TaskKind::kTableData));
-  const Counts indexes = counts_of(state, to_string(pipeline::TaskKind::kIndexBuild));
+  const Counts tables = counts_of(state, id_of(pipeline::TaskKind::kTableData));
+  const Counts indexes = counts_of(state, id_of(pipeline::TaskKind::kIndexBuild));
   return args.json ? progress_json(state, tables, indexes) : progress_text(state, tables, indexes);
 }
 

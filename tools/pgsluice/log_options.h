@@ -5,6 +5,7 @@
 #include <string>
 
 #include "pgsluice/base/log.h"
+#include "pgsluice/remedies.h"
 
 namespace pgsluice::tools {
 
@@ -22,6 +23,8 @@ struct LogOptions {
   /// Gets the messages too; what it holds stays.
   std::string file;
   bool file_json = false;
+  /// Words an error and its remedies for the users of this command.
+  std::string (*describe)(const Error& error) = &tools::describe;
 
   LogLevel level() const;
 };

@@ -17,6 +17,7 @@
 #include "pgsluice/commands.h"
 #include "pgsluice/exit_code.h"
 #include "pgsluice/help_formatter.h"
+#include "pgsluice/remedies.h"
 
 namespace pgsluice::tools {
 namespace {
@@ -161,7 +162,7 @@ int main(int argc, char** argv) {
   try {
     return pgsluice::tools::run(argc, argv);
   } catch (const pgsluice::Error& error) {
-    std::fputs(fmt::format("pgsluice: {}\n", error.describe()).c_str(), stderr);
+    std::fputs(fmt::format("pgsluice: {}\n", pgsluice::tools::describe(error)).c_str(), stderr);
     return pgsluice::tools::exit_code_for(error);
   } catch (const std::exception& error) {
     std::fputs(fmt::format("pgsluice: {}\n", error.what()).c_str(), stderr);

@@ -11,6 +11,7 @@
 #include "pgsluice/log_options.h"
 #include "pgsluice/migration/http/server.h"
 #include "pgsluice/migration/properties.h"
+#include "pgsluice/migration/remedies.h"
 #include "pgsluice/migration/store.h"
 #include "pgsluice/migration_report.h"
 
@@ -34,7 +35,7 @@ struct MigrationArguments {
   std::string location;
   std::vector<std::string> tags;
   std::string progress = "auto";
-  LogOptions log;
+  LogOptions log{.describe = &migration::describe};
 
   /// Of the migration; empty where it was not given.
   const std::string& own_name() const { return migration_name.empty() ? name : migration_name; }

@@ -94,7 +94,7 @@ std::string read_text(const std::filesystem::path& file) {
 
 std::string list_of_work_folder(const pipeline::CloneOptions& options) {
   const schema::Archive archive = schema::read_archive(pipeline::RunFolder(options.work_folder).archive_file());
-  schema::Archive kept = pipeline::read_dumped_schema(options).archive;
+  schema::Archive kept = pipeline::read_dumped_schema(pipeline::ResolvedOptions(options)).archive;
   std::erase_if(kept.entries, [&](const TocEntry& entry) { return is_left_out(entry, options); });
   return archive_list(archive, kept);
 }

@@ -34,7 +34,7 @@ int run_ping(PingArguments& args) {
     int exit_code = kExitWell;
     for (const std::optional<Error>& error : {result.target, result.source}) {
       if (!error) continue;
-      log.error(error->describe());
+      log.error(*error);
       exit_code = exit_code_for(*error);
     }
     return exit_code;

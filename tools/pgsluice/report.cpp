@@ -11,6 +11,7 @@
 #include "pgsluice/base/counted.h"
 #include "pgsluice/base/duration.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/remedies.h"
 #include "pgsluice/text_table.h"
 
 namespace pgsluice::tools {
@@ -60,7 +61,7 @@ std::string plan_text(const pipeline::Plan& plan) {
   }
   TextTable steps({{"Step"}, {"Tasks", Align::kRight}});
   for (const auto& [kind, count] : task_counts(plan)) {
-    steps.add({std::string(to_string(kind)), std::to_string(count)});
+    steps.add({std::string(label_of(kind)), std::to_string(count)});
   }
   const std::string target =
       fmt::format("\nTOAST is compressed by {}; index builds share {}, and up to {} parallel workers each\n",
@@ -90,7 +91,7 @@ std::string plan_json(const pipeline::Plan& plan) {
                                   {"vacuum", table.upkeep == pipeline::Upkeep::kVacuumAnalyze},
                                   {"reason", table.reason}});
   }
-  for (const auto& [kind, count] : task_counts(plan)) document["tasks"][std::string(to_string(kind))] = count;
+  for (const auto& [kind, count] : task_counts(plan)) document["tasks"][std::string(id_of(kind))] = count;
   return dump(document);
 }
 
@@ -98,7 +99,7 @@ namespace {
 
 std::string notes_text(const pipeline::CloneSummary& summary) {
   std::vector<std::string> failed;
-  for (const pipeline::FailedObject& object : summary.failed) failed.push_back(object.error.describe());
+  for (const pipeline::FailedObject& object : summary.failed) failed.push_back(describe(object.error));
   std::vector<std::string> left_out;
   for (const pipeline::LeftOutObject& object : summary.left_out) {
     left_out.push_back(fmt::format("{}: needs {}", object.name, object.because_of));
@@ -123,7 +124,7 @@ std::string summary_text(const pipeline::CloneSummary& summary) {
   TextTable steps(
       {{"Step"}, {"Tasks", Align::kRight}, {"First to last", Align::kRight}, {"All workers", Align::kRight}});
   for (const pipeline::StepResult& step : summary.steps) {
-    steps.add({step.name, std::to_string(step.tasks), format_duration(step.wall), format_duration(step.total)});
+    steps.add({step.label, std::to_string(step.tasks), format_duration(step.wall), format_duration(step.total)});
   }
   std::string text;
   if (!tables.empty()) text += tables.text() + "\n";
@@ -160,14 +161,15 @@ json to_json(const pipeline::CloneSummary& summary) {
                                   {"duration_ms", milliseconds(table.duration)}});
   }
   for (const pipeline::StepResult& step : summary.steps) {
-    document["steps"].push_back({{"name", step.name},
+    document["steps"].push_back({{"id", step.id},
+                                 {"label", step.label},
                                  {"tasks", step.tasks},
                                  {"wall_ms", milliseconds(step.wall)},
                                  {"total_ms", milliseconds(step.total)}});
   }
   for (const pipeline::FailedObject& object : summary.failed) {
     document["failed"].push_back(
-        {{"name", object.name}, {"sqlstate", object.error.sqlstate()}, {"message", object.error.describe()}});
+        {{"name", object.name}, {"sqlstate", object.error.sqlstate()}, {"message", describe(object.error)}});
   }
   for (const pipeline::LeftOutObject& object : summary.left_out) {
     document["left_out"].push_back({{"name", object.name}, {"because_of", object.because_of}});
@@ -218,7 +220,7 @@ std::string server_summary_text(const pipeline::ServerSummary& summary) {
                    {"Time", Align::kRight},
                    {"State"}});
   std::vector<std::string> roles;
-  for (const Error& error : summary.roles_failed) roles.push_back(error.describe());
+  for (const Error& error : summary.roles_failed) roles.push_back(describe(error));
   std::string notes = list_text("Warnings:", summary.warnings) + list_text("FAILED:", roles);
   pipeline::CloneSummary all;
   std::size_t complete = 0;
@@ -228,7 +230,7 @@ std::string server_summary_text(const pipeline::ServerSummary& summary) {
     table.add({name, std::to_string(of.tables.size()), std::to_string(of.rows), to_string(of.bytes),
                format_duration(of.duration), state_of(database)});
     std::string text = notes_text(of);
-    if (database.error) text += list_text("FAILED:", {database.error->describe()});
+    if (database.error) text += list_text("FAILED:", {describe(*database.error)});
     if (!text.empty()) notes += fmt::format("\n{}\n{}\n{}", name, std::string(name.size(), '-'), text.substr(1));
     all.rows += of.rows;
     all.bytes.count += of.bytes.count;
@@ -246,7 +248,7 @@ std::string server_summary_json(const pipeline::ServerSummary& summary) {
                    {"warnings", summary.warnings},
                    {"roles_failed", json::array()},
                    {"databases", json::array()}};
-  for (const Error& error : summary.roles_failed) document["roles_failed"].push_back(error.describe());
+  for (const Error& error : summary.roles_failed) document["roles_failed"].push_back(describe(error));
   for (const pipeline::DatabaseResult& database : summary.databases) {
     json of = to_json(database.summary);
     of["name"] = database.name;
@@ -254,7 +256,7 @@ std::string server_summary_json(const pipeline::ServerSummary& summary) {
     of["state"] = state_of(database);
     of["complete"] = database.complete();
     if (database.error) {
-      of["error"] = {{"message", database.error->describe()}, {"sqlstate", database.error->sqlstate()}};
+      of["error"] = {{"message", describe(*database.error)}, {"sqlstate", database.error->sqlstate()}};
     }
     document["databases"].push_back(std::move(of));
   }
@@ -263,7 +265,7 @@ std::string server_summary_json(const pipeline::ServerSummary& summary) {
 
 std::string error_json(const Error& error, bool target_changed) {
   return dump({{"complete", false},
-               {"error", error.describe()},
+               {"error", describe(error)},
                {"sqlstate", error.sqlstate()},
                {"target_changed", target_changed}});
 }

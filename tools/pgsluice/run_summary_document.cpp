@@ -30,11 +30,12 @@ std::string rate(Bytes bytes, std::chrono::nanoseconds duration) {
 }
 
 Json step_of(const RunState& state, const pipeline::StepResult& step) {
-  const auto is = [&](TaskKind kind) { return step.name == to_string(kind); };
+  const auto is = [&](TaskKind kind) { return step.id == id_of(kind); };
   const bool reads = is(TaskKind::kTableData) || is(TaskKind::kLargeObjects) || is(TaskKind::kSequences);
   const bool builds = is(TaskKind::kIndexBuild) || is(TaskKind::kPostData) || is(TaskKind::kStatistics) ||
                       is(TaskKind::kValidation) || is(TaskKind::kMaterializedView) || is(TaskKind::kVerification);
-  return {{"label", step.name},
+  return {{"id", step.id},
+          {"label", step.label},
           {"conn", reads ? "both" : "target"},
           {"duration", milliseconds(step.wall)},
           {"duration_pretty", format_duration(step.wall)},
@@ -68,7 +69,7 @@ Json table_of(const RunState& state, const RunState::Task& task, const pipeline:
   Json indexes = Json::array();
   std::int64_t duration = 0;
   for (const RunState::Task& index : state.tasks) {
-    if (index.kind != to_string(TaskKind::kIndexBuild) || index.table != task.oid || !index.done) continue;
+    if (index.kind != id_of(TaskKind::kIndexBuild) || index.table != task.oid || !index.done) continue;
     indexes.push_back(index_of(index));
     duration += indexes.back()["ms"].get<std::int64_t>();
   }
@@ -99,7 +100,7 @@ std::string run_summary_json(const RunState& state) {
   for (const pipeline::StepResult& step : summary.steps) document["steps"].push_back(step_of(state, step));
   std::map<std::string, const RunState::Task*> tables;
   for (const RunState::Task& task : state.tasks) {
-    if (task.kind == to_string(TaskKind::kTableData)) tables[pg::display_name(task.schema, task.relation)] = &task;
+    if (task.kind == id_of(TaskKind::kTableData)) tables[pg::display_name(task.schema, task.relation)] = &task;
   }
   for (const pipeline::TableResult& result : summary.tables) {
     const auto task = tables.find(result.name);

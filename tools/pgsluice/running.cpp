@@ -15,7 +15,7 @@ int run_reporting(const LogOptions& options, const std::function<int(Console&)>&
       Log(console).warning("cancelled");
       return SignalsCancel::exit_code();
     }
-    Log(console).error(error.describe());
+    Log(console).error(error);
     return exit_code_for(error);
   }
 }

@@ -188,7 +188,7 @@ void add_role_and_extension_commands(CLI::App& copy, CLI::App& dump, CLI::App& r
   add_other_command(copy,
                     {Takes::kRoles, "roles", "Copy the server's roles: those that the target has not", kBothServers,
                      [](const pipeline::CloneOptions& options, const Log& log, const CancelToken& cancel) {
-                       return report_roles(pipeline::copy_roles(options, log, cancel));
+                       return report_roles(pipeline::copy_roles(pipeline::roles_request(options), log, cancel));
                      }},
                     exit_code);
   add_other_command(copy,
@@ -203,7 +203,7 @@ void add_role_and_extension_commands(CLI::App& copy, CLI::App& dump, CLI::App& r
                     {Takes::kRoles, "roles", "Write the server's roles into the work directory",
                      "--source postgresql://postgres@old/shop --no-role-passwords",
                      [](const pipeline::CloneOptions& options, const Log& log, const CancelToken& cancel) {
-                       pipeline::dump_roles(options, log, cancel);
+                       pipeline::dump_roles(pipeline::roles_request(options), log, cancel);
                        return static_cast<int>(kExitWell);
                      }},
                     exit_code);
@@ -211,7 +211,7 @@ void add_role_and_extension_commands(CLI::App& copy, CLI::App& dump, CLI::App& r
                     {Takes::kRoles, "roles", "Make the roles of the work directory that the target has not",
                      "--target postgresql://postgres@new/shop",
                      [](const pipeline::CloneOptions& options, const Log& log, const CancelToken& cancel) {
-                       return report_roles(pipeline::restore_roles(options, log, cancel));
+                       return report_roles(pipeline::restore_roles(pipeline::roles_request(options), log, cancel));
                      }},
                     exit_code);
 }
@@ -251,7 +251,8 @@ void add_snapshot_command(CLI::App& app, int& exit_code) {
         std::puts(name.c_str());
         std::fflush(stdout);
       };
-      pipeline::keep_snapshot(clone_options(*args), print, Log(console), cancel);
+      const pipeline::CloneOptions options = clone_options(*args);
+      pipeline::keep_snapshot(options, options.work_folder, print, Log(console), cancel);
       return kExitWell;
     });
   });
