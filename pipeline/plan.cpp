@@ -135,8 +135,9 @@ void report_roles_out_of_reach(Plan& plan) {
 
 }  // namespace
 
-std::unique_ptr<const Plan> make_plan(PlanInput input, const ResolvedOptions& options) {
+std::unique_ptr<const Plan> make_plan(PlanInput input, const ResolvedOptions& options, const CancelToken& cancel) {
   auto plan = std::make_unique<Plan>();
+  plan->graph = TaskGraph(cancel);
   plan->options = options;
   plan->archive = std::move(input.archive);
   plan->catalog = std::move(input.catalog);

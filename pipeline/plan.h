@@ -92,6 +92,7 @@ struct PlanInput {
 };
 
 /// Decides how each table crosses and builds the graph of tasks (docs/architecture.md, 7).
-std::unique_ptr<const Plan> make_plan(PlanInput input, const ResolvedOptions& options);
+/// Throws Error(kCancelled) soon after a cancellation: the plan of thousands of partitions takes seconds.
+std::unique_ptr<const Plan> make_plan(PlanInput input, const ResolvedOptions& options, const CancelToken& cancel = {});
 
 }  // namespace pgsluice::pipeline

@@ -59,7 +59,14 @@ std::optional<TaskKind> task_kind_of(std::string_view id) {
   return found == kKinds.end() ? std::nullopt : std::optional(found->kind);
 }
 
+// Large databases have millions of edges: the token is looked at now and then.
+void TaskGraph::note_addition() {
+  constexpr std::size_t kEvery = 4096;
+  if (++additions_ % kEvery == 0) cancel_.throw_if_cancelled();
+}
+
 TaskId TaskGraph::add(Task task) {
+  note_addition();
   tasks_.push_back(std::move(task));
   followers_.emplace_back();
   incoming_.push_back(0);
@@ -68,6 +75,7 @@ TaskId TaskGraph::add(Task task) {
 
 void TaskGraph::connect(TaskId before, const Edge& edge) {
   if (edge.to == before) return;
+  note_addition();
   followers_[before].push_back(edge);
   ++incoming_[edge.to];
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pgsluice/base/cancel.h"
 #include "pgsluice/index/lock_claims.h"
 #include "pgsluice/schema/acl.h"
 
@@ -86,6 +87,10 @@ struct Task {
 /// Tasks and what they wait for. Built once, then read by the scheduler.
 class TaskGraph {
  public:
+  TaskGraph() = default;
+  /// A graph that is built until the token is cancelled: adding to it then throws Error(kCancelled).
+  explicit TaskGraph(CancelToken cancel) : cancel_(std::move(cancel)) {}
+
   TaskId add(Task task);
 
   /// `task` begins only after `before` has succeeded; if that fails, it is left out.
@@ -116,10 +121,13 @@ class TaskGraph {
 
  private:
   void connect(TaskId before, const Edge& edge);
+  void note_addition();
 
   std::vector<Task> tasks_;
   std::vector<std::vector<Edge>> followers_;
   std::vector<std::size_t> incoming_;
+  CancelToken cancel_;
+  std::size_t additions_ = 0;
 };
 
 }  // namespace pgsluice::pipeline

@@ -43,5 +43,17 @@ TEST(TaskGraph, ATaskDoesNotWaitForItself) {
   EXPECT_EQ(graph.waits_for(a), 0U);
 }
 
+TEST(TaskGraph, IsNotBuiltToItsEndAfterACancellation) {
+  CancelSource cancel;
+  TaskGraph graph(cancel.token());
+  const TaskId first = graph.add(task("first", 1));
+  cancel.cancel();
+  const auto build = [&] {
+    for (int i = 0; i < 10'000; ++i) graph.require(graph.add(task("next", 1)), first);
+  };
+  EXPECT_THROW(build(), Error);
+  EXPECT_LT(graph.size(), 5'000U);
+}
+
 }  // namespace
 }  // namespace pgsluice::pipeline
