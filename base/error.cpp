@@ -6,6 +6,8 @@
 #include <array>
 #include <system_error>
 
+#include "pgsluice/base/sqlstate.h"
+
 namespace pgsluice {
 
 std::string_view to_string(Side side) {
@@ -129,13 +131,15 @@ bool Error::is_retryable() const {
   // Class 08: the connection failed. 57P01-57P03: the server or an administrator ended it, or it starts up.
   // 53300: no connection slot is free at this moment. 40P01: a deadlock with another session, which has gone on.
   // Everything else would fail again in the same way.
-  static constexpr std::array<std::string_view, 5> kPassing = {"57P01", "57P02", "57P03", "53300", "40P01"};
+  static constexpr std::array<std::string_view, 5> kPassing = {
+      sqlstate::kAdminShutdown, sqlstate::kCrashShutdown, sqlstate::kCannotConnectNow, sqlstate::kTooManyConnections,
+      sqlstate::kDeadlockDetected};
   if (sqlstate_.rfind("08", 0) == 0) return true;
   for (std::string_view code : kPassing) {
     if (sqlstate_ == code) return true;
   }
   // Two sessions have changed one row of a catalog; the server has no code of its own for that.
-  return sqlstate_ == "XX000" && std::string_view(what()).rfind("tuple concurrently ", 0) == 0;
+  return sqlstate_ == sqlstate::kInternalError && std::string_view(what()).rfind("tuple concurrently ", 0) == 0;
 }
 
 bool Error::poisons_connection() const {

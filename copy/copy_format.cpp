@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
 
 namespace pgsluice::copy {
 
@@ -14,8 +15,6 @@ namespace {
 
 using schema::ColumnType;
 using schema::Oid;
-
-constexpr int kTakesArraysOfOtherOids = 140000;  // array_recv looks at OIDs of the user's types before
 
 // Names as format_type() writes them. Not here: reg*, whose values are the source's OIDs; tsvector, whose order of
 // lexemes is the database's; xml, with an encoding of its own; what was new or changed its form after 9.5.
@@ -106,7 +105,7 @@ class Types {
     if (!built_in && use_ == FormatUse::kCompare) {
       return fmt::format("binary arrays of {} cannot be compared", array.name);
     }
-    if (!built_in && target_version_ < kTakesArraysOfOtherOids) {
+    if (!built_in && target_version_ < pg::since::kArraysOfOtherOids) {
       return fmt::format("a target before 14 takes no binary array of {}", array.name);
     }
     return objection(array.base);

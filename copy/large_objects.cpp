@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/copy/relay.h"
 #include "pgsluice/pg/query_pipeline.h"
 #include "pgsluice/pg/quote.h"
@@ -326,7 +327,7 @@ std::vector<Oid> find_large_objects_to_drop(pg::Connection& source, pg::Connecti
     if (row.boolean(1)) continue;
     throw Error(ErrorKind::kServer, fmt::format("large object {} is another role's", row.text(0)))
         .on(Side::kTarget)
-        .sqlstate("42501")
+        .sqlstate(sqlstate::kInsufficientPrivilege)
         .hint("connect as its owner or as a superuser, or remove it there");
   }
   return objects;

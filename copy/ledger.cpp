@@ -9,6 +9,7 @@
 
 #include "pgsluice/base/duration.h"
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/session_proof.h"
@@ -108,16 +109,13 @@ Backend create_ledger(pg::Connection& target, std::string_view run) {
     transaction.commit();
     return own;
   } catch (Error& error) {
-    constexpr std::string_view kDuplicateSchema = "42P06";
-    constexpr std::string_view kUniqueViolation = "23505";
-    constexpr std::string_view kInsufficientPrivilege = "42501";
-    if (error.sqlstate() == kDuplicateSchema || error.sqlstate() == kUniqueViolation) {
+    if (error.sqlstate() == sqlstate::kDuplicateSchema || error.sqlstate() == sqlstate::kUniqueViolation) {
       throw Error(ErrorKind::kState, "another clone into this database has begun")
           .on(Side::kTarget)
           .hint("wait for its end, if one is running")
           .remedy(Remedy::kResume);
     }
-    if (error.sqlstate() == kInsufficientPrivilege) {
+    if (error.sqlstate() == sqlstate::kInsufficientPrivilege) {
       error
           .hint(fmt::format(
               "GRANT CREATE ON DATABASE {} TO {}: the clone records what it has done in a schema of its own",
@@ -186,9 +184,8 @@ std::optional<LedgerContents> read_ledger(pg::Connection& target) {
   try {
     return read_tables(target);
   } catch (const Error& error) {
-    constexpr std::string_view kUndefinedTable = "42P01";
-    constexpr std::string_view kUndefinedColumn = "42703";
-    const bool is_another = error.sqlstate() == kUndefinedTable || error.sqlstate() == kUndefinedColumn;
+    const bool is_another =
+        error.sqlstate() == sqlstate::kUndefinedTable || error.sqlstate() == sqlstate::kUndefinedColumn;
     if (!is_another) throw;
     // It may have been dropped while we waited for its locks: the run before was at its end.
     if (!is_there(target)) return std::nullopt;

@@ -7,16 +7,16 @@
 
 #include "pgsluice/base/digest.h"
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/copy/wide_rows.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/snapshot.h"
 #include "pgsluice/pg/transaction.h"
+#include "pgsluice/pg/version.h"
 
 namespace pgsluice::copy {
 
 namespace {
-
-constexpr int kRegclassOfText = 90600;  // of cstring before
 
 // TRUNCATE and rewriting ALTERs are seen by a snapshot that is older than they are: the table reads as empty without an
 // error. To be called with the locks that the COPYs have taken. The locks of the snapshot's holder prevent this; a
@@ -33,7 +33,7 @@ std::optional<std::size_t> find_changed_storage(pg::Connection& source, std::spa
                                  " AND c.oid = pg_catalog.to_regclass(v.name::{})::pg_catalog.oid, false)"
                                  " FROM (SELECT row_number() OVER () AS at, t.* FROM (VALUES {}) AS t(oid, name)) v"
                                  " LEFT JOIN pg_catalog.pg_class c ON c.oid = v.oid ORDER BY v.at",
-                                 source.server_version() >= kRegclassOfText ? "text" : "cstring", rows));
+                                 source.server_version() >= pg::since::kRegclassOfText ? "text" : "cstring", rows));
   for (int i = 0; i < same.size(); ++i) {
     if (!same[i].boolean(0)) return static_cast<std::size_t>(i);
   }
@@ -94,8 +94,7 @@ void explain(Error& error) {
                 .remedy(Remedy::kResume);
     return;
   }
-  constexpr std::string_view kLockNotAvailable = "55P03";
-  if (error.side() == Side::kSource && error.sqlstate() == kLockNotAvailable) {
+  if (error.side() == Side::kSource && error.sqlstate() == sqlstate::kLockNotAvailable) {
     error
         .hint(
             "another session of the source waits to truncate, drop or alter the table: end it (pg_stat_activity, "
@@ -103,8 +102,7 @@ void explain(Error& error) {
         .remedy(Remedy::kResume);
   }
   if (error.side() == Side::kSource && is_row_too_wide(error)) error.hint(kWideRowHint).remedy(Remedy::kOmitRows);
-  constexpr std::string_view kRecoveryConflict = "40001";
-  if (error.side() == Side::kSource && error.sqlstate() == kRecoveryConflict) {
+  if (error.side() == Side::kSource && error.sqlstate() == sqlstate::kSerializationFailure) {
     error.hint(
         "the standby has replayed what removes rows that the snapshot shows, which ends the snapshot: set "
         "hot_standby_feedback = on or max_standby_streaming_delay = -1 there, or pause its replay");

@@ -7,6 +7,7 @@
 #include <array>
 #include <vector>
 
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/pg/quote.h"
 
 namespace pgsluice::copy {
@@ -47,8 +48,7 @@ std::string size_of(std::string_view column, std::string_view type, CopyFormat f
 }  // namespace
 
 bool is_row_too_wide(const Error& error) {
-  constexpr std::string_view kProgramLimitExceeded = "54000";
-  return error.sqlstate() == kProgramLimitExceeded ||
+  return error.sqlstate() == sqlstate::kProgramLimitExceeded ||
          std::string_view(error.what()).starts_with("invalid memory alloc request size");
 }
 

@@ -12,6 +12,7 @@
 #include <set>
 #include <vector>
 
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/migration/validations.h"
 
 namespace pgsluice::migration {
@@ -136,7 +137,8 @@ Finding explain_connection_error(const Error& error, const pg::ConnInfo& conninf
   } else if (has(message, "no password supplied")) {
     what = fmt::format("the server asks for a password, and none was given: {}ServerPassword",
                        conninfo.side() == Side::kSource ? "Source" : "Target");
-  } else if (error.sqlstate() == "28P01" || error.sqlstate() == "28000") {
+  } else if (error.sqlstate() == sqlstate::kInvalidPassword ||
+             error.sqlstate() == sqlstate::kInvalidAuthorizationSpecification) {
     what = "user or password are refused; look at both, and whether the role has LOGIN";
   } else if (has(message, "could not translate host name")) {
     what = "the name is not known; look at its spelling, and at this machine's name resolution";
@@ -151,9 +153,9 @@ Finding explain_connection_error(const Error& error, const pg::ConnInfo& conninf
     what =
         "TLS fails; sslMode says what is asked for (Prefer, Require, VerifyCA, VerifyFull), and a verifying one needs "
         "the server's root certificate in ~/.postgresql/root.crt";
-  } else if (error.sqlstate() == "3D000") {
+  } else if (error.sqlstate() == sqlstate::kInvalidCatalogName) {
     what = "the database is not there; names are as the server has them, in their case";
-  } else if (error.sqlstate() == "53300") {
+  } else if (error.sqlstate() == sqlstate::kTooManyConnections) {
     what = "the server has no connection free; raise max_connections or the role's CONNECTION LIMIT";
   } else {
     what = error.hint().empty() ? "it cannot be reached" : error.hint();

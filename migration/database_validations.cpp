@@ -12,13 +12,12 @@
 #include "pgsluice/copy/large_objects.h"
 #include "pgsluice/migration/validations.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
 
 namespace pgsluice::migration {
 
 namespace {
 
-constexpr int kVersion10 = 100000;
-constexpr int kVersion95 = 90500;
 constexpr double kRoomForGrowth = 1.25;
 
 std::string name_of(const pg::Row& row) { return pg::display_name(row.text(0), row.text(1)); }
@@ -47,7 +46,7 @@ void find_collations_that_are_missing(const ValidationContext& context, Validati
 }
 
 void compare_collation_versions(const ValidationContext& context, Validation& validation) {
-  if (context.source.server_version() < kVersion10 || context.target.server_version() < kVersion10) return;
+  if (context.source.server_version() < pg::kV10 || context.target.server_version() < pg::kV10) return;
   constexpr const char* kVersions =
       "SELECT c.collname, c.collprovider, pg_catalog.pg_collation_actual_version(c.oid) FROM pg_catalog.pg_collation c"
       " JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace WHERE n.nspname = 'pg_catalog'"
@@ -132,7 +131,7 @@ void validate_reading(pg::Connection& source, Validation& validation) {
          fmt::format("{} {}: may not be read by {}; GRANT SELECT ON {} TO {}", row.text(2), name_of(row),
                      pg::display_name("", source.user()), pg::quote_qualified(row.text(0), row.text(1)), user));
   }
-  if (source.server_version() < kVersion95) return;
+  if (source.server_version() < pg::kV9_5) return;
   for (const pg::Row row :
        source.execute("SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid "
                       "= c.relnamespace"
@@ -157,14 +156,13 @@ void validate_large_objects(pg::Connection& source, Validation& validation) {
 
 // An extension that only a superuser may make, and that is not there yet. Services have rules of their own for that.
 std::optional<std::string> why_not_to_be_made(const ValidationContext& context, const std::string& extension) {
-  constexpr int kTrusted = 130000;
   if (is_superuser(context.target) || is_managed(context.target)) return std::nullopt;
   const std::array<std::string, 1> name = {extension};
   if (context.request.existing_target &&
       !context.target.execute("SELECT FROM pg_catalog.pg_extension WHERE extname = $1", name).empty()) {
     return std::nullopt;
   }
-  const std::string trusted = context.target.server_version() >= kTrusted ? "v.trusted" : "false";
+  const std::string trusted = context.target.server_version() >= pg::since::kTrustedExtensions ? "v.trusted" : "false";
   const pg::Result version = context.target.execute(
       "SELECT v.superuser AND NOT " + trusted +
           " FROM pg_catalog.pg_available_extensions e JOIN pg_catalog.pg_available_extension_versions v"

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/migration/target_server.h"
 #include "pgsluice/migration/validations.h"
 #include "pgsluice/migration/validator.h"
@@ -51,11 +52,10 @@ void try_to_connect(const ValidationContext& context, const std::string& databas
     pg::Connection::open(conninfo, "validate", context.log, context.cancel);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;
-    constexpr std::string_view kNoSuchDatabase = "3D000";
-    constexpr std::string_view kNotOpenToAnyone = "55000";  // ALLOW_CONNECTIONS false: it is dropped
-    constexpr std::string_view kNoPrivilege = "42501";      // no CONNECT: the new one is its user's
-    constexpr std::string_view kNoRoom = "53300";
-    for (const std::string_view passes : {kNoSuchDatabase, kNotOpenToAnyone, kNoPrivilege, kNoRoom}) {
+    // A database that nobody may connect to (ALLOW_CONNECTIONS false) is dropped; the new one is its user's where
+    // CONNECT was missing.
+    for (const std::string_view passes : {sqlstate::kInvalidCatalogName, sqlstate::kObjectNotInPrerequisiteState,
+                                          sqlstate::kInsufficientPrivilege, sqlstate::kTooManyConnections}) {
       if (error.sqlstate() == passes) return;
     }
     Finding finding = explain_connection_error(error, conninfo, {database});

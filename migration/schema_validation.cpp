@@ -6,16 +6,11 @@
 
 #include "pgsluice/migration/validations.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
 
 namespace pgsluice::migration {
 
 namespace {
-
-constexpr int kVersion96 = 90600;
-constexpr int kVersion10 = 100000;
-constexpr int kVersion11 = 110000;
-constexpr int kVersion12 = 120000;
-constexpr int kVersion15 = 150000;
 
 // Not made by initdb, nor by an extension.
 std::string is_users(const std::string& alias, const std::string& catalog) {
@@ -40,7 +35,7 @@ void find_template(const ValidationContext& context, Validation& validation) {
 }
 
 void find_oids(pg::Connection& source, Validation& validation) {
-  if (source.server_version() >= kVersion12) return;
+  if (source.server_version() >= pg::kV12) return;
   for (const pg::Row row : source.execute("SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN "
                                           "pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
                                           " WHERE c.relhasoids AND c.relkind IN ('r', 'p') AND " +
@@ -55,7 +50,7 @@ void find_oids(pg::Connection& source, Validation& validation) {
 
 // pg_dump writes them down for pg_catalog alone.
 void find_grants_on_catalogs(pg::Connection& source, Validation& validation) {
-  if (source.server_version() < kVersion96) return;
+  if (source.server_version() < pg::kV9_6) return;
   // Without initial privileges, those that every such object has: a GRANT that was revoked again leaves them written
   // out.
   const auto differs = [](const char* catalog, const char* name, const char* schema, const char* acl,
@@ -141,7 +136,7 @@ void find_what_superusers_make(pg::Connection& source, Validation& validation) {
                                    kind, pg::display_name(row.text(0), row.text(1))));
     }
   }
-  if (source.server_version() >= kVersion15) {
+  if (source.server_version() >= pg::kV15) {
     for (const pg::Row row : source.execute("SELECT DISTINCT p.pubname FROM pg_catalog.pg_publication p"
                                             "  JOIN pg_catalog.pg_publication_namespace n ON n.pnpubid = p.oid")) {
       fail(validation,
@@ -150,7 +145,7 @@ void find_what_superusers_make(pg::Connection& source, Validation& validation) {
                        pg::display_name("", row.text(0)), pg::quote_identifier(row.text(0))));
     }
   }
-  if (source.server_version() >= kVersion10) {
+  if (source.server_version() >= pg::kV10) {
     for (const pg::Row row : source.execute("SELECT pubname FROM pg_catalog.pg_publication WHERE puballtables")) {
       fail(validation, fmt::format("publication {0}: FOR ALL TABLES, which the target's user, who is no superuser, may "
                                    "not make; DROP PUBLICATION {1} on the source, or name its tables",
@@ -218,7 +213,7 @@ void find_invalid_indexes(pg::Connection& source, Validation& validation) {
 }
 
 void find_hash_partitions_by_enum(pg::Connection& source, Validation& validation) {
-  if (source.server_version() < kVersion11) return;
+  if (source.server_version() < pg::kV11) return;
   for (const pg::Row row : source.execute(
            "SELECT DISTINCT n.nspname, c.relname FROM pg_catalog.pg_partitioned_table p"
            "  JOIN pg_catalog.pg_class c ON c.oid = p.partrelid JOIN pg_catalog.pg_namespace n ON n.oid = "
@@ -242,7 +237,7 @@ Validation validate_schema(const ValidationContext& context) {
   find_tablespaces_that_are_missing(context, validation);
   find_objects_of_the_system(context.source, validation);
   find_invalid_indexes(context.source, validation);
-  if (context.source.server_version() >= kVersion10) find_hash_partitions_by_enum(context.source, validation);
+  if (context.source.server_version() >= pg::kV10) find_hash_partitions_by_enum(context.source, validation);
   return validation;
 }
 

@@ -12,6 +12,7 @@
 #include "pgsluice/migration/validations.h"
 #include "pgsluice/migration/verification.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
 #include "pgsluice/pipeline/lock_need.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/pg_dump.h"
@@ -20,7 +21,7 @@ namespace pgsluice::migration {
 
 namespace {
 
-constexpr int kOldestSource = 90500;
+constexpr int kOldestSource = pg::kV9_5;
 constexpr std::int64_t kMuchAge = 1'500'000'000;
 constexpr std::int64_t kTooMuchAge = 2'000'000'000;
 
@@ -275,7 +276,7 @@ void compare_parameters(const ValidationContext& context, Validation& validation
 
 // What others have open now may be closed by then, or not.
 std::int64_t sessions_of_others(pg::Connection& server) {
-  const std::string clients = server.server_version() >= 100000 ? " AND backend_type = 'client backend'" : "";
+  const std::string clients = server.server_version() >= pg::kV10 ? " AND backend_type = 'client backend'" : "";
   return server
       .execute("SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE application_name NOT LIKE 'pgsluice: %'" +
                clients)[0]

@@ -6,24 +6,16 @@
 
 #include "pgsluice/base/counted.h"
 #include "pgsluice/base/digest.h"
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/migration/remedies.h"
 #include "pgsluice/migration/validator.h"
+#include "pgsluice/pg/advisory_lock.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
 
 namespace pgsluice::migration {
 
 namespace {
-
-constexpr int kForce = 130000;  // DROP DATABASE … WITH (FORCE)
-
-// Of pg_advisory_lock(), in the database that migrations of the server work from: that of the ledger's locks ("pgsl"),
-// and this lock's own.
-constexpr const char* kTryLock = "SELECT pg_catalog.pg_try_advisory_lock(1885827948, 2)";
-
-// A lock is of one database, and who migrates that one has his in another: the lock table shows all.
-constexpr const char* kIsLockedElsewhere =
-    "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND classid = 1885827948"
-    " AND objid = 2 AND objsubid = 2 AND pid <> pg_catalog.pg_backend_pid())";
 
 // What is not yet the database itself: the same for each try, so that what is left of one is found.
 std::string temporary_name(const std::string& name) { return "pgsluice_" + digest_of(name).hex(); }
@@ -32,7 +24,7 @@ std::string kept_name(const std::string& name) { return "pgsluice_kept_" + diges
 
 void drop_database(pg::Connection& server, const std::string& name) {
   const std::string quoted = pg::quote_identifier(name);
-  if (server.server_version() >= kForce) {
+  if (server.server_version() >= pg::since::kDropDatabaseForce) {
     server.execute(fmt::format("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted));
     return;
   }
@@ -115,7 +107,9 @@ void TargetServer::lock(const CancelToken& cancel) {
   }
   holder_.reset();
   pg::Connection session = connect(cancel);
-  if (!session.execute(kTryLock)[0].boolean(0) || session.execute(kIsLockedElsewhere)[0].boolean(0)) {
+  // The migration of the database that this session is in holds its lock in another one.
+  constexpr pg::AdvisoryLock kLock = pg::AdvisoryLock::kMigration;
+  if (!pg::try_lock(session, kLock) || pg::is_held_by_another(session, kLock)) {
     throw Error(ErrorKind::kState, "another migration is at work on the target server")
         .hint("it is in another store: wait for its end");
   }
@@ -222,8 +216,7 @@ void TargetServer::give_name(pg::Connection& server, const std::string& made, co
     server.execute(fmt::format("ALTER DATABASE {0} RENAME TO {1}; ALTER DATABASE {1} ALLOW_CONNECTIONS true",
                                pg::quote_identifier(made), quoted));
   } catch (Error& error) {
-    constexpr std::string_view kDuplicateDatabase = "42P04";
-    if (error.sqlstate() == kDuplicateDatabase) {
+    if (error.sqlstate() == sqlstate::kDuplicateDatabase) {
       drop_quietly(server, made, log_);
       throw Error(ErrorKind::kState, "there is a database of that name by now")
           .on(Side::kTarget)

@@ -6,6 +6,7 @@
 #include <array>
 #include <functional>
 
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/migration/remedies.h"
 #include "pgsluice/migration/validations.h"
 #include "pgsluice/pg/quote.h"
@@ -40,7 +41,7 @@ pg::Connection open_any(const pg::ConnInfo& conninfo, const std::vector<std::str
     try {
       return open(conninfo.with("dbname", databases[i]), log, cancel);
     } catch (const Error& error) {
-      const bool is_missing = error.sqlstate() == "3D000";
+      const bool is_missing = error.sqlstate() == sqlstate::kInvalidCatalogName;
       if (!is_missing || i + 1 == databases.size()) throw;
     }
   }

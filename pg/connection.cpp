@@ -15,6 +15,7 @@
 
 #include "pgsluice/base/duration.h"
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/pg/server_message.h"
 
 namespace pgsluice::pg {
@@ -35,16 +36,20 @@ struct Refusal {
 };
 constexpr std::array<Refusal, 10> kRefusals = {{
     // "too many connections for role" names a role, too.
-    {"too many", "53300", "raise max_connections or the CONNECTION LIMIT, or use fewer jobs"},
-    {"role \"", "28000", "check the user name; without one, libpq takes that of the operating system"},
-    {"password authentication failed", "28P01", "check the user name and its password (PGPASSWORD, ~/.pgpass)"},
-    {"no pg_hba.conf entry", "28000", "add a line for this user, database and address to the server's pg_hba.conf"},
-    {"authentication failed", "28000", "check the user name and the server's pg_hba.conf"},
-    {"remaining connection slots", "53300", "raise max_connections, or use fewer jobs"},
-    {"starting up", "57P03", "wait until the server has started"},
-    {"in recovery mode", "57P03", "wait until the server has recovered"},
-    {"not yet accepting connections", "57P03", "wait until the server has recovered"},
-    {"shutting down", "57P03", "wait until the server runs again"},
+    {"too many", sqlstate::kTooManyConnections, "raise max_connections or the CONNECTION LIMIT, or use fewer jobs"},
+    {"role \"", sqlstate::kInvalidAuthorizationSpecification,
+     "check the user name; without one, libpq takes that of the operating system"},
+    {"password authentication failed", sqlstate::kInvalidPassword,
+     "check the user name and its password (PGPASSWORD, ~/.pgpass)"},
+    {"no pg_hba.conf entry", sqlstate::kInvalidAuthorizationSpecification,
+     "add a line for this user, database and address to the server's pg_hba.conf"},
+    {"authentication failed", sqlstate::kInvalidAuthorizationSpecification,
+     "check the user name and the server's pg_hba.conf"},
+    {"remaining connection slots", sqlstate::kTooManyConnections, "raise max_connections, or use fewer jobs"},
+    {"starting up", sqlstate::kCannotConnectNow, "wait until the server has started"},
+    {"in recovery mode", sqlstate::kCannotConnectNow, "wait until the server has recovered"},
+    {"not yet accepting connections", sqlstate::kCannotConnectNow, "wait until the server has recovered"},
+    {"shutting down", sqlstate::kCannotConnectNow, "wait until the server runs again"},
 }};
 
 // "FATAL:  53300: sorry, too many clients already\nLOCATION:  InitProcess, proc.c:361", as libpq writes it when it is
@@ -63,16 +68,16 @@ Error refusal(const std::string& message, const std::string& sqlstate, Side side
   Error refused = Error(ErrorKind::kServer, message).on(side).sqlstate(sqlstate);
   for (const Refusal& known : kRefusals) {
     if (!sqlstate.empty() && sqlstate != known.sqlstate) continue;
-    const bool is_the_only_one = sqlstate == "53300" || sqlstate == "57P03";
+    const bool is_the_only_one = sqlstate == sqlstate::kTooManyConnections || sqlstate == sqlstate::kCannotConnectNow;
     if (!is_the_only_one && message.find(known.text) == std::string::npos) continue;
     return refused.sqlstate(known.sqlstate).hint(known.hint);
   }
   const bool says_missing =
       message.find("database \"") != std::string::npos && message.find("does not exist") != std::string::npos;
-  if (sqlstate == "3D000" || (sqlstate.empty() && says_missing)) {
-    refused.sqlstate("3D000").hint(side == Side::kTarget
-                                       ? "create it first: CREATE DATABASE, with the source's encoding and locale"
-                                       : "names are as the server has them, in their case ('psql -l' lists them)");
+  if (sqlstate == sqlstate::kInvalidCatalogName || (sqlstate.empty() && says_missing)) {
+    refused.sqlstate(sqlstate::kInvalidCatalogName)
+        .hint(side == Side::kTarget ? "create it first: CREATE DATABASE, with the source's encoding and locale"
+                                    : "names are as the server has them, in their case ('psql -l' lists them)");
   }
   return refused;
 }
@@ -102,8 +107,7 @@ void Connection::identify() {
     answer = execute(kQuery);
   } catch (const Error& error) {
     // A standby runs nothing under the serializable isolation that may be its default.
-    constexpr std::string_view kNotSupported = "0A000";
-    if (error.sqlstate() != kNotSupported) throw;
+    if (error.sqlstate() != sqlstate::kFeatureNotSupported) throw;
     execute("BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY");
     answer = execute(kQuery);
     execute("COMMIT");

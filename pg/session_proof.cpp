@@ -8,6 +8,7 @@
 
 #include "pgsluice/base/duration.h"
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/sqlstate.h"
 
 namespace pgsluice::pg {
 
@@ -15,7 +16,6 @@ namespace {
 
 constexpr std::chrono::seconds kProbeLimit{5};
 constexpr int kProbes = 5;
-constexpr std::string_view kProtocolViolation = "08P01";
 
 enum class Pooling { kSession, kTransaction, kStatement };
 
@@ -51,7 +51,7 @@ Pooling find_pooling(Connection& connection) {
       if (!execute_within(other, "BEGIN TRANSACTION READ ONLY", kProbeLimit)) return Pooling::kSession;
     } catch (const Error& error) {
       // Only a pooler refuses transactions, and by this code.
-      if (error.sqlstate() == kProtocolViolation) return Pooling::kStatement;
+      if (error.sqlstate() == sqlstate::kProtocolViolation) return Pooling::kStatement;
       throw;
     }
     const std::optional<std::int64_t> pid = pid_within(other);

@@ -6,8 +6,10 @@
 #include <chrono>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/pg/database_change.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
 
 namespace pgsluice::pg {
 
@@ -52,7 +54,7 @@ void require_read_in_time(Connection& connection, const std::string& read_before
   if (connection.execute("SELECT pg_catalog.clock_timestamp() < $1::timestamptz", parameters)[0].boolean(0)) return;
   throw Error(ErrorKind::kState, "the snapshot is older than old_snapshot_threshold: rows that it shows may be gone")
       .on(connection.side())
-      .sqlstate("72000")
+      .sqlstate(sqlstate::kSnapshotTooOld)
       .remedy(Remedy::kStartOver)
       .hint("set old_snapshot_threshold to -1 on the source (it takes a restart), and begin anew");
 }
@@ -62,8 +64,7 @@ SnapshotMark identity_of(Connection& connection) {
 }
 
 SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snapshot) {
-  constexpr int kRenamed = 100000;  // xlog to wal, location to lsn
-  const bool renamed = connection.server_version() >= kRenamed;
+  const bool renamed = connection.server_version() >= since::kWalNames;
   SnapshotMark mark{.snapshot = snapshot, .database = oid_of_database(connection)};
   const Result limit = connection.execute(
       "SELECT (pg_catalog.now() + setting::integer * interval '1 minute')::text FROM pg_catalog.pg_settings"

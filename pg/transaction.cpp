@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/sqlstate.h"
 
 namespace pgsluice::pg {
 
@@ -26,7 +27,7 @@ void Transaction::commit(std::string_view last) {
   if (answer.command() != "COMMIT") {
     throw Error(ErrorKind::kServer, fmt::format("COMMIT was answered by {}", answer.command()))
         .on(connection_.side())
-        .sqlstate("25P02");
+        .sqlstate(sqlstate::kInFailedSqlTransaction);
   }
 }
 

@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/copy/ledger.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
 #include "pgsluice/pipeline/continuation.h"
 #include "pgsluice/pipeline/finished_run.h"
 #include "pgsluice/pipeline/options.h"
@@ -68,12 +70,11 @@ std::vector<const schema::TocEntry*> without_owner(const RunContext& context, pg
 // is granted for the length of the transaction.
 void give_owner(pg::Connection& target, const schema::TocEntry& entry, const std::string& sql,
                 const std::string& forget) {
-  constexpr std::string_view kInsufficientPrivilege = "42501";
   try {
     target.execute(sql + forget);
   } catch (const Error& refused) {
     const std::string schema = entry.schema.value_or("");
-    if (refused.sqlstate() != kInsufficientPrivilege || schema.empty()) throw;
+    if (refused.sqlstate() != sqlstate::kInsufficientPrivilege || schema.empty()) throw;
     const std::string privilege = fmt::format("CREATE ON SCHEMA {}", pg::quote_identifier(schema));
     const std::string owner = pg::quote_identifier(entry.owner);
     try {
@@ -176,9 +177,9 @@ void complete_extension_tables(RunContext& context, pg::Connection& target) {
 namespace {
 
 void report_check(RunContext& context, const std::string& name, const Error& refused) {
-  constexpr std::string_view kDoesNotPass = "23514";
-  const std::string_view why =
-      refused.sqlstate() == kDoesNotPass ? "the rows of its table are there and do not pass" : "it cannot be validated";
+  const std::string_view why = refused.sqlstate() == sqlstate::kCheckViolation
+                                   ? "the rows of its table are there and do not pass"
+                                   : "it cannot be validated";
   const Error error = Error(ErrorKind::kServer, fmt::format("{}, so that it stays NOT VALID: {}", why, refused.what()))
                           .on(Side::kTarget)
                           .sqlstate(refused.sqlstate())
@@ -204,13 +205,12 @@ bool validate_checks(RunContext& context, pg::Connection& target) {
     const Task& task = context.plan.graph[id];
     if (task.kind == TaskKind::kTableData) loaded.insert(task.table->into->quoted());
   }
-  constexpr int kMayBeUnenforced = 180000;
   bool all_hold = true;
   for (const pg::Row row : target.execute(fmt::format(
            "SELECT n.nspname, c.relname, k.conname FROM pg_catalog.pg_constraint k"
            " JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
            " WHERE k.contype = 'c' AND NOT k.convalidated AND k.conislocal {} ORDER BY 1, 2, 3",
-           target.server_version() < kMayBeUnenforced ? "" : "AND k.conenforced"))) {
+           target.server_version() < pg::since::kNotEnforced ? "" : "AND k.conenforced"))) {
     const std::string table = pg::quote_qualified(row.text(0), row.text(1));
     if (!loaded.contains(table)) continue;
     if (left_as_they_are.contains(fmt::format("{} {} {}", row.text(0), row.text(1), row.text(2)))) continue;

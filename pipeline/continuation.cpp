@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/pg/advisory_lock.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/source_changes.h"
@@ -15,19 +16,9 @@ namespace pgsluice::pipeline {
 
 namespace {
 
-// Of the advisory lock that keeps two runs apart: "pgsl".
-constexpr std::string_view kLockKey = "1885827948, 1";
-
-bool try_lock(pg::Connection& target) {
-  return target.execute(fmt::format("SELECT pg_catalog.pg_try_advisory_lock({})", kLockKey))[0].boolean(0);
-}
-
 Error another_is_at_work(pg::Connection& target) {
-  const pg::Result holders = target.execute(
-      "SELECT l.pid FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 1885827948"
-      " AND l.objid = 1 AND l.database = (SELECT oid FROM pg_catalog.pg_database"
-      " WHERE datname = pg_catalog.current_database())");
-  const std::string pid = holders.empty() ? "?" : std::string(holders[0].text(0));
+  const std::optional<int> holder = pg::holder_in_this_database(target, pg::AdvisoryLock::kRun);
+  const std::string pid = holder ? std::to_string(*holder) : "?";
   return Error(ErrorKind::kState, fmt::format("another clone into {} is at work (session {} of the target)",
                                               pg::display_name("", target.database()), pid))
       .hint(fmt::format("wait for its end, or end it; if its machine is gone: SELECT pg_terminate_backend({})", pid))
@@ -114,14 +105,14 @@ std::optional<Continuation> look_at_target(pg::Connection& target, const Resolve
 std::optional<Continuation> take_target(pg::Connection& target, const ResolvedOptions& options, const Log& log) {
   // What an earlier run is about to commit may lock its ledger.
   target.execute("SET lock_timeout = '10s'");
-  bool locked = try_lock(target);
+  bool locked = pg::try_lock(target, pg::AdvisoryLock::kRun);
   if (!locked && options.earlier_run == EarlierRun::kResume) {
     // A run of this work directory is over, since its lock is ours: whoever works for it on the server is left over.
     const std::optional<copy::LedgerContents> ledger = copy::read_ledger(target);
     if (ledger && RunRecord::parse(ledger->run).id == RunFolder(options.work_folder).run_id()) {
       log.info("ending the sessions that the earlier run has left on the target");
       copy::end_sessions(target, copy::read_sessions(target));
-      locked = try_lock(target);
+      locked = pg::try_lock(target, pg::AdvisoryLock::kRun);
     }
   }
   if (!locked) throw another_is_at_work(target);
@@ -138,7 +129,7 @@ std::optional<copy::LedgerContents> take_target_again(pg::Connection& target, co
                                                       const std::vector<copy::Backend>& sessions) {
   // Before the ledger is looked at: one of them may be about to drop it.
   copy::end_sessions(target, sessions);
-  const bool locked = try_lock(target);
+  const bool locked = pg::try_lock(target, pg::AdvisoryLock::kRun);
   std::optional<copy::LedgerContents> ledger = copy::read_ledger(target);
   if (ledger && RunRecord::parse(ledger->run).id != run_id) {
     throw Error(ErrorKind::kState, "another clone has taken this one over while its connection was lost")

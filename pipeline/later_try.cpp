@@ -7,6 +7,7 @@
 #include <array>
 #include <string_view>
 
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/pg/quote.h"
 
 namespace pgsluice::pipeline {
@@ -14,19 +15,22 @@ namespace pgsluice::pipeline {
 namespace {
 
 // Of https://www.postgresql.org/docs/current/errcodes-appendix.html
-constexpr std::array<std::string_view, 4> kClasses = {"22",    // a value that another table's rows decide
-                                                      "42",    // a name that is not there, or not yet as it will be
-                                                      "P0",    // raised by a function
-                                                      "39"};   // an external routine's complaint
-constexpr std::array<std::string_view, 4> kCodes = {"23502",   // not null: a function has found no row
-                                                    "23514",   // a CHECK that reads other rows
-                                                    "55000",   // a materialized view that is not filled yet
-                                                    "2BP01"};  // dependent objects still exist
-constexpr std::array<std::string_view, 7> kNever = {"42501",   // a lack of privileges
-                                                    "42601",   // syntax
-                                                    "42710",   // a duplicate object, and those of its kinds
-                                                    "42723", "42P06", "42P07", "42701"};
-constexpr std::array<std::string_view, 5> kNotFound = {"42883", "42P01", "42704", "3F000", "42703"};
+constexpr std::array<std::string_view, 4> kClasses = {"22",   // a value that another table's rows decide
+                                                      "42",   // a name that is not there, or not yet as it will be
+                                                      "P0",   // raised by a function
+                                                      "39"};  // an external routine's complaint
+constexpr std::array<std::string_view, 4> kCodes = {
+    sqlstate::kNotNullViolation,              // a function has found no row
+    sqlstate::kCheckViolation,                // a CHECK that reads other rows
+    sqlstate::kObjectNotInPrerequisiteState,  // a materialized view that is not filled yet
+    sqlstate::kDependentObjectsStillExist};
+constexpr std::array<std::string_view, 7> kNever = {sqlstate::kInsufficientPrivilege, sqlstate::kSyntaxError,
+                                                    sqlstate::kDuplicateObject,       sqlstate::kDuplicateFunction,
+                                                    sqlstate::kDuplicateSchema,       sqlstate::kDuplicateTable,
+                                                    sqlstate::kDuplicateColumn};
+constexpr std::array<std::string_view, 5> kNotFound = {sqlstate::kUndefinedFunction, sqlstate::kUndefinedTable,
+                                                       sqlstate::kUndefinedObject, sqlstate::kInvalidSchemaName,
+                                                       sqlstate::kUndefinedColumn};
 
 template <std::size_t N>
 bool is_one_of(std::string_view code, const std::array<std::string_view, N>& codes) {
@@ -65,6 +69,6 @@ void report_later_try(RunContext& context, TaskId id, const ChecksAfterRows& way
   context.log.warning(text);
 }
 
-bool is_refused_by_check(const Error& error) { return error.sqlstate() == "23514"; }
+bool is_refused_by_check(const Error& error) { return error.sqlstate() == sqlstate::kCheckViolation; }
 
 }  // namespace pgsluice::pipeline

@@ -10,6 +10,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/wait.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
 #include "pgsluice/pipeline/definitions.h"
 #include "pgsluice/pipeline/finished_run.h"
 #include "pgsluice/pipeline/preflight_checks.h"
@@ -129,7 +130,7 @@ class PreflightRun {
     check();
     choose_parts();
     read_properties();
-    std::unique_ptr<const Plan> plan = make_plan(std::move(input_), options_);
+    std::unique_ptr<const Plan> plan = make_plan(std::move(input_), options_, cancel_);
     if (source_ && reads_rows(options_.steps)) check_wide_rows(*source_, *plan);
     return finish(std::move(plan));
   }
@@ -182,7 +183,7 @@ class PreflightRun {
   }
 
   void warn_of_an_old_target() {
-    constexpr int kOldestTested = 120000;
+    constexpr int kOldestTested = pg::kV12;
     if (target_->server_version() >= kOldestTested) return;
     std::string warning = fmt::format(
         "target: PostgreSQL {} is older than 12: pg_dump may write definitions that it does not know, which would be "
@@ -245,8 +246,7 @@ class PreflightRun {
     }
     input_.archive = std::move(definitions.archive);
     schema::apply(options_.extension_versions, input_.archive);
-    constexpr int kKnowsUnloggedSequences = 150000;
-    if (target_->server_version() < kKnowsUnloggedSequences) {
+    if (target_->server_version() < pg::since::kUnloggedSequences) {
       schema::leave_out_persistence_of_sequences(input_.archive);
     }
     input_.catalog = std::move(definitions.catalog);

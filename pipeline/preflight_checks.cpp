@@ -11,6 +11,7 @@
 
 #include "pgsluice/base/counted.h"
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/copy/copy_statement.h"
 #include "pgsluice/copy/large_objects.h"
 #include "pgsluice/copy/ledger.h"
@@ -18,6 +19,7 @@
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/server_identity.h"
 #include "pgsluice/pg/snapshot.h"
+#include "pgsluice/pg/version.h"
 #include "pgsluice/schema/pg_dump.h"
 
 namespace pgsluice::pipeline {
@@ -43,7 +45,8 @@ void check_roles(const PlanInput& input, const ResolvedOptions& options) {
     if (!input.inventory.roles.contains(role)) missing.push_back(pg::display_name("", role));
   }
   if (missing.empty()) return;
-  throw refused(Side::kTarget, "42704", fmt::format("roles that the database needs are missing: {}", some_of(missing)))
+  throw refused(Side::kTarget, sqlstate::kUndefinedObject,
+                fmt::format("roles that the database needs are missing: {}", some_of(missing)))
       .remedy(Remedy::kMakeRoles);
 }
 
@@ -83,12 +86,14 @@ void check_extensions(pg::Connection& target, const PlanInput& input, const sche
     if (!input.inventory.extensions.contains(name)) needed.push_back(pg::display_name("", name));
   }
   if (!needed.empty()) {
-    throw refused(Side::kTarget, "42704", fmt::format("extensions that are left out are needed: {}", some_of(needed)),
+    throw refused(Side::kTarget, sqlstate::kUndefinedObject,
+                  fmt::format("extensions that are left out are needed: {}", some_of(needed)),
                   "make them first, as a superuser if need be")
         .remedy(Remedy::kMakeExtensions);
   }
   if (missing.empty()) return;
-  throw refused(Side::kTarget, "0A000", fmt::format("extensions are not available: {}", some_of(missing)),
+  throw refused(Side::kTarget, sqlstate::kFeatureNotSupported,
+                fmt::format("extensions are not available: {}", some_of(missing)),
                 "install their packages on the target's server");
 }
 
@@ -100,7 +105,7 @@ void check_tablespaces(const PlanInput& input, const ResolvedOptions& options) {
     if (!tablespace.empty() && !input.inventory.tablespaces.contains(tablespace)) missing.insert(tablespace);
   }
   if (missing.empty()) return;
-  throw refused(Side::kTarget, "42704",
+  throw refused(Side::kTarget, sqlstate::kUndefinedObject,
                 fmt::format("tablespaces are missing: {}", some_of({missing.begin(), missing.end()})),
                 "create them first")
       .remedy(Remedy::kOmitTablespaces);
@@ -123,7 +128,7 @@ void check_right_to_create(pg::Connection& target, const PlanInput& input) {
     if (makes && input.inventory.schemas.contains(schema)) used.insert(schema);
   }
   if (makes_in_database && !may_create) {
-    throw refused(Side::kTarget, "42501",
+    throw refused(Side::kTarget, sqlstate::kInsufficientPrivilege,
                   fmt::format("{} may not create schemas and extensions in the database {}", target.user(),
                               pg::display_name("", target.database())),
                   fmt::format("GRANT CREATE ON DATABASE {} TO {}", pg::quote_identifier(target.database()),
@@ -132,7 +137,7 @@ void check_right_to_create(pg::Connection& target, const PlanInput& input) {
   for (const std::string& schema : used) {
     const std::array<std::string, 1> parameters = {schema};
     if (target.execute("SELECT pg_catalog.has_schema_privilege($1, 'CREATE')", parameters)[0].boolean(0)) continue;
-    throw refused(Side::kTarget, "42501",
+    throw refused(Side::kTarget, sqlstate::kInsufficientPrivilege,
                   fmt::format("{} may not create in the schema {}", target.user(), pg::display_name("", schema)),
                   fmt::format("GRANT CREATE ON SCHEMA {} TO {}", pg::quote_identifier(schema),
                               pg::quote_identifier(target.user())));
@@ -148,7 +153,7 @@ void check_servers(pg::Connection& source, pg::Connection& target) {
         .on(Side::kTarget)
         .hint("clone into a server of the same or a later version");
   }
-  constexpr int kOldestTarget = 100000;
+  constexpr int kOldestTarget = pg::kV10;
   if (target.server_version() < kOldestTarget) {
     throw Error(ErrorKind::kState,
                 fmt::format("the server is of version {}: a target is of 12 or later", target.server_version_text()))
@@ -370,7 +375,7 @@ void check_ledger_schema(pg::Connection& target, const PlanInput& input, const R
     return;
   }
   throw refused(
-      Side::kTarget, "42501",
+      Side::kTarget, sqlstate::kInsufficientPrivilege,
       fmt::format("{} may not create the schema pgsluice in the database {}, where the clone notes what it has "
                   "done",
                   target.user(), pg::display_name("", target.database())),

@@ -10,9 +10,11 @@
 
 #include "pgsluice/base/counted.h"
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/copy/ledger.h"
 #include "pgsluice/pg/server_identity.h"
 #include "pgsluice/pg/snapshot.h"
+#include "pgsluice/pg/version.h"
 #include "pgsluice/pipeline/scratch_database.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/beyond_pg_dump.h"
@@ -136,15 +138,13 @@ class Comparison {
 
   // As the target's release can be told.
   schema::Archive parse(const std::string& text) const {
-    constexpr int kKnowsUnloggedSequences = 150000;
     schema::Archive archive = schema::parse_archive(text, "pg_dump's archive");
-    if (target_.server_version() < kKnowsUnloggedSequences) schema::leave_out_persistence_of_sequences(archive);
+    if (target_.server_version() < pg::since::kUnloggedSequences) schema::leave_out_persistence_of_sequences(archive);
     return archive;
   }
 
   Maintain maintain() const {
-    constexpr int kHasMaintain = 170000;
-    return source_.server_version() < kHasMaintain ? Maintain::kNotTold : Maintain::kTold;
+    return source_.server_version() < pg::since::kMaintain ? Maintain::kNotTold : Maintain::kTold;
   }
 
   // In one encoding, or the same name would be two.
@@ -260,8 +260,7 @@ class Comparison {
 
   std::string why_undecided() const {
     if (!cannot_print_) return "the target's server does not take the source's definitions into a scratch database";
-    constexpr std::string_view kMayNot = "42501";
-    if (cannot_print_->sqlstate() == kMayNot) {
+    if (cannot_print_->sqlstate() == sqlstate::kInsufficientPrivilege) {
       return fmt::format(
           "{} may not create a database to ask the target's server: give it CREATEDB to compare these too",
           target_.user());

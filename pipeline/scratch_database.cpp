@@ -10,6 +10,7 @@
 #include "pgsluice/copy/ledger.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/session_proof.h"
+#include "pgsluice/pg/version.h"
 #include "pgsluice/schema/database_properties.h"
 #include "pgsluice/schema/databases.h"
 #include "pgsluice/schema/entry_sql.h"
@@ -18,8 +19,6 @@
 namespace pgsluice::pipeline {
 
 namespace {
-
-constexpr int kDropsByForce = 130000;  // DROP DATABASE … WITH (FORCE)
 
 // The name says which session has made it, so that one that is left over can be told from one in use.
 constexpr std::string_view kPrefix = "pgsluice_scratch_";
@@ -34,7 +33,7 @@ constexpr std::string_view kLeftOver =
 
 std::string drop_statement(pg::Connection& server, const std::string& name) {
   return fmt::format("DROP DATABASE IF EXISTS {}{}", pg::quote_identifier(name),
-                     server.server_version() >= kDropsByForce ? " WITH (FORCE)" : "");
+                     server.server_version() >= pg::since::kDropDatabaseForce ? " WITH (FORCE)" : "");
 }
 
 void drop_left_over(pg::Connection& server) {

@@ -7,6 +7,7 @@
 
 #include "pgsluice/base/duration.h"
 #include "pgsluice/base/wait.h"
+#include "pgsluice/pg/version.h"
 #include "pgsluice/pipeline/options.h"
 #include "pgsluice/pipeline/sessions.h"
 
@@ -14,7 +15,6 @@ namespace pgsluice::pipeline {
 
 namespace {
 
-constexpr int kBlockingPids = 90600;
 constexpr std::chrono::milliseconds kLongestPatience = std::chrono::minutes(10);
 constexpr std::chrono::milliseconds kShortestPeriod{100};
 constexpr int kPeriodsBetweenAges = 5;
@@ -50,7 +50,7 @@ bool StalledSession::waits_for_others() const { return !blockers.empty() || wait
 
 // Of a statement only its first words, which tell what it is: the rest may hold a password.
 std::vector<StalledSession> find_stalled_sessions(pg::Connection& connection) {
-  if (connection.server_version() < kBlockingPids) return {};
+  if (connection.server_version() < pg::since::kBlockingPids) return {};
   const pg::Result found = connection.execute(
       "SELECT a.pid, a.application_name, coalesce(a.wait_event_type || ': ' || a.wait_event, ''),"
       " coalesce(pg_catalog.btrim(substring("

@@ -4,16 +4,16 @@
 
 #include "pgsluice/base/counted.h"
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/copy/large_objects.h"
 #include "pgsluice/copy/wide_rows.h"
 #include "pgsluice/pg/snapshot.h"
+#include "pgsluice/pg/version.h"
 #include "pgsluice/pipeline/lock_need.h"
 
 namespace pgsluice::pipeline {
 
 namespace {
-
-constexpr int kHasWalFunctions = 100000;  // under that name
 
 Error refused(std::string_view sqlstate, const std::string& message, std::string_view hint) {
   return Error(ErrorKind::kServer, message).on(Side::kSource).sqlstate(sqlstate).hint(hint);
@@ -29,7 +29,8 @@ void refuse_unlogged_tables_of_a_standby(pg::Connection& source, const std::vect
     if (table->unlogged) unlogged.push_back(table->display());
   }
   if (unlogged.empty() || !is_standby(source)) return;
-  throw refused("0A000", fmt::format("a standby has no rows of unlogged tables: {}", some_of(unlogged)),
+  throw refused(sqlstate::kFeatureNotSupported,
+                fmt::format("a standby has no rows of unlogged tables: {}", some_of(unlogged)),
                 "clone from the primary")
       .remedy(Remedy::kOmitRows);
 }
@@ -37,8 +38,8 @@ void refuse_unlogged_tables_of_a_standby(pg::Connection& source, const std::vect
 // What ends a snapshot of a standby: the primary's VACUUM, by a conflict of the log that is replayed.
 std::optional<std::string> conflicts_of_a_standby(pg::Connection& source) {
   if (!is_standby(source)) return std::nullopt;
-  const std::string paused = source.server_version() >= kHasWalFunctions ? "pg_catalog.pg_is_wal_replay_paused()"
-                                                                         : "pg_catalog.pg_is_xlog_replay_paused()";
+  const std::string paused = source.server_version() >= pg::since::kWalNames ? "pg_catalog.pg_is_wal_replay_paused()"
+                                                                             : "pg_catalog.pg_is_xlog_replay_paused()";
   const pg::Row row = source.execute(
       "SELECT pg_catalog.current_setting('hot_standby_feedback') = 'on'"
       " OR (SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = 'max_standby_streaming_delay') = '-1'"
@@ -64,7 +65,7 @@ std::vector<std::string> limits_of_snapshots(pg::Connection& source) {
 void refuse_unreadable_large_objects(pg::Connection& source) {
   const copy::UnreadableLargeObjects unreadable = copy::find_unreadable_large_objects(source);
   if (unreadable.count == 0) return;
-  throw refused("42501",
+  throw refused(sqlstate::kInsufficientPrivilege,
                 fmt::format("{} may not read {} (one is {})", source.user(), counted(unreadable.count, "large object"),
                             unreadable.one),
                 "GRANT SELECT ON LARGE OBJECT … TO it, or connect as their owner or a superuser")
@@ -87,11 +88,11 @@ std::vector<std::string> check_source(pg::Connection& source, const schema::Cata
   }
   if (!unreadable.empty()) {
     throw refused(
-        "42501", fmt::format("{} may not read: {}", source.user(), some_of(unreadable)),
+        sqlstate::kInsufficientPrivilege, fmt::format("{} may not read: {}", source.user(), some_of(unreadable)),
         "grant USAGE on their schemas and SELECT on them (pg_read_all_data from 14), or connect as their owner");
   }
   if (!hidden.empty()) {
-    throw refused("42501",
+    throw refused(sqlstate::kInsufficientPrivilege,
                   fmt::format("row-level security would hide rows from {}: {}", source.user(), some_of(hidden)),
                   "connect as a superuser or a role with BYPASSRLS");
   }
@@ -110,7 +111,7 @@ void check_wide_rows(pg::Connection& source, const Plan& plan) {
     if (table.ranges.empty() || !copy::may_have_wide_rows(*table.table)) continue;
     const auto wide = copy::find_wide_row(source, *table.table, plan.catalog.types, table.format);
     if (!wide) continue;
-    throw refused("54000",
+    throw refused(sqlstate::kProgramLimitExceeded,
                   fmt::format("the row at ctid {} of {} takes {} at least in COPY's {} format", wide->block_and_line,
                               table.table->display(), to_string(wide->size), copy::to_string(table.format)),
                   copy::kWideRowHint)

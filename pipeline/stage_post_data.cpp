@@ -5,6 +5,7 @@
 
 #include "pgsluice/index/foreign_key.h"
 #include "pgsluice/index/index_build.h"
+#include "pgsluice/pg/version.h"
 #include "pgsluice/pipeline/graph_stages.h"
 
 namespace pgsluice::pipeline {
@@ -114,9 +115,8 @@ class PostDataStage {
     const auto found = index_of_constraint_.find(entry.catalog_id.oid);
     if (found == index_of_constraint_.end() || !index::built_before_constraint(*found->second)) return nullptr;
     // From 18 on, PRIMARY KEY USING INDEX makes a NOT NULL that was inherited the child's own.
-    constexpr int kNamesNotNulls = 180000;
     const bool may_inherit = found->second->constraint_type == 'p' && children_.contains(found->second->table);
-    if (may_inherit && state_.plan.restore.target_version >= kNamesNotNulls) return nullptr;
+    if (may_inherit && state_.plan.restore.target_version >= pg::since::kNotNullConstraints) return nullptr;
     return found->second;
   }
 
@@ -220,9 +220,9 @@ class PostDataStage {
 
   // Floating-point numbers are other texts before 12.
   std::optional<std::string> why_not_verified(const Relation& into, const TablePlan& table) const {
-    constexpr int kShortestFloats = 120000;
     const schema::Catalog& catalog = state_.plan.catalog;
-    if (table.format == copy::CopyFormat::kBinary || catalog.server_version >= kShortestFloats) return std::nullopt;
+    if (table.format == copy::CopyFormat::kBinary || catalog.server_version >= pg::since::kShortestFloats)
+      return std::nullopt;
     for (const Oid type : into.column_types) {
       const auto found = catalog.types.find(type);
       if (found == catalog.types.end()) continue;

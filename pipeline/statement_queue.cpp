@@ -8,9 +8,11 @@
 #include <utility>
 
 #include "pgsluice/base/counted.h"
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/base/wait.h"
 #include "pgsluice/index/foreign_key.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
 #include "pgsluice/pipeline/later_try.h"
 #include "pgsluice/pipeline/options.h"
 #include "pgsluice/pipeline/tasks_done.h"
@@ -23,10 +25,6 @@ namespace {
 
 constexpr int kTries = 5;
 constexpr std::chrono::milliseconds kFirstPause{50};  // before a try, doubled with each
-constexpr std::string_view kForeignKeyViolation = "23503";
-constexpr std::string_view kInsufficientPrivilege = "42501";
-constexpr std::string_view kPrivilegeNotRevoked = "01006";
-constexpr std::string_view kPrivilegeNotGranted = "01007";
 
 // Classes 53, 57 and 58: no room, an operator's intervention, the system.
 bool is_out_of_resources(std::string_view sqlstate) {
@@ -35,8 +33,9 @@ bool is_out_of_resources(std::string_view sqlstate) {
 
 // duplicate_table, duplicate_object, duplicate_function, duplicate_schema, and a second primary key
 bool is_duplicate(std::string_view sqlstate) {
-  return sqlstate == "42P07" || sqlstate == "42710" || sqlstate == "42723" || sqlstate == "42P06" ||
-         sqlstate == "42P16";
+  return sqlstate == sqlstate::kDuplicateTable || sqlstate == sqlstate::kDuplicateObject ||
+         sqlstate == sqlstate::kDuplicateFunction || sqlstate == sqlstate::kDuplicateSchema ||
+         sqlstate == sqlstate::kInvalidTableDefinition;
 }
 
 // The tag of a constraint's entry begins with its table: "orders orders_pkey".
@@ -116,8 +115,7 @@ void StatementQueue::give_share(InFlight& sent) {
   constexpr std::int64_t kMost = 2147483647;  // of the setting, in kB
   std::string settings = fmt::format("SET LOCAL maintenance_work_mem = '{}kB';\n",
                                      std::clamp<std::int64_t>(sent.share->memory().count / 1024, 1024, kMost));
-  constexpr int kBuildsInParallel = 110000;
-  if (target_.server_version() >= kBuildsInParallel) {
+  if (target_.server_version() >= pg::since::kParallelIndexBuilds) {
     settings += fmt::format("SET LOCAL max_parallel_maintenance_workers = {};\n", sent.share->parallel_workers());
   }
   sent.statements.front().sql.insert(0, settings);
@@ -151,7 +149,7 @@ void StatementQueue::take_answer() {
     oldest.error = answer.error;
   }
   for (const pg::ServerMessage& warning : answer.warnings) {
-    if (warning.sqlstate == kPrivilegeNotRevoked || warning.sqlstate == kPrivilegeNotGranted) {
+    if (warning.sqlstate == sqlstate::kPrivilegeNotRevoked || warning.sqlstate == sqlstate::kPrivilegeNotGranted) {
       oldest.privileges_kept.push_back(warning.text);
     }
   }
@@ -218,7 +216,7 @@ void StatementQueue::try_again(InFlight ended) {
 bool StatementQueue::may_be_granted_by_one(const InFlight& ended) const {
   const Task& task = plan_.graph[ended.task];
   return task.kind == TaskKind::kAcl && !ended.refused_to_others && ended.error &&
-         ended.error->sqlstate() == kInsufficientPrivilege &&
+         ended.error->sqlstate() == sqlstate::kInsufficientPrivilege &&
          schema::acl_definition_of_one(*task.entry) != definition_of(plan_, task);
 }
 
@@ -238,7 +236,8 @@ bool StatementQueue::may_go_without_owner(const InFlight& ended) const {
   const bool gives_owner = task.entry != nullptr && task.kind != TaskKind::kAcl && plan_.restore.owners &&
                            !plan_.restore.out_of_reach.contains(task.entry->owner) &&
                            !schema::owner_sql(*task.entry).empty();
-  return gives_owner && !ended.without_owner && ended.error && ended.error->sqlstate() == kInsufficientPrivilege;
+  return gives_owner && !ended.without_owner && ended.error &&
+         ended.error->sqlstate() == sqlstate::kInsufficientPrivilege;
 }
 
 void StatementQueue::leave_owner_for_later(InFlight ended) {
@@ -263,9 +262,9 @@ void StatementQueue::leave_owner_for_later(InFlight ended) {
 // What an earlier run has made, and the source has changed since to mend it.
 bool StatementQueue::may_replace(const InFlight& ended) const {
   const Task& task = plan_.graph[ended.task];
-  constexpr std::string_view kDuplicateFunction = "42723";
-  return context_.continues && !ended.replaces && ended.error && ended.error->sqlstate() == kDuplicateFunction &&
-         task.entry != nullptr && schema::replacing_definition(task.entry->definition).has_value();
+  return context_.continues && !ended.replaces && ended.error &&
+         ended.error->sqlstate() == sqlstate::kDuplicateFunction && task.entry != nullptr &&
+         schema::replacing_definition(task.entry->definition).has_value();
 }
 
 void StatementQueue::replace(InFlight ended) {
@@ -292,7 +291,7 @@ void StatementQueue::send_again(InFlight ended, pg::Statement statement) {
 bool StatementQueue::may_be_left_not_valid(const InFlight& ended) const {
   const Task& task = plan_.graph[ended.task];
   return !task.sql_that_validates.empty() && !ended.orphans && !ended.validates && !ended.counts && ended.error &&
-         ended.error->sqlstate() == kForeignKeyViolation;
+         ended.error->sqlstate() == sqlstate::kForeignKeyViolation;
 }
 
 void StatementQueue::leave_not_valid(InFlight ended) {
@@ -322,10 +321,9 @@ void StatementQueue::look_for_it(InFlight ended) {
 
 // An earlier run has left such a key NOT VALID.
 bool StatementQueue::may_be_validated(const InFlight& ended) const {
-  constexpr std::string_view kDuplicateObject = "42710";
   const Task& task = plan_.graph[ended.task];
   return context_.continues && !task.sql_that_validates.empty() && !ended.validates && ended.error &&
-         ended.error->sqlstate() == kDuplicateObject;
+         ended.error->sqlstate() == sqlstate::kDuplicateObject;
 }
 
 void StatementQueue::validate(InFlight ended) {
@@ -335,7 +333,7 @@ void StatementQueue::validate(InFlight ended) {
 }
 
 bool StatementQueue::has_to_count(const InFlight& ended) const {
-  return !ended.counts && ended.error && ended.error->sqlstate() == kForeignKeyViolation &&
+  return !ended.counts && ended.error && ended.error->sqlstate() == sqlstate::kForeignKeyViolation &&
          !plan_.graph[ended.task].sql_that_counts.empty();
 }
 
@@ -367,7 +365,6 @@ Error StatementQueue::error_of(const InFlight& ended) const {
   } else {
     error.object(task.name);
   }
-  constexpr int kRestrictsSearchPath = 170000;
   const bool is_maintenance = task.kind == TaskKind::kIndexBuild || task.kind == TaskKind::kMaterializedView ||
                               task.kind == TaskKind::kPostData || task.kind == TaskKind::kStatistics;
   // Making these calls no function.
@@ -379,7 +376,7 @@ Error StatementQueue::error_of(const InFlight& ended) const {
         .hint(fmt::format(
             "a function that this calls names something without its schema, which is found neither with an empty "
             "search_path nor with the source database's{}; ALTER FUNCTION … SET search_path = … on the source",
-            is_maintenance && target_.server_version() >= kRestrictsSearchPath
+            is_maintenance && target_.server_version() >= pg::since::kRestrictedSearchPath
                 ? " (from 17 on, indexes and materialized views are made with search_path = pg_catalog, pg_temp)"
                 : ""));
   }
@@ -391,12 +388,13 @@ Error StatementQueue::error_of(const InFlight& ended) const {
         .hint(fmt::format("an earlier run has made it, and it has changed on the source since: {} on the target",
                           is_table || drop.empty() ? "alter it in the same way" : drop));
   }
-  if (task.kind == TaskKind::kAcl && error.sqlstate() == kInsufficientPrivilege && !task.entry->owner.empty()) {
+  if (task.kind == TaskKind::kAcl && error.sqlstate() == sqlstate::kInsufficientPrivilege &&
+      !task.entry->owner.empty()) {
     error.remedy(Remedy::kResume)
         .hint(fmt::format("GRANT {} TO {} on the target", pg::quote_identifier(task.entry->owner),
                           pg::quote_identifier(target_.user())));
   }
-  if (task.kind == TaskKind::kDatabaseProperty && error.sqlstate() == kInsufficientPrivilege) {
+  if (task.kind == TaskKind::kDatabaseProperty && error.sqlstate() == sqlstate::kInsufficientPrivilege) {
     error.hint("a superuser may set them").remedy(Remedy::kOmitProperties);
   }
   return error;
@@ -432,7 +430,7 @@ void StatementQueue::report(const InFlight& ended) {
     return;
   }
   // A key of a partitioned table is not there then, since there is no NOT VALID for it before 18.
-  if (ended.error->sqlstate() == kForeignKeyViolation && context_.options.allow_orphans) {
+  if (ended.error->sqlstate() == sqlstate::kForeignKeyViolation && context_.options.allow_orphans) {
     context_.progress.add_warning(target_.log().describe(error));
     target_.log().warning(error);
     scheduler_.succeeded(ended.task);

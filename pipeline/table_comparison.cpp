@@ -7,6 +7,7 @@
 
 #include "pgsluice/copy/ledger.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
 #include "pgsluice/pipeline/later_try.h"
 #include "pgsluice/pipeline/table_plan.h"
 
@@ -17,8 +18,6 @@ namespace {
 using schema::Catalog;
 using schema::Relation;
 using schema::RelationKind;
-
-constexpr int kShortestFloats = 120000;  // shorter texts of floating-point numbers from here on
 
 // A query of a table plans with its indexes' expressions, and the bodies of functions in these may name others without
 // their schema.
@@ -109,7 +108,8 @@ void TableComparison::choose_reading() {
                                   copy::FormatUse::kCompare)
                   .format;
   }
-  const bool other_floats = std::min(source_.catalog.server_version, target_.catalog.server_version) < kShortestFloats;
+  const bool other_floats =
+      std::min(source_.catalog.server_version, target_.catalog.server_version) < pg::since::kShortestFloats;
   for (std::size_t i = 0; i < here_.columns.size(); ++i) {
     std::string column = pg::quote_identifier(here_.columns[i]);
     const std::string type = type_name(source_.catalog, here_.column_types[i]);

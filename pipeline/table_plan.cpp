@@ -7,6 +7,7 @@
 #include <array>
 
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
 
 namespace pgsluice::pipeline {
 
@@ -16,8 +17,6 @@ using copy::SplitOptions;
 using schema::Relation;
 using schema::RelationKind;
 
-constexpr int kHasTidRangeScan = 140000;
-constexpr int kFreezesVisibility = 140000;             // COPY FREEZE makes pages all-visible, so that no VACUUM has to
 constexpr Bytes kSmallestSplit{1024LL * 1024 * 1024};  // by kAuto: below, FREEZE saves more than a second stream does
 constexpr Bytes kSmallestPart{64 * 1024 * 1024};
 constexpr std::int64_t kMostPartsByThemselves = 256;
@@ -72,7 +71,7 @@ class TablePlanner {
     if (input_.one_stream.contains(table.oid)) {
       return {SplitBy::kNothing, "not split: the target has triggers on it, or a foreign key to itself"};
     }
-    const bool blocks = input_.split.by_ctid && input_.source.server_version >= kHasTidRangeScan;
+    const bool blocks = input_.split.by_ctid && input_.source.server_version >= pg::since::kTidRangeScan;
     const bool key = !table.integer_key.empty();
     // A size that was asked for is applied as pgcopydb does: keys first.
     const bool key_first = input_.split.when == SplitOptions::When::kLarger;
@@ -145,7 +144,7 @@ class TablePlanner {
     }
     plan.loading = copy::Loading::kFreeze;
     plan.method = "COPY FREEZE";
-    if (input_.target_version < kFreezesVisibility) {
+    if (input_.target_version < pg::since::kFreezeSetsVisibility) {
       reasons.emplace_back("one stream; VACUUM follows, as the target is older than 14");
     } else if (table.toast_size.count > table.heap_size.count / 4) {
       reasons.emplace_back("one stream; VACUUM follows for its TOAST");

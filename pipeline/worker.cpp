@@ -7,6 +7,7 @@
 #include <limits>
 #include <set>
 
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/copy/large_objects.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/session_settings.h"
@@ -140,8 +141,8 @@ bool Worker::ends_the_run(const Error& error) const {
   // Without a session every task of this worker would fail. A recovery conflict of a standby source (40001) ends the
   // snapshot for good: imported again, it would show a part of the rows. So does its age (old_snapshot_threshold,
   // 72000).
-  const bool snapshot_ended =
-      error.side() == Side::kSource && (error.sqlstate() == "40001" || error.sqlstate() == "72000");
+  const bool snapshot_ended = error.side() == Side::kSource && (error.sqlstate() == sqlstate::kSerializationFailure ||
+                                                                error.sqlstate() == sqlstate::kSnapshotTooOld);
   return error.poisons_connection() || session_failed_ || snapshot_ended;
 }
 
@@ -172,9 +173,7 @@ void Worker::import_snapshot() {
     pg::import_snapshot(*source_, context_.record.mark.snapshot);
   } catch (const Error& error) {
     // Nobody keeps it any more: the run goes on if a new one shows the same.
-    constexpr std::string_view kUnknownParameter = "22023";
-    constexpr std::string_view kUndefinedObject = "42704";
-    if (error.sqlstate() != kUnknownParameter && error.sqlstate() != kUndefinedObject) throw;
+    if (error.sqlstate() != sqlstate::kInvalidParameterValue && error.sqlstate() != sqlstate::kUndefinedObject) throw;
     throw Error(ErrorKind::kConnection, fmt::format("the session that kept the snapshot was lost ({})", error.what()))
         .on(Side::kSource);
   }
@@ -266,8 +265,7 @@ void Worker::copy_tables(const std::vector<TaskId>& tasks) {
   const bool alone = tasks.size() == 1;
   if (alone) result.failed = 0;
   // What has met a deadlock, or found no room for a batch's locks, may succeed by itself.
-  constexpr std::string_view kNoRoom = "53200";
-  const bool passes = !alone && (result.error->is_retryable() || result.error->sqlstate() == kNoRoom);
+  const bool passes = !alone && (result.error->is_retryable() || result.error->sqlstate() == sqlstate::kOutOfMemory);
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     if (result.failed != i || passes) {
       copy_tables({tasks[i]});

@@ -8,7 +8,9 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
 #include "pgsluice/schema/catalog.h"
+#include "pgsluice/schema/catalog_sql.h"
 #include "pgsluice/schema/function_calls.h"
 #include "pgsluice/schema/lost_roles.h"
 #include "pgsluice/schema/regclass_values.h"
@@ -17,14 +19,7 @@ namespace pgsluice::schema {
 
 namespace {
 
-constexpr int kHasIdentity = 100000;  // and pg_sequence, relispartition
-constexpr int kHasConstraintParent = 110000;
-constexpr int kHasTableAccessMethods = 120000;  // and generated columns
-constexpr int kHasNondeterministicCollations = 120000;
-constexpr int kHasPeriods = 180000;
-
 // Schemas of the user, for a pg_namespace named n.
-constexpr std::string_view kUserSchema = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
 std::string not_of_extension(std::string_view catalog, std::string_view oid) {
   return fmt::format(
@@ -46,12 +41,12 @@ std::string stored_columns(std::string_view what, std::string_view type) {
 // the hash is of the enum value's OID, which is another one on the target; so are those of a text that is compared in a
 // nondeterministic collation, whose hash is of a sort key that each release of ICU makes in its own way.
 std::string relations_sql(int version) {
-  const bool methods = version >= kHasTableAccessMethods;
-  const std::string_view collated = version < kHasNondeterministicCollations ? "" : R"( OR EXISTS (
+  const bool methods = version >= pg::since::kTableAccessMethods;
+  const std::string_view collated = version < pg::since::kNondeterministicCollations ? "" : R"( OR EXISTS (
                SELECT FROM pg_catalog.pg_partitioned_table p
                       JOIN pg_catalog.pg_collation l ON l.oid = ANY (p.partcollation::oid[])
                 WHERE p.partrelid = tree.oid AND p.partstrat = 'h' AND NOT l.collisdeterministic))";
-  const std::string leaves = version < kHasConstraintParent
+  const std::string leaves = version < pg::since::kConstraintParent
                                  ? "SELECT NULL::oid AS leaf, NULL::oid AS hashed_root, NULL::oid AS sorted_root"
                                  : fmt::format(R"(
     WITH RECURSIVE tree(oid, root, hashed, sorted) AS (
@@ -127,7 +122,7 @@ SELECT i.indexrelid, i.indrelid, n.nspname, c.relname, pg_catalog.pg_get_indexde
                                            AND k.contype IN ('p', 'u', 'x')
  WHERE t.relkind IN ('r', 'p', 'm') AND t.relpersistence <> 't' AND {user_schema} AND {own}
  ORDER BY i.indexrelid)",
-                     fmt::arg("periods", version >= kHasPeriods ? "coalesce(k.conperiod, false)" : "false"),
+                     fmt::arg("periods", version >= pg::since::kPeriods ? "coalesce(k.conperiod, false)" : "false"),
                      fmt::arg("user_schema", kUserSchema), fmt::arg("own", not_of_extension("pg_class", "t.oid")));
 }
 
@@ -153,8 +148,8 @@ SELECT k.oid, k.conname, k.conrelid, k.confrelid, {child_columns}, {parent_colum
  ORDER BY k.oid)",
                      fmt::arg("child_columns", fmt::format(kColumns, "k.con")),
                      fmt::arg("parent_columns", fmt::format(kColumns, "k.conf")),
-                     fmt::arg("plain", version >= kHasPeriods ? "k.conenforced AND NOT k.conperiod" : "true"),
-                     fmt::arg("own", version >= kHasConstraintParent ? "k.conparentid = 0" : "true"),
+                     fmt::arg("plain", version >= pg::since::kPeriods ? "k.conenforced AND NOT k.conperiod" : "true"),
+                     fmt::arg("own", version >= pg::since::kConstraintParent ? "k.conparentid = 0" : "true"),
                      fmt::arg("user_schema", kUserSchema));
 }
 
@@ -369,7 +364,7 @@ Catalog read_catalog(pg::Connection& source) {
                                     .to_partitioned = row.boolean(9),
                                     .leaves = {}});
   }
-  if (catalog.server_version >= kHasConstraintParent) read_leaf_foreign_keys(source, catalog.foreign_keys);
+  if (catalog.server_version >= pg::since::kConstraintParent) read_leaf_foreign_keys(source, catalog.foreign_keys);
   for (const pg::Row row : source.execute(kInheritanceSql)) {
     catalog.inheritance.push_back({.child = row.oid(0), .parent = row.oid(1)});
   }

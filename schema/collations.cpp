@@ -6,22 +6,21 @@
 #include <set>
 #include <string>
 
+#include "pgsluice/pg/version.h"
+
 namespace pgsluice::schema {
 
 namespace {
-
-constexpr int kHasDatabaseCollationVersion = 150000;
-constexpr int kHasCollationProvider = 100000;
 
 using Facts = std::set<std::string>;
 
 // Provider, locale and version of collations; columns that only some versions have are read through their row as JSON.
 // The collation 100 is the database's own.
 std::string facts_sql(int version, std::string_view collations) {
-  const bool newer = version >= kHasDatabaseCollationVersion;
+  const bool newer = version >= pg::since::kDatabaseCollationVersion;
   const std::string_view own_version = newer ? "pg_catalog.pg_database_collation_actual_version(d.oid)" : "''";
   const std::string_view named_version =
-      version >= kHasCollationProvider ? "pg_catalog.pg_collation_actual_version(c.oid)" : "''";
+      version >= pg::since::kCollationProvider ? "pg_catalog.pg_collation_actual_version(c.oid)" : "''";
   return fmt::format(R"(
 SELECT provider, locale, coalesce(version, '') FROM (
   SELECT c.oid, coalesce(pg_catalog.to_jsonb(c) ->> 'collprovider', 'c') AS provider,

@@ -7,14 +7,11 @@
 #include <set>
 
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
 
 namespace pgsluice::schema {
 
 namespace {
-
-constexpr int kHasGenerated = 120000;
-constexpr int kHasPartitions = 100000;
-constexpr int kNamesNotNulls = 180000;
 
 // Every column of inheritance trees, children and parents alike.
 std::string columns_sql(int version) {
@@ -31,19 +28,21 @@ SELECT a.attrelid, a.attname, a.attislocal, {not_null},
  WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped {whole}
    AND c.oid IN (SELECT inhrelid FROM pg_catalog.pg_inherits UNION SELECT inhparent FROM pg_catalog.pg_inherits)
  ORDER BY a.attrelid, a.attnum)",
-      fmt::arg("generated", version < kHasGenerated ? "NULL" : R"(
+      fmt::arg("generated", version < pg::since::kGeneratedColumns ? "NULL" : R"(
          CASE WHEN a.attgenerated <> ''
               THEN (SELECT pg_catalog.format(' GENERATED ALWAYS AS (%s)%s', pg_catalog.pg_get_expr(d.adbin, d.adrelid),
                                              CASE a.attgenerated WHEN 's' THEN ' STORED' END)
                       FROM pg_catalog.pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END)"),
-      fmt::arg("not_null", version < kNamesNotNulls ? "CASE WHEN a.attnotnull THEN 'NOT NULL' END"
-                                                    : "CASE WHEN k.convalidated THEN"
-                                                      " pg_catalog.format('CONSTRAINT %I NOT NULL', k.conname) END"),
-      fmt::arg("inherits_not_null", version < kNamesNotNulls ? "NOT a.attislocal" : "NOT k.conislocal"),
-      fmt::arg("not_nulls", version < kNamesNotNulls ? ""
-                                                     : "LEFT JOIN pg_catalog.pg_constraint k ON k.conrelid = a.attrelid"
-                                                       " AND k.contype = 'n' AND k.conkey[1] = a.attnum"),
-      fmt::arg("whole", version < kHasPartitions ? "" : "AND NOT c.relispartition"));
+      fmt::arg("not_null", version < pg::since::kNotNullConstraints
+                               ? "CASE WHEN a.attnotnull THEN 'NOT NULL' END"
+                               : "CASE WHEN k.convalidated THEN"
+                                 " pg_catalog.format('CONSTRAINT %I NOT NULL', k.conname) END"),
+      fmt::arg("inherits_not_null", version < pg::since::kNotNullConstraints ? "NOT a.attislocal" : "NOT k.conislocal"),
+      fmt::arg("not_nulls", version < pg::since::kNotNullConstraints
+                                ? ""
+                                : "LEFT JOIN pg_catalog.pg_constraint k ON k.conrelid = a.attrelid"
+                                  " AND k.contype = 'n' AND k.conkey[1] = a.attnum"),
+      fmt::arg("whole", version < pg::since::kPartitions ? "" : "AND NOT c.relispartition"));
 }
 
 constexpr std::string_view kParentsSql =

@@ -4,15 +4,12 @@
 #include <cctype>
 #include <string_view>
 
+#include "pgsluice/pg/version.h"
 #include "pgsluice/schema/catalog.h"
 
 namespace pgsluice::schema {
 
 namespace {
-
-constexpr int kHasProviders = 150000;
-constexpr int kHasIcuRules = 160000;
-constexpr int kHasOneLocale = 170000;
 
 std::string provider_name(char provider) { return provider == 'i' ? "icu" : provider == 'b' ? "builtin" : "libc"; }
 
@@ -59,11 +56,11 @@ DatabaseInfo read_database_info(pg::Connection& connection) {
       " coalesce(CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') THEN pg_catalog.pg_database_size(oid) END,"
       " 0), pg_catalog.pg_get_userbyid(datdba), {}, coalesce({}, ''), coalesce({}, '')"
       " FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()",
-      version >= kHasProviders ? "datlocprovider" : "'c'",
-      version >= kHasOneLocale   ? "datlocale"
-      : version >= kHasProviders ? "daticulocale"
-                                 : "NULL",
-      version >= kHasIcuRules ? "daticurules" : "NULL"));
+      version >= pg::since::kLocaleProviders ? "datlocprovider" : "'c'",
+      version >= pg::since::kOneLocale         ? "datlocale"
+      : version >= pg::since::kLocaleProviders ? "daticulocale"
+                                               : "NULL",
+      version >= pg::since::kIcuRules ? "daticurules" : "NULL"));
   const pg::Row row = result[0];
   return {.oid = row.oid(0),
           .name = std::string(row.text(1)),

@@ -5,17 +5,12 @@
 #include <array>
 
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
 #include "pgsluice/schema/inventory.h"
 
 namespace pgsluice::schema {
 
-namespace {
-
-constexpr int kHasProviders = 150000;
-constexpr int kHasIcuRules = 160000;
-constexpr int kHasOneLocale = 170000;
-
-}  // namespace
+namespace {}  // namespace
 
 namespace {
 
@@ -33,11 +28,11 @@ std::vector<Database> read_where(pg::Connection& connection, std::string_view co
       "          FROM pg_catalog.pg_database d LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = d.dattablespace"
       "         WHERE {}) d"
       " ORDER BY size DESC, datname",
-      version >= kHasProviders ? "datlocprovider" : "'c'",
-      version >= kHasOneLocale   ? "datlocale"
-      : version >= kHasProviders ? "daticulocale"
-                                 : "NULL",
-      version >= kHasIcuRules ? "daticurules" : "NULL", condition));
+      version >= pg::since::kLocaleProviders ? "datlocprovider" : "'c'",
+      version >= pg::since::kOneLocale         ? "datlocale"
+      : version >= pg::since::kLocaleProviders ? "daticulocale"
+                                               : "NULL",
+      version >= pg::since::kIcuRules ? "daticurules" : "NULL", condition));
   std::vector<Database> databases;
   for (const pg::Row row : rows) {
     const std::string tablespace = row.optional_text(8).value_or("");
@@ -73,7 +68,7 @@ std::string create_sql(const Database& database, int target_version, bool tables
   const auto add = [&](std::string_view word, const std::string& value) {
     if (!value.empty()) sql += fmt::format(" {} {}", word, pg::quote_literal(value));
   };
-  if (target_version >= kHasProviders) {
+  if (target_version >= pg::since::kLocaleProviders) {
     sql += " LOCALE_PROVIDER ";
     sql += database.locale_provider == 'i' ? "icu" : database.locale_provider == 'b' ? "builtin" : "libc";
   }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/pg/quote.h"
 
 namespace pgsluice::schema {
@@ -144,8 +145,7 @@ void drop(pg::Connection& target, const std::vector<Drop>& drops) {
   try {
     carry_out(target, drops);
   } catch (Error& error) {
-    constexpr std::string_view kOutOfMemory = "53200";
-    if (error.sqlstate() == kOutOfMemory) {
+    if (error.sqlstate() == sqlstate::kOutOfMemory) {
       error.hint(
           "what is dropped is locked until all of it is: set max_locks_per_transaction to a multiple of what it is and "
           "restart the server, or drop and create the database");

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
 
 namespace pgsluice::schema {
 
@@ -51,9 +52,6 @@ constexpr std::array<std::string_view, 5> kNotRestored = {"ENCODING", "STDSTRING
 bool is_about(const TocEntry& entry, std::string_view object) {
   return entry.tag.compare(0, object.size(), object) == 0;
 }
-
-constexpr int kHasMultiranges = 140000;
-constexpr int kMultirangesFollow = 170000;
 
 // The name that a range type's definition gives its multirange type, for SQL; empty for other entries.
 std::string multirange_of(const TocEntry& entry) {
@@ -131,7 +129,8 @@ std::string owner_sql(const TocEntry& entry, int target_version) {
   if (name.empty()) return "";
   std::string sql = fmt::format("ALTER {} OWNER TO {};\n", name, quote_identifier(entry.owner));
   const std::string multirange = multirange_of(entry);
-  if (!multirange.empty() && target_version >= kHasMultiranges && target_version < kMultirangesFollow) {
+  if (!multirange.empty() && target_version >= pg::since::kMultiranges &&
+      target_version < pg::since::kMultirangesFollowOwner) {
     sql += fmt::format("ALTER TYPE {} OWNER TO {};\n", multirange, quote_identifier(entry.owner));
   }
   return sql;

@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include "pgsluice/pg/version.h"
+
 namespace pgsluice::schema {
 
 namespace {
@@ -90,16 +92,13 @@ SELECT 9, CASE WHEN d.objsubid = 0 THEN 'comment on table ' || t.name
  WHERE d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
 )";
 
-constexpr int kHasStatistics = 100000;
-constexpr int kHasRestrictivePolicies = 100000;
-
 }  // namespace
 
 std::vector<ExtensionTableObject> read_extension_table_objects(pg::Connection& connection) {
   std::string security(kSecurity);
   constexpr std::string_view kPlace = "{restrictive}";
   security.replace(security.find(kPlace), kPlace.size(),
-                   connection.server_version() < kHasRestrictivePolicies
+                   connection.server_version() < pg::since::kRestrictivePolicies
                        ? "''"
                        : "CASE WHEN p.polpermissive THEN '' ELSE ' AS RESTRICTIVE' END");
   std::string sql(kTables);
@@ -108,7 +107,7 @@ std::vector<ExtensionTableObject> read_extension_table_objects(pg::Connection& c
     sql += "UNION ALL";
     sql += more;
   }
-  if (connection.server_version() >= kHasStatistics) {
+  if (connection.server_version() >= pg::since::kExtendedStatistics) {
     sql += "UNION ALL";
     sql += kStatistics;
   }

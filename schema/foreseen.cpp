@@ -8,16 +8,14 @@
 
 #include "pgsluice/base/counted.h"
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
+#include "pgsluice/schema/catalog_sql.h"
 
 namespace pgsluice::schema {
 
 namespace {
 
-constexpr int kOneMajor = 10000;             // in PQserverVersion() from 10 on
-constexpr int kNoOids = 120000;              // no WITH OIDS any more
-constexpr int kNoPostfixOperators = 140000;  // and conversions' functions have another signature
-constexpr int kNotNullsAreConstraints = 180000;
-constexpr int kHasInitialPrivileges = 90600;
+constexpr int kOneMajor = 10000;  // in PQserverVersion() from 10 on
 constexpr std::size_t kMaxNamed = 10;
 
 // An object of the user's and something of the system's that it needs, by its name for the target.
@@ -54,9 +52,9 @@ std::map<std::string, std::vector<std::string>> unmet(pg::Connection& target, co
 
 std::string objects_of_user(std::string_view catalog, std::string_view oid) {
   return fmt::format(
-      "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e"
-      " WHERE e.classid = 'pg_catalog.{}'::pg_catalog.regclass AND e.objid = {} AND e.deptype = 'e')",
-      catalog, oid);
+      "{} AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.{}'::pg_catalog.regclass"
+      " AND e.objid = {} AND e.deptype = 'e')",
+      kUserSchema, catalog, oid);
 }
 
 std::string release_of(pg::Connection& connection) { return std::to_string(connection.server_version() / kOneMajor); }
@@ -117,7 +115,7 @@ void add_missing_functions(pg::Connection& source, pg::Connection& target, Texts
 
 // A query's tree names what it uses by numbers. Columns are bits, counted from the lowest system column.
 void add_missing_columns_of_views(pg::Connection& source, pg::Connection& target, Texts& texts) {
-  const int lowest = source.server_version() < kNoOids ? 8 : 7;
+  const int lowest = source.server_version() < pg::since::kNoOids ? 8 : 7;
   const std::string of_views = fmt::format(
       "SELECT DISTINCT v.oid::pg_catalog.regclass::text, used.oid::pg_catalog.regclass::text || '.' ||"
       "       pg_catalog.quote_ident(a.attname)"
@@ -268,12 +266,12 @@ void add_changed_rules(pg::Connection& source, pg::Connection& target, Texts& te
   const auto crosses = [from = source.server_version(), to = target.server_version()](int release) {
     return from < release && to >= release;
   };
-  if (crosses(kNoOids)) add_rows_with_oids(source, texts);
-  if (crosses(kNoPostfixOperators)) {
+  if (crosses(pg::since::kNoOids)) add_rows_with_oids(source, texts);
+  if (crosses(pg::since::kNoPostfixOperators)) {
     add_postfix_operators(source, texts);
     add_conversions(source, texts);
   }
-  if (crosses(kNotNullsAreConstraints)) add_children_that_may_be_null(source, texts);
+  if (crosses(pg::since::kNotNullConstraints)) add_children_that_may_be_null(source, texts);
 }
 
 void add_what_is_not_dumped(pg::Connection& source, Texts& texts) {
@@ -325,7 +323,7 @@ void add_extensions_of_one_database(pg::Connection& source, pg::Connection& targ
 // Extensions that any user may make belong to the server's first superuser all the same.
 void add_privileges_of_extensions(pg::Connection& source, pg::Connection& target, Texts& texts) {
   if (target.execute("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user")[0].boolean(0)) return;
-  if (source.server_version() < kHasInitialPrivileges) return;
+  if (source.server_version() < pg::since::kInitialPrivileges) return;
   Texts objects;
   for (const auto& [catalog, acl] : {std::pair{"pg_proc", "proacl"}, {"pg_class", "relacl"}}) {
     for (const pg::Row row : source.execute(fmt::format(

@@ -8,11 +8,11 @@
 #include <string>
 #include <string_view>
 
+#include "pgsluice/pg/version.h"
+
 namespace pgsluice::schema {
 
 namespace {
-
-constexpr int kHasStatistics = 100000;
 
 // Indexes (and, with index 0, statistics) with a function, an operator or an operator class that is not built in. Of
 // what extensions bring, only functions count: operators and their classes look at their arguments.
@@ -28,7 +28,7 @@ SELECT i.indrelid, i.indexrelid FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = i.indexrelid
  WHERE {})",
                                 kCalled);
-  if (version < kHasStatistics) return sql;
+  if (version < pg::since::kExtendedStatistics) return sql;
   return sql + fmt::format(R"(
 UNION
 SELECT s.stxrelid, 0::oid FROM pg_catalog.pg_statistic_ext s

@@ -5,7 +5,9 @@
 #include <array>
 
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
 #include "pgsluice/schema/catalog.h"
+#include "pgsluice/schema/catalog_sql.h"
 
 namespace pgsluice::schema {
 
@@ -22,21 +24,21 @@ constexpr std::string_view kObjectsSql = R"(
 SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid, c.oid, 'relation', n.nspname, c.relname::text
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'
-   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND {0}
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                       AND d.objid = c.oid AND d.deptype = 'e')
 UNION ALL
 SELECT 'pg_catalog.pg_type'::pg_catalog.regclass::oid, t.oid, 'type', n.nspname, t.typname::text
   FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
  WHERE (t.typrelid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
-   AND t.typelem = 0 AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND t.typelem = 0 AND {0}
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
                       AND d.objid = t.oid AND d.deptype = 'e')
 UNION ALL
 SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass::oid, p.oid, 'function', n.nspname,
        p.proname || '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')'
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
- WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ WHERE {0}
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
                       AND d.objid = p.oid AND d.deptype = 'e')
  ORDER BY 3, 4, 5)";
@@ -49,7 +51,9 @@ std::string object_key(const pg::Row& row) {
 }
 
 // For pg_has_role().
-std::string set_role_privilege(int server_version) { return server_version >= 160000 ? "SET" : "MEMBER"; }
+std::string set_role_privilege(int server_version) {
+  return server_version >= pg::since::kMembershipOptions ? "SET" : "MEMBER";
+}
 
 }  // namespace
 
@@ -90,7 +94,7 @@ namespace {
 
 std::set<std::string, std::less<>> objects_of(pg::Connection& target) {
   std::set<std::string, std::less<>> present;
-  for (const pg::Row row : target.execute(kObjectsSql)) {
+  for (const pg::Row row : target.execute(fmt::format(kObjectsSql, kUserSchema))) {
     if (row.text(3) != "pgsluice") present.insert(object_key(row));  // of an unfinished copy, looked at elsewhere
   }
   return present;
@@ -138,7 +142,7 @@ TargetObjects find_target_objects(const Archive& archive, pg::Connection& source
   std::set<CatalogId> in_archive;
   for (const TocEntry& entry : archive.entries) in_archive.insert(entry.catalog_id);
   std::vector<std::string> wanted;
-  for (const pg::Row row : source.execute(kObjectsSql)) {
+  for (const pg::Row row : source.execute(fmt::format(kObjectsSql, kUserSchema))) {
     if (in_archive.contains({row.oid(0), row.oid(1)})) wanted.push_back(object_key(row));
   }
   return find(std::move(wanted), objects_of(target));

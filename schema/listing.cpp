@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
+#include "pgsluice/schema/catalog_sql.h"
 #include "pgsluice/schema/expression_settings.h"
 
 namespace pgsluice::schema {
@@ -48,13 +50,12 @@ std::vector<AvailableExtension> list_available_extensions(pg::Connection& connec
 
 // 100 is the collation of whatever says nothing else; 0 of what has none.
 std::vector<ListedColumn> list_columns(pg::Connection& connection) {
-  constexpr int kHasGenerated = 120000;
   const pg::Result found = connection.execute(fmt::format(
       "SELECT a.attrelid, a.attnum, a.atttypid, a.attname, coalesce(a.attnum = ANY (i.indkey), false), {}"
       "  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'"
       "  LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary"
       " WHERE a.attnum > 0 AND NOT a.attisdropped AND c.oid >= 16384 ORDER BY a.attrelid, a.attnum",
-      connection.server_version() >= kHasGenerated ? "a.attgenerated <> ''" : "false"));
+      connection.server_version() >= pg::since::kGeneratedColumns ? "a.attgenerated <> ''" : "false"));
   std::vector<ListedColumn> columns;
   for (const pg::Row row : found) {
     columns.push_back({.table = row.oid(0),
@@ -95,7 +96,7 @@ std::map<Oid, ListedIndexDetails> list_index_details(pg::Connection& connection)
 std::vector<ListedCollation> list_collations(pg::Connection& connection) {
   // Objects in the words of pg_describe_object(), with no schema where users need none.
   connection.execute(fmt::format("SET search_path = {}", pg::quote_list(read_search_path(connection))));
-  const pg::Result found = connection.execute(R"(
+  const pg::Result found = connection.execute(fmt::format(R"(
 WITH used(oid, name, object, place) AS (
 SELECT 0::bigint, d.datcollate, 'database ' || pg_catalog.quote_ident(d.datname), 0
   FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()
@@ -107,7 +108,7 @@ SELECT l.oid::bigint, l.collname, pg_catalog.pg_describe_object('pg_catalog.pg_c
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
  WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attcollation NOT IN (0, 100)
-   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND {0}
  UNION ALL
 SELECT l.oid::bigint, l.collname, pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0), 2
   FROM pg_catalog.pg_index i
@@ -115,11 +116,12 @@ SELECT l.oid::bigint, l.collname, pg_catalog.pg_describe_object('pg_catalog.pg_c
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        CROSS JOIN LATERAL (SELECT DISTINCT k FROM pg_catalog.unnest(i.indcollation::oid[]) AS k) AS k(oid)
        JOIN pg_catalog.pg_collation l ON l.oid = k.oid
- WHERE k.oid NOT IN (0, 100) AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ WHERE k.oid NOT IN (0, 100) AND {0}
    -- One that is a column's is listed with it.
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indrelid AND a.attcollation = k.oid))
 SELECT oid, name, pg_catalog.string_agg(object, ', ' ORDER BY place, object) FROM used
- GROUP BY oid, name ORDER BY pg_catalog.min(place), oid)");
+ GROUP BY oid, name ORDER BY pg_catalog.min(place), oid)",
+                                                          kUserSchema));
   connection.execute("SET search_path = ''");
   std::vector<ListedCollation> collations;
   for (const pg::Row row : found) {

@@ -11,6 +11,7 @@
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/subprocess.h"
 #include "pgsluice/pg/connection.h"
+#include "pgsluice/pg/version.h"
 
 namespace pgsluice::schema {
 
@@ -93,7 +94,7 @@ std::optional<ClientProgram> identify(const fs::path& path, const CancelToken& c
 }
 
 std::string version_text(int server_version) {
-  if (server_version >= 100000) return std::to_string(server_version / 10000);
+  if (server_version >= pg::kV10) return std::to_string(server_version / 10000);
   return fmt::format("{}.{}", server_version / 10000, server_version / 100 % 100);
 }
 

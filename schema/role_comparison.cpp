@@ -3,13 +3,11 @@
 #include <fmt/format.h>
 
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
 
 namespace pgsluice::schema {
 
 namespace {
-
-constexpr int kMembershipsHaveOptions = 160000;
-constexpr int kHasParameterPrivileges = 150000;
 
 using Facts = std::map<std::string, std::string>;
 
@@ -48,7 +46,7 @@ Facts facts_of(pg::Connection& server, Roles which, bool with_options) {
                       lowest_oid(which))) {
     facts["comment of role " + pg::display_name("", row.text(0))] = row.text(1);
   }
-  if (server.server_version() < kHasParameterPrivileges) return facts;
+  if (server.server_version() < pg::since::kParameterPrivileges) return facts;
   for (const pg::Row row :
        server.execute("SELECT r.rolname, p.parname, pg_catalog.string_agg(a.privilege_type || CASE WHEN a.is_grantable"
                       " THEN ' WITH GRANT OPTION' ELSE '' END, ', ' ORDER BY a.privilege_type)"
@@ -82,8 +80,8 @@ std::map<std::string, std::string> read_role_attributes(pg::Connection& server, 
 }
 
 std::vector<BeyondDifference> compare_roles(pg::Connection& source, pg::Connection& target) {
-  const bool with_options =
-      source.server_version() >= kMembershipsHaveOptions && target.server_version() >= kMembershipsHaveOptions;
+  const bool with_options = source.server_version() >= pg::since::kMembershipOptions &&
+                            target.server_version() >= pg::since::kMembershipOptions;
   const Facts there = facts_of(target, Roles::kAll, with_options);
   std::vector<BeyondDifference> differences;
   for (const auto& [object, text] : facts_of(source, Roles::kOrdinary, with_options)) {

@@ -10,10 +10,12 @@
 #include <utility>
 
 #include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/base/subprocess.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/server_message.h"
 #include "pgsluice/pg/transaction.h"
+#include "pgsluice/pg/version.h"
 #include "pgsluice/schema/statement_scanner.h"
 
 namespace pgsluice::schema {
@@ -155,8 +157,7 @@ class RoleRestore {
 
   // Of those that were there on both servers.
   void compare_memberships() {
-    constexpr int kHasOptions = 160000;
-    const bool has_options = target_.server_version() >= kHasOptions;
+    const bool has_options = target_.server_version() >= pg::since::kMembershipOptions;
     for (const auto& [names, wanted] : wanted_memberships_) {
       const std::array<std::string, 2> parameters = {names.first, names.second};
       const pg::Result found = target_.execute(
@@ -223,10 +224,9 @@ class RoleRestore {
 
   // What a role has besides its attributes: settings, privileges on parameters, a comment, security labels.
   std::string settings_of(const std::string& role) {
-    constexpr int kHasParameterPrivileges = 150000;
     const std::array<std::string, 1> name = {role};
     const std::string parameters =
-        target_.server_version() < kHasParameterPrivileges
+        target_.server_version() < pg::since::kParameterPrivileges
             ? "''"
             : "(SELECT pg_catalog.string_agg(p.parname || ' ' || a.privilege_type || ' ' || a.is_grantable, ', '"
               "   ORDER BY p.parname, a.privilege_type) FROM pg_catalog.pg_parameter_acl p,"
@@ -279,8 +279,7 @@ class RoleRestore {
     // From 16 on only those who may administer a role may have granted it, which before CREATEROLE sufficed for.
     if (grant && without_grantor(sql) != sql) error = try_to_execute(statement, without_grantor(sql));
     if (!error) return;
-    constexpr std::string_view kInsufficientPrivilege = "42501";
-    if (!grant && error->sqlstate() == kInsufficientPrivilege) {
+    if (!grant && error->sqlstate() == sqlstate::kInsufficientPrivilege) {
       outcome_.not_given.push_back(
           fmt::format("role {}: {}; {}", pg::display_name("", statement.role), error->what(), statement.sql));
       return;

@@ -12,15 +12,13 @@
 #include <utility>
 
 #include "pgsluice/pg/quote.h"
+#include "pgsluice/pg/version.h"
+#include "pgsluice/schema/catalog_sql.h"
 #include "pgsluice/schema/dependencies.h"
 
 namespace pgsluice::schema {
 
 namespace {
-
-constexpr int kHasPartitions = 100000;
-
-constexpr std::string_view kUserSchema = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
 struct Named {
   Oid oid = 0;
@@ -72,7 +70,7 @@ class Selector {
          source_.execute("SELECT oid, extnamespace, extname FROM pg_catalog.pg_extension WHERE oid >= 16384")) {
       extensions_.push_back({.oid = row.oid(0), .schema_oid = row.oid(1), .name = std::string(row.text(2))});
     }
-    const bool has_partitions = source_.server_version() >= kHasPartitions;
+    const bool has_partitions = source_.server_version() >= pg::since::kPartitions;
     for (const pg::Row row :
          source_.execute(fmt::format("SELECT i.inhrelid, i.inhparent, {} FROM pg_catalog.pg_inherits i"
                                      " JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid",

@@ -6,6 +6,7 @@
 
 #include "pgsluice/base/counted.h"
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/clone_arguments.h"
 #include "pgsluice/commands.h"
 #include "pgsluice/console.h"
@@ -50,7 +51,7 @@ std::string_view what_is_left(const Error& error, const Clone& clone, const Clon
   }
   if (error.cannot_resume()) return "the target holds a part of the copy";
   // A standby's recovery conflict: a new snapshot does, if what was copied is still so.
-  const bool snapshot_is_lost = error.side() == Side::kSource && error.sqlstate() == "40001";
+  const bool snapshot_is_lost = error.side() == Side::kSource && error.sqlstate() == sqlstate::kSerializationFailure;
   if (snapshot_is_lost) {
     return "the target holds a part of the copy: run the same command with --resume to go on, which is refused where "
            "tables that were copied have changed since";

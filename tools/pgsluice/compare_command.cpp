@@ -6,6 +6,7 @@
 #include <set>
 
 #include "pgsluice/base/error.h"
+#include "pgsluice/base/sqlstate.h"
 #include "pgsluice/commands.h"
 #include "pgsluice/console.h"
 #include "pgsluice/environment.h"
@@ -141,8 +142,7 @@ int compare_each(const CompareArguments& args, Console& console, const CancelTok
         compared = compare(database);
       }
     } catch (const Error& error) {
-      constexpr std::string_view kNoSuchDatabase = "3D000";
-      if (error.sqlstate() != kNoSuchDatabase || error.side() != Side::kTarget) throw;
+      if (error.sqlstate() != sqlstate::kInvalidCatalogName || error.side() != Side::kTarget) throw;
       compared.document = args.json ? "{\"missing\": true}" : "missing on the target\n";
     }
     worst = std::max(worst, compared.found);

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <optional>
+
+#include "pgsluice/pg/connection.h"
+
+namespace pgsluice::pg {
+
+/// Locks by which pgsluice's processes keep apart. Each is a session-level advisory lock of PostgreSQL with two keys,
+/// the first of which marks it as pgsluice's ("pgsl"). A server keeps advisory locks per database.
+enum class AdvisoryLock {
+  kRun = 1,        ///< held in the target's database while a run changes it
+  kMigration = 2,  ///< held in any database of the target's server while a migration is at work
+};
+
+/// Takes the lock for the session, or returns false if another session holds it in the same database.
+bool try_lock(Connection& connection, AdvisoryLock lock);
+
+/// Returns the pid of another session that holds the lock in the connection's database; nullopt if there is none.
+std::optional<int> holder_in_this_database(Connection& connection, AdvisoryLock lock);
+
+/// True if another session holds the lock in any database of the server.
+bool is_held_by_another(Connection& connection, AdvisoryLock lock);
+
+}  // namespace pgsluice::pg
