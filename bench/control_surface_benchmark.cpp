@@ -68,7 +68,7 @@ class Served {
         at_work.state = state;
         at_work.substate = substate;
         if (state == State::kSucceeded) at_work.ended = ended.ended;
-        claim.write(at_work, {});
+        claim.write(at_work);
       }
     }
     add_rest_routes(server_, {.store = folder_.path() / "store"}, Log(sink_));

@@ -32,11 +32,11 @@ Claim::Claim(std::filesystem::path folder, std::string id, std::unique_ptr<FileL
   }
 }
 
-bool Claim::write_end(const Migration& migration, Bytes copied) {
+bool Claim::write_end(const Migration& migration) {
   bool is_written = false;
   std::optional<Error> failure;
   try {
-    is_written = write(migration, copied);
+    is_written = write(migration);
   } catch (const Error& error) {
     failure = error;
   }
@@ -44,12 +44,12 @@ bool Claim::write_end(const Migration& migration, Bytes copied) {
   std::filesystem::remove(store_.reserve_file(id_), ignored);
   if (failure) {
     if (failure->kind() == ErrorKind::kInternal) throw Error(*failure);
-    is_written = write(migration, copied);
+    is_written = write(migration);
   }
   return is_written;
 }
 
-bool Claim::write(const Migration& migration, Bytes copied) {
+bool Claim::write(const Migration& migration) {
   const bool stays = migration.state == state_ && migration.substate == substate_;
   if (!stays && !may_follow(state_, substate_, migration.state, migration.substate)) {
     throw Error(ErrorKind::kInternal,
@@ -61,7 +61,7 @@ bool Claim::write(const Migration& migration, Bytes copied) {
   if (!store_.put(id_, migration)) return false;
   const double now = seconds_of(std::chrono::system_clock::now());
   file.execute("INSERT INTO sample (migration, at, copied, fraction, phase) VALUES (?, ?, ?, ?, ?)",
-               {id_, now, copied.count, fraction_done(migration), std::string(phase_of(migration))});
+               {id_, now, migration.copied().count, fraction_done(migration), std::string(phase_of(migration))});
   file.execute(
       "DELETE FROM sample WHERE migration = ?1 AND rowid IN (SELECT rowid FROM (SELECT rowid, row_number() OVER (ORDER "
       "BY at) AS n, count(*) OVER () AS total FROM sample WHERE migration = ?1) WHERE total > ?2 AND n % 2 = 0)",

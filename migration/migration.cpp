@@ -120,6 +120,12 @@ std::optional<MigrationOption> from_text(std::string_view text) {
   return value_of<MigrationOption>(kOptions, text);
 }
 
+Bytes Migration::copied() const {
+  Bytes sum;
+  for (const DatabaseDetails& database : details) sum += database.copied;
+  return sum;
+}
+
 ValidationState Validation::state() const {
   ValidationState worst = ValidationState::kSucceeded;
   for (const Finding& finding : findings) worst = std::max(worst, finding.state);

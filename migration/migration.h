@@ -177,6 +177,8 @@ struct Migration {
   std::vector<std::string> next_steps;
 
   bool active() const { return state == State::kInProgress; }
+  /// Of all databases.
+  Bytes copied() const;
 };
 
 /// Whether a migration may go from one state to another. An end is final, but for what a worker's death has left

@@ -115,8 +115,6 @@ std::string next_link(const HttpRequest& request, const std::string& last) {
 // What a list shows of a migration: nothing that grows with its databases' findings.
 Json to_summary(const Migration& migration) {
   constexpr std::size_t kMaxError = 300;
-  Bytes copied;
-  for (const DatabaseDetails& database : migration.details) copied += database.copied;
   const bool is_told = migration.active() || migration.state == State::kSucceeded;
   return {{"name", migration.name},
           {"target", migration.target},
@@ -126,7 +124,7 @@ Json to_summary(const Migration& migration) {
           {"substate", to_string(migration.substate)},
           {"error", migration.error.substr(0, kMaxError)},
           {"databases", migration.databases},
-          {"copiedBytes", copied.count},
+          {"copiedBytes", migration.copied().count},
           {"percentDone", is_told ? Json(static_cast<int>(fraction_done(migration) * 100)) : Json()},
           {"startedOn", format_time(migration.started)},
           {"endedOn", format_time(migration.ended)}};

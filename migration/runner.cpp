@@ -78,10 +78,8 @@ void Runner::Implementation::refresh() {
 
 // With the mutex held. A store that cannot be written keeps nobody from migrating.
 void Runner::Implementation::write() {
-  Bytes copied;
-  for (const DatabaseDetails& details : migration.details) copied += details.copied;
   try {
-    if (!claim.write(migration, copied)) is_lost = true;
+    if (!claim.write(migration)) is_lost = true;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kInternal) throw;
     log.warning(fmt::format("the migration's state could not be written: {}", describe(error)));
@@ -235,7 +233,7 @@ void Runner::Implementation::record(const std::string& database, const TargetSer
   details.target_oid = making.id;
   details.replaced = making.replaced;
   details.kept_as = making.kept_as;
-  if (!claim.write(migration, {})) throw Error(ErrorKind::kState, "another process has ended this migration");
+  if (!claim.write(migration)) throw Error(ErrorKind::kState, "another process has ended this migration");
   if (making.replaced.empty()) return;
   log.warning(fmt::format("the database {} of the target ({}) is {}", pg::display_name("", database), making.replaced,
                           making.kept_as.empty() ? "dropped now" : "renamed to " + making.kept_as));
@@ -439,9 +437,7 @@ Migration Runner::run() {
     of.error = end.error;
     of.ended = now();
     of.time_left.reset();
-    Bytes copied;
-    for (const DatabaseDetails& details : of.details) copied += details.copied;
-    self.claim.write_end(of, copied);
+    self.claim.write_end(of);
   } catch (const std::exception& error) {
     self.log.error(
         fmt::format("the migration's end, {}, could not be recorded: {}", to_string(end.state), error.what()));

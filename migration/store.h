@@ -133,12 +133,13 @@ class Claim {
  public:
   Claim(Claim&&) = default;
 
-  /// Writes the migration, and how much is copied. false where others have taken this worker for dead: nothing is
-  /// written then, and the work has to end. Throws Error(kInternal) for a way that the state machine has not.
-  bool write(const Migration& migration, Bytes copied);
+  /// Writes the migration, and a sample of how far it is. Returns false if others have taken this worker for dead: then
+  /// nothing is written, and the work has to end. Throws Error(kInternal) for a transition that the state machine does
+  /// not have.
+  bool write(const Migration& migration);
 
   /// The same, for the end: gives up the room that was reserved for it if the disk is full.
-  bool write_end(const Migration& migration, Bytes copied);
+  bool write_end(const Migration& migration);
 
   /// What tells the target server from all others, whatever it is called. Throws Error(kState) where another migration
   /// is active on it.

@@ -56,7 +56,6 @@ class PageTest : public ::testing::Test {
     migration.details[0].operation = "MigratingData";
     migration.details[0].completed_tables = 3;
     migration.details[0].queued_tables = 4;
-    migration.details[0].copied = {3 << 20};
     migration.details[0].pending = {1 << 20};
     migration.details[0].rows = 1234567;
     migration.details[0].fraction = 0.75;
@@ -64,9 +63,11 @@ class PageTest : public ::testing::Test {
                             .server = {{.type = "RolesValidation",
                                         .findings = {{ValidationState::kWarning, "role <i>app</i> is missing"}}}}};
     migration.details[0].loading_tables = 1;
-    claim_->write(migration, {1 << 20});
+    migration.details[0].copied = {1 << 20};
+    claim_->write(migration);
+    migration.details[0].copied = {3 << 20};
     std::this_thread::sleep_for(std::chrono::milliseconds(20));  // samples are told apart by the millisecond
-    claim_->write(migration, {3 << 20});
+    claim_->write(migration);
     return migration;
   }
 
@@ -108,7 +109,7 @@ TEST_F(PageTest, ShowsHowAMigrationHasEnded) {
   migration.error = "shop: the disk is full";
   migration.details[0].state = DatabaseState::kFailed;
   migration.details[0].message = "the disk is full";
-  claim_->write(migration, {});
+  claim_->write(migration);
   const std::string page = shown("/#/nightly", "the disk is full");
   EXPECT_THAT(page, HasSubstr("role=\"alert\">shop: the disk is full"));
   EXPECT_THAT(page, Not(HasSubstr("Cancel the migration")));

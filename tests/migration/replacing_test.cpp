@@ -109,7 +109,7 @@ TEST_F(ReplacingTest, ACancellationIsCarriedOutAfterAWorkersDeath) {
     database.replaced = "7 MB, owner postgres, 0 sessions";
     database.target_oid = static_cast<std::uint32_t>(
         std::stoul(target_.value("postgres", "SELECT oid FROM pg_database WHERE datname = '" + temporary + "'")));
-    claim.write(migration, {});
+    claim.write(migration);
     store_.request_cancel(migration);
   }
   const Migration dead = store_.find("first", std::nullopt);
@@ -140,7 +140,7 @@ TEST_F(ReplacingTest, ADatabaseThatWasClosedForItsRenamingIsOpenAgain) {
     database.kept_as = "pgsluice_kept";
     database.target_oid = static_cast<std::uint32_t>(
         std::stoul(target_.value("postgres", "SELECT oid FROM pg_database WHERE datname = 'pgsluice_left_behind'")));
-    claim.write(migration, {});
+    claim.write(migration);
     store_.request_cancel(migration);
   }
   Runner again(store_, take_up_again(store_, store_.find("first", std::nullopt), wanted), wanted, sink_);
@@ -177,7 +177,7 @@ TEST_F(ReplacingTest, ADatabaseThatHasItsNameAlreadyIsTakenUp) {
     migration.details[0].making = "pgsluice_x";
     migration.details[0].target_oid = static_cast<std::uint32_t>(
         std::stoul(target_.value("postgres", "SELECT oid FROM pg_database WHERE datname = 'testdb3'")));
-    claim.write(migration, {});
+    claim.write(migration);
   }
   const Migration dead = store_.find("first", std::nullopt);
   ASSERT_EQ(dead.state, State::kFailed);

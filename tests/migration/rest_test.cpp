@@ -244,10 +244,10 @@ TEST_F(RestTest, ADeletionDoesNotTouchAnotherMigrationThatHasGotTheName) {
   ASSERT_TRUE(test::wait_until([&] { return worker.cancel_requested(); }));
   Migration ended = first;
   ended.substate = Substate::kCancelingRequestedDBMigrations;
-  worker.write(ended, {});
+  worker.write(ended);
   ended.state = State::kCanceled;
   ended.substate = Substate::kCompleted;
-  worker.write(ended, {});
+  worker.write(ended);
   store.remove(first);  // another client is faster
   const Migration second = add();
   deleting.join();
@@ -265,10 +265,10 @@ class IdleWorker {
 
   void cancel() {
     migration_.substate = Substate::kCancelingRequestedDBMigrations;
-    claim_.write(migration_, {});
+    claim_.write(migration_);
     migration_.state = State::kCanceled;
     migration_.substate = Substate::kCompleted;
-    claim_.write(migration_, {});
+    claim_.write(migration_);
   }
 
  private:
@@ -389,6 +389,12 @@ TEST_F(RestMigrationTest, IsCreatedFollowedListedAndDeletedAndShowsNoSecret) {
   const Json last = follow(client);
   EXPECT_EQ(last.at("migration").at("properties").at("currentStatus").at("state"), "Succeeded") << last.dump();
   EXPECT_GE(last.at("samples").size(), 2U);
+  std::int64_t before = 0;
+  for (const Json& sample : last.at("samples")) {
+    EXPECT_GE(sample.at("copiedBytes").get<std::int64_t>(), before) << "what was copied stays so";
+    before = sample.at("copiedBytes");
+  }
+  EXPECT_GT(before, 0);
   EXPECT_EQ(last.at("tables").at(0).at("name"), "public.t");
   for (const char* name : {"first", "Odd <b>name</b>"}) {
     EXPECT_EQ(test::compare_databases(source_.conninfo(name), target_.conninfo(name), test::server_bindir()),

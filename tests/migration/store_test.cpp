@@ -30,12 +30,12 @@ class StoreTest : public ::testing::Test {
 
   static void end(Claim& claim, Migration of) {
     of.substate = Substate::kValidationInProgress;
-    claim.write(of, {});
+    claim.write(of);
     of.substate = Substate::kCompletingMigration;
-    claim.write(of, {});
+    claim.write(of);
     of.state = State::kSucceeded;
     of.substate = Substate::kCompleted;
-    EXPECT_TRUE(claim.write(of, {}));
+    EXPECT_TRUE(claim.write(of));
   }
 
   static std::string refusal(const std::function<void()>& what) {
@@ -116,12 +116,12 @@ TEST_F(StoreTest, AnEndIsWrittenOnceAndAWayThatIsNoneIsRefused) {
   Claim claim = store_.claim(first.id);
   first.state = State::kSucceeded;
   first.substate = Substate::kCompleted;
-  EXPECT_THROW(claim.write(first, {}), Error);
+  EXPECT_THROW(claim.write(first), Error);
   end(claim, migration("first"));
   Migration again = migration("first");
   again.state = State::kFailed;
   again.substate = Substate::kFailed;
-  EXPECT_THROW(claim.write(again, {}), Error);
+  EXPECT_THROW(claim.write(again), Error);
   EXPECT_THAT(refusal([&] { store_.request_cancel(first); }), HasSubstr("has come to its end"));
 }
 
@@ -153,7 +153,7 @@ TEST_F(StoreTest, AWorkerThatOthersHaveTakenForDeadWritesNothing) {
   Claim claim = store_.claim(first.id);
   SqliteFile file(folder_.path() / "store" / "migrations.sqlite", SqliteFile::Open::kExisting);
   file.execute("UPDATE migration SET active = 0");
-  EXPECT_FALSE(claim.write(first, {}));
+  EXPECT_FALSE(claim.write(first));
 }
 
 TEST_F(StoreTest, ACancelReachesTheWorkerOrEndsWhatHasNone) {
@@ -185,7 +185,8 @@ TEST_F(StoreTest, SamplesStayFew) {
   at_work.details[0].loading_tables = 1;
   for (int i = 0; i < 700; ++i) {
     at_work.details[0].fraction = i / 1000.0;
-    claim.write(at_work, {i});
+    at_work.details[0].copied = {i};
+    claim.write(at_work);
   }
   const std::vector<Sample> samples = store_.samples(first.id);
   EXPECT_LE(samples.size(), 601U);

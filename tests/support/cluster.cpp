@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <map>
+#include <mutex>
 #include <thread>
 
 #include "pgsluice/base/error.h"
@@ -155,6 +157,30 @@ Cluster::~Cluster() {
   fs::remove_all(folder_, ignored);
 }
 
+namespace {
+
+std::mutex clusters_mutex;
+std::map<const Cluster*, std::string> clusters;  // guarded by the mutex
+
+void note_running(const Cluster* cluster, const std::string& conninfo) {
+  const std::lock_guard lock(clusters_mutex);
+  clusters[cluster] = conninfo;
+}
+
+void note_ended(const Cluster* cluster) {
+  const std::lock_guard lock(clusters_mutex);
+  clusters.erase(cluster);
+}
+
+}  // namespace
+
+std::vector<std::string> running_clusters() {
+  const std::lock_guard lock(clusters_mutex);
+  std::vector<std::string> result;
+  for (const auto& [cluster, conninfo] : clusters) result.push_back(conninfo);
+  return result;
+}
+
 std::string Cluster::log() const { return read_file(log_file()); }
 
 void Cluster::start() {
@@ -166,6 +192,7 @@ void Cluster::start() {
   while (true) {
     try {
       connect("postgres");
+      note_running(this, conninfo("postgres"));
       return;
     } catch (const Error& error) {
       if (std::chrono::steady_clock::now() > end) {
@@ -177,6 +204,7 @@ void Cluster::start() {
 }
 
 void Cluster::stop_fast() {
+  note_ended(this);
   if (server_ == nullptr) return;
   ::kill(server_->pid(), SIGINT);
   server_->wait({});
@@ -184,6 +212,7 @@ void Cluster::stop_fast() {
 }
 
 void Cluster::kill() {
+  note_ended(this);
   const std::vector<fs::path> backends = children_of(server_->pid());
   ::kill(server_->pid(), SIGKILL);
   server_->wait({});

@@ -83,6 +83,9 @@ class Cluster {
   std::unique_ptr<Subprocess> server_;
 };
 
+/// Connection strings of the clusters that this process has started and not ended. Any thread.
+std::vector<std::string> running_clusters();
+
 /// A source and a target that all tests of a program share; started with the first use.
 Cluster& shared_source();
 Cluster& shared_target();
