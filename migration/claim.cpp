@@ -32,11 +32,20 @@ Claim::Claim(std::filesystem::path folder, std::string id, std::unique_ptr<FileL
   }
 }
 
-bool Claim::write_end(const Migration& migration) {
+WrittenEnd Claim::write_end(const Migration& migration) {
   bool is_written = false;
   std::optional<Error> failure;
+  const auto write_unless_cancelled = [&]() -> std::optional<WrittenEnd> {
+    SqliteFile::Transaction transaction(*store_.file_);
+    // One that has failed carries its cancellation out when it is resumed.
+    const bool ignores_it = migration.state != State::kCanceled && migration.state != State::kFailed;
+    if (ignores_it && cancel_requested()) return WrittenEnd::kCancelRequested;
+    is_written = write_in_transaction(migration);
+    transaction.commit();
+    return std::nullopt;
+  };
   try {
-    is_written = write(migration);
+    if (const auto refused = write_unless_cancelled()) return *refused;
   } catch (const Error& error) {
     failure = error;
   }
@@ -44,12 +53,19 @@ bool Claim::write_end(const Migration& migration) {
   std::filesystem::remove(store_.reserve_file(id_), ignored);
   if (failure) {
     if (failure->kind() == ErrorKind::kInternal) throw Error(*failure);
-    is_written = write(migration);
+    if (const auto refused = write_unless_cancelled()) return *refused;
   }
-  return is_written;
+  return is_written ? WrittenEnd::kWritten : WrittenEnd::kLost;
 }
 
 bool Claim::write(const Migration& migration) {
+  SqliteFile::Transaction transaction(*store_.file_);
+  const bool is_written = write_in_transaction(migration);
+  transaction.commit();
+  return is_written;
+}
+
+bool Claim::write_in_transaction(const Migration& migration) {
   const bool stays = migration.state == state_ && migration.substate == substate_;
   if (!stays && !may_follow(state_, substate_, migration.state, migration.substate)) {
     throw Error(ErrorKind::kInternal,
@@ -57,7 +73,6 @@ bool Claim::write(const Migration& migration) {
                             to_string(migration.state), to_string(migration.substate)));
   }
   SqliteFile& file = *store_.file_;
-  SqliteFile::Transaction transaction(file);
   if (!store_.put(id_, migration)) return false;
   const double now = seconds_of(std::chrono::system_clock::now());
   file.execute("INSERT INTO sample (migration, at, copied, fraction, phase) VALUES (?, ?, ?, ?, ?)",
@@ -66,7 +81,6 @@ bool Claim::write(const Migration& migration) {
       "DELETE FROM sample WHERE migration = ?1 AND rowid IN (SELECT rowid FROM (SELECT rowid, row_number() OVER (ORDER "
       "BY at) AS n, count(*) OVER () AS total FROM sample WHERE migration = ?1) WHERE total > ?2 AND n % 2 = 0)",
       {id_, kMaxSamples});
-  transaction.commit();
   state_ = migration.state;
   substate_ = migration.substate;
   return true;

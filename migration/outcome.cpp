@@ -90,7 +90,10 @@ std::optional<Error> tell_obstacles(Migration& migration, const std::set<std::st
     if (!obstacle) obstacle = Error(ErrorKind::kState, fmt::format("{}: {}", details.name, details.message));
   };
   for (DatabaseDetails& details : migration.details) {
-    if (!on_source.contains(details.name)) {
+    if (is_own_name(details.name)) {
+      refuse(details, Side::kSource, "a migration gives such names to databases of its own",
+             "rename the database on the source, or leave it out of DBsToMigrate");
+    } else if (!on_source.contains(details.name)) {
       refuse(
           details, Side::kSource, "there is no such database",
           "DBsToMigrate names databases as the source has them, in their case, and no templates; nothing was changed");

@@ -162,11 +162,24 @@ void read_secrets(PropertiesObject& properties, PropertiesContext::Origin origin
   secrets->require_all_known();
 }
 
+// "host" or "host:port", where an IPv6 address is in brackets, which are no bracket expression then. A pattern with a
+// port is compared with the address and its port: an address must not be taken for one.
+bool matches(const ServerAddress& server, const std::string& pattern) {
+  const bool is_v6 = server.host.find(':') != std::string::npos;
+  const std::string host = is_v6 ? fmt::format("[{}]", server.host) : server.host;
+  const std::size_t closing = pattern.starts_with('[') ? pattern.find(']') : std::string::npos;
+  std::string shell_pattern = pattern;
+  if (closing != std::string::npos) {
+    shell_pattern = fmt::format("\\[{}\\]{}", pattern.substr(1, closing - 1), pattern.substr(closing + 1));
+  }
+  const bool has_port = pattern.find(':', closing == std::string::npos ? 0 : closing) != std::string::npos;
+  const std::string text = has_port ? fmt::format("{}:{}", host, server.port) : host;
+  return ::fnmatch(shell_pattern.c_str(), text.c_str(), FNM_CASEFOLD) == 0;
+}
+
 bool is_allowed(const ServerAddress& server, const std::vector<std::string>& patterns) {
-  return patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
-           return ::fnmatch(pattern.c_str(), server.host.c_str(), FNM_CASEFOLD) == 0 ||
-                  ::fnmatch(pattern.c_str(), server.host_and_port().c_str(), FNM_CASEFOLD) == 0;
-         });
+  return patterns.empty() || std::any_of(patterns.begin(), patterns.end(),
+                                         [&](const std::string& pattern) { return matches(server, pattern); });
 }
 
 void read_servers(PropertiesObject& properties, const PropertiesContext& context, Request& request) {

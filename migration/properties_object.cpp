@@ -68,31 +68,82 @@ bool same_key(std::string_view one, std::string_view other) {
   return one.size() == other.size() && ::strncasecmp(one.data(), other.data(), one.size()) == 0;
 }
 
-Json parse_json(const std::string& text, const Json::parser_callback_t& watch) {
-  constexpr int kMaxDepth = 32;
-  return Json::parse(text, [&](int depth, Json::parse_event_t event, Json& parsed) {
-    if (depth > kMaxDepth) {
+namespace {
+
+// Reads a text without keeping anything of it, so that its form is known to be harmless before a document is made. A
+// callback of Json::parse() would look through all of an array for each of its values.
+class FormCheck {
+ public:
+  const std::string& repeated_key() const { return repeated_key_; }
+
+  bool null() { return count(); }
+  bool boolean(bool) { return count(); }
+  bool number_integer(Json::number_integer_t) { return count(); }
+  bool number_unsigned(Json::number_unsigned_t) { return count(); }
+  bool number_float(Json::number_float_t, const Json::string_t&) { return count(); }
+  bool string(Json::string_t&) { return count(); }
+  bool binary(Json::binary_t&) { return count(); }
+  bool start_object(std::size_t) {
+    open();
+    keys_.emplace_back();
+    return true;
+  }
+  bool key(Json::string_t& key) {
+    if (repeated_key_.empty() && !keys_.back().insert(lower(key)).second) repeated_key_ = key;
+    return count();
+  }
+  bool end_object() {
+    keys_.pop_back();
+    --depth_;
+    return true;
+  }
+  bool start_array(std::size_t) {
+    open();
+    return true;
+  }
+  bool end_array() {
+    --depth_;
+    return true;
+  }
+  // Json::parse() comes to the same place and says what is wrong.
+  bool parse_error(std::size_t, const std::string&, const Json::exception&) { return false; }
+
+ private:
+  void open() {
+    constexpr int kMaxDepth = 32;
+    count();
+    if (++depth_ > kMaxDepth) {
       throw Error(ErrorKind::kConfig, fmt::format("the JSON document is more than {} levels deep", kMaxDepth));
     }
-    return watch ? watch(depth, event, parsed) : true;
-  });
+  }
+  bool count() {
+    constexpr int kMaxValues = 20'000;
+    if (++values_ > kMaxValues) {
+      throw Error(ErrorKind::kConfig, fmt::format("the JSON document has more than {} values", kMaxValues));
+    }
+    return true;
+  }
+
+  int depth_ = 0;
+  int values_ = 0;
+  std::vector<std::set<std::string>> keys_;  ///< of the objects that are open
+  std::string repeated_key_;
+};
+
+}  // namespace
+
+Json parse_json(const std::string& text, std::string* repeated_key) {
+  FormCheck form;
+  Json::sax_parse(text, &form);
+  if (repeated_key != nullptr) *repeated_key = form.repeated_key();
+  return Json::parse(text);
 }
 
 PropertiesObject PropertiesObject::parse(const std::string& text) {
-  std::vector<std::set<std::string>> open;
   std::string twice;
-  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
-    if (event == Json::parse_event_t::object_start) open.emplace_back();
-    if (event == Json::parse_event_t::object_end && !open.empty()) open.pop_back();
-    if (event == Json::parse_event_t::key && !open.empty() && twice.empty()) {
-      const auto key = parsed.get<std::string>();
-      if (!open.back().insert(lower(key)).second) twice = key;
-    }
-    return true;
-  };
   Json document;
   try {
-    document = parse_json(text, watch);
+    document = parse_json(text, &twice);
   } catch (const Json::exception& error) {
     const std::string mistake = known_mistake(text);
     throw Error(ErrorKind::kConfig, mistake.empty() ? without_text(error.what())
@@ -140,7 +191,9 @@ std::optional<std::string> PropertiesObject::text(const std::string& key) {
   if (value == nullptr) return std::nullopt;
   if (!value->is_string()) refuse_type(key, *value, "a text");
   auto result = value->get<std::string>();
+  constexpr std::size_t kMaxLength = 4096;
   if (result.empty()) refuse(key, "is empty");
+  if (result.size() > kMaxLength) refuse(key, fmt::format("is longer than {} characters", kMaxLength));
   if (result.find('\0') != std::string::npos) refuse(key, "holds a byte of value 0");
   return result;
 }

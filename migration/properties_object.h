@@ -13,10 +13,11 @@ namespace pgsluice::migration {
 /// Whether two keys are the same, whatever their case.
 bool same_key(std::string_view one, std::string_view other);
 
-/// The document that a text from elsewhere holds. Throws nlohmann's exception for what is not JSON, and Error(kConfig)
-/// for objects and arrays that stand deeper in one another than any that we know: they would be copied and freed by
-/// recursion.
-nlohmann::json parse_json(const std::string& text, const nlohmann::json::parser_callback_t& watch = {});
+/// Returns the document that a text from elsewhere holds, in linear time. `repeated_key` gets the first key that stands
+/// twice in one object, whatever its case. Throws nlohmann's exception for what is not JSON, and Error(kConfig) for a
+/// document that is deeper or has more values than any that we know: it would be freed by recursion, and takes many
+/// times the memory of its text.
+nlohmann::json parse_json(const std::string& text, std::string* repeated_key = nullptr);
 
 /// An object of a properties file: its values are taken by key, whatever the case, and what nobody has asked for is
 /// unknown. null is as good as absent. Every function throws Error(kConfig), which names the key by its path from

@@ -87,6 +87,9 @@ View view_of(const HttpRequest& request) {
   throw Error(ErrorKind::kUsage, "view: must be whole or summary");
 }
 
+// Migrations that are read from the store at a time.
+constexpr std::size_t kPart = 20;
+
 std::size_t page_size_of(const HttpRequest& request) {
   constexpr std::size_t kUsual = 100;
   constexpr std::size_t kMax = 500;
@@ -163,17 +166,30 @@ class RestApi {
       throw Error(ErrorKind::kUsage, "migrationListFilter: must be Active or All");
     }
     const bool is_summary = view_of(request) == View::kSummary;
-    const Page page{.size = page_size_of(request), .after = request.parameter("after").value_or("")};
-    Json list = Json::array();
+    // In parts, and no more than this: each is kept until the client has taken it.
+    constexpr std::size_t kMaxBytes = 512U << 10U;
+    const std::size_t wanted = page_size_of(request);
+    std::size_t count = 0;
     std::string last;
-    for (const Migration& migration : at.store().list(all ? Filter::kAll : Filter::kActive, at.target, page)) {
-      list.push_back(is_summary ? to_summary(migration) : to_document(migration));
-      last = migration.id;
+    std::string values;
+    bool may_be_more = true;
+    for (Page page{.size = kPart, .after = request.parameter("after").value_or("")};
+         may_be_more && count < wanted && values.size() < kMaxBytes; page.after = last) {
+      page.size = std::min(kPart, wanted - count);
+      const std::vector<Migration> part = at.store().list(all ? Filter::kAll : Filter::kActive, at.target, page);
+      may_be_more = part.size() == page.size;
+      for (const Migration& migration : part) {
+        values += count++ == 0 ? "" : ",";
+        values += to_text(is_summary ? to_summary(migration) : to_document(migration));
+        last = migration.id;
+        if (values.size() >= kMaxBytes) {
+          may_be_more = true;
+          break;
+        }
+      }
     }
-    const bool may_be_more = list.size() == page.size;
-    Json document{{"value", std::move(list)}};
-    if (may_be_more) document["nextLink"] = next_link(request, last);
-    return json_response(to_text(document));
+    const std::string next = may_be_more ? ",\"nextLink\":" + to_text(Json(next_link(request, last))) : "";
+    return json_response(fmt::format("{{\"value\":[{}]{}}}", values, next));
   }
 
   HttpResponse update(const HttpRequest& request) {
@@ -294,6 +310,22 @@ class RestApi {
   const Log log_;
 };
 
+// Those of which metrics are shown, without what these do not need.
+std::vector<Migration> watched_migrations(Store& store) {
+  std::vector<Migration> all;
+  Page page{.size = kPart};
+  while (true) {
+    std::vector<Migration> part = store.list(Filter::kWatched, std::nullopt, page);
+    for (Migration& migration : part) {
+      migration.validation = {};
+      migration.next_steps.clear();
+      all.push_back(std::move(migration));
+    }
+    if (part.size() < page.size) return all;
+    page.after = all.back().id;
+  }
+}
+
 HttpResponse health(bool is_well) {
   return is_well ? HttpResponse{.body = "ok\n"}
                  : HttpResponse{.status = 503, .body = "no work has moved for a minute\n"};
@@ -339,7 +371,7 @@ void add_rest_routes(HttpServer& server, RestOptions options, const Log& log) {
   server.add({"GET", "/metrics", Access::kRead, [&server, store](const HttpRequest& request) {
                 require_known_parameters(request, {});
                 Store opened(store);
-                return metrics_response({.watched = opened.list(Filter::kWatched, std::nullopt),
+                return metrics_response({.watched = watched_migrations(opened),
                                          .stored = opened.count_by_state(),
                                          .http = server.statistics()});
               }});

@@ -87,6 +87,14 @@ void Runner::Implementation::write() {
   if (is_lost) ask(Asked::kStop);
 }
 
+void Runner::Implementation::heed_a_cancellation() {
+  {
+    const std::lock_guard lock(mutex);
+    if (claim.cancel_requested()) ask(Asked::kCancel);
+  }
+  work.token().throw_if_cancelled();
+}
+
 void Runner::Implementation::report_while_it_runs(const CancelToken& until) {
   while (wait_for({}, until, kPeriod) != WaitResult::kCancelled) {
     last_beat = SteadyClock::now();
@@ -180,94 +188,6 @@ void Runner::Implementation::validate() {
   change([](Migration& of) { of.validation.ended = now(); });
 }
 
-// A copy into an empty database of the same kind is prepared, with all its checks, for each that will replace one.
-void Runner::Implementation::check_before_anything_is_replaced(const pipeline::CloneOptions& options) {
-  if (request.overwrite == Overwrite::kNo) return;
-  pg::Connection source = connect(Side::kSource, work.token());
-  const std::map<std::string, DatabaseId> on_target = [&] {
-    pg::Connection there = connect(Side::kTarget, work.token());
-    return databases_of(there);
-  }();
-  for (const schema::Database& database : schema::read_databases(source)) {
-    const auto& names = request.databases;
-    const bool is_wanted = std::find(names.begin(), names.end(), database.name) != names.end();
-    if (!is_wanted || !on_target.contains(database.name) || is_made(database.name)) continue;
-    change([&](Migration&) { details_of(database.name).operation = "CheckingBeforeReplacing"; });
-    try {
-      prepare_into_a_temporary(database, options);
-    } catch (Error& error) {
-      if (error.kind() == ErrorKind::kCancelled) throw;
-      change([&](Migration&) { details_of(database.name).message = describe(error); });
-      throw error.hint("no database of the target was dropped");
-    }
-  }
-}
-
-void Runner::Implementation::prepare_into_a_temporary(const schema::Database& database,
-                                                      pipeline::CloneOptions options) {
-  const std::string temporary = target.make_temporary(database, work.token());
-  try {
-    options.source = request.conninfo(Side::kSource, database.name);
-    options.target = request.conninfo(Side::kTarget, temporary);
-    options.work_folder = store.work_folder(migration.id) / "check";
-    options.earlier_run = pipeline::EarlierRun::kRefuse;
-    pipeline::Clone(std::move(options), sink, work.token()).plan();
-  } catch (...) {
-    try {
-      target.drop_own(temporary, {});
-    } catch (const Error& error) {
-      log.warning(fmt::format("the database {} of the check is left on the target until the next attempt: {}",
-                              temporary, describe(error)));
-    }
-    throw;
-  }
-  target.drop_own(temporary, {});
-}
-
-// Before a database of the target is dropped or renamed it has to be known what for: a store that cannot be written
-// ends the migration here.
-void Runner::Implementation::record(const std::string& database, const TargetServer::Making& making) {
-  const std::lock_guard lock(mutex);
-  DatabaseDetails& details = details_of(database);
-  details.making = making.temporary;
-  details.target_oid = making.id;
-  details.replaced = making.replaced;
-  details.kept_as = making.kept_as;
-  if (!claim.write(migration)) throw Error(ErrorKind::kState, "another process has ended this migration");
-  if (making.replaced.empty()) return;
-  log.warning(fmt::format("the database {} of the target ({}) is {}", pg::display_name("", database), making.replaced,
-                          making.kept_as.empty() ? "dropped now" : "renamed to " + making.kept_as));
-}
-
-void Runner::Implementation::prepare(const pipeline::PlannedDatabase& planned) {
-  const std::string& name = planned.database.name;
-  bool is_ours = false;
-  bool anew = false;
-  DatabaseId ours = 0;
-  change([&](Migration&) {
-    DatabaseDetails& details = details_of(name);
-    is_ours = details.made;
-    anew = details.anew;
-    ours = details.made ? details.target_oid : 0;
-    details.operation = "MakingDatabase";
-    if (!details.started) details.started = now();
-  });
-  // One that an earlier attempt has made holds what that one has copied.
-  target.lock(work.token());
-  const bool is_made = !is_ours || anew;
-  const auto before_replacing = [&](const TargetServer::Making& making) { record(name, making); };
-  const DatabaseId made =
-      is_made ? target.make_over(planned.database, request.overwrite, ours, before_replacing, work.token()) : 0;
-  change([&](Migration&) {
-    DatabaseDetails& details = details_of(name);
-    if (is_made) details.target_oid = made;
-    details.made = true;
-    details.making.clear();
-    details.anew = false;
-    details.operation = "MigratingData";
-  });
-}
-
 void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
   std::string message;
   std::string verification;
@@ -328,24 +248,6 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
     if (message.empty()) details.fraction = 1;
     details.ended = now();
   });
-  if (message.empty()) drop_kept(result.name);
-}
-
-// The new one is verified: the one that was there is not needed any more.
-void Runner::Implementation::drop_kept(const std::string& database) {
-  std::string kept_as;
-  {
-    const std::lock_guard lock(mutex);
-    kept_as = details_of(database).kept_as;
-  }
-  if (kept_as.empty()) return;
-  try {
-    target.drop_own(kept_as, work.token());
-    change([&](Migration&) { details_of(database).kept_as.clear(); });
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::kCancelled) throw;
-    log.warning(fmt::format("the database that was there stays as {}: {}", kept_as, describe(error)));
-  }
 }
 
 void Runner::Implementation::migrate() {
@@ -378,6 +280,7 @@ End Runner::Implementation::work_through() {
   change([](Migration& of) {
     if (!of.started) of.started = now();
   });
+  heed_a_cancellation();  // that an earlier worker has not come to
   if (request.option == MigrationOption::kMigrate) look_at_servers();
   validate();
   work.token().throw_if_cancelled();
@@ -400,7 +303,24 @@ End Runner::Implementation::work_through() {
     return {State::kFailed, Substate::kFailed, fmt::format("{}: {}", details.name, details.message)};
   }
   enter(Substate::kCompletingMigration);
+  drop_kept();
   return {State::kSucceeded, Substate::kCompleted, ""};
+}
+
+WrittenEnd Runner::Implementation::write_end(const End& end) {
+  const std::lock_guard lock(mutex);
+  migration.state = end.state;
+  migration.substate = end.substate;
+  migration.error = end.error;
+  migration.ended = now();
+  migration.time_left.reset();
+  const WrittenEnd written = claim.write_end(migration);
+  if (written == WrittenEnd::kCancelRequested) {
+    migration.state = State::kInProgress;
+    migration.substate = claim.substate();
+    migration.ended.reset();
+  }
+  return written;
 }
 
 Runner::Runner(Store& store, const Migration& migration, Request request, LogSink& sink, OnProgress on_progress)
@@ -430,14 +350,8 @@ Migration Runner::run() {
     self.clone.reset();
   }
   try {
-    const std::lock_guard lock(self.mutex);
-    Migration& of = self.migration;
-    of.state = end.state;
-    of.substate = end.substate;
-    of.error = end.error;
-    of.ended = now();
-    of.time_left.reset();
-    self.claim.write_end(of);
+    // A cancellation that is accepted up to the end itself is carried out.
+    if (self.write_end(end) == WrittenEnd::kCancelRequested) self.write_end(self.cancel());
   } catch (const std::exception& error) {
     self.log.error(
         fmt::format("the migration's end, {}, could not be recorded: {}", to_string(end.state), error.what()));

@@ -9,35 +9,38 @@ namespace pgsluice::migration {
 
 // What becomes of one database; says what the target has afterwards.
 std::string Runner::Implementation::drop_made(const DatabaseDetails& before) {
-  if (!before.made && before.making.empty()) return "canceled; the target was not changed";
-  using Left = TargetServer::Left;
-  const Left left = before.made ? Left::kInPlace : target.find_left(before.name, before.making, before.target_oid, {});
-  bool is_dropped = false;
-  if (left == Left::kInPlace) {
-    is_dropped = target.drop(before.name, before.target_oid, {}) == TargetServer::Dropped::kYes;
-  } else if (left == Left::kTemporary) {
-    target.drop_own(before.making, {});
-    is_dropped = true;
-  }
+  bool is_dropped =
+      before.target_oid != 0 && target.drop(before.name, before.target_oid, {}) == TargetServer::Dropped::kYes;
+  if (!before.making.empty()) is_dropped = target.drop_own(before.making, {}) || is_dropped;
+  const bool was_touched = before.made || !before.replaced.empty() || !before.kept_as.empty();
+  if (!was_touched) return "canceled; the target was not changed";
   std::string text = is_dropped ? "canceled; the database that was made was dropped"
                                 : "canceled; what was made is not on the target any more";
   if (!before.kept_as.empty()) {
-    target.give_back(before.kept_as, before.name, {});
-    return text + ", and the one that was there has its name again";
+    switch (target.give_back(before.kept_as, before.name, {})) {
+      case TargetServer::GivenBack::kYes:
+        return text + ", and the one that was there has its name again";
+      case TargetServer::GivenBack::kNameIsTaken:
+        return fmt::format("{}; the one that was there is kept as {}: another database has got its name", text,
+                           before.kept_as);
+      case TargetServer::GivenBack::kIsGone:
+        return fmt::format("{}; the one that was there is not on the target any more", text);
+    }
   }
   pg::Connection there = connect(Side::kTarget, {});
   const bool is_gone = !before.replaced.empty() && !databases_of(there).contains(before.name);
   return is_gone ? fmt::format("{}; the one that was there ({}) had been dropped for it", text, before.replaced) : text;
 }
 
-// Databases that were made are dropped; the migration is cancelled whatever becomes of that.
-void Runner::Implementation::drop_made() {
+// Drops the databases that were made. Returns false if one of them could not be: what is known of it stays recorded.
+bool Runner::Implementation::drop_made() {
   enter(Substate::kCancelingRequestedDBMigrations);
   change([](Migration& of) {
     for (DatabaseDetails& details : of.details) {
       if (details.state == DatabaseState::kInProgress) details.state = DatabaseState::kCanceling;
     }
   });
+  bool is_all = true;
   for (const std::string& name : migration.databases) {
     const DatabaseDetails before = details_of(name);
     const std::string failure_of_before = before.state == DatabaseState::kFailed ? " (" + before.message + ")" : "";
@@ -46,21 +49,32 @@ void Runner::Implementation::drop_made() {
     try {
       message = drop_made(before) + failure_of_before;
     } catch (const Error& error) {
-      message = "canceled, but the target's database could not be dropped: " + describe(error);
+      message = "to be canceled, but the target's database could not be dropped: " + describe(error);
+      if (!before.kept_as.empty()) message += "; the one that was there is kept as " + before.kept_as;
       is_left = true;
     }
+    is_all = is_all && !is_left;
     change([&](Migration&) {
       DatabaseDetails& details = details_of(name);
-      details.state = DatabaseState::kCanceled;
+      details.state = is_left ? DatabaseState::kFailed : DatabaseState::kCanceled;
       details.operation = "Ended";
       details.message = message;
       details.loading_tables = details.queued_tables = 0;
-      details.made = is_left;
-      details.making.clear();
-      if (!is_left) details.kept_as.clear();
+      if (!is_left) {
+        details.made = false;
+        details.making.clear();
+        details.kept_as.clear();
+      }
       if (!details.ended) details.ended = now();
     });
   }
+  return is_all;
+}
+
+End Runner::Implementation::cancel() {
+  if (drop_made()) return {State::kCanceled, Substate::kCompleted, "canceled"};
+  return {State::kFailed, Substate::kFailed,
+          "the cancellation could not be carried out whole; 'pgsluice migration create --resume' continues it"};
 }
 
 void Runner::Implementation::end_open_databases(const std::string& message) {
@@ -87,10 +101,7 @@ End Runner::Implementation::end_of(const Error& error) {
     cancels = cancels && !is_lost;
     if (!cancels && !failure) failure = error;
   }
-  if (cancels) {
-    drop_made();
-    return {State::kCanceled, Substate::kCompleted, "canceled"};
-  }
+  if (cancels) return cancel();
   std::string text = describe(error);
   if (asked == Asked::kStop) {
     text = "the worker was told to stop; 'pgsluice migration create --resume' goes on where it was";

@@ -75,6 +75,8 @@ struct Runner::Implementation {
   void refresh();
   void write();
   void report_while_it_runs(const CancelToken& until);
+  /// Looks whether others have asked to cancel, before something that cannot be undone. Throws Error(kCancelled).
+  void heed_a_cancellation();
 
   pg::Connection connect(Side side, const CancelToken& cancel) const;
   void look_for_what_was_made(const std::map<std::string, DatabaseId>& on_target);
@@ -83,12 +85,16 @@ struct Runner::Implementation {
   void migrate();
   void check_before_anything_is_replaced(const pipeline::CloneOptions& options);
   void prepare_into_a_temporary(const schema::Database& database, pipeline::CloneOptions options);
+  void record_temporary(const std::string& database);
   void record(const std::string& database, const TargetServer::Making& making);
   void prepare(const pipeline::PlannedDatabase& planned);
-  void drop_kept(const std::string& database);
+  void drop_kept();
   void end_database(pipeline::DatabaseResult& result);
   void take_over(const pipeline::ServerSummary& summary);
-  void drop_made();
+  /// Drops what was made. Returns the end to be recorded: Canceled, or Failed if that was not possible now.
+  End cancel();
+  WrittenEnd write_end(const End& end);
+  bool drop_made();
   std::string drop_made(const DatabaseDetails& before);
   void end_open_databases(const std::string& message);
   std::string end_invalid();

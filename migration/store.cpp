@@ -79,8 +79,15 @@ void end_canceled(Migration& migration, const std::string& reason) {
                                  "{}; it was being made: {} may be on the target, and the one that was there may "
                                  "be gone",
                                  reason, database.making)
+                       : database.made && !database.kept_as.empty()
+                           ? fmt::format(
+                                 "{}; the database that was made is still on the target, and the one that was there "
+                                 "is kept as {}: drop the one, and rename the other (ALLOW_CONNECTIONS true)",
+                                 reason, database.kept_as)
                        : database.made
                            ? fmt::format("{}; the database that was made is still on the target: drop it there", reason)
+                       : !database.kept_as.empty()
+                           ? fmt::format("{}; the database that was there is kept as {}", reason, database.kept_as)
                            : fmt::format("{}; the target was not changed", reason);
   }
 }

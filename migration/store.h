@@ -127,6 +127,13 @@ class Store {
   std::unique_ptr<SqliteFile> file_;
 };
 
+/// What became of an attempt to write a migration's end.
+enum class WrittenEnd {
+  kWritten,
+  kLost,             ///< others have taken this worker for dead: nothing was written
+  kCancelRequested,  ///< nothing was written: the cancellation has to be carried out first
+};
+
 /// A worker's hold on its migration; the migration is found Failed when it goes without having written an end.
 /// One thread.
 class Claim {
@@ -138,8 +145,11 @@ class Claim {
   /// not have.
   bool write(const Migration& migration);
 
-  /// The same, for the end: gives up the room that was reserved for it if the disk is full.
-  bool write_end(const Migration& migration);
+  /// Writes the end, unless a cancellation was accepted that it would ignore. Gives up the room that was reserved for
+  /// it if the disk is full.
+  WrittenEnd write_end(const Migration& migration);
+  /// The substate that was written last.
+  Substate substate() const { return substate_; }
 
   /// What tells the target server from all others, whatever it is called. Throws Error(kState) where another migration
   /// is active on it.
@@ -149,6 +159,8 @@ class Claim {
 
  private:
   friend class Store;
+  bool write_in_transaction(const Migration& migration);
+
   Claim(std::filesystem::path folder, std::string id, std::unique_ptr<FileLock> lock, const Migration& migration);
 
   Store store_;

@@ -17,10 +17,32 @@ namespace pgsluice::migration {
 
 namespace {
 
-// What is not yet the database itself: the same for each try, so that what is left of one is found.
-std::string temporary_name(const std::string& name) { return "pgsluice_" + digest_of(name).hex(); }
+constexpr const char* kOwnPrefix = "pgsluice_";
+constexpr const char* kKeptPrefix = "pgsluice_kept_";
+// By it a database is known as a migration's until it has its own name.
+constexpr const char* kOwnComment = "made by a pgsluice migration, which drops it";
 
-std::string kept_name(const std::string& name) { return "pgsluice_kept_" + digest_of(name).hex(); }
+std::string kept_name(const std::string& name) { return kKeptPrefix + digest_of(name).hex(); }
+
+enum class Whose { kNobodys, kOurs, kOthers };
+
+// Those that migrations have made have the comment, and those that they keep are closed.
+Whose whose(pg::Connection& server, const std::string& name) {
+  const std::array<std::string, 2> parameters = {name, kOwnComment};
+  const pg::Result found = server.execute(
+      "SELECT NOT datallowconn OR coalesce(pg_catalog.shobj_description(oid, 'pg_database') = $2, false)"
+      " FROM pg_catalog.pg_database WHERE datname = $1",
+      parameters);
+  if (found.empty()) return Whose::kNobodys;
+  return found[0].boolean(0) ? Whose::kOurs : Whose::kOthers;
+}
+
+void refuse_others(pg::Connection& server, const std::string& name) {
+  if (whose(server, name) != Whose::kOthers) return;
+  throw Error(ErrorKind::kState, fmt::format("the target has a database named {} that no migration has made", name))
+      .on(Side::kTarget)
+      .hint("migrations need this name for a moment: rename or drop it");
+}
 
 void drop_database(pg::Connection& server, const std::string& name) {
   const std::string quoted = pg::quote_identifier(name);
@@ -69,6 +91,16 @@ void drop_quietly(pg::Connection& server, const std::string& name, const Log& lo
 }
 
 }  // namespace
+
+std::string temporary_name(const std::string& name) { return kOwnPrefix + digest_of(name).hex(); }
+
+bool is_own_name(const std::string& name) {
+  constexpr std::size_t kDigits = 32;
+  const std::size_t prefix = name.starts_with(kKeptPrefix)  ? std::string_view(kKeptPrefix).size()
+                             : name.starts_with(kOwnPrefix) ? std::string_view(kOwnPrefix).size()
+                                                            : name.size();
+  return name.size() == prefix + kDigits && name.find_first_not_of("0123456789abcdef", prefix) == std::string::npos;
+}
 
 std::map<std::string, DatabaseId> databases_of(pg::Connection& server) {
   std::map<std::string, DatabaseId> databases;
@@ -121,10 +153,13 @@ void TargetServer::make(pg::Connection& server, const schema::Database& database
   made.name = temporary;
   try {
     server.execute("SET default_transaction_read_only = off");
+    refuse_others(server, temporary);
     drop_database(server, temporary);
     // A session of somebody who looks at each new database would be in the way of its renaming.
     server.execute(schema::create_sql(made, server.server_version(), request_.engine.restore.tablespaces) +
                    " ALLOW_CONNECTIONS false");
+    server.execute(
+        fmt::format("COMMENT ON DATABASE {} IS {}", pg::quote_identifier(temporary), pg::quote_literal(kOwnComment)));
   } catch (Error& error) {
     explain(error, database.name, "making the database",
             "the user needs CREATEDB, and the server the source's locale; the database that was there is as it was");
@@ -177,46 +212,42 @@ std::string TargetServer::make_temporary(const schema::Database& database, const
   return temporary;
 }
 
-void TargetServer::drop_own(const std::string& name, const CancelToken& cancel) {
+bool TargetServer::drop_own(const std::string& name, const CancelToken& cancel) {
   pg::Connection server = connect(cancel);
+  if (whose(server, name) != Whose::kOurs) return false;
   server.execute("SET default_transaction_read_only = off");
   drop_database(server, name);
+  return true;
 }
 
-TargetServer::Left TargetServer::find_left(const std::string& name, const std::string& temporary, DatabaseId made,
-                                           const CancelToken& cancel) {
-  pg::Connection server = connect(cancel);
-  const std::map<std::string, DatabaseId> there = databases_of(server);
-  const auto is_it = [&](const std::string& called) {
-    const auto found = there.find(called);
-    return found != there.end() && found->second == made;
-  };
-  if (is_it(name)) return Left::kInPlace;
-  return is_it(temporary) ? Left::kTemporary : Left::kNothing;
-}
-
-void TargetServer::give_back(const std::string& kept_as, const std::string& name, const CancelToken& cancel) {
+TargetServer::GivenBack TargetServer::give_back(const std::string& kept_as, const std::string& name,
+                                                const CancelToken& cancel) {
   pg::Connection server = connect(cancel);
   const std::map<std::string, DatabaseId> there = databases_of(server);
   server.execute("SET default_transaction_read_only = off");
   if (!there.contains(kept_as) && there.contains(name)) {
     // It was closed for its renaming, and that did not come about.
     server.execute(fmt::format("ALTER DATABASE {} ALLOW_CONNECTIONS true", pg::quote_identifier(name)));
-    return;
+    return GivenBack::kYes;
   }
-  if (!there.contains(kept_as) || there.contains(name)) return;
+  if (!there.contains(kept_as)) return GivenBack::kIsGone;
+  if (there.contains(name)) return GivenBack::kNameIsTaken;
   server.execute(fmt::format("ALTER DATABASE {0} RENAME TO {1}; ALTER DATABASE {1} ALLOW_CONNECTIONS true",
                              pg::quote_identifier(kept_as), pg::quote_identifier(name)));
+  return GivenBack::kYes;
 }
 
 void TargetServer::give_name(pg::Connection& server, const std::string& made, const std::string& name) {
   const std::string quoted = pg::quote_identifier(name);
   try {
     // In one transaction: it has its name and is open, or neither.
-    server.execute(fmt::format("ALTER DATABASE {0} RENAME TO {1}; ALTER DATABASE {1} ALLOW_CONNECTIONS true",
-                               pg::quote_identifier(made), quoted));
+    server.execute(
+        fmt::format("COMMENT ON DATABASE {0} IS NULL; ALTER DATABASE {0} RENAME TO {1}; ALTER DATABASE {1} "
+                    "ALLOW_CONNECTIONS true",
+                    pg::quote_identifier(made), quoted));
   } catch (Error& error) {
-    if (error.sqlstate() == sqlstate::kDuplicateDatabase) {
+    // The second comes from the catalog's index, when both are made at the same moment.
+    if (error.sqlstate() == sqlstate::kDuplicateDatabase || error.sqlstate() == sqlstate::kUniqueViolation) {
       drop_quietly(server, made, log_);
       throw Error(ErrorKind::kState, "there is a database of that name by now")
           .on(Side::kTarget)

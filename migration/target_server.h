@@ -17,6 +17,12 @@ namespace pgsluice::migration {
 /// A database as its server knows it: one that is dropped and made again has another number.
 using DatabaseId = std::uint32_t;
 
+/// The name that a database has until it takes its place: the same for each attempt, so that what is left of one is
+/// found.
+std::string temporary_name(const std::string& name);
+/// True for names that migrations give to databases of their own.
+bool is_own_name(const std::string& name);
+
 /// The databases that a server has. Throws Error(kServer).
 std::map<std::string, DatabaseId> databases_of(pg::Connection& server);
 /// "12 MB, owner app, 3 sessions", of one that is there. Throws Error(kServer).
@@ -53,16 +59,14 @@ class TargetServer {
   /// The database under its temporary name, open to its user alone, so that a copy into it can be tried without
   /// copying. Whatever is left of it is dropped by drop_own() or the next make_over().
   std::string make_temporary(const schema::Database& database, const CancelToken& cancel);
-  /// Drops a database under a name that only migrations give. Does nothing if there is none. Throws Error(kServer).
-  void drop_own(const std::string& name, const CancelToken& cancel);
-
-  /// What a database's death in make_over() has left: whether it has its name, is under its temporary one, or is gone.
-  enum class Left { kInPlace, kTemporary, kNothing };
-  Left find_left(const std::string& name, const std::string& temporary, DatabaseId made, const CancelToken& cancel);
+  /// Drops a database under a name that only migrations give, and which a migration has made or closed.
+  /// Returns whether there was one; one of that name that no migration has made is left. Throws Error(kServer).
+  bool drop_own(const std::string& name, const CancelToken& cancel);
 
   /// Gives a database that make_over() has renamed its name back, or opens it again where it was only closed for that.
   /// Does nothing if another one has the name.
-  void give_back(const std::string& kept_as, const std::string& name, const CancelToken& cancel);
+  enum class GivenBack { kYes, kNameIsTaken, kIsGone };
+  GivenBack give_back(const std::string& kept_as, const std::string& name, const CancelToken& cancel);
 
   enum class Dropped {
     kYes,

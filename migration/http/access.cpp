@@ -25,14 +25,6 @@ bool names_this_machine(const HttpRequest& request) {
          (origin.empty() || origin == "http://" + host || origin == "https://" + host);
 }
 
-bool has_token(const HttpRequest& request, const std::string& token) {
-  constexpr const char* kBearer = "Bearer ";
-  constexpr std::size_t kLength = std::char_traits<char>::length(kBearer);
-  const std::string given = request.header("Authorization");
-  return !token.empty() && ::strncasecmp(given.c_str(), kBearer, kLength) == 0 &&
-         same_secret(given.substr(kLength), token);
-}
-
 }  // namespace
 
 bool is_loopback_name(std::string host) {
@@ -53,8 +45,16 @@ bool same_secret(const std::string& one, const std::string& other) {
   return ::CRYPTO_memcmp(first.data(), second.data(), first.size()) == 0;
 }
 
+bool has_token(const HttpRequest& request, const AccessRules& rules) {
+  constexpr const char* kBearer = "Bearer ";
+  constexpr std::size_t kLength = std::char_traits<char>::length(kBearer);
+  const std::string given = request.header("Authorization");
+  return !rules.token.empty() && ::strncasecmp(given.c_str(), kBearer, kLength) == 0 &&
+         same_secret(given.substr(kLength), rules.token);
+}
+
 std::optional<HttpResponse> refuse(const HttpRequest& request, Access access, const AccessRules& rules) {
-  if (access == Access::kOpen || has_token(request, rules.token)) return std::nullopt;
+  if (access == Access::kOpen || has_token(request, rules)) return std::nullopt;
   if (access == Access::kRead && !rules.reads_need_token) {
     if (!rules.is_loopback || names_this_machine(request)) return std::nullopt;
     return error_response(403, "Forbidden",

@@ -25,6 +25,9 @@ struct AccessRules {
   bool is_loopback = true;
 };
 
+/// True if the request carries the token.
+bool has_token(const HttpRequest& request, const AccessRules& rules);
+
 /// The answer to a request that may not pass: 401 or 403. nullopt if it may.
 std::optional<HttpResponse> refuse(const HttpRequest& request, Access access, const AccessRules& rules);
 

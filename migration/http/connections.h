@@ -17,6 +17,8 @@ class Connections {
     std::function<void()> close;
     /// True while nothing but the client's next bytes is waited for.
     bool is_waiting = true;
+    /// True while the client takes a response, maybe slowly.
+    bool is_taking = false;
     std::chrono::steady_clock::time_point waiting_since = std::chrono::steady_clock::now();
   };
   using Handle = std::list<Entry>::iterator;
@@ -25,8 +27,8 @@ class Connections {
   void remove(Handle handle) { entries_.erase(handle); }
   std::size_t size() const { return entries_.size(); }
 
-  /// Closes one that waits: of the address that has most of these, the one that has waited for the longest. Returns
-  /// false if none waits.
+  /// Closes one whose client keeps us waiting, for a request or to take a response: of the address that has most of
+  /// these, the one that has done so for the longest. Returns false if there is none.
   bool make_room();
   /// Closes all that wait.
   void close_waiting();

@@ -233,7 +233,7 @@ class Conversation {
     }
     if (!has_body(parser)) co_return co_await carry_out(*route, *request, parser);
 
-    const Place place(state_.bodies);
+    const Place place(places_for_bodies(*request));
     const std::optional<HttpResponse> failed = co_await read_body(parser);
     if (failed) {
       co_await refuse_unread(failed);
@@ -264,8 +264,14 @@ class Conversation {
     if (const std::string coding = request.header("Content-Encoding"); !coding.empty() && coding != "identity") {
       return error_response(415, "UnsupportedMediaType", "compressed bodies are not accepted");
     }
-    if (state_.bodies >= state_.limits.bodies) return too_busy("too many requests are being read; try again");
+    if (places_for_bodies(request) >= state_.limits.bodies)
+      return too_busy("too many requests are being read; try again");
     return std::nullopt;
+  }
+
+  // Those without the token leave those with it their own.
+  std::size_t& places_for_bodies(const HttpRequest& request) {
+    return has_token(request, state_.rules) ? state_.bodies : state_.bodies_of_strangers;
   }
 
   void log_refusal(const HttpRequest& request, int status) {
@@ -309,6 +315,7 @@ class Conversation {
     std::optional<Place> place(std::in_place, state_.requests);
     HttpResponse response = co_await on_a_handlers_thread([&] { return answer(route, request, state_.log); });
     state_.last_end = std::chrono::steady_clock::now();
+    if (request.method == "HEAD") response.next = {};
     if (response.next) {
       place.reset();
       co_return co_await stream(std::move(response), request, parser);
@@ -340,8 +347,17 @@ class Conversation {
   asio::awaitable<bool> write(http::response<http::string_body>& message, bool only_headers) {
     http::response_serializer<http::string_body> serializer(message);
     serializer.split(only_headers);
+    entry_->waiting_since = std::chrono::steady_clock::now();
+    entry_->is_taking = true;
+    const bool is_written = co_await write_before_it_is_too_late(serializer, message.body().size(), only_headers);
+    entry_->is_taking = false;
+    co_return is_written;
+  }
+
+  asio::awaitable<bool> write_before_it_is_too_late(http::response_serializer<http::string_body>& serializer,
+                                                    std::size_t size, bool only_headers) {
     const auto end = std::chrono::steady_clock::now() + 3 * state_.limits.write_time +
-                     state_.limits.write_time * (message.body().size() / (16 * kPart));
+                     state_.limits.write_time * (size / (16 * kPart));
     while (!(only_headers ? serializer.is_header_done() : serializer.is_done())) {
       if (std::chrono::steady_clock::now() > end) co_return false;
       error_code error;

@@ -28,6 +28,7 @@ struct ServerState {
   boost::asio::ssl::context* tls = nullptr;
   Connections connections;
   std::size_t bodies = 0;
+  std::size_t bodies_of_strangers = 0;
   std::size_t requests = 0;
   std::size_t streams = 0;
   bool is_stopping = false;

@@ -69,6 +69,7 @@ std::optional<asio::ssl::context> tls_of(const HttpOptions& options) {
                   asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1);
   // Idle connections keep no buffers.
   ::SSL_CTX_set_mode(tls.native_handle(), SSL_MODE_RELEASE_BUFFERS);
+  ::SSL_CTX_set_session_cache_mode(tls.native_handle(), SSL_SESS_CACHE_OFF);
   bool is_encrypted = false;
   // Without this, OpenSSL would ask on the terminal.
   tls.set_password_callback([&is_encrypted](std::size_t, asio::ssl::context::password_purpose) {

@@ -28,8 +28,8 @@ struct HttpLimits {
   std::chrono::milliseconds write_time{10'000};
   /// When one more connects, the one that has kept us waiting for the longest is closed, of the address that has the
   /// most such connections.
-  std::size_t connections = 256;
-  /// Requests whose bodies are read or answered at the same time.
+  std::size_t connections = 224;
+  /// Requests with bodies that are read or answered at the same time: with the token, and as many without.
   std::size_t bodies = 8;
   /// Requests that wait for a thread or are at work, but for routes that run at once.
   std::size_t requests = 64;

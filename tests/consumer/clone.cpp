@@ -22,7 +22,9 @@ int main(int argc, char** argv) try {
   if (argc < 4) return std::fputs("clone SOURCE TARGET FOLDER [BYTES]\n", stderr), 1;
   const std::int64_t limit = argc > 4 ? std::atoll(argv[4]) : -1;
   StandardError log;
-  pipeline::CloneOptions options{.source = argv[1], .target = argv[2]};
+  pipeline::CloneOptions options;
+  options.source = argv[1];
+  options.target = argv[2];
   options.work_folder = argv[3];
   options.earlier_run = pipeline::EarlierRun::kResume;  // begins anew where there is none
   pipeline::Clone clone(options, log);

@@ -12,6 +12,7 @@
 
 #include "migration/raw_client.h"
 #include "pgsluice/base/subprocess.h"
+#include "pgsluice/migration/http/connections.h"
 #include "pgsluice/migration/store.h"
 #include "support/sockets.h"
 #include "support/wait_until.h"
@@ -198,6 +199,64 @@ TEST_F(AttackTest, SlowAndIdleConnectionsKeepNobodyOut) {
     }
     for (const auto& one : slow) one->send("x");
   }
+  expect_it_lives_within_its_memory();
+}
+
+TEST(Connections, MakeRoomForOthersAlsoOfClientsThatTakeNoResponse) {
+  Connections connections;
+  std::vector<std::string> closed;
+  const auto add = [&](const char* name, const char* address, bool is_waiting, bool is_taking, int seconds_ago) {
+    connections.add({.address = address,
+                     .close = [&closed, name] { closed.emplace_back(name); },
+                     .is_waiting = is_waiting,
+                     .is_taking = is_taking,
+                     .waiting_since = std::chrono::steady_clock::now() - std::chrono::seconds(seconds_ago)});
+  };
+  add("at work", "one", false, false, 90);
+  EXPECT_FALSE(connections.make_room());
+  add("takes its time", "one", false, true, 20);
+  add("sends nothing", "one", true, false, 10);
+  add("another's", "other", true, false, 60);
+  while (connections.make_room()) {
+  }
+  EXPECT_EQ(closed, (std::vector<std::string>{"takes its time", "sends nothing", "another's"}));
+  closed.clear();
+  add("takes a response at the end", "one", false, true, 1);
+  connections.close_waiting();
+  EXPECT_EQ(closed, std::vector<std::string>{}) << "it is given the time to take it";
+}
+
+TEST_F(AttackTest, ClientsThatTakeNoResponseCostLittle) {
+  std::vector<std::unique_ptr<RawClient>> slow;
+  std::string requests;
+  for (int i = 0; i < 60; ++i) requests += head("GET /page.js", "\r\n");
+  for (int i = 0; i < 300; ++i) {
+    slow.push_back(std::make_unique<RawClient>(port_));
+    slow.back()->send(requests);
+  }
+  EXPECT_TRUE(test::wait_until([&] { return is_healthy(); }));
+  slow.clear();
+  expect_it_lives_within_its_memory();
+}
+
+TEST_F(AttackTest, JsonThatIsManyTimesLargerInMemoryIsRefused) {
+  std::string arrays = "[[]";
+  std::string objects = "[{\"\":0}";
+  for (int i = 0; i < 100'000; ++i) {
+    arrays += ",[]";
+    objects += ",{\"\":0}";
+  }
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back([&, i] {
+      httplib::Client client("127.0.0.1", port_);
+      const auto answer =
+          client.Post("/checkMigrationNameAvailability", (i % 2 == 0 ? arrays : objects) + "]", "application/json");
+      ASSERT_TRUE(answer);
+      EXPECT_THAT(answer->status, ::testing::AnyOf(400, 503));
+    });
+  }
+  for (std::thread& client : clients) client.join();
   expect_it_lives_within_its_memory();
 }
 

@@ -1,12 +1,15 @@
 // Properties files: what a good one means, and the one line that each bad one gets.
 #include "pgsluice/migration/properties.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <cstdlib>
 #include <fstream>
 
+#include "pgsluice/base/error.h"
 #include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/migration/properties_object.h"
 
 namespace pgsluice::migration {
 namespace {
@@ -287,6 +290,54 @@ TEST(MigrationName, IsOfLettersDigitsAndHyphens) {
                                  std::string("caf\xC3\xA9"), std::string(64, 'a'), std::string("a_b")}) {
     EXPECT_THROW(require_name(bad), Error) << bad;
   }
+}
+
+TEST(ParseJson, HasLimitsAndNamesARepeatedKey) {
+  std::string repeated;
+  EXPECT_EQ(parse_json(R"({"a": [1, {"b": null}], "c": "x"})", &repeated).at("a").at(0), 1);
+  EXPECT_EQ(repeated, "");
+  parse_json(R"({"a": {"b": 1}, "b": {"B": 2, "b": 3}})", &repeated);
+  EXPECT_EQ(repeated, "b");
+  std::string many = "[0";
+  for (int i = 0; i < 20'000; ++i) many += ",0";
+  const auto refused = [](const std::string& text) -> std::string {
+    try {
+      parse_json(text);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_THAT(refused(many + "]"), HasSubstr("more than 20000 values"));
+  EXPECT_THAT(refused(std::string(40, '[') + std::string(40, ']')), HasSubstr("levels deep"));
+  EXPECT_THROW(parse_json("{\"a\": }"), nlohmann::json::exception);
+  EXPECT_THROW(parse_json("[1e400]"), nlohmann::json::exception);
+}
+
+TEST(AllowedServers, APatternWithAPortIsComparedWithThePort) {
+  const auto is_allowed = [](const std::string& server, const std::string& pattern) {
+    const std::string body = fmt::format(
+        R"({{"properties":{{"SourceDBServerResourceId":"s:1@u","TargetDbServerResourceId":"{}@u","DBsToMigrate":["d"]}}}})",
+        server);
+    PropertiesContext context{.origin = PropertiesContext::Origin::kRemote};
+    context.allowed_targets = {pattern};
+    try {
+      parse_properties(body, context);
+      return true;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.describe(), HasSubstr("may not connect to"));
+      return false;
+    }
+  };
+  EXPECT_TRUE(is_allowed("db.new.example:5432", "*.new.example"));
+  EXPECT_TRUE(is_allowed("DB.new.example:5432", "db.NEW.example:5432"));
+  EXPECT_FALSE(is_allowed("db.new.example:5433", "*.new.example:5432"));
+  EXPECT_TRUE(is_allowed("10.0.0.7:5432", "*:5432"));
+  EXPECT_FALSE(is_allowed("[::ffff:7f00:5432]:16115", "*:5432")) << "the address ends as the port does";
+  EXPECT_TRUE(is_allowed("[2001:db8::1]:5432", "[2001:db8::1]:5432"));
+  EXPECT_TRUE(is_allowed("[2001:db8::1]:6000", "[2001:db8::1]"));
+  EXPECT_TRUE(is_allowed("[2001:db8::1]:5432", "[2001:db8::*]:5432"));
+  EXPECT_FALSE(is_allowed("[2001:db8::1]:5433", "[2001:db8::1]:5432"));
 }
 
 }  // namespace

@@ -2,7 +2,10 @@
 // cancellation leaves.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "migration/runner_fixture.h"
+#include "pgsluice/migration/target_server.h"
 
 namespace pgsluice::migration {
 namespace {
@@ -94,11 +97,191 @@ TEST_F(ReplacingTest, ADatabaseThatIsKeptComesBackWithACancellation) {
   EXPECT_FALSE(target_has("testdb3"));
 }
 
+class AfterAWorkersDeath : public ReplacingTest {
+ protected:
+  std::uint32_t oid_of(const std::string& database) const {
+    return static_cast<std::uint32_t>(
+        std::stoul(target_.value("postgres", "SELECT oid FROM pg_database WHERE datname = '" + database + "'")));
+  }
+  // The database that was there, put aside for a new one.
+  void put_aside(const std::string& kept_as) const {
+    target_.sql("postgres", "ALTER DATABASE testdb6 RENAME TO " + kept_as);
+    target_.sql("postgres", "ALTER DATABASE " + kept_as + " ALLOW_CONNECTIONS false");
+  }
+  enum class Cancel { kNo, kAccepted };
+  // What a worker has recorded of testdb6 when it dies.
+  Migration died(const Request& wanted, Cancel cancel, const std::function<void(DatabaseDetails&)>& record) {
+    Migration migration = create(store_, "first", "", {}, wanted);
+    {
+      Claim claim = store_.claim(migration.id);
+      migration.substate = Substate::kMigratingData;
+      record(migration.details[1]);
+      claim.write(migration);
+      if (cancel == Cancel::kAccepted) store_.request_cancel(migration);
+    }
+    return store_.find("first", std::nullopt);
+  }
+  Migration resume(const Migration& dead, const Request& wanted) {
+    return Runner(store_, take_up_again(store_, dead, wanted), wanted, sink_).run();
+  }
+  Request keeping() const {
+    Request wanted = request();
+    wanted.overwrite = Overwrite::kKeep;
+    return wanted;
+  }
+};
+
+TEST_F(AfterAWorkersDeath, ADatabaseThatIsMadeAgainDoesNotLetTheKeptOneBeForgotten) {
+  for (const Cancel cancel : {Cancel::kNo, Cancel::kAccepted}) {
+    SCOPED_TRACE(cancel == Cancel::kNo ? "resumed" : "canceled");
+    put_aside("pgsluice_kept_one");
+    target_.create_database("testdb6");
+    const Migration dead = died(keeping(), cancel, [&](DatabaseDetails& database) {
+      database.made = database.anew = true;
+      database.target_oid = oid_of("testdb6");
+      database.replaced = "7 MB, owner postgres, 0 sessions";
+      database.kept_as = "pgsluice_kept_one";
+    });
+    const Migration ended = resume(dead, keeping());
+    EXPECT_EQ(ended.state, cancel == Cancel::kNo ? State::kSucceeded : State::kCanceled) << ended.error;
+    EXPECT_THAT(ours_on_target(), IsEmpty());
+    if (cancel == Cancel::kAccepted) {
+      EXPECT_EQ(of_before(), "42");
+    } else {
+      store_.remove(ended);
+      target_.create_database("testdb6");
+      target_.sql("testdb6", "CREATE TABLE of_before AS SELECT 42 AS i");
+    }
+  }
+}
+
+TEST_F(AfterAWorkersDeath, ACancellationThatWasAcceptedComesBeforeEverythingElse) {
+  target_.create_database("testdb3");
+  target_.sql("testdb3", "CREATE TABLE precious AS SELECT 7 AS i");
+  Request wanted = request();
+  wanted.option = MigrationOption::kMigrate;
+  const Migration dead =
+      died(wanted, Cancel::kAccepted, [](DatabaseDetails& database) { database.making = temporary_name("testdb6"); });
+  const Migration ended = resume(dead, wanted);
+  EXPECT_EQ(ended.state, State::kCanceled) << ended.error;
+  EXPECT_EQ(target_.value("testdb3", "SELECT i FROM precious"), "7");
+  EXPECT_EQ(of_before(), "42");
+  for (const DatabaseDetails& database : ended.details) {
+    EXPECT_EQ(database.message, "canceled; the target was not changed") << database.name;
+  }
+}
+
+TEST_F(AfterAWorkersDeath, ANameThatAnotherDatabaseHasGotIsNotSaidToBeGivenBack) {
+  put_aside("pgsluice_kept_one");
+  const Migration dead = died(keeping(), Cancel::kAccepted, [&](DatabaseDetails& database) {
+    database.replaced = "7 MB, owner postgres, 0 sessions";
+    database.kept_as = "pgsluice_kept_one";
+    database.target_oid = 1;
+    database.made = true;
+  });
+  target_.create_database("testdb6");  // a stranger's
+  const Migration ended = resume(dead, keeping());
+  EXPECT_EQ(ended.state, State::kCanceled) << ended.error;
+  EXPECT_THAT(details(ended, "testdb6").message,
+              AllOf(HasSubstr("kept as pgsluice_kept_one"), HasSubstr("another database has got its name")));
+  EXPECT_EQ(ours_on_target(), "pgsluice_kept_one");
+}
+
+TEST_F(AfterAWorkersDeath, WhatACheckHasMadeIsDroppedAndTheTargetWasNotChanged) {
+  const std::string temporary = temporary_name("testdb6");
+  target_.create_database(temporary);
+  target_.sql("postgres", "COMMENT ON DATABASE " + temporary + " IS 'made by a pgsluice migration, which drops it'");
+  const Migration dead =
+      died(request(), Cancel::kAccepted, [&](DatabaseDetails& database) { database.making = temporary; });
+  const Migration ended = resume(dead, request());
+  EXPECT_EQ(ended.state, State::kCanceled) << ended.error;
+  EXPECT_EQ(details(ended, "testdb6").message, "canceled; the target was not changed");
+  EXPECT_THAT(ours_on_target(), IsEmpty());
+  EXPECT_EQ(of_before(), "42");
+}
+
+TEST_F(AfterAWorkersDeath, OneThatNobodyCarriesOutNamesTheKeptOne) {
+  put_aside("pgsluice_kept_one");
+  target_.create_database("testdb6");
+  const Migration dead = died(keeping(), Cancel::kNo, [&](DatabaseDetails& database) {
+    database.made = true;
+    database.target_oid = oid_of("testdb6");
+    database.kept_as = "pgsluice_kept_one";
+  });
+  const Migration waiting = take_up_again(store_, dead, keeping());
+  store_.request_cancel(waiting);
+  const Migration ended = store_.find("first", std::nullopt);
+  EXPECT_EQ(ended.state, State::kCanceled);
+  EXPECT_THAT(details(ended, "testdb6").message, HasSubstr("kept as pgsluice_kept_one"));
+}
+
+TEST_F(ReplacingTest, ADatabaseThatHasATemporaryNameByChanceIsLeft) {
+  const std::string name = temporary_name("testdb3");
+  target_.create_database(name);
+  target_.sql(name, "CREATE TABLE precious AS SELECT 7 AS i");
+  Request wanted = request();
+  wanted.databases = {"testdb3"};
+  const Migration ended = run(wanted);
+  EXPECT_EQ(ended.state, State::kFailed);
+  EXPECT_THAT(ended.error, HasSubstr("no migration has made"));
+  EXPECT_EQ(target_.value(name, "SELECT i FROM precious"), "7");
+  EXPECT_FALSE(target_has("testdb3"));
+}
+
+TEST_F(ReplacingTest, ADatabaseOfTheSourceWithSuchANameIsRefused) {
+  const std::string name = temporary_name("testdb3");
+  source_.create_database(name);
+  Request wanted = request();
+  wanted.databases = {name};
+  const Migration ended = run(wanted);
+  EXPECT_EQ(ended.state, State::kFailed);
+  EXPECT_THAT(ended.error, HasSubstr("names to databases of its own"));
+}
+
+TEST_F(ReplacingTest, TheKeptOneOfAVerifiedDatabaseComesBackWhenTheMigrationIsCanceled) {
+  Request wanted = request();
+  wanted.overwrite = Overwrite::kKeep;
+  wanted.databases = {"testdb6", "testschema"};
+  std::optional<Held> held(std::in_place, source_, target_, "testschema");
+  const Migration ended = run_and(
+      wanted,
+      [&](const Migration& now) {
+        return details(now, "testdb6").state == DatabaseState::kSucceeded &&
+               details(now, "testschema").operation == "MigratingData";
+      },
+      [](Runner& runner) { runner.cancel(); });
+  held.reset();
+  EXPECT_EQ(ended.state, State::kCanceled) << ended.error;
+  EXPECT_EQ(of_before(), "42");
+  EXPECT_THAT(ours_on_target(), IsEmpty());
+}
+
+TEST_F(ReplacingTest, ACancellationThatIsAcceptedAtTheLastMomentIsCarriedOut) {
+  bool is_accepted = false;
+  const Migration ended = run_and(
+      request(),
+      [](const Migration& now) {
+        return std::all_of(now.details.begin(), now.details.end(),
+                           [](const DatabaseDetails& database) { return database.state == DatabaseState::kSucceeded; });
+      },
+      [&](Runner&) {
+        try {
+          Store other(store_.folder());
+          other.request_cancel(other.find("first", std::nullopt));
+          is_accepted = true;
+        } catch (const Error&) {
+          // It had come to its end.
+        }
+      });
+  EXPECT_EQ(ended.state, is_accepted ? State::kCanceled : State::kSucceeded) << ended.error;
+  EXPECT_EQ(target_has("testdb3"), !is_accepted);
+}
+
 // The state that a worker leaves that was killed between DROP DATABASE and RENAME, with a cancellation accepted.
 TEST_F(ReplacingTest, ACancellationIsCarriedOutAfterAWorkersDeath) {
   const std::string temporary = "pgsluice_left_behind";
   target_.sql("postgres", "DROP DATABASE testdb6");
-  target_.sql("postgres", "CREATE DATABASE " + temporary + " TEMPLATE template0");
+  target_.sql("postgres", "CREATE DATABASE " + temporary + " TEMPLATE template0 ALLOW_CONNECTIONS false");
   Migration migration = create(store_, "first", "", {}, request());
   {
     Claim claim = store_.claim(migration.id);
@@ -126,7 +309,7 @@ TEST_F(ReplacingTest, ACancellationIsCarriedOutAfterAWorkersDeath) {
 
 // A worker that was killed when it had closed the database for its renaming, and had not renamed it.
 TEST_F(ReplacingTest, ADatabaseThatWasClosedForItsRenamingIsOpenAgain) {
-  target_.sql("postgres", "CREATE DATABASE pgsluice_left_behind TEMPLATE template0");
+  target_.sql("postgres", "CREATE DATABASE pgsluice_left_behind TEMPLATE template0 ALLOW_CONNECTIONS false");
   target_.sql("postgres", "ALTER DATABASE testdb6 ALLOW_CONNECTIONS false");
   Request wanted = request();
   wanted.overwrite = Overwrite::kKeep;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 
 #include "pgsluice/migration/control.h"
@@ -203,6 +204,38 @@ TEST_F(RestTest, ThePageLoadsNothingFromElsewhere) {
     EXPECT_THAT(content, Not(HasSubstr("innerHTML"))) << path;
     EXPECT_THAT(file->get_header_value("Content-Security-Policy"), HasSubstr("default-src 'none'"));
   }
+}
+
+TEST_F(RestTest, AListHasAsManyBytesAsAClientMayKeepUsWaitingWith) {
+  Store store(store_);
+  constexpr int kCount = 60;
+  for (int i = 0; i < kCount; ++i) {
+    Migration migration{.id = make_uuid(),
+                        .name = "many-" + std::to_string(i),
+                        .target = "new" + std::to_string(i) + ":1",
+                        .source_server = "old:1@u",
+                        .target_server = "new" + std::to_string(i) + ":1@u",
+                        .databases = {"d"},
+                        .created = std::chrono::system_clock::now(),
+                        .details = {{.name = "d", .message = std::string(20'000, 'x')}}};
+    store.add(migration);
+  }
+  const RestServer server(store_, sink_);
+  httplib::Client client = server.client();
+  std::set<std::string> names;
+  std::string path = "/migrations?limit=500";
+  int pages = 0;
+  while (!path.empty()) {
+    const auto answer = client.Get(path);
+    ASSERT_EQ(answer->status, 200) << answer->body;
+    EXPECT_LT(answer->body.size(), 700U << 10U);
+    const Json page = body_of(answer);
+    for (const Json& migration : page.at("value")) names.insert(migration.at("name"));
+    path = page.value("nextLink", "");
+    ASSERT_LT(++pages, 10);
+  }
+  EXPECT_EQ(names.size(), static_cast<std::size_t>(kCount));
+  EXPECT_GT(pages, 1);
 }
 
 TEST_F(RestTest, ACreationThatAnotherClientDeletesBeforeItsWorkerComesUpSaysThatItWasCanceled) {

@@ -215,8 +215,9 @@ TEST_F(SoakTest, FiftyClientsAndMigrationsLeaveNothingBehind) {
                           "datistemplate AND datname <> 'postgres'"),
             "testdb1 testdb3 testdb6 testschema");
   EXPECT_TRUE(test::wait_until([&] {
-    return target_.value("postgres", "SELECT count(*) FROM pg_stat_activity WHERE application_name ~ 'pgsluice'") ==
-           "0";
+    return target_.value("postgres",
+                         "SELECT count(*) FROM pg_stat_activity WHERE application_name ~ 'pgsluice' AND pid <> "
+                         "pg_backend_pid()") == "0";
   })) << "the worker's sessions end with it";
 
   // The service is as it was.

@@ -242,6 +242,27 @@ TEST_F(StoreTest, OneThatNoWorkerComesUpForHasFailedWithTheReason) {
   EXPECT_THAT(store_.find("first", std::nullopt).error, HasSubstr("no worker came up"));
 }
 
+TEST_F(StoreTest, AnEndDoesNotPassOverACancellationThatWasAccepted) {
+  Migration at_work = migration("first");
+  store_.add(at_work);
+  Claim claim = store_.claim(at_work.id);
+  for (const Substate next : {Substate::kMigratingData, Substate::kCompletingMigration}) {
+    at_work.substate = next;
+    claim.write(at_work);
+  }
+  store_.request_cancel(at_work);
+  Migration ended = at_work;
+  ended.state = State::kSucceeded;
+  ended.substate = Substate::kCompleted;
+  EXPECT_EQ(claim.write_end(ended), WrittenEnd::kCancelRequested);
+  EXPECT_TRUE(store_.find("first", std::nullopt).active());
+  at_work.substate = Substate::kCancelingRequestedDBMigrations;
+  claim.write(at_work);
+  ended.state = State::kCanceled;
+  EXPECT_EQ(claim.write_end(ended), WrittenEnd::kWritten);
+  EXPECT_EQ(store_.find("first", std::nullopt).state, State::kCanceled);
+}
+
 TEST_F(StoreTest, AFolderThatAnyUserMayWriteToIsRefusedAndOneOfOurOwnIsMadePrivate) {
   namespace fs = std::filesystem;
   const fs::path open = folder_.path() / "open";

@@ -1,0 +1,142 @@
+// How a migration makes its databases on the target, in the place of those that are there, and what it records before.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "pgsluice/base/error.h"
+#include "pgsluice/migration/remedies.h"
+#include "pgsluice/migration/runner_implementation.h"
+#include "pgsluice/pg/quote.h"
+#include "pgsluice/pipeline/clone.h"
+#include "pgsluice/schema/databases.h"
+
+namespace pgsluice::migration {
+
+// A copy into an empty database of the same kind is prepared, with all its checks, for each that will replace one.
+void Runner::Implementation::check_before_anything_is_replaced(const pipeline::CloneOptions& options) {
+  if (request.overwrite == Overwrite::kNo) return;
+  pg::Connection source = connect(Side::kSource, work.token());
+  const std::map<std::string, DatabaseId> on_target = [&] {
+    pg::Connection there = connect(Side::kTarget, work.token());
+    return databases_of(there);
+  }();
+  for (const schema::Database& database : schema::read_databases(source)) {
+    const auto& names = request.databases;
+    const bool is_wanted = std::find(names.begin(), names.end(), database.name) != names.end();
+    if (!is_wanted || !on_target.contains(database.name) || is_made(database.name)) continue;
+    change([&](Migration&) { details_of(database.name).operation = "CheckingBeforeReplacing"; });
+    try {
+      prepare_into_a_temporary(database, options);
+    } catch (Error& error) {
+      if (error.kind() == ErrorKind::kCancelled) throw;
+      change([&](Migration&) { details_of(database.name).message = describe(error); });
+      throw error.hint("no database of the target was dropped");
+    }
+  }
+}
+
+void Runner::Implementation::prepare_into_a_temporary(const schema::Database& database,
+                                                      pipeline::CloneOptions options) {
+  record_temporary(database.name);
+  const std::string temporary = target.make_temporary(database, work.token());
+  try {
+    options.source = request.conninfo(Side::kSource, database.name);
+    options.target = request.conninfo(Side::kTarget, temporary);
+    options.work_folder = store.work_folder(migration.id) / "check";
+    options.earlier_run = pipeline::EarlierRun::kRefuse;
+    pipeline::Clone(std::move(options), sink, work.token()).plan();
+  } catch (...) {
+    try {
+      target.drop_own(temporary, {});
+    } catch (const Error& error) {
+      log.warning(fmt::format("the database {} of the check is left on the target until the next attempt: {}",
+                              temporary, describe(error)));
+    }
+    throw;
+  }
+  target.drop_own(temporary, {});
+  change([&](Migration&) { details_of(database.name).making.clear(); });
+}
+
+// What a worker that dies from now on may leave.
+void Runner::Implementation::record_temporary(const std::string& database) {
+  const std::lock_guard lock(mutex);
+  details_of(database).making = temporary_name(database);
+  if (!claim.write(migration)) throw Error(ErrorKind::kState, "another process has ended this migration");
+}
+
+// Before a database of the target is dropped or renamed it has to be known what for: a store that cannot be written
+// ends the migration here.
+void Runner::Implementation::record(const std::string& database, const TargetServer::Making& making) {
+  const std::lock_guard lock(mutex);
+  DatabaseDetails& details = details_of(database);
+  details.making = making.temporary;
+  details.target_oid = making.id;
+  // An earlier attempt may have replaced one, which is not forgotten when its successor is made again.
+  if (!making.replaced.empty()) {
+    details.replaced = making.replaced;
+    details.kept_as = making.kept_as;
+  }
+  if (!claim.write(migration)) throw Error(ErrorKind::kState, "another process has ended this migration");
+  if (making.replaced.empty()) return;
+  log.warning(fmt::format("the database {} of the target ({}) is {}", pg::display_name("", database), making.replaced,
+                          making.kept_as.empty() ? "dropped now" : "renamed to " + making.kept_as));
+}
+
+void Runner::Implementation::prepare(const pipeline::PlannedDatabase& planned) {
+  const std::string& name = planned.database.name;
+  bool is_ours = false;
+  bool anew = false;
+  DatabaseId ours = 0;
+  change([&](Migration&) {
+    DatabaseDetails& details = details_of(name);
+    is_ours = details.made;
+    anew = details.anew;
+    ours = details.made ? details.target_oid : 0;
+    details.operation = "MakingDatabase";
+    if (!details.started) details.started = now();
+  });
+  heed_a_cancellation();
+  // One that an earlier attempt has made holds what that one has copied.
+  target.lock(work.token());
+  const bool is_made = !is_ours || anew;
+  if (is_made) record_temporary(name);
+  const auto before_replacing = [&](const TargetServer::Making& making) { record(name, making); };
+  const DatabaseId made =
+      is_made ? target.make_over(planned.database, request.overwrite, ours, before_replacing, work.token()) : 0;
+  change([&](Migration&) {
+    DatabaseDetails& details = details_of(name);
+    if (is_made) details.target_oid = made;
+    details.made = true;
+    details.making.clear();
+    details.anew = false;
+    details.operation = "MigratingData";
+  });
+}
+
+// All new ones are verified: those that were there are not needed any more. Until then a cancellation gives them back.
+void Runner::Implementation::drop_kept() {
+  heed_a_cancellation();
+  for (const std::string& database : migration.databases) {
+    std::string kept_as;
+    {
+      const std::lock_guard lock(mutex);
+      kept_as = details_of(database).kept_as;
+    }
+    if (kept_as.empty()) continue;
+    try {
+      target.drop_own(kept_as, {});
+      change([&](Migration&) { details_of(database).kept_as.clear(); });
+    } catch (const Error& error) {
+      const std::string left = fmt::format("the database that was there before {} is still there as {}: {}",
+                                           pg::display_name("", database), kept_as, describe(error));
+      log.warning(left);
+      change([&](Migration& of) { of.next_steps.push_back(left); });
+    }
+  }
+}
+
+}  // namespace pgsluice::migration
