@@ -239,7 +239,7 @@ TEST_F(Interrupted, IsNotAskedForAnOptionThatNobodyGave) {
   if (resumed.exit_code == 0) {
     EXPECT_EQ(at_target("SELECT count(*) FROM bad"), "10");
   } else {
-    EXPECT_THAT(said(resumed), HasSubstr("--verify"));
+    EXPECT_THAT(said(resumed), HasSubstr("verify (was not given, is given)"));
   }
 }
 

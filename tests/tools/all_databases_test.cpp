@@ -82,7 +82,7 @@ TEST_F(AllDatabases, WhatEndsAllGivesItsOwnExitCodeWhateverWasCancelledForIt) {
 TEST_F(AllDatabases, WhatIsOfOneDatabaseIsRefusedByName) {
   const SubprocessResult refused = clone_all({"--snapshot", "00000003-00000001-1"});
   EXPECT_EQ(refused.exit_code, 1);
-  EXPECT_THAT(refused.errors, HasSubstr("--all-databases"));
+  EXPECT_THAT(refused.errors, HasSubstr("a snapshot belongs to one database"));
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ TEST_F(StepsIntoExisting, AStepThatHasFailedIsNotForgottenForAnothersEnd) {
   EXPECT_EQ(step("copy sequences --resume").exit_code, 0);
   const SubprocessResult end = step("restore post-data --resume");
   EXPECT_EQ(end.exit_code, 22) << end.errors;
-  EXPECT_THAT(end.output + end.errors, HasSubstr("commands before have not come to their end: table data"));
+  EXPECT_THAT(end.output + end.errors, HasSubstr("earlier commands have not finished: table-data"));
   EXPECT_TRUE(has_ledger());
   shared_target().sql("command", "ALTER TABLE t DROP CONSTRAINT t_i_check");
   expect_steps({"copy table-data --resume", "restore post-data"});

@@ -62,7 +62,7 @@ void add_row_options(CLI::App& command, CloneArguments& args) {
   with_environment(
       command,
       group.option("-J,--table-jobs,--jobs", options.table_jobs, "Tables copied at a time (1 to 256, default 4)")
-          ->check(whole_number(INT32_MIN)),
+          ->check(whole_number(1, 256)),
       options.table_jobs, "TABLE_JOBS", whole_number(1, 256));
   CLI::Option* format = group
                             .option("--copy-format", args.copy_format,
@@ -103,7 +103,7 @@ void add_build_options(CLI::App& command, CloneArguments& args) {
                    group
                        .option("-I,--index-jobs", args.options.index_jobs,
                                "Indexes and constraints built at a time (1 to 256, default 4)")
-                       ->check(whole_number(INT32_MIN)),
+                       ->check(whole_number(1, 256)),
                    args.options.index_jobs, "INDEX_JOBS", whole_number(1, 256));
   with_environment(command,
                    group
