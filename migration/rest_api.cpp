@@ -310,8 +310,10 @@ class RestApi {
   const Log log_;
 };
 
-// Those of which metrics are shown, without what these do not need.
+// Those of which metrics are shown, without what these do not need: the newest, or thousands that ended within the hour
+// would make megabytes of series.
 std::vector<Migration> watched_migrations(Store& store) {
+  constexpr std::size_t kMaxWatched = 100;
   std::vector<Migration> all;
   Page page{.size = kPart};
   while (true) {
@@ -321,7 +323,7 @@ std::vector<Migration> watched_migrations(Store& store) {
       migration.next_steps.clear();
       all.push_back(std::move(migration));
     }
-    if (part.size() < page.size) return all;
+    if (part.size() < page.size || all.size() >= kMaxWatched) return all;
     page.after = all.back().id;
   }
 }
