@@ -137,7 +137,7 @@ struct DatabaseDetails {
   std::string making;
   /// The database that was there of this name, for people: its size, owner and sessions; empty if there was none.
   std::string replaced;
-  /// Under which name it is kept until the new one is verified; empty if it is not, or not any more.
+  /// The name under which it is kept until the whole migration has Succeeded; empty if it is not kept, or no longer.
   std::string kept_as;
 
   /// Ends a database that is open when its migration fails: Failed with `reason`, or with the message that it has

@@ -128,7 +128,9 @@ void Runner::Implementation::drop_kept() {
     }
     if (kept_as.empty()) continue;
     try {
-      target.drop_own(kept_as, {});
+      if (!target.drop_own(kept_as, {})) {
+        throw Error(ErrorKind::kState, "it is gone, or somebody has opened it").on(Side::kTarget).object(kept_as);
+      }
       change([&](Migration&) { details_of(database).kept_as.clear(); });
     } catch (const Error& error) {
       const std::string left = fmt::format("the database that was there before {} is still there as {}: {}",
