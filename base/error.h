@@ -26,8 +26,8 @@ enum class ErrorKind {
   kInternal,    ///< a defect of pgsluice
 };
 
-/// A way out of an error. The library names it, and whoever shows the error words it for its own users: the command as
-/// an option, REST as an id, an embedder as a member of CloneOptions. A hint says what else there is to do.
+/// A way out of an error. The library names it; the program that shows the error words it for its users: the command as
+/// an option, a migration as a key of the properties file. The error's hint says what else can be done.
 enum class Remedy {
   kResume,              ///< run again, and continue what was begun
   kResumeInconsistent,  ///< the same after a change on the source: complete tables stay, the others are copied again

@@ -1,4 +1,4 @@
-// What `serve` needs for its lists and metrics when its store holds thousands of migrations that have ended.
+// Measures the lists and metrics of `serve` over a store with thousands of ended migrations.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <httplib.h>

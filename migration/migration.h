@@ -177,7 +177,7 @@ struct Migration {
   std::vector<std::string> next_steps;
 
   bool active() const { return state == State::kInProgress; }
-  /// Of all databases.
+  /// Returns the bytes copied so far, summed over all databases.
   Bytes copied() const;
 };
 

@@ -6,8 +6,8 @@
 
 namespace pgsluice::migration {
 
-/// The text for an error with its remedies, worded for whoever runs a migration, by command, REST or page: keys of the
-/// properties file. Remedies that a migration does not offer have no words.
+/// Returns the text for an error, with its remedies as keys of the properties file, which the command, REST and the
+/// page share. Remedies that a migration does not offer are omitted.
 std::string describe(const Error& error);
 
 }  // namespace pgsluice::migration

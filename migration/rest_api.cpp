@@ -310,8 +310,8 @@ class RestApi {
   const Log log_;
 };
 
-// Those of which metrics are shown, without what these do not need: the newest, or thousands that ended within the hour
-// would make megabytes of series.
+// Returns the migrations that metrics describe, without the parts that metrics do not use. Only the newest: thousands
+// that ended within the hour would make megabytes of series.
 std::vector<Migration> watched_migrations(Store& store) {
   constexpr std::size_t kMaxWatched = 100;
   std::vector<Migration> all;

@@ -269,7 +269,7 @@ class Conversation {
     return std::nullopt;
   }
 
-  // Those without the token leave those with it their own.
+  // Requests without the token have their own places, so that they cannot take those of requests with it.
   std::size_t& places_for_bodies(const HttpRequest& request) {
     return has_token(request, state_.rules) ? state_.bodies : state_.bodies_of_strangers;
   }

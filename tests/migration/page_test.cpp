@@ -66,7 +66,8 @@ class PageTest : public ::testing::Test {
     migration.details[0].copied = {1 << 20};
     claim_->write(migration);
     migration.details[0].copied = {3 << 20};
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // samples are told apart by the millisecond
+    std::this_thread::sleep_for(
+        std::chrono::milliseconds(20));  // the chart needs two samples of different milliseconds
     claim_->write(migration);
     return migration;
   }
