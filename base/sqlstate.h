@@ -40,6 +40,7 @@ inline constexpr std::string_view kOutOfMemory = "53200";
 inline constexpr std::string_view kTooManyConnections = "53300";
 inline constexpr std::string_view kProgramLimitExceeded = "54000";
 inline constexpr std::string_view kObjectNotInPrerequisiteState = "55000";
+inline constexpr std::string_view kObjectInUse = "55006";
 inline constexpr std::string_view kLockNotAvailable = "55P03";
 inline constexpr std::string_view kAdminShutdown = "57P01";
 inline constexpr std::string_view kCrashShutdown = "57P02";

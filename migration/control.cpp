@@ -143,7 +143,7 @@ void start_worker(Store& store, const Migration& migration, const std::string& p
 void cancel_and_remove(Store& store, const Migration& migration, const CancelToken& cancel) {
   std::optional<Migration> now = store.refreshed(migration);
   if (now && now->active()) {
-    store.request_cancel(*now);
+    store.cancel_to_remove(*now);
     // Its worker is another process, maybe on another machine: there is nothing to be waited for but the store.
     while ((now = store.refreshed(migration)) && now->active()) {
       pause(cancel, kPause);

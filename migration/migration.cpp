@@ -1,9 +1,12 @@
 #include "pgsluice/migration/migration.h"
 
+#include <fmt/format.h>
 #include <strings.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <random>
 #include <utility>
 
 namespace pgsluice::migration {
@@ -157,6 +160,20 @@ ValidationState ValidationDetails::state() const {
 bool may_follow(State from, Substate from_substate, State to, Substate to_substate) {
   const std::pair<Status, Status> wanted = {{from, from_substate}, {to, to_substate}};
   return std::find(kTransitions.begin(), kTransitions.end(), wanted) != kTransitions.end();
+}
+
+std::string make_uuid() {
+  std::random_device random;
+  std::array<std::uint8_t, 16> bytes{};
+  for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random());
+  bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0F) | 0x40);  // version 4
+  bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3F) | 0x80);  // variant of RFC 4122
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += fmt::format("{:02x}", bytes[i]);
+  }
+  return text;
 }
 
 }  // namespace pgsluice::migration

@@ -185,4 +185,7 @@ struct Migration {
 /// behind: a Failed one may be taken up again.
 bool may_follow(State from, Substate from_substate, State to, Substate to_substate);
 
+/// A new UUID (version 4).
+std::string make_uuid();
+
 }  // namespace pgsluice::migration

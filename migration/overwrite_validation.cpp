@@ -45,6 +45,17 @@ void find_hindrances(const ValidationContext& context, const std::string& databa
   }
 }
 
+// The server drops the slots of a database with it, as long as nobody reads from them at that moment.
+void warn_of_slots(const ValidationContext& context, const std::string& database, Validation& validation) {
+  const std::array<std::string, 1> name = {database};
+  for (const pg::Row row : context.target.execute(
+           "SELECT slot_name, plugin FROM pg_catalog.pg_replication_slots WHERE database = $1 AND NOT active", name)) {
+    warn(validation, fmt::format("database {}: its replication slot {} ({}) is dropped with it: who reads from it has "
+                                 "to begin anew",
+                                 pg::display_name("", database), row.text(0), row.text(1)));
+  }
+}
+
 // A server may let a user into some databases only (pg_hba.conf), which it tells before it looks for the database.
 void try_to_connect(const ValidationContext& context, const std::string& database, Validation& validation) {
   const pg::ConnInfo conninfo = context.target.conninfo().with("dbname", database);
@@ -78,6 +89,7 @@ Validation validate_overwrite(const ValidationContext& context) {
     if (!is_there) continue;
     if (context.request.overwrite != Overwrite::kNo) {
       find_hindrances(context, database, validation);
+      warn_of_slots(context, database, validation);
       warn(validation, fmt::format("database {}: is on the target ({}) and will be {}, its sessions ended",
                                    pg::display_name("", database), describe_database(context.target, database),
                                    context.request.overwrite == Overwrite::kKeep

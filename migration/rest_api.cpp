@@ -218,7 +218,7 @@ class RestApi {
   HttpResponse remove(const HttpRequest& request) {
     const Migrations at(*this, request);
     Migration migration = at.find(request.matches[0]);
-    if (migration.active()) at.store().request_cancel(migration);
+    if (migration.active()) at.store().cancel_to_remove(migration);
     const auto end = std::chrono::steady_clock::now() + options_.delete_patience;
     while ((migration = at.again(migration)).active()) {
       if (std::chrono::steady_clock::now() >= end) {
@@ -354,17 +354,20 @@ void add_rest_routes(HttpServer& server, RestOptions options, const Log& log) {
   const std::filesystem::path store = options.store;
   const auto api = std::make_shared<RestApi>(std::move(options), server.stopping(), log);
   const auto add = [&](const char* method, const char* pattern, Access access,
-                       HttpResponse (RestApi::*handler)(const HttpRequest&), std::vector<std::string> parameters) {
-    server.add(
-        {method, pattern, access, [api, handler, parameters = std::move(parameters)](const HttpRequest& request) {
-           require_known_parameters(request, parameters);
-           return ((*api).*handler)(request);
-         }});
+                       HttpResponse (RestApi::*handler)(const HttpRequest&), std::vector<std::string> parameters,
+                       Route::Runs runs = Route::Runs::kOnAThread) {
+    server.add({method, pattern, access,
+                [api, handler, parameters = std::move(parameters)](const HttpRequest& request) {
+                  require_known_parameters(request, parameters);
+                  return ((*api).*handler)(request);
+                },
+                runs});
   };
-  add("PUT", "/migrations/{}", Access::kChange, &RestApi::create, {"target", "resume"});
+  // These two wait for a worker to come up or to end.
+  add("PUT", "/migrations/{}", Access::kChange, &RestApi::create, {"target", "resume"}, Route::Runs::kWaiting);
+  add("DELETE", "/migrations/{}", Access::kChange, &RestApi::remove, {"target"}, Route::Runs::kWaiting);
   add("GET", "/migrations/{}", Access::kRead, &RestApi::show, {"target"});
   add("PATCH", "/migrations/{}", Access::kChange, &RestApi::update, {"target"});
-  add("DELETE", "/migrations/{}", Access::kChange, &RestApi::remove, {"target"});
   add("GET", "/migrations", Access::kRead, &RestApi::list, {"target", "migrationListFilter", "view", "limit", "after"});
   add("GET", "/migrations/{}/samples", Access::kRead, &RestApi::samples, {"target"});
   add("GET", "/migrations/{}/tables", Access::kRead, &RestApi::tables, {"target"});

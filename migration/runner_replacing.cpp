@@ -83,7 +83,7 @@ void Runner::Implementation::record(const std::string& database, const TargetSer
   if (!claim.write(migration)) throw Error(ErrorKind::kState, "another process has ended this migration");
   if (making.replaced.empty()) return;
   log.warning(fmt::format("the database {} of the target ({}) is {}", pg::display_name("", database), making.replaced,
-                          making.kept_as.empty() ? "dropped now" : "renamed to " + making.kept_as));
+                          making.kept_as.empty() ? "to be dropped now" : "to be renamed to " + making.kept_as));
 }
 
 void Runner::Implementation::prepare(const pipeline::PlannedDatabase& planned) {
@@ -117,8 +117,13 @@ void Runner::Implementation::prepare(const pipeline::PlannedDatabase& planned) {
   });
 }
 
-// All new ones are verified: those that were there are not needed any more. Until then a cancellation gives them back.
+// All new ones are verified: those that were there are not needed any more. Until then a cancellation gives them back,
+// and from here on none is accepted, which the store has to know before the first one is dropped.
 void Runner::Implementation::drop_kept() {
+  {
+    const std::lock_guard lock(mutex);
+    if (!claim.write(migration)) throw Error(ErrorKind::kState, "another process has ended this migration");
+  }
   heed_a_cancellation();
   for (const std::string& database : migration.databases) {
     std::string kept_as;

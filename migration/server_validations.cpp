@@ -14,6 +14,7 @@
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/version.h"
 #include "pgsluice/pipeline/lock_need.h"
+#include "pgsluice/pipeline/session_limits.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/pg_dump.h"
 
@@ -283,21 +284,12 @@ std::int64_t sessions_of_others(pg::Connection& server) {
       .integer(0);
 }
 
-// A role's and a database's CONNECTION LIMIT, which no superuser is held to.
 void validate_limits(pg::Connection& server, std::int64_t needed, const std::string& database, Validation& validation) {
-  const std::array<std::string, 1> name = {database};
-  const pg::Result limits = server.execute(
-      "SELECT 'role ' || rolname, 'ALTER ROLE ' || pg_catalog.quote_ident(rolname), rolconnlimit"
-      "  FROM pg_catalog.pg_roles WHERE rolname = current_user AND NOT rolsuper AND rolconnlimit >= 0"
-      " UNION ALL SELECT 'database ' || datname, 'ALTER DATABASE ' || pg_catalog.quote_ident(datname), datconnlimit"
-      "  FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.rolname = current_user AND NOT r.rolsuper"
-      " WHERE datname = $1 AND datconnlimit >= 0",
-      name);
-  for (const pg::Row row : limits) {
-    if (row.integer(2) >= needed) continue;
+  for (const pipeline::SessionLimit& limit : pipeline::session_limits(server, database)) {
+    if (limit.limit >= needed) continue;
     fail(validation, fmt::format("{} of the {}: its CONNECTION LIMIT of {} is less than the {} sessions that the jobs "
-                                 "need; {} CONNECTION LIMIT {}, or use fewer jobs (engine: tableJobs, indexJobs)",
-                                 row.text(0), to_string(server.side()), row.integer(2), needed, row.text(1), needed));
+                                 "need; {} {}, or use fewer jobs (engine: tableJobs, indexJobs)",
+                                 limit.holder, to_string(server.side()), limit.limit, needed, limit.raise, needed));
   }
 }
 

@@ -5,9 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
-#include <random>
 #include <set>
 #include <system_error>
 
@@ -291,6 +289,15 @@ std::optional<Migration> Store::refreshed(const Migration& migration) {
 }
 
 void Store::request_cancel(const Migration& migration) {
+  if (try_to_cancel(migration)) return;
+  throw Error(ErrorKind::kState,
+              fmt::format("the migration {} is completing: it cannot be canceled any more", migration.name))
+      .hint("all its databases are there and verified; to be rid of them, drop them on the target");
+}
+
+void Store::cancel_to_remove(const Migration& migration) { try_to_cancel(migration); }
+
+bool Store::try_to_cancel(const Migration& migration) {
   SqliteFile::Transaction transaction(*file_);
   const std::vector<Migration> now = select("id = ? AND NOT deleted", {migration.id});
   if (now.empty() || !now.front().active()) {
@@ -298,6 +305,7 @@ void Store::request_cancel(const Migration& migration) {
                                                now.empty() ? "deleted" : std::string(to_string(now.front().state))))
         .hint("databases that it has made stay on the target: --resume continues there, and dropping them is yours");
   }
+  if (now.front().substate == Substate::kCompletingMigration) return false;
   file_->execute("UPDATE migration SET cancel = 1 WHERE id = ? AND claimed", {migration.id});
   if (file_->changes() == 0) {
     Migration canceled = now.front();
@@ -305,6 +313,7 @@ void Store::request_cancel(const Migration& migration) {
     put(canceled.id, canceled);
   }
   transaction.commit();
+  return true;
 }
 
 bool Store::put(const std::string& id, const Migration& migration) {
@@ -476,20 +485,6 @@ std::vector<Sample> Store::samples(const std::string& id) {
                    samples.push_back({time_of(row.real(0)), {row.integer(1)}, row.real(2), row.text(3)});
                  });
   return samples;
-}
-
-std::string make_uuid() {
-  std::random_device random;
-  std::array<std::uint8_t, 16> bytes{};
-  for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random());
-  bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0F) | 0x40);  // version 4
-  bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3F) | 0x80);  // variant of RFC 4122
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    text += fmt::format("{:02x}", bytes[i]);
-  }
-  return text;
 }
 
 }  // namespace pgsluice::migration

@@ -86,9 +86,12 @@ class Store {
   /// that was found by its name has to be followed by this: the name may be given to another one meanwhile.
   std::optional<Migration> refreshed(const Migration& migration);
 
-  /// Asks the worker to cancel; one that nobody has taken up yet is Canceled at once. Throws Error(kState) for one
-  /// that has come to its end.
+  /// Asks the worker to cancel; one that nobody has taken up yet is Canceled at once. Throws Error(kState) for one that
+  /// has come to its end, or that is completing: all its databases are verified then, and those that were there before
+  /// may be gone.
   void request_cancel(const Migration& migration);
+  /// The same before it is removed: one that is completing is only to be waited for, and nothing is done.
+  void cancel_to_remove(const Migration& migration);
 
   /// Forgets one that has come to its end: it is listed as Canceled for thirty days, and its name is free. Throws
   /// Error(kState).
@@ -117,6 +120,8 @@ class Store {
   void update_format();
   /// Writes an active migration's document. Returns false if it is not active any more.
   bool put(const std::string& id, const Migration& migration);
+  /// Returns false, and does nothing, for one that is completing.
+  bool try_to_cancel(const Migration& migration);
   void forget_deleted();
   void find_dead_workers();
   void require_no_other(const Migration& migration, const std::string& system);
@@ -169,8 +174,5 @@ class Claim {
   State state_;
   Substate substate_;
 };
-
-/// A new UUID (version 4).
-std::string make_uuid();
 
 }  // namespace pgsluice::migration

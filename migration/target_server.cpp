@@ -44,18 +44,32 @@ void refuse_others(pg::Connection& server, const std::string& name) {
       .hint("migrations need this name for a moment: rename or drop it");
 }
 
+// Ends a database's sessions and does what nobody may be connected for: the server waits up to five seconds for those
+// that were ended, and lets no new one in meanwhile, but one may have come just before.
+void when_nobody_is_connected(pg::Connection& server, const std::string& name, const std::string& statements) {
+  constexpr int kTries = 10;
+  const std::array<std::string, 1> parameters = {name};
+  for (int tries = 1;; ++tries) {
+    server.execute(
+        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
+        " WHERE datname = $1 AND pid <> pg_catalog.pg_backend_pid()",
+        parameters);
+    try {
+      server.execute(statements);
+      return;
+    } catch (const Error& error) {
+      if (error.sqlstate() != sqlstate::kObjectInUse || tries == kTries) throw;
+    }
+  }
+}
+
 void drop_database(pg::Connection& server, const std::string& name) {
   const std::string quoted = pg::quote_identifier(name);
   if (server.server_version() >= pg::since::kDropDatabaseForce) {
     server.execute(fmt::format("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted));
     return;
   }
-  const std::array<std::string, 1> parameters = {name};
-  server.execute(
-      "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
-      " WHERE datname = $1 AND pid <> pg_catalog.pg_backend_pid()",
-      parameters);
-  server.execute(fmt::format("DROP DATABASE IF EXISTS {}", quoted));
+  when_nobody_is_connected(server, name, fmt::format("DROP DATABASE IF EXISTS {}", quoted));
 }
 
 void explain(Error& error, const std::string& name, std::string_view step, std::string_view hint) {
@@ -63,22 +77,11 @@ void explain(Error& error, const std::string& name, std::string_view step, std::
   if (error.kind() == ErrorKind::kServer) error.hint(hint);
 }
 
-// Nobody may be connected to a database that is renamed, and others may come back at once.
+// In one transaction: at any moment the database either has its name and is open, or is kept and closed.
 void rename_aside(pg::Connection& server, const std::string& name, const std::string& kept_as) {
-  const std::string quoted = pg::quote_identifier(name);
-  const std::array<std::string, 1> parameters = {name};
-  server.execute(fmt::format("ALTER DATABASE {} ALLOW_CONNECTIONS false", quoted));
-  try {
-    server.execute(
-        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
-        " WHERE datname = $1 AND pid <> pg_catalog.pg_backend_pid()",
-        parameters);
-    // The server itself waits for five seconds until they are gone.
-    server.execute(fmt::format("ALTER DATABASE {} RENAME TO {}", quoted, pg::quote_identifier(kept_as)));
-  } catch (const Error& error) {
-    if (!error.poisons_connection()) server.execute(fmt::format("ALTER DATABASE {} ALLOW_CONNECTIONS true", quoted));
-    throw;
-  }
+  when_nobody_is_connected(server, name,
+                           fmt::format("ALTER DATABASE {0} RENAME TO {1}; ALTER DATABASE {1} ALLOW_CONNECTIONS false",
+                                       pg::quote_identifier(name), pg::quote_identifier(kept_as)));
 }
 
 // Ends the half of a database that could not take its place.
@@ -225,12 +228,8 @@ TargetServer::GivenBack TargetServer::give_back(const std::string& kept_as, cons
   pg::Connection server = connect(cancel);
   const std::map<std::string, DatabaseId> there = databases_of(server);
   server.execute("SET default_transaction_read_only = off");
-  if (!there.contains(kept_as) && there.contains(name)) {
-    // It was closed for its renaming, and that did not come about.
-    server.execute(fmt::format("ALTER DATABASE {} ALLOW_CONNECTIONS true", pg::quote_identifier(name)));
-    return GivenBack::kYes;
-  }
-  if (!there.contains(kept_as)) return GivenBack::kIsGone;
+  // Its renaming may not have come about.
+  if (!there.contains(kept_as)) return there.contains(name) ? GivenBack::kYes : GivenBack::kIsGone;
   if (there.contains(name)) return GivenBack::kNameIsTaken;
   server.execute(fmt::format("ALTER DATABASE {0} RENAME TO {1}; ALTER DATABASE {1} ALLOW_CONNECTIONS true",
                              pg::quote_identifier(kept_as), pg::quote_identifier(name)));

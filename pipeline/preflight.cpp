@@ -18,6 +18,7 @@
 #include "pgsluice/pipeline/reload.h"
 #include "pgsluice/pipeline/roles.h"
 #include "pgsluice/pipeline/run_folder.h"
+#include "pgsluice/pipeline/session_limits.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/pipeline/source_checks.h"
 #include "pgsluice/pipeline/tasks_done.h"
@@ -177,6 +178,7 @@ class PreflightRun {
     if (!source_) return;
     check_servers(*source_, *target_);
     warn_of_an_old_target();
+    for (std::string& limit : check_session_limits(*source_, *target_, options_)) warn(std::move(limit));
     if (intent_ != Intent::kRun) return;
     if (options_.analyze_source) analyze_source();
     if (options_.roles) make_roles();
@@ -185,12 +187,10 @@ class PreflightRun {
   void warn_of_an_old_target() {
     constexpr int kOldestTested = pg::kV12;
     if (target_->server_version() >= kOldestTested) return;
-    std::string warning = fmt::format(
+    warn(fmt::format(
         "target: PostgreSQL {} is older than 12: pg_dump may write definitions that it does not know, which would be "
         "missing then",
-        target_->server_version_text());
-    log_.warning(warning);
-    input_.warnings.push_back(std::move(warning));
+        target_->server_version_text()));
   }
 
   void analyze_source() {

@@ -308,12 +308,15 @@ class Conversation {
     if (route.runs == Route::Runs::kAtOnce) {
       co_return co_await send(answer(route, request, state_.log), request, parser);
     }
-    if (state_.requests >= state_.limits.requests) {
+    const bool waits = route.runs == Route::Runs::kWaiting;
+    std::size_t& at_work = waits ? state_.waiting_requests : state_.requests;
+    if (at_work >= (waits ? state_.limits.waiting_threads : state_.limits.requests)) {
       co_return co_await send(too_busy("too many requests are at work; try again"), request, parser);
     }
     if (state_.requests == 0) state_.last_end = std::chrono::steady_clock::now();
-    std::optional<Place> place(std::in_place, state_.requests);
-    HttpResponse response = co_await on_a_handlers_thread([&] { return answer(route, request, state_.log); });
+    std::optional<Place> place(std::in_place, at_work);
+    HttpResponse response = co_await on_a_thread(waits ? *state_.waiting : *state_.handlers,
+                                                 [&] { return answer(route, request, state_.log); });
     state_.last_end = std::chrono::steady_clock::now();
     if (request.method == "HEAD") response.next = {};
     if (response.next) {
@@ -326,9 +329,9 @@ class Conversation {
   }
 
   template <class Function>
-  asio::awaitable<std::invoke_result_t<Function>> on_a_handlers_thread(Function function) {
+  asio::awaitable<std::invoke_result_t<Function>> on_a_thread(asio::thread_pool& pool, Function function) {
     auto work = [function]() -> asio::awaitable<std::invoke_result_t<Function>> { co_return function(); };
-    auto result = co_await asio::co_spawn(*state_.handlers, std::move(work), asio::use_awaitable);
+    auto result = co_await asio::co_spawn(pool, std::move(work), asio::use_awaitable);
     co_return result;
   }
 
@@ -408,7 +411,8 @@ class Conversation {
     co_await http::async_write_header(stream_, serializer, token(error));
     asio::steady_timer timer(stream_.get_executor());
     while (!error && !state_.is_stopping) {
-      const std::optional<std::string> text = co_await on_a_handlers_thread([&] { return next_text(response); });
+      const std::optional<std::string> text =
+          co_await on_a_thread(*state_.handlers, [&] { return next_text(response); });
       expire_after(state_.limits.write_time);
       if (!text) {
         if (is_chunked) co_await asio::async_write(stream_, http::make_chunk_last(), token(error));

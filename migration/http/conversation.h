@@ -29,7 +29,9 @@ struct ServerState {
   Connections connections;
   std::size_t bodies = 0;
   std::size_t bodies_of_strangers = 0;
+  /// Requests at work, and those of routes that wait for other processes.
   std::size_t requests = 0;
+  std::size_t waiting_requests = 0;
   std::size_t streams = 0;
   bool is_stopping = false;
   /// When a request at work ended last, or the first one began.
@@ -40,6 +42,8 @@ struct ServerState {
   std::size_t refusals = 0;
 
   boost::asio::thread_pool* handlers = nullptr;
+  /// Where handlers may wait for other processes.
+  boost::asio::thread_pool* waiting = nullptr;
 };
 
 /// Answers the requests of one client until it goes, or is closed. The state and the io_context outlive it.

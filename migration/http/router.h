@@ -20,8 +20,9 @@ struct Route {
   Access access = Access::kRead;
   HttpHandler handler;
   /// kAtOnce: on the thread that serves all connections. Only for a handler that never waits, and whose response must
-  /// not queue for one of the handlers' threads.
-  enum class Runs { kAtOnce, kOnAThread };
+  /// not queue for one of the handlers' threads. kWaiting: on a thread of those that may wait for other processes, so
+  /// that no other response waits with it.
+  enum class Runs { kAtOnce, kOnAThread, kWaiting };
   Runs runs = Runs::kOnAThread;
 };
 

@@ -141,6 +141,7 @@ struct HttpServer::Implementation {
   ServerState state;
   // Ends after the conversations, which are io's.
   std::optional<asio::thread_pool> handlers;
+  std::optional<asio::thread_pool> waiting;
   asio::io_context io{1};
   tcp::acceptor acceptor{io};
   std::thread thread;
@@ -196,6 +197,8 @@ void HttpServer::start() {
   Implementation& self = *implementation_;
   self.handlers.emplace(self.options.limits.threads);
   self.state.handlers = &*self.handlers;
+  self.waiting.emplace(self.options.limits.waiting_threads);
+  self.state.waiting = &*self.waiting;
   asio::co_spawn(self.io, self.accept_all(), asio::detached);
   self.thread = std::thread([&self] {
     self.io.run();
@@ -214,6 +217,7 @@ void HttpServer::stop() {
     self.state.connections.close_waiting();
   });
   self.handlers->join();
+  self.waiting->join();
   if (self.ended.get_future().wait_for(kGoodbye) != std::future_status::ready) self.io.stop();
   self.thread.join();
 }

@@ -34,6 +34,9 @@ struct HttpLimits {
   /// Requests that wait for a thread or are at work, but for routes that run at once.
   std::size_t requests = 64;
   std::size_t threads = 8;
+  /// For the requests that wait for other processes; one more is told to try again, and leaves a place for a body to
+  /// those that do not wait.
+  std::size_t waiting_threads = 6;
 };
 
 struct HttpOptions {
@@ -58,7 +61,7 @@ bool is_loopback_listen(const std::string& listen);
 /// throws becomes the fitting response: {"error":{"code","message"}}.
 ///
 /// Lifecycle: made, routes added, bind() or start(); the destructor stops it. One thread of its own moves the bytes of
-/// all connections; handlers run on `limits.threads` more, unless their route runs at once.
+/// all connections; handlers run on `limits.threads` more, or as their route says.
 class HttpServer {
  public:
   /// The shortest token that is taken: fewer characters can be guessed.

@@ -3,9 +3,12 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <atomic>
+#include <thread>
 
 #include "migration/runner_fixture.h"
 #include "pgsluice/migration/target_server.h"
+#include "support/wait_until.h"
 
 namespace pgsluice::migration {
 namespace {
@@ -70,7 +73,7 @@ TEST_F(ReplacingTest, WhatIsReplacedIsSaidBeforeAndAfterwards) {
   EXPECT_THAT(said, HasSubstr("1 session) and will be dropped"));
   EXPECT_THAT(details(ended, "testdb6").replaced, AllOf(HasSubstr("owner postgres"), HasSubstr("1 session")));
   EXPECT_THAT(details(ended, "testdb3").replaced, IsEmpty());
-  EXPECT_THAT(sink_.text(), HasSubstr("is dropped now"));
+  EXPECT_THAT(sink_.text(), HasSubstr("is to be dropped now"));
 }
 
 TEST_F(ReplacingTest, ADatabaseThatIsKeptGoesWhenTheNewOneIsVerified) {
@@ -307,10 +310,9 @@ TEST_F(ReplacingTest, ACancellationIsCarriedOutAfterAWorkersDeath) {
                     Not(HasSubstr("the target was not changed"))));
 }
 
-// A worker that was killed when it had closed the database for its renaming, and had not renamed it.
-TEST_F(ReplacingTest, ADatabaseThatWasClosedForItsRenamingIsOpenAgain) {
+// A worker that was killed when it had recorded that it renames the database, and had not renamed it.
+TEST_F(ReplacingTest, ADatabaseThatWasNotRenamedYetIsAsItWas) {
   target_.sql("postgres", "CREATE DATABASE pgsluice_left_behind TEMPLATE template0 ALLOW_CONNECTIONS false");
-  target_.sql("postgres", "ALTER DATABASE testdb6 ALLOW_CONNECTIONS false");
   Request wanted = request();
   wanted.overwrite = Overwrite::kKeep;
   Migration migration = create(store_, "first", "", {}, wanted);
@@ -331,6 +333,41 @@ TEST_F(ReplacingTest, ADatabaseThatWasClosedForItsRenamingIsOpenAgain) {
   EXPECT_EQ(ended.state, State::kCanceled) << ended.error;
   EXPECT_EQ(of_before(), "42");
   EXPECT_THAT(ours_on_target(), IsEmpty());
+}
+
+// A worker that dies at whatever moment leaves no database that nobody may connect to.
+TEST_F(ReplacingTest, ADatabaseOfThatNameIsNeverClosedHoweverBusyItIs) {
+  std::atomic<bool> is_ended = false;
+  std::atomic<int> closed = 0;
+  std::jthread watcher([&] {
+    pg::Connection server = target_.connect("postgres");
+    while (!is_ended) {
+      const pg::Result now = server.execute("SELECT datallowconn FROM pg_database WHERE datname = 'testdb6'");
+      if (!now.empty() && !now[0].boolean(0)) ++closed;
+    }
+  });
+  // An application that comes back as soon as it is ended.
+  std::jthread application([&] {
+    while (!is_ended) {
+      try {
+        pg::Connection session = target_.connect("testdb6");
+        session.execute("SELECT pg_sleep(2)");
+      } catch (const Error&) {
+        continue;
+      }
+    }
+  });
+  ASSERT_TRUE(test::wait_until([&] {
+    return target_.value("postgres", "SELECT count(*) FROM pg_stat_activity WHERE datname = 'testdb6'") == "1";
+  }));
+  Request wanted = request();
+  wanted.option = MigrationOption::kMigrate;
+  wanted.overwrite = Overwrite::kKeep;
+  wanted.verify = false;
+  const Migration ended = run(wanted);
+  is_ended = true;
+  EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
+  EXPECT_EQ(closed, 0);
 }
 
 TEST_F(ReplacingTest, ACancellationThatWasAcceptedIsNotLostToATermSignal) {

@@ -1,13 +1,16 @@
 // What clients of the REST API do to one another, and what one of them may ask for at once.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <httplib.h>
 
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include "migration/rest_fixture.h"
 #include "pgsluice/migration/control.h"
@@ -17,6 +20,12 @@
 
 namespace pgsluice::migration {
 namespace {
+
+// A worker's command that fails when the gate is there, or the test is gone.
+std::string waits_for(const std::filesystem::path& gate) {
+  return fmt::format("while [ -d '{}' ] && [ ! -e '{}' ]; do sleep 0.05; done; exit 3", gate.parent_path().string(),
+                     gate.string());
+}
 
 TEST_F(RestTest, AListHasAsManyBytesAsAClientMayKeepUsWaitingWith) {
   Store store(store_);
@@ -52,7 +61,7 @@ TEST_F(RestTest, AListHasAsManyBytesAsAClientMayKeepUsWaitingWith) {
 
 TEST_F(RestTest, ACreationThatAnotherClientDeletesBeforeItsWorkerComesUpSaysThatItWasCanceled) {
   const std::filesystem::path gate = folder_.path() / "gate";
-  const RestServer server(store_, sink_, {}, "while [ ! -e '" + gate.string() + "' ]; do sleep 0.05; done; exit 3");
+  const RestServer server(store_, sink_, {}, waits_for(gate));
   int status = 0;
   Json created;
   std::jthread creator([&] {
@@ -70,6 +79,33 @@ TEST_F(RestTest, ACreationThatAnotherClientDeletesBeforeItsWorkerComesUpSaysThat
   creator.join();
   EXPECT_EQ(status, 201) << created.dump();
   EXPECT_EQ(created.at("properties").at("currentStatus").at("state"), "Canceled");
+}
+
+TEST_F(RestTest, CreationsWhoseWorkersDoNotComeUpKeepNobodyElseWaiting) {
+  const std::filesystem::path gate = folder_.path() / "gate";
+  const RestServer server(store_, sink_, {}, waits_for(gate));
+  constexpr int kCreations = 8;  // as many as bodies are taken at a time, and more than wait
+  std::atomic<int> created = 0;
+  std::atomic<int> refused = 0;
+  std::vector<std::jthread> creators;
+  for (int i = 0; i < kCreations; ++i) {
+    creators.emplace_back([&, i] {
+      const std::string properties = fmt::format(
+          R"({{"properties":{{"SourceDBServerResourceId":"a:1@b","TargetDbServerResourceId":"c:{}@b","DBsToMigrate":["x"]}}}})",
+          i + 1);
+      const auto answer = server.client().Put(fmt::format("/migrations/m{}", i), properties, "application/json");
+      ++(answer->status == 503 && answer->has_header("Retry-After") ? refused : created);
+    });
+  }
+  httplib::Client client = server.client();
+  ASSERT_TRUE(test::wait_until([&] { return refused == 2; })) << refused;
+  const auto list = [&] { return body_of(client.Get("/migrations")).at("value"); };
+  ASSERT_TRUE(test::wait_until([&] { return list().size() == 6; }));
+  const std::string name = list()[0].at("name");
+  EXPECT_EQ(client.Patch("/migrations/" + name, R"({"properties":{"cancel":"True"}})", "application/json")->status,
+            202);
+  EXPECT_EQ(created, 0) << "others were answered while these waited";
+  std::ofstream(gate.string()) << "";
 }
 
 TEST_F(RestTest, ADeletionDoesNotTouchAnotherMigrationThatHasGotTheName) {

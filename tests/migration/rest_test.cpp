@@ -41,14 +41,16 @@ TEST_F(RestTest, ErrorsHaveTheirStatusAndSayWhatIsWrong) {
   EXPECT_EQ(client.Get("/elsewhere")->status, 404);
   const auto other_method = client.Post("/migrations/first", "{}", "application/json");
   EXPECT_EQ(other_method->status, 405);
-  EXPECT_EQ(other_method->get_header_value("Allow"), "PUT, GET, PATCH, DELETE");
+  EXPECT_EQ(other_method->get_header_value("Allow"), "PUT, DELETE, GET, PATCH");
   EXPECT_EQ(body_of(other_method).at("error").at("code"), "MethodNotAllowed");
   EXPECT_EQ(client.Get("/migrations/..%2f..%2fetc%2fpasswd")->status, 404);
+  EXPECT_EQ(client.Get("/migrations/%ff")->status, 404);
   EXPECT_EQ(client.Put("/migrations/first", std::string(2 << 20, ' '), "application/json")->status, 413);
   EXPECT_EQ(body_of(client.Get("/migrations?migrationListFilter=All")).at("value").size(), 0U);
   // Parameters that mean nothing here, or hold what no target is called.
-  for (const char* path : {"/migrations?filter=All", "/migrations?target=a%00b", "/migrations?target=%1b%5b31m",
-                           "/migrations?target=", "/migrations?target=%zz", "/metrics?x=1"}) {
+  for (const char* path :
+       {"/migrations?filter=All", "/migrations?target=a%00b", "/migrations?target=%1b%5b31m",
+        "/migrations?target=", "/migrations?target=%ff%fe", "/migrations?target=%zz", "/metrics?x=1"}) {
     EXPECT_EQ(client.Get(path)->status, 400) << path;
   }
   EXPECT_EQ(client.Get("/migrations?target=" + std::string(5000, 'x'))->status, 400);

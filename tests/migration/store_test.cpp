@@ -246,11 +246,11 @@ TEST_F(StoreTest, AnEndDoesNotPassOverACancellationThatWasAccepted) {
   Migration at_work = migration("first");
   store_.add(at_work);
   Claim claim = store_.claim(at_work.id);
-  for (const Substate next : {Substate::kMigratingData, Substate::kCompletingMigration}) {
-    at_work.substate = next;
-    claim.write(at_work);
-  }
+  at_work.substate = Substate::kMigratingData;
+  claim.write(at_work);
   store_.request_cancel(at_work);
+  at_work.substate = Substate::kCompletingMigration;
+  claim.write(at_work);
   Migration ended = at_work;
   ended.state = State::kSucceeded;
   ended.substate = Substate::kCompleted;
@@ -261,6 +261,24 @@ TEST_F(StoreTest, AnEndDoesNotPassOverACancellationThatWasAccepted) {
   ended.state = State::kCanceled;
   EXPECT_EQ(claim.write_end(ended), WrittenEnd::kWritten);
   EXPECT_EQ(store_.find("first", std::nullopt).state, State::kCanceled);
+}
+
+TEST_F(StoreTest, OneThatIsCompletingIsNotCanceledAnyMore) {
+  Migration at_work = migration("first");
+  store_.add(at_work);
+  Claim claim = store_.claim(at_work.id);
+  for (const Substate next : {Substate::kMigratingData, Substate::kCompletingMigration}) {
+    at_work.substate = next;
+    claim.write(at_work);
+  }
+  EXPECT_THAT(refusal([&] { store_.request_cancel(at_work); }), HasSubstr("it cannot be canceled any more"));
+  store_.cancel_to_remove(at_work);  // its end is waited for
+  EXPECT_FALSE(claim.cancel_requested());
+  Migration ended = at_work;
+  ended.state = State::kSucceeded;
+  ended.substate = Substate::kCompleted;
+  EXPECT_EQ(claim.write_end(ended), WrittenEnd::kWritten);
+  EXPECT_EQ(store_.find("first", std::nullopt).state, State::kSucceeded);
 }
 
 TEST_F(StoreTest, AFolderThatAnyUserMayWriteToIsRefusedAndOneOfOurOwnIsMadePrivate) {

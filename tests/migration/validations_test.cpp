@@ -178,6 +178,10 @@ TEST_F(ValidationTest, WhatHindersThatADatabaseIsMadeOver) {
   shared_target().sql("postgres", mend);
   shared_target().sql(kDatabase, "ALTER SUBSCRIPTION feed SET (slot_name = NONE); DROP SUBSCRIPTION feed");
   EXPECT_THAT(said(wanted, "OverwriteValidation"), is_only_foretold);
+  shared_target().sql(kDatabase, "SELECT pg_create_logical_replication_slot('reader', 'pgoutput')");
+  EXPECT_THAT(said(wanted, "OverwriteValidation"),
+              HasSubstr("Warning: database validated: its replication slot reader (pgoutput) is dropped with it"));
+  shared_target().sql(kDatabase, "SELECT pg_drop_replication_slot('reader')");
 }
 
 TEST_F(ValidationTest, ATargetThatLetsItsUserIntoOtherDatabasesOnly) {

@@ -190,6 +190,46 @@ TEST_F(CloneErrors, AWorkDirectoryThatCannotBeMade) {
   EXPECT_THAT(error_of(wanted).describe(), HasSubstr("/proc/no/such"));
 }
 
+// A superuser is held to no limit, so a user without that right copies a database of its own.
+TEST_F(CloneErrors, AConnectionLimitThatNoCopyCanWorkWithIsSaidBefore) {
+  for (const test::Cluster* server : {&test::shared_source(), &test::shared_target()}) {
+    server->sql("postgres", "DROP ROLE IF EXISTS limited");
+    server->sql("postgres", "CREATE ROLE limited LOGIN");
+  }
+  test::shared_source().create_database("limits", "OWNER limited TEMPLATE template0");
+  test::shared_target().create_database("limits", "OWNER limited TEMPLATE template0");
+  test::shared_source().sql("limits", "SET ROLE limited; CREATE TABLE t AS SELECT generate_series(1, 10) AS i");
+  CloneOptions wanted = options("limits");
+  wanted.source = test::shared_source().conninfo("limits", "limited");
+  wanted.target = test::shared_target().conninfo("limits", "limited");
+  const auto limit = [](const test::Cluster& server, const std::string& what) {
+    server.sql("postgres", "ALTER " + what);
+  };
+  limit(test::shared_source(), "DATABASE limits CONNECTION LIMIT 1");
+  Error error = error_of(wanted);
+  EXPECT_EQ(error.side(), Side::kSource);
+  EXPECT_THAT(error.describe(), HasSubstr("database limits: its CONNECTION LIMIT is 1, and a copy needs 3"));
+  EXPECT_THAT(error.describe(), HasSubstr("ALTER DATABASE limits CONNECTION LIMIT 6"));
+  EXPECT_FALSE(target_changed_);
+  limit(test::shared_source(), "DATABASE limits CONNECTION LIMIT -1");
+  limit(test::shared_target(), "ROLE limited CONNECTION LIMIT 2");
+  error = error_of(wanted);
+  EXPECT_EQ(error.side(), Side::kTarget);
+  EXPECT_THAT(error.describe(), HasSubstr("role limited: its CONNECTION LIMIT is 2"));
+  EXPECT_FALSE(target_changed_);
+  // What may be enough is only warned of: three sessions are, with one job of each kind.
+  limit(test::shared_target(), "ROLE limited CONNECTION LIMIT 3");
+  limit(test::shared_source(), "ROLE limited CONNECTION LIMIT 3");
+  wanted.table_jobs = wanted.index_jobs = 1;
+  const CloneSummary summary = Clone(wanted, sink_).run();
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  test::shared_target().create_database("limits", "OWNER limited TEMPLATE template0");
+  wanted.table_jobs = 8;
+  (void)Clone(wanted, sink_).plan();
+  EXPECT_THAT(sink_.text(),
+              HasSubstr("role limited of the source: its CONNECTION LIMIT is 3, and the jobs may use 10"));
+}
+
 TEST_F(CloneErrors, JobsOutOfRange) {
   CloneOptions wanted = options("errors");
   wanted.table_jobs = 0;

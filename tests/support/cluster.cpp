@@ -4,9 +4,12 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -61,6 +64,58 @@ fs::path server_bindir() {
   return fs::path("/usr/lib/postgresql") / std::to_string(newest) / "bin";
 }
 
+namespace {
+
+constexpr const char* kPrefix = "pgsluice-test.";
+
+std::uintmax_t available_memory() {
+  std::ifstream in("/proc/meminfo");
+  std::string name;
+  std::uintmax_t kilobytes = 0;
+  while (in >> name >> kilobytes) {
+    if (name == "MemAvailable:") return kilobytes << 10U;
+    in.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+  }
+  return 0;
+}
+
+// What test programs have left that were killed.
+void remove_leavings(const fs::path& folder) {
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kPrefix)) continue;
+    const pid_t owner = std::atoi(name.c_str() + std::string_view(kPrefix).size());
+    if (owner > 0 && ::kill(owner, 0) != 0 && errno == ESRCH) fs::remove_all(entry.path(), ignored);
+  }
+}
+
+// In memory, where there is enough of it: for each database a server makes and removes hundreds of files, and with a
+// disk the tests take twice as long for that. No test cares, since the servers run without fsync.
+// $PGSLUICE_TEST_CLUSTERS names another folder.
+fs::path choose_folder() {
+  if (const char* wanted = std::getenv("PGSLUICE_TEST_CLUSTERS")) return wanted;
+  constexpr std::uintmax_t kEnough = std::uintmax_t{8} << 30U;
+  const fs::path memory = "/dev/shm";
+  std::error_code error;
+  const fs::space_info space = fs::space(memory, error);
+  const bool is_enough = !error && space.available >= kEnough && available_memory() >= kEnough;
+  return is_enough ? memory : fs::temp_directory_path();
+}
+
+std::string make_folder() {
+  static const fs::path folder = [] {
+    const fs::path chosen = choose_folder();
+    remove_leavings(chosen);
+    return chosen;
+  }();
+  std::string pattern = (folder / fmt::format("{}{}.XXXXXX", kPrefix, ::getpid())).string();
+  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
+  return pattern;
+}
+
+}  // namespace
+
 std::vector<std::string> as_server_user(std::vector<std::string> command) {
   if (::geteuid() != 0) return command;
   // Without --pdeathsig the change of user would take away the signal that ends the server with the test.
@@ -86,9 +141,7 @@ Cluster::Cluster(Options options)
     : bindir_(options.bindir.empty() ? server_bindir() : options.bindir),
       port_(port_of(listen_on_loopback())),
       environment_(options.environment) {
-  std::string pattern = (fs::temp_directory_path() / "pgsluice-test.XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  folder_ = pattern;
+  folder_ = make_folder();
   if (::geteuid() == 0) run_or_throw({"chown", "postgres", folder_.string()});
   const std::string data = (folder_ / "data").string();
   std::vector<std::string> make = {(bindir_ / "initdb").string(),
@@ -153,7 +206,7 @@ Cluster::~Cluster() {
   } catch (const std::exception&) {
     server_.reset();  // its destructor ends the process in any case
   }
-  std::error_code ignored;  // the folder is in /tmp
+  std::error_code ignored;  // the folder is a temporary one
   fs::remove_all(folder_, ignored);
 }
 

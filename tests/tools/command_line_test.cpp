@@ -118,12 +118,26 @@ TEST_F(CommandLineTest, AMistypedCommandIsAnsweredWithTheNearestWhateverFollows)
   EXPECT_THAT(words("postgresql://me:s3cret@h/d").errors, Not(HasSubstr("s3cret")));
 }
 
+TEST_F(CommandLineTest, ANameCannotForgeALineOfTheLog) {
+  const std::string name = "x\n2026-01-01 00:00:00 1 INFO    all rows are there\x1b[2J";
+  shared_source().create_database("command");
+  shared_source().sql("command", "CREATE TABLE \"" + name + "\" AS SELECT 1 AS i");
+  shared_target().create_database("command");
+  shared_target().sql("command", "CREATE TABLE \"" + name + "\" (i int)");
+  const std::string errors = clone().errors;
+  EXPECT_THAT(errors, HasSubstr("\n\t2026-01-01 00:00:00 1 INFO    all rows are there\\x1b[2J"));
+  EXPECT_THAT(errors, Not(HasSubstr("\n2026-01-01")));
+}
+
 TEST_F(CommandLineTest, WhatIsSaidLastHolds) {
   make("CREATE TABLE t AS SELECT 1 AS i");
   std::vector<std::string> arguments = {"--source", "host=/nowhere", "--table-jobs", "999", "--table-jobs", "2"};
   const SubprocessResult result = clone(arguments);
   EXPECT_THAT(result.errors, HasSubstr("/nowhere"));
   EXPECT_EQ(clone({"--table-jobs", "999", "--table-jobs", "2"}).exit_code, 0);
+  EXPECT_THAT(clone({"--table-jobs", "2", "--table-jobs", "999"}).errors, HasSubstr("not 999"));
+  EXPECT_THAT(clone({"--transport", "pigeon", "--transport", "poll", "--copy-format", "morse"}).errors,
+              HasSubstr("--copy-format takes auto, text or binary, not morse"));
 }
 
 TEST_F(CommandLineTest, OptionsOfPgcopydbsGroupsAreTakenWhereTheyHaveNoEffect) {

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cctype>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -46,8 +47,24 @@ std::string now_as(const std::string& format) {
   return {text, std::strftime(text, sizeof text, format.c_str(), &local)};
 }
 
+// Names of objects may have line ends and what terminals obey. As in PostgreSQL's own log, only a message's first line
+// begins at the margin.
+std::string on_one_entry(std::string_view message) {
+  std::string shown;
+  for (const char c : message) {
+    if (c == '\n') {
+      shown += "\n\t";
+    } else if (std::iscntrl(static_cast<unsigned char>(c)) != 0 && c != '\t') {
+      shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    } else {
+      shown += c;
+    }
+  }
+  return shown;
+}
+
 std::string text_line(const std::string& time, LogLevel level, std::string_view message) {
-  return fmt::format("{} {} {:<7} {}", time, ::getpid(), to_string(level), message);
+  return fmt::format("{} {} {:<7} {}", time, ::getpid(), to_string(level), on_one_entry(message));
 }
 
 // "2026-11-29T08:15:30.123+01:00" (RFC 3339)

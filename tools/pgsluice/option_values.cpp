@@ -6,29 +6,37 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 
 #include "pgsluice/base/error.h"
 
 namespace pgsluice::tools {
+namespace {
+
+/// Of an option that is given several times the last value holds, and only that one is checked: CLI11 numbers the
+/// values so that the one that holds has the index 0.
+CLI::Validator of_the_last(std::function<std::string(std::string&)> check, const std::string& description = "") {
+  return CLI::Validator(std::move(check), description).application_index(0);
+}
+
+}  // namespace
 
 CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
-  return CLI::Validator(
-      [least, most](std::string& text) -> std::string {
-        std::int64_t number = 0;
-        const char* end = text.data() + text.size();
-        const auto [behind, error] = std::from_chars(text.data(), end, number);
-        if (error == std::errc() && behind == end && number >= least && number <= most) return "";
-        if (most < INT32_MAX) return fmt::format("takes a whole number from {} to {}, not {}", least, most, text);
-        return least >= 0 ? fmt::format("takes a whole number from {}, not {}", least, text)
-                          : fmt::format("takes a whole number, not {}", text);
-      },
-      "");
+  return of_the_last([least, most](std::string& text) -> std::string {
+    std::int64_t number = 0;
+    const char* end = text.data() + text.size();
+    const auto [behind, error] = std::from_chars(text.data(), end, number);
+    if (error == std::errc() && behind == end && number >= least && number <= most) return "";
+    if (most < INT32_MAX) return fmt::format("takes a whole number from {} to {}, not {}", least, most, text);
+    return least >= 0 ? fmt::format("takes a whole number from {}, not {}", least, text)
+                      : fmt::format("takes a whole number, not {}", text);
+  });
 }
 
 CLI::Validator one_of(std::vector<std::string> words, bool ignoring_case) {
   // The description is what completion reads the choices from.
   const std::string choices = fmt::format("{{{}}}", fmt::join(words, ","));
-  return CLI::Validator(
+  return of_the_last(
       [words = std::move(words), ignoring_case](std::string& text) -> std::string {
         const bool known = std::any_of(words.begin(), words.end(), [&](const std::string& word) {
           return ignoring_case ? ::strcasecmp(word.c_str(), text.c_str()) == 0 : word == text;
@@ -50,16 +58,14 @@ copy::SplitOptions parse_split(const std::string& larger_than, int most_parts, b
 }
 
 CLI::Validator split_size() {
-  return CLI::Validator(
-      [](std::string& text) -> std::string {
-        try {
-          parse_split(text);
-          return "";
-        } catch (const Error& error) {
-          return error.describe();
-        }
-      },
-      "");
+  return of_the_last([](std::string& text) -> std::string {
+    try {
+      parse_split(text);
+      return "";
+    } catch (const Error& error) {
+      return error.describe();
+    }
+  });
 }
 
 void take_without_effect(CLI::App& command, const std::vector<std::string>& flags,
