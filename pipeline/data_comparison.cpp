@@ -14,11 +14,11 @@
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/server_identity.h"
 #include "pgsluice/pg/snapshot.h"
-#include "pgsluice/pipeline/later_try.h"
 #include "pgsluice/pipeline/row_difference.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/pipeline/table_comparison.h"
 #include "pgsluice/schema/catalog.h"
+#include "pgsluice/schema/expression_settings.h"
 #include "pgsluice/schema/sequences.h"
 
 namespace pgsluice::pipeline {
@@ -215,7 +215,7 @@ std::optional<DataComparison::Implementation::ViewState> DataComparison::Impleme
   server.session.execute("SAVEPOINT looking");
   try {
     schema::apply_expression_settings(server.session, of_source.expression_settings);
-    server.session.execute(search_path_sql(of_source));
+    server.session.execute(schema::search_path_sql(of_source.search_path));
     const std::array<std::string, 1> name = {view.quoted()};
     std::string query(
         server.session.execute("SELECT pg_catalog.pg_get_viewdef(pg_catalog.to_regclass($1))", name)[0].text(0));

@@ -4,9 +4,7 @@
 #include <set>
 #include <string>
 #include <utility>
-#include <vector>
 
-#include "pgsluice/pg/connection.h"
 #include "pgsluice/schema/catalog.h"
 
 namespace pgsluice::pipeline {
@@ -40,10 +38,11 @@ struct ExistingTarget {
   std::map<std::string, std::string, std::less<>> constraints;
 };
 
-/// Reads it for a copy of these tables' rows (none: for indexes alone). Throws Error(kState) naming tables and columns
-/// that are not there, and triggers that could not be kept from firing.
-ExistingTarget read_existing_target(pg::Connection& target, const schema::Catalog& source,
-                                    const std::vector<const schema::Relation*>& tables);
+/// What tells whether a constraint that an index carries is the same, by the catalog's columns: its operators, if it is
+/// an exclusion, are in no index's definition.
+std::string definition_of(const schema::Index& index);
+/// The key of ExistingTarget::constraints.
+std::string constraint_key(const schema::Relation& table, const std::string& constraint);
 
 /// Makes barriers of the tasks that would build what is there just so, unless the ledger (its tasks) knows them as this
 /// run's. Something else of the same name stays in the way, and the server will say so.

@@ -8,7 +8,6 @@
 #include <string_view>
 
 #include "pgsluice/base/sqlstate.h"
-#include "pgsluice/pg/quote.h"
 
 namespace pgsluice::pipeline {
 
@@ -47,10 +46,6 @@ bool may_succeed_later(const Error& error) {
 }
 
 bool is_name_not_found(const Error& error) { return is_one_of(error.sqlstate(), kNotFound); }
-
-std::string search_path_sql(const schema::Catalog& catalog) {
-  return fmt::format("SET LOCAL search_path = {};\n", pg::quote_list(catalog.search_path));
-}
 
 std::string later_try_text(std::string_view name, const EarlierFailure& earlier) {
   return fmt::format("{}: done on a later try{}, since at first: {}", name,

@@ -26,9 +26,6 @@ bool is_name_not_found(const Error& error);
 /// Whether rows were refused by a CHECK.
 bool is_refused_by_check(const Error& error);
 
-/// SET LOCAL for the search path that the source's database gives to its users.
-std::string search_path_sql(const schema::Catalog& catalog);
-
 /// "index public.i was made on a later try …", for the summary.
 std::string later_try_text(std::string_view name, const EarlierFailure& earlier);
 

@@ -8,7 +8,6 @@
 #include "pgsluice/base/bytes.h"
 #include "pgsluice/copy/relay.h"
 #include "pgsluice/copy/row_ranges.h"
-#include "pgsluice/pipeline/scheduler.h"
 #include "pgsluice/pipeline/step.h"
 #include "pgsluice/schema/entry_sql.h"
 #include "pgsluice/schema/extensions.h"
@@ -48,6 +47,9 @@ struct WhatToCopy {
   /// Whether objects that the target has already are dropped first, and its tables emptied.
   bool drop_if_exists = false;
 };
+
+/// Whether the first object that fails ends a run.
+enum class FailurePolicy { kGoOn, kStopAtFirst };
 
 /// How values are compressed in the target's TOAST, in columns that do not say so themselves.
 enum class ToastCompression {

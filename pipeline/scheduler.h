@@ -11,6 +11,7 @@
 
 #include "pgsluice/base/error.h"
 #include "pgsluice/base/file_descriptor.h"
+#include "pgsluice/pipeline/options.h"
 #include "pgsluice/pipeline/task_graph.h"
 
 namespace pgsluice::pipeline {
@@ -40,8 +41,6 @@ struct TaskLeftOut {
   TaskId task = 0;
   TaskId because_of = 0;
 };
-
-enum class FailurePolicy { kGoOn, kStopAtFirst };
 
 /// Hands the tasks of a graph to worker threads: those that wait for nothing any more, heaviest remaining path first,
 /// in kMain in the order in which they were added. Two tasks whose lock claims conflict never run at once. Any thread.

@@ -8,8 +8,8 @@
 #include "pgsluice/copy/ledger.h"
 #include "pgsluice/pg/quote.h"
 #include "pgsluice/pg/version.h"
-#include "pgsluice/pipeline/later_try.h"
 #include "pgsluice/pipeline/table_plan.h"
+#include "pgsluice/schema/expression_settings.h"
 
 namespace pgsluice::pipeline {
 
@@ -26,7 +26,7 @@ std::string search_path_for(const Catalog& catalog, const Relation& relation) {
   const bool calls = std::any_of(catalog.indexes.begin(), catalog.indexes.end(), [&](const schema::Index& index) {
     return index.calls_functions && table != nullptr && index.table == table->oid;
   });
-  return calls ? search_path_sql(catalog) : "";
+  return calls ? schema::search_path_sql(catalog.search_path) : "";
 }
 
 std::string type_name(const Catalog& catalog, schema::Oid type) {

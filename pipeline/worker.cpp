@@ -20,6 +20,7 @@
 #include "pgsluice/pipeline/run_folder.h"
 #include "pgsluice/pipeline/sessions.h"
 #include "pgsluice/schema/ddl_restore.h"
+#include "pgsluice/schema/expression_settings.h"
 #include "pgsluice/schema/sequences.h"
 
 namespace pgsluice::pipeline {
@@ -116,7 +117,7 @@ void Worker::carry_out(TaskId id) {
     if (std::optional<std::vector<pg::Statement>> sql = statements_of(context_.plan, task)) {
       const std::string& mark = context_.plan.task_marks[id];
       if (const auto earlier = context_.scheduler.earlier_failure(id); earlier && earlier->name_not_found) {
-        for (pg::Statement& statement : *sql) statement.sql.insert(0, search_path_sql(context_.plan.catalog));
+        for (pg::Statement& statement : *sql) statement.sql.insert(0, schema::search_path_sql(context_.plan.catalog.search_path));
       }
       if (context_.options.ledger && !mark.empty()) sql->front().sql.insert(0, copy::task_done_sql(mark));
       statements().send(id, std::move(*sql));
@@ -294,7 +295,7 @@ ChecksAfterRows Worker::way_of_later_try(TaskId id, CheckRows rows) {
   const bool makes_tables = context_.options.steps.contains(Step::kPreData);
   if (makes_tables && is_refused_by_check(earlier->error))
     way = checks_after_rows(target(), *context_.plan.graph[id].table->into, rows);
-  if (earlier->name_not_found) way.before.insert(0, search_path_sql(context_.plan.catalog));
+  if (earlier->name_not_found) way.before.insert(0, schema::search_path_sql(context_.plan.catalog.search_path));
   return way;
 }
 
@@ -317,7 +318,7 @@ copy::CopyTablesResult Worker::try_to_copy(const std::vector<TaskId>& tasks, Che
          .bytes = running.bytes(i),
          .in_ledger = context_.options.ledger,
          .digested = context_.options.verify,
-         .before_generated = search_path_sql(context_.plan.catalog),
+         .before_generated = schema::search_path_sql(context_.plan.catalog.search_path),
          .before = settings_for(*task.table) + ways[i].before + off.before + clear_configuration(*task.table),
          .behind = off.behind + ways[i].after});
   }
@@ -380,7 +381,7 @@ void Worker::verify(const Task& task, Progress::Running& running) {
   if (context_.plan.existing.partitioned.contains(there.oid)) there.kind = schema::RelationKind::kPartitionedTable;
   try {
     verify_table(target(), there, task.table->format, context_.verification.of(there), running.bytes(),
-                 search_path_sql(context_.plan.catalog));
+                 schema::search_path_sql(context_.plan.catalog.search_path));
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kMismatch) throw;
     const std::vector<std::string> rows = name_rows(there);

@@ -138,6 +138,10 @@ ExpressionSettings read_expression_settings(pg::Connection& connection) {
 
 std::string read_search_path(pg::Connection& connection) { return read_settings(connection)[std::string(kSearchPath)]; }
 
+std::string search_path_sql(const std::string& search_path) {
+  return fmt::format("SET LOCAL search_path = {};\n", pg::quote_list(search_path));
+}
+
 std::set<std::string> names_of_database_settings(pg::Connection& connection) {
   std::set<std::string> names;
   for (const pg::Row row : connection.execute(settings_sql())) {

@@ -25,6 +25,9 @@ ExpressionSettings read_expression_settings(pg::Connection& connection);
 /// The search path that the database gives to its users, read in the same way.
 std::string read_search_path(pg::Connection& connection);
 
+/// SET LOCAL for such a search path.
+std::string search_path_sql(const std::string& search_path);
+
 /// The names of those that the database itself sets (ALTER DATABASE), which a clone makes on the target too.
 std::set<std::string> names_of_database_settings(pg::Connection& connection);
 
