@@ -1,4 +1,4 @@
-#include "pgsluice/base/bytes.h"
+#include "base/bytes.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice {
 

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <memory>
 
-#include "pgsluice/base/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 namespace pgsluice {
 

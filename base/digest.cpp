@@ -1,4 +1,4 @@
-#include "pgsluice/base/digest.h"
+#include "base/digest.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <charconv>
 #include <utility>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 // The state's size is part of the library's interface only for those who say this.
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>

@@ -1,4 +1,4 @@
-#include "pgsluice/base/duration.h"
+#include "base/duration.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <array>
 #include <system_error>
 
-#include "pgsluice/base/sqlstate.h"
+#include "base/sqlstate.h"
 
 namespace pgsluice {
 

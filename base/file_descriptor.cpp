@@ -1,4 +1,4 @@
-#include "pgsluice/base/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice {
 

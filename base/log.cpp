@@ -1,6 +1,6 @@
-#include "pgsluice/base/log.h"
+#include "base/log.h"
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/base/nearest.h"
+#include "base/nearest.h"
 
 #include <algorithm>
 

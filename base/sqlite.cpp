@@ -1,11 +1,11 @@
-#include "pgsluice/base/sqlite.h"
+#include "base/sqlite.h"
 
 #include <fmt/format.h>
 #include <sqlite3.h>
 
 #include <utility>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice {
 

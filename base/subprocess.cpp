@@ -1,4 +1,4 @@
-#include "pgsluice/base/subprocess.h"
+#include "base/subprocess.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -15,8 +15,8 @@
 #include <map>
 #include <span>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/wait.h"
+#include "base/error.h"
+#include "base/wait.h"
 
 extern "C" char** environ;
 

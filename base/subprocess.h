@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "pgsluice/base/cancel.h"
-#include "pgsluice/base/file_descriptor.h"
+#include "base/cancel.h"
+#include "base/file_descriptor.h"
 
 namespace pgsluice {
 

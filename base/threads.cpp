@@ -1,10 +1,10 @@
-#include "pgsluice/base/threads.h"
+#include "base/threads.h"
 
 #include <system_error>
 #include <thread>
 #include <vector>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice {
 

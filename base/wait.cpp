@@ -1,4 +1,4 @@
-#include "pgsluice/base/wait.h"
+#include "base/wait.h"
 
 #include <poll.h>
 
@@ -6,7 +6,7 @@
 #include <array>
 #include <cerrno>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice {
 

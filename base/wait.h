@@ -4,7 +4,7 @@
 #include <optional>
 #include <span>
 
-#include "pgsluice/base/cancel.h"
+#include "base/cancel.h"
 
 namespace pgsluice {
 

@@ -3,9 +3,9 @@
 
 #include <fstream>
 
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/schema/archive.h"
-#include "schema/archive_builder.h"
+#include "base/file_descriptor.h"
+#include "schema/archive/archive.h"
+#include "tests/schema/archive_builder.h"
 
 namespace pgsluice {
 namespace {

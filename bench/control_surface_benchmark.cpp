@@ -6,11 +6,11 @@
 #include <chrono>
 #include <string>
 
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/base/log.h"
-#include "pgsluice/migration/rest_api.h"
-#include "pgsluice/migration/store.h"
-#include "support/recording_sink.h"
+#include "base/file_descriptor.h"
+#include "base/log.h"
+#include "migration/http/rest_api.h"
+#include "migration/store.h"
+#include "tests/support/recording_sink.h"
 
 namespace pgsluice::migration {
 namespace {

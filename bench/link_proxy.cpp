@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <exception>
 
-#include "support/delaying_proxy.h"
+#include "tests/support/delaying_proxy.h"
 
 int main(int argc, char** argv) {
   CLI::App app("A line of a given delay and width before a PostgreSQL server's Unix socket");

@@ -3,10 +3,10 @@
 
 #include <array>
 
-#include "pgsluice/copy/libpq_relay.h"
-#include "pgsluice/copy/wire_relay.h"
-#include "pgsluice/pg/uring_io.h"
-#include "support/scripted_server.h"
+#include "copy/libpq_relay.h"
+#include "copy/wire_relay.h"
+#include "pg/uring_io.h"
+#include "tests/support/scripted_server.h"
 
 namespace pgsluice {
 namespace {

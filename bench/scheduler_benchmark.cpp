@@ -1,8 +1,8 @@
 // What the bookkeeping of a task costs: the scheduler's and the progress's mutexes, taken from one thread.
 #include <benchmark/benchmark.h>
 
-#include "pgsluice/pipeline/progress.h"
-#include "pgsluice/pipeline/scheduler.h"
+#include "pipeline/progress/progress.h"
+#include "pipeline/run/scheduler.h"
 
 namespace pgsluice::pipeline {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <cstring>
 
-#include "pgsluice/pg/wire_reader.h"
-#include "support/scripted_server.h"
+#include "pg/wire_reader.h"
+#include "tests/support/scripted_server.h"
 
 namespace pgsluice {
 namespace {

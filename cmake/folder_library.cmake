@@ -1,5 +1,4 @@
-# One static library a folder. Headers are reached as "pgsluice/<folder>/<file>.h" through an include root of the
-# folder's own (a link in the build tree), so a folder that is not linked cannot be included.
+# One static library a folder. Includes are paths from the repository's root.
 
 find_program(PGSLUICE_CCACHE ccache)
 if(PGSLUICE_CCACHE)
@@ -30,18 +29,19 @@ function(pgsluice_compile_options target)
   endif()
 endfunction()
 
-# pgsluice_folder_library(<folder> SOURCES ... LINKS ...)
+# pgsluice_folder_library(<folder> SOURCES ... LINKS ...): a library of one folder, pgsluice::<folder> ("pipeline/plan" is
+# pgsluice::pipeline_plan). Only what LINKS reaches may be included, which cmake/check_includes.cmake checks.
 function(pgsluice_folder_library folder)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
-  set(target pgsluice_${folder})
+  string(REPLACE "/" "_" name ${folder})
+  set(target pgsluice_${name})
   add_library(${target} STATIC ${ARG_SOURCES})
-  add_library(pgsluice::${folder} ALIAS ${target})
-  set(root ${PROJECT_BINARY_DIR}/include_roots/${folder})
-  file(MAKE_DIRECTORY ${root}/pgsluice)
-  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${root}/pgsluice/${folder} SYMBOLIC)
-  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${root}> $<INSTALL_INTERFACE:include>)
+  add_library(pgsluice::${name} ALIAS ${target})
+  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+                                              $<INSTALL_INTERFACE:include> $<INSTALL_INTERFACE:include/pgsluice>)
   target_compile_features(${target} PUBLIC cxx_std_20)
-  set_target_properties(${target} PROPERTIES EXPORT_NAME ${folder})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
   target_link_libraries(${target} PUBLIC ${ARG_LINKS})
   pgsluice_compile_options(${target})
+  set_property(GLOBAL APPEND PROPERTY PGSLUICE_LIBRARIES ${target})
 endfunction()

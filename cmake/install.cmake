@@ -2,9 +2,9 @@
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
-set(folders base pg schema copy index pipeline migration)
-foreach(folder ${folders})
-  install(TARGETS pgsluice_${folder} EXPORT pgsluiceTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+get_property(libraries GLOBAL PROPERTY PGSLUICE_LIBRARIES)
+install(TARGETS ${libraries} EXPORT pgsluiceTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+foreach(folder base pg schema copy index pipeline migration)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pgsluice/${folder}
           FILES_MATCHING PATTERN "*.h" PATTERN "page" EXCLUDE)
 endforeach()

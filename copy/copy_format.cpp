@@ -1,4 +1,4 @@
-#include "pgsluice/copy/copy_format.h"
+#include "copy/copy_format.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,8 @@
 #include <array>
 #include <optional>
 
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/pg/version.h"
+#include "pg/quote.h"
+#include "pg/version.h"
 
 namespace pgsluice::copy {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "pgsluice/schema/catalog.h"
+#include "schema/catalog/catalog.h"
 
 namespace pgsluice::copy {
 

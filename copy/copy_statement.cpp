@@ -1,11 +1,11 @@
-#include "pgsluice/copy/copy_statement.h"
+#include "copy/copy_statement.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <vector>
 
-#include "pgsluice/pg/quote.h"
+#include "pg/quote.h"
 
 namespace pgsluice::copy {
 

@@ -3,8 +3,8 @@
 #include <string>
 #include <string_view>
 
-#include "pgsluice/copy/copy_format.h"
-#include "pgsluice/schema/catalog.h"
+#include "copy/copy_format.h"
+#include "schema/catalog/catalog.h"
 
 namespace pgsluice::copy {
 

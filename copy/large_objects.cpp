@@ -1,4 +1,4 @@
-#include "pgsluice/copy/large_objects.h"
+#include "copy/large_objects.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -10,14 +10,14 @@
 #include <span>
 #include <tuple>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/sqlstate.h"
-#include "pgsluice/copy/relay.h"
-#include "pgsluice/pg/query_pipeline.h"
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/pg/transaction.h"
-#include "pgsluice/schema/acl.h"
-#include "pgsluice/schema/inventory.h"
+#include "base/error.h"
+#include "base/sqlstate.h"
+#include "copy/relay.h"
+#include "pg/query_pipeline.h"
+#include "pg/quote.h"
+#include "pg/transaction.h"
+#include "schema/archive/acl.h"
+#include "schema/catalog/inventory.h"
 
 namespace pgsluice::copy {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/pg/connection.h"
-#include "pgsluice/schema/entry_sql.h"
+#include "pg/connection.h"
+#include "schema/archive/entry_sql.h"
 
 namespace pgsluice::copy {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/copy/ledger.h"
+#include "copy/ledger.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,13 +7,13 @@
 #include <array>
 #include <limits>
 
-#include "pgsluice/base/duration.h"
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/sqlstate.h"
-#include "pgsluice/base/wait.h"
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/pg/session_proof.h"
-#include "pgsluice/pg/transaction.h"
+#include "base/duration.h"
+#include "base/error.h"
+#include "base/sqlstate.h"
+#include "base/wait.h"
+#include "pg/quote.h"
+#include "pg/session_proof.h"
+#include "pg/transaction.h"
 
 namespace pgsluice::copy {
 

@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/copy/row_ranges.h"
-#include "pgsluice/pg/connection.h"
-#include "pgsluice/schema/archive.h"
-#include "pgsluice/schema/catalog.h"
+#include "base/error.h"
+#include "copy/row_ranges.h"
+#include "pg/connection.h"
+#include "schema/archive/archive.h"
+#include "schema/catalog/catalog.h"
 
 namespace pgsluice::copy {
 

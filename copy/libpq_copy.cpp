@@ -1,12 +1,12 @@
-#include "pgsluice/copy/libpq_copy.h"
+#include "copy/libpq_copy.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
-#include "pgsluice/base/duration.h"
-#include "pgsluice/base/error.h"
+#include "base/duration.h"
+#include "base/error.h"
 
 namespace pgsluice::copy {
 

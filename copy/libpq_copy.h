@@ -4,7 +4,7 @@
 #include <memory>
 #include <string_view>
 
-#include "pgsluice/pg/connection.h"
+#include "pg/connection.h"
 
 namespace pgsluice::copy {
 

@@ -1,10 +1,10 @@
-#include "pgsluice/copy/libpq_relay.h"
+#include "copy/libpq_relay.h"
 
 #include <array>
 
-#include "pgsluice/base/duration.h"
-#include "pgsluice/base/error.h"
-#include "pgsluice/copy/libpq_copy.h"
+#include "base/duration.h"
+#include "base/error.h"
+#include "copy/libpq_copy.h"
 
 namespace pgsluice::copy {
 

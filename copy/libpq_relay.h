@@ -1,6 +1,6 @@
 #pragma once
 
-#include "pgsluice/copy/relay.h"
+#include "copy/relay.h"
 
 namespace pgsluice::copy {
 

@@ -1,10 +1,10 @@
-#include "pgsluice/copy/relay.h"
+#include "copy/relay.h"
 
 #include <fmt/format.h>
 
-#include "pgsluice/copy/libpq_relay.h"
-#include "pgsluice/copy/wire_relay.h"
-#include "pgsluice/pg/uring_io.h"
+#include "copy/libpq_relay.h"
+#include "copy/wire_relay.h"
+#include "pg/uring_io.h"
 
 namespace pgsluice::copy {
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/copy/row_digest.h"
-#include "pgsluice/pg/connection.h"
+#include "copy/row_digest.h"
+#include "pg/connection.h"
 
 namespace pgsluice::copy {
 

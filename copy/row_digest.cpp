@@ -1,4 +1,4 @@
-#include "pgsluice/copy/row_digest.h"
+#include "copy/row_digest.h"
 
 #include <fmt/format.h>
 
@@ -7,9 +7,9 @@
 #include <initializer_list>
 #include <memory>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/copy/libpq_copy.h"
-#include "pgsluice/pg/wire.h"
+#include "base/error.h"
+#include "copy/libpq_copy.h"
+#include "pg/wire.h"
 
 namespace pgsluice::copy {
 

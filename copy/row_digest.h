@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "pgsluice/base/digest.h"
-#include "pgsluice/copy/copy_format.h"
-#include "pgsluice/pg/connection.h"
+#include "base/digest.h"
+#include "copy/copy_format.h"
+#include "pg/connection.h"
 
 namespace pgsluice::copy {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/copy/row_ranges.h"
+#include "copy/row_ranges.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <limits>
 #include <set>
 
-#include "pgsluice/pg/quote.h"
+#include "pg/quote.h"
 
 namespace pgsluice::copy {
 

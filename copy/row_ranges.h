@@ -6,11 +6,11 @@
 #include <string_view>
 #include <vector>
 
-#include "pgsluice/base/bytes.h"
-#include "pgsluice/base/digest.h"
-#include "pgsluice/copy/copy_format.h"
-#include "pgsluice/pg/connection.h"
-#include "pgsluice/schema/catalog.h"
+#include "base/bytes.h"
+#include "base/digest.h"
+#include "copy/copy_format.h"
+#include "pg/connection.h"
+#include "schema/catalog/catalog.h"
 
 namespace pgsluice::copy {
 

@@ -1,18 +1,18 @@
-#include "pgsluice/copy/table_copy.h"
+#include "copy/table_copy.h"
 
 #include <fmt/format.h>
 
 #include <memory>
 #include <string>
 
-#include "pgsluice/base/digest.h"
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/sqlstate.h"
-#include "pgsluice/copy/wide_rows.h"
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/pg/snapshot.h"
-#include "pgsluice/pg/transaction.h"
-#include "pgsluice/pg/version.h"
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/sqlstate.h"
+#include "copy/wide_rows.h"
+#include "pg/quote.h"
+#include "pg/snapshot.h"
+#include "pg/transaction.h"
+#include "pg/version.h"
 
 namespace pgsluice::copy {
 

@@ -7,12 +7,12 @@
 #include <span>
 #include <vector>
 
-#include "pgsluice/copy/copy_statement.h"
-#include "pgsluice/copy/ledger.h"
-#include "pgsluice/copy/relay.h"
-#include "pgsluice/copy/row_ranges.h"
-#include "pgsluice/pg/connection.h"
-#include "pgsluice/schema/catalog.h"
+#include "copy/copy_statement.h"
+#include "copy/ledger.h"
+#include "copy/relay.h"
+#include "copy/row_ranges.h"
+#include "pg/connection.h"
+#include "schema/catalog/catalog.h"
 
 namespace pgsluice::copy {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/copy/wide_rows.h"
+#include "copy/wide_rows.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,8 +7,8 @@
 #include <array>
 #include <vector>
 
-#include "pgsluice/base/sqlstate.h"
-#include "pgsluice/pg/quote.h"
+#include "base/sqlstate.h"
+#include "pg/quote.h"
 
 namespace pgsluice::copy {
 

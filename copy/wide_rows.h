@@ -4,10 +4,10 @@
 #include <string>
 #include <string_view>
 
-#include "pgsluice/base/bytes.h"
-#include "pgsluice/base/error.h"
-#include "pgsluice/copy/copy_format.h"
-#include "pgsluice/schema/catalog.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "copy/copy_format.h"
+#include "schema/catalog/catalog.h"
 
 namespace pgsluice::copy {
 

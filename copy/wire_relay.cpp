@@ -1,12 +1,12 @@
-#include "pgsluice/copy/wire_relay.h"
+#include "copy/wire_relay.h"
 
 #include <algorithm>
 #include <optional>
 #include <utility>
 
-#include "pgsluice/base/duration.h"
-#include "pgsluice/base/error.h"
-#include "pgsluice/pg/wire.h"
+#include "base/duration.h"
+#include "base/error.h"
+#include "pg/wire.h"
 
 namespace pgsluice::copy {
 

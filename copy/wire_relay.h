@@ -2,8 +2,8 @@
 
 #include <memory>
 
-#include "pgsluice/copy/relay.h"
-#include "pgsluice/pg/poll_io.h"
+#include "copy/relay.h"
+#include "pg/poll_io.h"
 
 namespace pgsluice::copy {
 

@@ -3,7 +3,7 @@
 #include <mutex>
 #include <utility>
 
-#include "pgsluice/base/bytes.h"
+#include "base/bytes.h"
 
 namespace pgsluice::index {
 

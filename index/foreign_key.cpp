@@ -1,11 +1,11 @@
-#include "pgsluice/index/foreign_key.h"
+#include "index/foreign_key.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <vector>
 
-#include "pgsluice/pg/quote.h"
+#include "pg/quote.h"
 
 namespace pgsluice::index {
 

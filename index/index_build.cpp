@@ -1,8 +1,8 @@
-#include "pgsluice/index/index_build.h"
+#include "index/index_build.h"
 
 #include <fmt/format.h>
 
-#include "pgsluice/pg/quote.h"
+#include "pg/quote.h"
 
 namespace pgsluice::index {
 

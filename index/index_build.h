@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "pgsluice/schema/catalog.h"
+#include "schema/catalog/catalog.h"
 
 namespace pgsluice::index {
 

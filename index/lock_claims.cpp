@@ -1,10 +1,10 @@
-#include "pgsluice/index/lock_claims.h"
+#include "index/lock_claims.h"
 
 #include <algorithm>
 #include <array>
 #include <set>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice::index {
 

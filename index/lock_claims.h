@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "pgsluice/schema/archive.h"
-#include "pgsluice/schema/catalog.h"
+#include "schema/archive/archive.h"
+#include "schema/catalog/catalog.h"
 
 namespace pgsluice::index {
 

@@ -5,10 +5,10 @@
 #include <optional>
 #include <system_error>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/migration/progress_estimate.h"
-#include "pgsluice/migration/store.h"
+#include "base/error.h"
+#include "base/file_descriptor.h"
+#include "migration/progress_estimate.h"
+#include "migration/store.h"
 
 namespace pgsluice::migration {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/migration/control.h"
+#include "migration/control.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -8,10 +8,10 @@
 #include <fstream>
 #include <iterator>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/subprocess.h"
-#include "pgsluice/base/wait.h"
-#include "pgsluice/migration/properties.h"
+#include "base/error.h"
+#include "base/subprocess.h"
+#include "base/wait.h"
+#include "migration/properties.h"
 
 namespace pgsluice::migration {
 

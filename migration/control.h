@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "pgsluice/base/cancel.h"
-#include "pgsluice/migration/migration.h"
-#include "pgsluice/migration/properties.h"
-#include "pgsluice/migration/store.h"
+#include "base/cancel.h"
+#include "migration/migration.h"
+#include "migration/properties.h"
+#include "migration/store.h"
 
 namespace pgsluice::migration {
 

@@ -1,12 +1,12 @@
-#include "pgsluice/migration/document.h"
+#include "migration/document.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <ctime>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/migration/progress_estimate.h"
+#include "base/error.h"
+#include "migration/progress_estimate.h"
 
 namespace pgsluice::migration {
 

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "pgsluice/migration/migration.h"
+#include "migration/migration.h"
 
 namespace pgsluice::migration {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "pgsluice/base/bytes.h"
+#include "base/bytes.h"
 
 namespace pgsluice::migration {
 

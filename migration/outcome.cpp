@@ -1,12 +1,12 @@
-#include "pgsluice/migration/outcome.h"
+#include "migration/outcome.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/migration/remedies.h"
+#include "base/error.h"
+#include "migration/remedies.h"
 
 namespace pgsluice::migration {
 

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/migration/migration.h"
-#include "pgsluice/migration/target_server.h"
-#include "pgsluice/pipeline/server_clone.h"
+#include "base/error.h"
+#include "migration/migration.h"
+#include "migration/target_server.h"
+#include "pipeline/server_clone.h"
 
 namespace pgsluice::migration {
 

@@ -4,8 +4,8 @@
 #include <optional>
 #include <string_view>
 
-#include "pgsluice/base/duration.h"
-#include "pgsluice/migration/migration.h"
+#include "base/duration.h"
+#include "migration/migration.h"
 
 namespace pgsluice::migration {
 

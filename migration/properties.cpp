@@ -1,4 +1,4 @@
-#include "pgsluice/migration/properties.h"
+#include "migration/properties.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -15,9 +15,9 @@
 #include <set>
 #include <sstream>
 
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/migration/properties_object.h"
-#include "pgsluice/pg/quote.h"
+#include "base/file_descriptor.h"
+#include "migration/properties_object.h"
+#include "pg/quote.h"
 
 namespace pgsluice::migration {
 

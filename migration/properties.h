@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/migration/migration.h"
-#include "pgsluice/pipeline/clone.h"
+#include "base/error.h"
+#include "migration/migration.h"
+#include "pipeline/clone.h"
 
 namespace pgsluice::migration {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/migration/properties_object.h"
+#include "migration/properties_object.h"
 
 #include <fmt/format.h>
 #include <strings.h>
@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/nearest.h"
+#include "base/error.h"
+#include "base/nearest.h"
 
 namespace pgsluice::migration {
 

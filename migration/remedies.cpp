@@ -1,4 +1,4 @@
-#include "pgsluice/migration/remedies.h"
+#include "migration/remedies.h"
 
 #include <fmt/format.h>
 

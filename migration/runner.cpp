@@ -9,21 +9,21 @@
 #include <thread>
 #include <utility>
 
-#include "pgsluice/base/duration.h"
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/wait.h"
-#include "pgsluice/migration/outcome.h"
-#include "pgsluice/migration/remedies.h"
-#include "pgsluice/migration/runner_implementation.h"
-#include "pgsluice/migration/validator.h"
-#include "pgsluice/migration/verification.h"
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/pg/server_identity.h"
-#include "pgsluice/pg/snapshot.h"
-#include "pgsluice/pipeline/server_clone.h"
-#include "pgsluice/pipeline/sessions.h"
-#include "pgsluice/schema/databases.h"
-#include "pgsluice/schema/pg_dump.h"
+#include "base/duration.h"
+#include "base/error.h"
+#include "base/wait.h"
+#include "migration/outcome.h"
+#include "migration/remedies.h"
+#include "migration/runner_implementation.h"
+#include "migration/validations/validator.h"
+#include "migration/verification.h"
+#include "pg/quote.h"
+#include "pg/server_identity.h"
+#include "pg/snapshot.h"
+#include "pipeline/prepare/sessions.h"
+#include "pipeline/server_clone.h"
+#include "schema/archive/pg_dump.h"
+#include "schema/catalog/databases.h"
 
 namespace pgsluice::migration {
 

@@ -4,11 +4,11 @@
 #include <memory>
 #include <optional>
 
-#include "pgsluice/base/cancel.h"
-#include "pgsluice/base/log.h"
-#include "pgsluice/migration/migration.h"
-#include "pgsluice/migration/properties.h"
-#include "pgsluice/migration/store.h"
+#include "base/cancel.h"
+#include "base/log.h"
+#include "migration/migration.h"
+#include "migration/properties.h"
+#include "migration/store.h"
 
 namespace pgsluice::migration {
 

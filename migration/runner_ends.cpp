@@ -1,9 +1,9 @@
 // How a migration ends, but well: what was made is dropped, what is open is Failed.
 #include <fmt/format.h>
 
-#include "pgsluice/migration/outcome.h"
-#include "pgsluice/migration/remedies.h"
-#include "pgsluice/migration/runner_implementation.h"
+#include "migration/outcome.h"
+#include "migration/remedies.h"
+#include "migration/runner_implementation.h"
 
 namespace pgsluice::migration {
 

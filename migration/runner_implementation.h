@@ -9,14 +9,14 @@
 #include <optional>
 #include <string>
 
-#include "pgsluice/base/duration.h"
-#include "pgsluice/base/error.h"
-#include "pgsluice/migration/progress_estimate.h"
-#include "pgsluice/migration/runner.h"
-#include "pgsluice/migration/target_server.h"
-#include "pgsluice/pg/connection.h"
-#include "pgsluice/pipeline/data_comparison.h"
-#include "pgsluice/pipeline/server_clone.h"
+#include "base/duration.h"
+#include "base/error.h"
+#include "migration/progress_estimate.h"
+#include "migration/runner.h"
+#include "migration/target_server.h"
+#include "pg/connection.h"
+#include "pipeline/compare/data_comparison.h"
+#include "pipeline/server_clone.h"
 
 namespace pgsluice::migration {
 

@@ -6,12 +6,12 @@
 #include <mutex>
 #include <string>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/migration/remedies.h"
-#include "pgsluice/migration/runner_implementation.h"
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/pipeline/clone.h"
-#include "pgsluice/schema/databases.h"
+#include "base/error.h"
+#include "migration/remedies.h"
+#include "migration/runner_implementation.h"
+#include "pg/quote.h"
+#include "pipeline/clone.h"
+#include "schema/catalog/databases.h"
 
 namespace pgsluice::migration {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/migration/store.h"
+#include "migration/store.h"
 
 #include <fmt/format.h>
 #include <pwd.h>
@@ -9,10 +9,10 @@
 #include <set>
 #include <system_error>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/migration/document.h"
-#include "pgsluice/migration/remedies.h"
-#include "pgsluice/migration/store_folder.h"
+#include "base/error.h"
+#include "migration/document.h"
+#include "migration/remedies.h"
+#include "migration/store_folder.h"
 
 namespace pgsluice::migration {
 

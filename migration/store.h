@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/base/sqlite.h"
-#include "pgsluice/migration/migration.h"
+#include "base/error.h"
+#include "base/file_descriptor.h"
+#include "base/sqlite.h"
+#include "migration/migration.h"
 
 namespace pgsluice::migration {
 

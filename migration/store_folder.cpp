@@ -1,11 +1,11 @@
-#include "pgsluice/migration/store_folder.h"
+#include "migration/store_folder.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/pipeline/run_folder.h"
+#include "base/error.h"
+#include "pipeline/prepare/run_folder.h"
 
 namespace pgsluice::migration {
 

@@ -1,13 +1,13 @@
-#include "pgsluice/migration/table_activity.h"
+#include "migration/table_activity.h"
 
 #include <algorithm>
 #include <chrono>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/pipeline/run_folder.h"
-#include "pgsluice/pipeline/run_state.h"
-#include "pgsluice/pipeline/server_clone.h"
+#include "base/error.h"
+#include "pg/quote.h"
+#include "pipeline/prepare/run_folder.h"
+#include "pipeline/run/run_state.h"
+#include "pipeline/server_clone.h"
 
 namespace pgsluice::migration {
 

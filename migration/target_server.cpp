@@ -1,17 +1,17 @@
-#include "pgsluice/migration/target_server.h"
+#include "migration/target_server.h"
 
 #include <fmt/format.h>
 
 #include <array>
 
-#include "pgsluice/base/counted.h"
-#include "pgsluice/base/digest.h"
-#include "pgsluice/base/sqlstate.h"
-#include "pgsluice/migration/remedies.h"
-#include "pgsluice/migration/validator.h"
-#include "pgsluice/pg/advisory_lock.h"
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/pg/version.h"
+#include "base/counted.h"
+#include "base/digest.h"
+#include "base/sqlstate.h"
+#include "migration/remedies.h"
+#include "migration/validations/validator.h"
+#include "pg/advisory_lock.h"
+#include "pg/quote.h"
+#include "pg/version.h"
 
 namespace pgsluice::migration {
 

@@ -6,11 +6,11 @@
 #include <optional>
 #include <string>
 
-#include "pgsluice/base/cancel.h"
-#include "pgsluice/base/log.h"
-#include "pgsluice/migration/properties.h"
-#include "pgsluice/pg/connection.h"
-#include "pgsluice/schema/databases.h"
+#include "base/cancel.h"
+#include "base/log.h"
+#include "migration/properties.h"
+#include "pg/connection.h"
+#include "schema/catalog/databases.h"
 
 namespace pgsluice::migration {
 

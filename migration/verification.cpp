@@ -1,14 +1,14 @@
-#include "pgsluice/migration/verification.h"
+#include "migration/verification.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <vector>
 
-#include "pgsluice/base/counted.h"
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/pipeline/schema_comparison.h"
-#include "pgsluice/schema/extension_members.h"
+#include "base/counted.h"
+#include "pg/quote.h"
+#include "pipeline/compare/schema_comparison.h"
+#include "schema/catalog/extension_members.h"
 
 namespace pgsluice::migration {
 

@@ -3,10 +3,10 @@
 #include <functional>
 #include <string>
 
-#include "pgsluice/base/cancel.h"
-#include "pgsluice/base/log.h"
-#include "pgsluice/migration/properties.h"
-#include "pgsluice/pipeline/data_comparison.h"
+#include "base/cancel.h"
+#include "base/log.h"
+#include "migration/properties.h"
+#include "pipeline/compare/data_comparison.h"
 
 namespace pgsluice::migration {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/pg/advisory_lock.h"
+#include "pg/advisory_lock.h"
 
 #include <fmt/format.h>
 

@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "pgsluice/pg/connection.h"
+#include "pg/connection.h"
 
 namespace pgsluice::pg {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/pg/connection.h"
+#include "pg/connection.h"
 
 #include <fmt/format.h>
 #include <re2/re2.h>
@@ -13,10 +13,10 @@
 #include <thread>
 #include <vector>
 
-#include "pgsluice/base/duration.h"
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/sqlstate.h"
-#include "pgsluice/pg/server_message.h"
+#include "base/duration.h"
+#include "base/error.h"
+#include "base/sqlstate.h"
+#include "pg/server_message.h"
 
 namespace pgsluice::pg {
 

@@ -11,13 +11,13 @@
 #include <string_view>
 #include <vector>
 
-#include "pgsluice/base/cancel.h"
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/log.h"
-#include "pgsluice/base/wait.h"
-#include "pgsluice/pg/conninfo.h"
-#include "pgsluice/pg/result.h"
-#include "pgsluice/pg/server_message.h"
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/wait.h"
+#include "pg/conninfo.h"
+#include "pg/result.h"
+#include "pg/server_message.h"
 
 namespace pgsluice::pg {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/pg/conninfo.h"
+#include "pg/conninfo.h"
 
 #include <fmt/format.h>
 #include <libpq-fe.h>
@@ -8,7 +8,7 @@
 #include <set>
 #include <vector>
 
-#include "pgsluice/base/nearest.h"
+#include "base/nearest.h"
 
 namespace pgsluice::pg {
 

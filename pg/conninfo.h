@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice::pg {
 

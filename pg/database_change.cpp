@@ -1,4 +1,4 @@
-#include "pgsluice/pg/database_change.h"
+#include "pg/database_change.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "pgsluice/base/digest.h"
-#include "pgsluice/pg/quote.h"
+#include "base/digest.h"
+#include "pg/quote.h"
 
 namespace pgsluice::pg {
 

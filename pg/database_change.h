@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "pgsluice/pg/connection.h"
-#include "pgsluice/pg/snapshot.h"
+#include "pg/connection.h"
+#include "pg/snapshot.h"
 
 namespace pgsluice::pg {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/pg/poll_io.h"
+#include "pg/poll_io.h"
 
 namespace pgsluice::pg {
 

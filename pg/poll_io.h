@@ -3,7 +3,7 @@
 #include <initializer_list>
 #include <memory>
 
-#include "pgsluice/pg/wire_io.h"
+#include "pg/wire_io.h"
 
 namespace pgsluice::pg {
 

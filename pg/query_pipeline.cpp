@@ -1,10 +1,10 @@
-#include "pgsluice/pg/query_pipeline.h"
+#include "pg/query_pipeline.h"
 
 #include <fmt/format.h>
 
 #include <utility>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice::pg {
 

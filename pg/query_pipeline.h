@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "pgsluice/pg/wire.h"
+#include "pg/wire.h"
 
 namespace pgsluice::pg {
 

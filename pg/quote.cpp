@@ -1,4 +1,4 @@
-#include "pgsluice/pg/quote.h"
+#include "pg/quote.h"
 
 #include <algorithm>
 #include <cctype>

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <optional>
 
-#include "pgsluice/base/duration.h"
+#include "base/duration.h"
 
 namespace pgsluice::pg {
 

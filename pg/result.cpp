@@ -1,10 +1,10 @@
-#include "pgsluice/pg/result.h"
+#include "pg/result.h"
 
 #include <fmt/format.h>
 
 #include <charconv>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice::pg {
 

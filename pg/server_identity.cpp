@@ -1,9 +1,9 @@
-#include "pgsluice/pg/server_identity.h"
+#include "pg/server_identity.h"
 
 #include <fmt/format.h>
 
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/pg/snapshot.h"
+#include "pg/quote.h"
+#include "pg/snapshot.h"
 
 namespace pgsluice::pg {
 

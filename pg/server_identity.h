@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "pgsluice/pg/connection.h"
+#include "pg/connection.h"
 
 namespace pgsluice::pg {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/pg/server_message.h"
+#include "pg/server_message.h"
 
 #include <fmt/format.h>
 

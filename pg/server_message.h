@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/log.h"
+#include "base/error.h"
+#include "base/log.h"
 
 namespace pgsluice::pg {
 

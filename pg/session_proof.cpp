@@ -1,4 +1,4 @@
-#include "pgsluice/pg/session_proof.h"
+#include "pg/session_proof.h"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 #include <chrono>
 #include <string>
 
-#include "pgsluice/base/duration.h"
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/sqlstate.h"
+#include "base/duration.h"
+#include "base/error.h"
+#include "base/sqlstate.h"
 
 namespace pgsluice::pg {
 

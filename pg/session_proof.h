@@ -1,6 +1,6 @@
 #pragma once
 
-#include "pgsluice/pg/connection.h"
+#include "pg/connection.h"
 
 namespace pgsluice::pg {
 

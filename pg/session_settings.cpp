@@ -1,4 +1,4 @@
-#include "pgsluice/pg/session_settings.h"
+#include "pg/session_settings.h"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/pg/session_proof.h"
+#include "base/error.h"
+#include "pg/quote.h"
+#include "pg/session_proof.h"
 
 namespace pgsluice::pg {
 
@@ -59,7 +59,7 @@ constexpr Setting kReading[] = {
 };
 
 // Without those that users' expressions may depend on: the target's sessions get these from the source's database
-// (schema/expression_settings.h).
+// (schema/catalog/expression_settings.h).
 constexpr Setting kWriting[] = {
     {"synchronous_commit", "off", Needed::kAlways},  // the last transaction of a run is synchronous
     {"default_transaction_read_only", "off", Needed::kAlways},

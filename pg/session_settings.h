@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "pgsluice/pg/connection.h"
+#include "pg/connection.h"
 
 namespace pgsluice::pg {
 

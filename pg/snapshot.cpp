@@ -1,15 +1,15 @@
-#include "pgsluice/pg/snapshot.h"
+#include "pg/snapshot.h"
 
 #include <fmt/format.h>
 
 #include <array>
 #include <chrono>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/sqlstate.h"
-#include "pgsluice/pg/database_change.h"
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/pg/version.h"
+#include "base/error.h"
+#include "base/sqlstate.h"
+#include "pg/database_change.h"
+#include "pg/quote.h"
+#include "pg/version.h"
 
 namespace pgsluice::pg {
 

@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "pgsluice/pg/connection.h"
+#include "pg/connection.h"
 
 namespace pgsluice::pg {
 

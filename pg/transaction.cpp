@@ -1,9 +1,9 @@
-#include "pgsluice/pg/transaction.h"
+#include "pg/transaction.h"
 
 #include <fmt/format.h>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/sqlstate.h"
+#include "base/error.h"
+#include "base/sqlstate.h"
 
 namespace pgsluice::pg {
 

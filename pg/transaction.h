@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "pgsluice/pg/connection.h"
+#include "pg/connection.h"
 
 namespace pgsluice::pg {
 

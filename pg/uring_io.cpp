@@ -1,4 +1,4 @@
-#include "pgsluice/pg/uring_io.h"
+#include "pg/uring_io.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,8 +10,8 @@
 #include <cerrno>
 #include <system_error>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/pg/poll_io.h"
+#include "base/error.h"
+#include "pg/poll_io.h"
 
 namespace pgsluice::pg {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "pgsluice/pg/wire_io.h"
+#include "pg/wire_io.h"
 
 namespace pgsluice::pg {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/pg/wire.h"
+#include "pg/wire.h"
 
 #include <fmt/format.h>
 
@@ -8,8 +8,8 @@
 #include <charconv>
 #include <system_error>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/pg/server_message.h"
+#include "base/error.h"
+#include "pg/server_message.h"
 
 namespace pgsluice::pg {
 

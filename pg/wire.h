@@ -9,11 +9,11 @@
 #include <string_view>
 #include <vector>
 
-#include "pgsluice/base/duration.h"
-#include "pgsluice/pg/connection.h"
-#include "pgsluice/pg/receive_pace.h"
-#include "pgsluice/pg/wire_channel.h"
-#include "pgsluice/pg/wire_reader.h"
+#include "base/duration.h"
+#include "pg/connection.h"
+#include "pg/receive_pace.h"
+#include "pg/wire_channel.h"
+#include "pg/wire_reader.h"
 
 namespace pgsluice::pg {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/pg/wire_channel.h"
+#include "pg/wire_channel.h"
 
 #include <fmt/format.h>
 #include <openssl/err.h>
@@ -10,7 +10,7 @@
 #include <climits>
 #include <system_error>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice::pg {
 

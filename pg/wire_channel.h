@@ -4,8 +4,8 @@
 #include <span>
 #include <string_view>
 
-#include "pgsluice/base/wait.h"
-#include "pgsluice/pg/connection.h"
+#include "base/wait.h"
+#include "pg/connection.h"
 
 struct ssl_st;  // OpenSSL's SSL
 

@@ -3,7 +3,7 @@
 #include <initializer_list>
 #include <memory>
 
-#include "pgsluice/pg/wire.h"
+#include "pg/wire.h"
 
 namespace pgsluice::pg {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/pg/wire_reader.h"
+#include "pg/wire_reader.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "pgsluice/pg/server_message.h"
+#include "pg/server_message.h"
 
 namespace pgsluice::pg {
 

@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice::pg {
 

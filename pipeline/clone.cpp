@@ -1,17 +1,17 @@
-#include "pgsluice/pipeline/clone.h"
+#include "pipeline/clone.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <atomic>
 
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/pipeline/data_comparison.h"
-#include "pgsluice/pipeline/preflight.h"
-#include "pgsluice/pipeline/run.h"
-#include "pgsluice/pipeline/run_environment.h"
-#include "pgsluice/pipeline/run_folder.h"
+#include "base/file_descriptor.h"
+#include "pg/quote.h"
+#include "pipeline/compare/data_comparison.h"
+#include "pipeline/prepare/preflight.h"
+#include "pipeline/prepare/run_folder.h"
+#include "pipeline/run/run.h"
+#include "pipeline/run/run_environment.h"
 
 namespace pgsluice::pipeline {
 

@@ -3,12 +3,12 @@
 #include <cstddef>
 #include <memory>
 
-#include "pgsluice/base/cancel.h"
-#include "pgsluice/base/log.h"
-#include "pgsluice/pipeline/options.h"
-#include "pgsluice/pipeline/plan.h"
-#include "pgsluice/pipeline/progress.h"
-#include "pgsluice/pipeline/summary.h"
+#include "base/cancel.h"
+#include "base/log.h"
+#include "pipeline/plan/options.h"
+#include "pipeline/plan/plan.h"
+#include "pipeline/progress/progress.h"
+#include "pipeline/progress/summary.h"
 
 namespace pgsluice::pipeline {
 

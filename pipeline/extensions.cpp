@@ -1,4 +1,4 @@
-#include "pgsluice/pipeline/extensions.h"
+#include "pipeline/extensions.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,15 +7,15 @@
 #include <atomic>
 #include <set>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/copy/table_copy.h"
-#include "pgsluice/pg/snapshot.h"
-#include "pgsluice/pipeline/continuation.h"
-#include "pgsluice/pipeline/plan.h"
-#include "pgsluice/pipeline/preflight_checks.h"
-#include "pgsluice/pipeline/sessions.h"
-#include "pgsluice/schema/dependencies.h"
-#include "pgsluice/schema/selection.h"
+#include "base/error.h"
+#include "copy/table_copy.h"
+#include "pg/snapshot.h"
+#include "pipeline/plan/plan.h"
+#include "pipeline/prepare/continuation.h"
+#include "pipeline/prepare/preflight_checks.h"
+#include "pipeline/prepare/sessions.h"
+#include "schema/selection/dependencies.h"
+#include "schema/selection/selection.h"
 
 namespace pgsluice::pipeline {
 

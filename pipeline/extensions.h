@@ -1,9 +1,9 @@
 #pragma once
 
-#include "pgsluice/base/cancel.h"
-#include "pgsluice/base/log.h"
-#include "pgsluice/pipeline/options.h"
-#include "pgsluice/schema/extensions.h"
+#include "base/cancel.h"
+#include "base/log.h"
+#include "pipeline/plan/options.h"
+#include "schema/catalog/extensions.h"
 
 namespace pgsluice::pipeline {
 

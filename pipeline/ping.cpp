@@ -1,14 +1,14 @@
-#include "pgsluice/pipeline/ping.h"
+#include "pipeline/ping.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <future>
 
-#include "pgsluice/base/duration.h"
-#include "pgsluice/base/wait.h"
-#include "pgsluice/pg/connection.h"
-#include "pgsluice/pipeline/sessions.h"
+#include "base/duration.h"
+#include "base/wait.h"
+#include "pg/connection.h"
+#include "pipeline/prepare/sessions.h"
 
 namespace pgsluice::pipeline {
 

@@ -4,9 +4,9 @@
 #include <optional>
 #include <string>
 
-#include "pgsluice/base/cancel.h"
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/log.h"
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/log.h"
 
 namespace pgsluice::pipeline {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/pipeline/server_clone.h"
+#include "pipeline/server_clone.h"
 
 #include <fmt/format.h>
 
@@ -10,16 +10,16 @@
 #include <thread>
 #include <utility>
 
-#include "pgsluice/base/counted.h"
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/base/threads.h"
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/pipeline/job_pool.h"
-#include "pgsluice/pipeline/preflight_checks.h"
-#include "pgsluice/pipeline/roles.h"
-#include "pgsluice/pipeline/run_environment.h"
-#include "pgsluice/pipeline/run_folder.h"
-#include "pgsluice/pipeline/sessions.h"
+#include "base/counted.h"
+#include "base/file_descriptor.h"
+#include "base/threads.h"
+#include "pg/quote.h"
+#include "pipeline/prepare/preflight_checks.h"
+#include "pipeline/prepare/roles.h"
+#include "pipeline/prepare/run_folder.h"
+#include "pipeline/prepare/sessions.h"
+#include "pipeline/run/job_pool.h"
+#include "pipeline/run/run_environment.h"
 
 namespace pgsluice::pipeline {
 

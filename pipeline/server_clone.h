@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/base/log.h"
-#include "pgsluice/pipeline/clone.h"
-#include "pgsluice/schema/databases.h"
+#include "base/log.h"
+#include "pipeline/clone.h"
+#include "schema/catalog/databases.h"
 
 namespace pgsluice::pipeline {
 

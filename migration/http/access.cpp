@@ -1,4 +1,4 @@
-#include "pgsluice/migration/http/access.h"
+#include "migration/http/access.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

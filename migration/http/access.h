@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "pgsluice/migration/http/message.h"
+#include "migration/http/message.h"
 
 namespace pgsluice::migration {
 

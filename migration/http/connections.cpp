@@ -1,4 +1,4 @@
-#include "pgsluice/migration/http/connections.h"
+#include "migration/http/connections.h"
 
 #include <algorithm>
 #include <map>

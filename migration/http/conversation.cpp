@@ -1,4 +1,4 @@
-#include "pgsluice/migration/http/conversation.h"
+#include "migration/http/conversation.h"
 
 #include <fmt/format.h>
 
@@ -15,8 +15,8 @@
 #include <memory>
 #include <type_traits>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/migration/remedies.h"
+#include "base/error.h"
+#include "migration/remedies.h"
 
 namespace pgsluice::migration {
 

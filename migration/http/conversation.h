@@ -8,12 +8,12 @@
 #include <chrono>
 #include <cstddef>
 
-#include "pgsluice/base/log.h"
-#include "pgsluice/migration/http/access.h"
-#include "pgsluice/migration/http/connections.h"
-#include "pgsluice/migration/http/router.h"
-#include "pgsluice/migration/http/server.h"
-#include "pgsluice/migration/http/statistics.h"
+#include "base/log.h"
+#include "migration/http/access.h"
+#include "migration/http/connections.h"
+#include "migration/http/router.h"
+#include "migration/http/server.h"
+#include "migration/http/statistics.h"
 
 namespace pgsluice::migration {
 

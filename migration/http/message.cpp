@@ -1,4 +1,4 @@
-#include "pgsluice/migration/http/message.h"
+#include "migration/http/message.h"
 
 #include <strings.h>
 

@@ -1,4 +1,4 @@
-#include "pgsluice/migration/http/own_credentials.h"
+#include "migration/http/own_credentials.h"
 
 #include <fmt/format.h>
 #include <openssl/rand.h>
@@ -7,8 +7,8 @@
 #include <array>
 #include <cstdlib>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/file_descriptor.h"
+#include "base/error.h"
+#include "base/file_descriptor.h"
 
 namespace pgsluice::migration {
 

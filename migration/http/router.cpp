@@ -1,4 +1,4 @@
-#include "pgsluice/migration/http/router.h"
+#include "migration/http/router.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

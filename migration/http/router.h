@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/migration/http/access.h"
-#include "pgsluice/migration/http/message.h"
+#include "migration/http/access.h"
+#include "migration/http/message.h"
 
 namespace pgsluice::migration {
 

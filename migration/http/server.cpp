@@ -1,4 +1,4 @@
-#include "pgsluice/migration/http/server.h"
+#include "migration/http/server.h"
 
 #include <fmt/format.h>
 
@@ -13,8 +13,8 @@
 #include <optional>
 #include <thread>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/migration/http/conversation.h"
+#include "base/error.h"
+#include "migration/http/conversation.h"
 
 namespace pgsluice::migration {
 

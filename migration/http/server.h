@@ -6,11 +6,11 @@
 #include <memory>
 #include <string>
 
-#include "pgsluice/base/cancel.h"
-#include "pgsluice/base/log.h"
-#include "pgsluice/migration/http/access.h"
-#include "pgsluice/migration/http/router.h"
-#include "pgsluice/migration/http/statistics.h"
+#include "base/cancel.h"
+#include "base/log.h"
+#include "migration/http/access.h"
+#include "migration/http/router.h"
+#include "migration/http/statistics.h"
 
 namespace pgsluice::migration {
 

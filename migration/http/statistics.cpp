@@ -1,4 +1,4 @@
-#include "pgsluice/migration/http/statistics.h"
+#include "migration/http/statistics.h"
 
 #include <algorithm>
 #include <array>

@@ -1,8 +1,8 @@
-#include "pgsluice/base/bytes.h"
+#include "base/bytes.h"
 
 #include <gtest/gtest.h>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice {
 namespace {

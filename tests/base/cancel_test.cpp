@@ -1,4 +1,4 @@
-#include "pgsluice/base/cancel.h"
+#include "base/cancel.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -6,8 +6,8 @@
 #include <array>
 #include <thread>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/wait.h"
+#include "base/error.h"
+#include "base/wait.h"
 
 namespace pgsluice {
 namespace {

@@ -1,8 +1,8 @@
-#include "pgsluice/base/digest.h"
+#include "base/digest.h"
 
 #include <gtest/gtest.h>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice {
 namespace {

@@ -1,11 +1,11 @@
-#include "pgsluice/base/subprocess.h"
+#include "base/subprocess.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
 
 #include <fstream>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice {
 namespace {

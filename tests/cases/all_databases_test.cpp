@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "cases/case_fixture.h"
+#include "tests/cases/case_fixture.h"
 
 namespace pgsluice::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "cases/case_fixture.h"
+#include "tests/cases/case_fixture.h"
 
 #include <fmt/format.h>
 

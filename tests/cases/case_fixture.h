@@ -10,10 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/base/subprocess.h"
-#include "support/cluster.h"
-#include "support/downloads.h"
+#include "base/file_descriptor.h"
+#include "base/subprocess.h"
+#include "tests/support/cluster.h"
+#include "tests/support/downloads.h"
 
 namespace pgsluice::test {
 

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "cases/case_fixture.h"
+#include "tests/cases/case_fixture.h"
 
 namespace pgsluice::test {
 namespace {

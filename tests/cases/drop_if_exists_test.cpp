@@ -1,8 +1,8 @@
 // A target that was cloned before, cloned into again.
 #include <gmock/gmock.h>
 
-#include "cases/case_fixture.h"
-#include "support/database_comparison.h"
+#include "tests/cases/case_fixture.h"
+#include "tests/support/database_comparison.h"
 
 namespace pgsluice::test {
 namespace {

@@ -6,8 +6,8 @@
 #include <functional>
 #include <random>
 
-#include "cases/case_fixture.h"
-#include "support/randomness.h"
+#include "tests/cases/case_fixture.h"
+#include "tests/support/randomness.h"
 
 namespace pgsluice::test {
 namespace {

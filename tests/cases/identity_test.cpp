@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include "cases/case_fixture.h"
-#include "cases/pooler.h"
-#include "support/fault_proxy.h"
-#include "support/wait_until.h"
+#include "tests/cases/case_fixture.h"
+#include "tests/cases/pooler.h"
+#include "tests/support/fault_proxy.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::test {
 namespace {

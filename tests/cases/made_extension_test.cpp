@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "cases/case_fixture.h"
-#include "support/wait_until.h"
+#include "tests/cases/case_fixture.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::test {
 namespace {

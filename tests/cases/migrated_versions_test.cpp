@@ -5,8 +5,8 @@
 
 #include <cstdlib>
 
-#include "cases/case_fixture.h"
-#include "support/fidelity.h"
+#include "tests/cases/case_fixture.h"
+#include "tests/support/fidelity.h"
 
 namespace pgsluice::test {
 namespace {

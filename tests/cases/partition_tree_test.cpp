@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include "cases/case_fixture.h"
-#include "support/peak_memory.h"
+#include "tests/cases/case_fixture.h"
+#include "tests/support/peak_memory.h"
 
 namespace pgsluice::test {
 namespace {

@@ -1,14 +1,14 @@
-#include "cases/pooler.h"
+#include "tests/cases/pooler.h"
 
 #include <fmt/format.h>
 
 #include <fstream>
 #include <stdexcept>
 
-#include "pgsluice/base/error.h"
-#include "support/downloads.h"
-#include "support/sockets.h"
-#include "support/wait_until.h"
+#include "base/error.h"
+#include "tests/support/downloads.h"
+#include "tests/support/sockets.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::test {
 

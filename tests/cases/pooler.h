@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "pgsluice/base/subprocess.h"
-#include "support/cluster.h"
+#include "base/subprocess.h"
+#include "tests/support/cluster.h"
 
 namespace pgsluice::test {
 

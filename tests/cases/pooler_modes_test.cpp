@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include "cases/case_fixture.h"
-#include "cases/pooler.h"
+#include "tests/cases/case_fixture.h"
+#include "tests/cases/pooler.h"
 
 namespace pgsluice::test {
 namespace {

@@ -6,9 +6,9 @@
 #include <chrono>
 #include <regex>
 
-#include "cases/case_fixture.h"
-#include "pgsluice/base/wait.h"
-#include "support/wait_until.h"
+#include "base/wait.h"
+#include "tests/cases/case_fixture.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::test {
 namespace {

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include "cases/case_fixture.h"
+#include "tests/cases/case_fixture.h"
 
 namespace pgsluice::test {
 namespace {

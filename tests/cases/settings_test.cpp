@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "cases/case_fixture.h"
-#include "support/wait_until.h"
+#include "tests/cases/case_fixture.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "pgsluice/copy/copy_format.h"
+#include "copy/copy_format.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/pg/snapshot.h"
-#include "support/cluster.h"
+#include "pg/snapshot.h"
+#include "tests/support/cluster.h"
 
 namespace pgsluice::copy {
 namespace {

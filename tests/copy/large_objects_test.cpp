@@ -1,10 +1,10 @@
-#include "pgsluice/copy/large_objects.h"
+#include "copy/large_objects.h"
 
 #include <gtest/gtest.h>
 
-#include "pgsluice/pg/session_settings.h"
-#include "pgsluice/pg/snapshot.h"
-#include "support/cluster.h"
+#include "pg/session_settings.h"
+#include "pg/snapshot.h"
+#include "tests/support/cluster.h"
 
 namespace pgsluice::copy {
 namespace {

@@ -1,14 +1,14 @@
-#include "pgsluice/copy/ledger.h"
+#include "copy/ledger.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <thread>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/copy/table_copy.h"
-#include "support/cluster.h"
-#include "support/wait_until.h"
+#include "base/error.h"
+#include "copy/table_copy.h"
+#include "tests/support/cluster.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::copy {
 namespace {

@@ -4,16 +4,16 @@
 
 #include <iostream>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/wait.h"
-#include "pgsluice/copy/table_copy.h"
-#include "pgsluice/pg/snapshot.h"
-#include "pgsluice/pg/uring_io.h"
-#include "support/cluster.h"
-#include "support/deadline.h"
-#include "support/fault_proxy.h"
-#include "support/randomness.h"
-#include "support/scripted_server.h"
+#include "base/error.h"
+#include "base/wait.h"
+#include "copy/table_copy.h"
+#include "pg/snapshot.h"
+#include "pg/uring_io.h"
+#include "tests/support/cluster.h"
+#include "tests/support/deadline.h"
+#include "tests/support/fault_proxy.h"
+#include "tests/support/randomness.h"
+#include "tests/support/scripted_server.h"
 
 namespace pgsluice::copy {
 namespace {

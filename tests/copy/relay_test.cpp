@@ -1,4 +1,4 @@
-#include "pgsluice/copy/relay.h"
+#include "copy/relay.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -6,15 +6,15 @@
 #include <iostream>
 #include <thread>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/copy/libpq_copy.h"
-#include "pgsluice/copy/libpq_relay.h"
-#include "pgsluice/copy/wire_relay.h"
-#include "pgsluice/pg/poll_io.h"
-#include "pgsluice/pg/transaction.h"
-#include "pgsluice/pg/uring_io.h"
-#include "support/cluster.h"
-#include "support/scripted_server.h"
+#include "base/error.h"
+#include "copy/libpq_copy.h"
+#include "copy/libpq_relay.h"
+#include "copy/wire_relay.h"
+#include "pg/poll_io.h"
+#include "pg/transaction.h"
+#include "pg/uring_io.h"
+#include "tests/support/cluster.h"
+#include "tests/support/scripted_server.h"
 
 namespace pgsluice::copy {
 namespace {

@@ -1,12 +1,12 @@
-#include "pgsluice/copy/row_digest.h"
+#include "copy/row_digest.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <array>
 
-#include "pgsluice/base/error.h"
-#include "support/cluster.h"
+#include "base/error.h"
+#include "tests/support/cluster.h"
 
 namespace pgsluice::copy {
 namespace {

@@ -1,4 +1,4 @@
-#include "pgsluice/copy/row_ranges.h"
+#include "copy/row_ranges.h"
 
 #include <gtest/gtest.h>
 

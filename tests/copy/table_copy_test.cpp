@@ -1,12 +1,12 @@
-#include "pgsluice/copy/table_copy.h"
+#include "copy/table_copy.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/copy/copy_statement.h"
-#include "pgsluice/pg/snapshot.h"
-#include "support/cluster.h"
+#include "base/error.h"
+#include "copy/copy_statement.h"
+#include "pg/snapshot.h"
+#include "tests/support/cluster.h"
 
 namespace pgsluice::copy {
 namespace {

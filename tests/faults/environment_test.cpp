@@ -11,10 +11,10 @@
 #include <future>
 #include <thread>
 
-#include "pgsluice/base/subprocess.h"
-#include "pgsluice/base/wait.h"
-#include "pipeline/clone_fixture.h"
-#include "pipeline/running_clone.h"
+#include "base/subprocess.h"
+#include "base/wait.h"
+#include "tests/pipeline/clone_fixture.h"
+#include "tests/pipeline/running_clone.h"
 
 namespace pgsluice::test {
 namespace {

@@ -10,13 +10,13 @@
 #include <random>
 #include <thread>
 
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/base/subprocess.h"
-#include "pgsluice/base/wait.h"
-#include "support/cluster.h"
-#include "support/database_comparison.h"
-#include "support/randomness.h"
-#include "support/wait_until.h"
+#include "base/file_descriptor.h"
+#include "base/subprocess.h"
+#include "base/wait.h"
+#include "tests/support/cluster.h"
+#include "tests/support/database_comparison.h"
+#include "tests/support/randomness.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::test {
 namespace {

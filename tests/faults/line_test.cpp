@@ -11,16 +11,16 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/base/wait.h"
-#include "pgsluice/pipeline/clone.h"
-#include "support/cluster.h"
-#include "support/database_comparison.h"
-#include "support/deadline.h"
-#include "support/fault_proxy.h"
-#include "support/randomness.h"
-#include "support/recording_sink.h"
-#include "support/wait_until.h"
+#include "base/file_descriptor.h"
+#include "base/wait.h"
+#include "pipeline/clone.h"
+#include "tests/support/cluster.h"
+#include "tests/support/database_comparison.h"
+#include "tests/support/deadline.h"
+#include "tests/support/fault_proxy.h"
+#include "tests/support/randomness.h"
+#include "tests/support/recording_sink.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::test {
 namespace {

@@ -1,11 +1,11 @@
 // A clone that loses the session which keeps its snapshot, on a source that goes on being written to.
-#include "pgsluice/pg/snapshot.h"
+#include "pg/snapshot.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "pipeline/clone_fixture.h"
-#include "pipeline/running_clone.h"
+#include "tests/pipeline/clone_fixture.h"
+#include "tests/pipeline/running_clone.h"
 
 namespace pgsluice::test {
 namespace {

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <string>
 
-#include "fuzz/targets.h"
+#include "tests/fuzz/targets.h"
 
 namespace {
 

@@ -1,7 +1,7 @@
 // What the fuzzers (tools/fuzz) begin with, and every input one byte away from it: in all presets.
 #include <gtest/gtest.h>
 
-#include "fuzz/targets.h"
+#include "tests/fuzz/targets.h"
 
 namespace pgsluice::test {
 namespace {

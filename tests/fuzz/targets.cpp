@@ -1,20 +1,20 @@
-#include "fuzz/targets.h"
+#include "tests/fuzz/targets.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
 
-#include "pgsluice/base/bytes.h"
-#include "pgsluice/base/digest.h"
-#include "pgsluice/base/error.h"
-#include "pgsluice/copy/row_digest.h"
-#include "pgsluice/pg/conninfo.h"
-#include "pgsluice/pg/result.h"
-#include "pgsluice/pg/wire_reader.h"
-#include "pgsluice/schema/archive.h"
-#include "pgsluice/schema/filter_rules.h"
-#include "pgsluice/schema/roles.h"
-#include "schema/archive_builder.h"
+#include "base/bytes.h"
+#include "base/digest.h"
+#include "base/error.h"
+#include "copy/row_digest.h"
+#include "pg/conninfo.h"
+#include "pg/result.h"
+#include "pg/wire_reader.h"
+#include "schema/archive/archive.h"
+#include "schema/catalog/roles.h"
+#include "schema/selection/filter_rules.h"
+#include "tests/schema/archive_builder.h"
 
 namespace pgsluice::test {
 

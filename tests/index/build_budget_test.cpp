@@ -1,4 +1,4 @@
-#include "pgsluice/index/build_budget.h"
+#include "index/build_budget.h"
 
 #include <gtest/gtest.h>
 

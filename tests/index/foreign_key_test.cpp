@@ -1,4 +1,4 @@
-#include "pgsluice/index/foreign_key.h"
+#include "index/foreign_key.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "pgsluice/index/index_build.h"
+#include "index/index_build.h"
 
 #include <gtest/gtest.h>
 

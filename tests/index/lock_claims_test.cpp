@@ -1,4 +1,4 @@
-#include "pgsluice/index/lock_claims.h"
+#include "index/lock_claims.h"
 
 #include <gtest/gtest.h>
 

@@ -10,12 +10,12 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "migration/raw_client.h"
-#include "pgsluice/base/subprocess.h"
-#include "pgsluice/migration/http/connections.h"
-#include "pgsluice/migration/store.h"
-#include "support/sockets.h"
-#include "support/wait_until.h"
+#include "base/subprocess.h"
+#include "migration/http/connections.h"
+#include "migration/store.h"
+#include "tests/migration/raw_client.h"
+#include "tests/support/sockets.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::migration {
 namespace {

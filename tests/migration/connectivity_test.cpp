@@ -1,8 +1,8 @@
 // AuthenticationAndConnectivityValidation: why a server cannot be reached, told apart on servers that have the fault.
 #include <fstream>
 
-#include "migration/validation_fixture.h"
-#include "support/sockets.h"
+#include "tests/migration/validation_fixture.h"
+#include "tests/support/sockets.h"
 
 namespace pgsluice::migration {
 namespace {

@@ -4,10 +4,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/base/subprocess.h"
-#include "support/cluster.h"
-#include "support/database_comparison.h"
+#include "base/file_descriptor.h"
+#include "base/subprocess.h"
+#include "tests/support/cluster.h"
+#include "tests/support/database_comparison.h"
 
 namespace pgsluice::migration {
 namespace {

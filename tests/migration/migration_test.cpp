@@ -1,12 +1,12 @@
 // The resource: its states, its document.
-#include "pgsluice/migration/migration.h"
+#include "migration/migration.h"
 
 #include <gmock/gmock.h>
 
 #include <array>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/migration/document.h"
+#include "base/error.h"
+#include "migration/document.h"
 
 namespace pgsluice::migration {
 namespace {

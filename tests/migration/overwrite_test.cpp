@@ -4,8 +4,8 @@
 #include <optional>
 #include <utility>
 
-#include "migration/runner_fixture.h"
-#include "pgsluice/migration/verification.h"
+#include "migration/verification.h"
+#include "tests/migration/runner_fixture.h"
 
 namespace pgsluice::migration {
 namespace {

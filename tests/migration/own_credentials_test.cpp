@@ -7,10 +7,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "pgsluice/base/subprocess.h"
-#include "support/cluster.h"
-#include "support/sockets.h"
-#include "support/wait_until.h"
+#include "base/subprocess.h"
+#include "tests/support/cluster.h"
+#include "tests/support/sockets.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::migration {
 namespace {

@@ -5,10 +5,10 @@
 #include <thread>
 #include <tuple>
 
-#include "pgsluice/base/subprocess.h"
-#include "pgsluice/migration/rest_api.h"
-#include "pgsluice/migration/store.h"
-#include "support/recording_sink.h"
+#include "base/subprocess.h"
+#include "migration/http/rest_api.h"
+#include "migration/store.h"
+#include "tests/support/recording_sink.h"
 
 namespace pgsluice::migration {
 namespace {

@@ -1,4 +1,4 @@
-#include "pgsluice/migration/progress_estimate.h"
+#include "migration/progress_estimate.h"
 
 #include <gtest/gtest.h>
 

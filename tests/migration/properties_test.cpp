@@ -1,5 +1,5 @@
 // Properties files: what a good one means, and the one line that each bad one gets.
-#include "pgsluice/migration/properties.h"
+#include "migration/properties.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -7,9 +7,9 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/migration/properties_object.h"
+#include "base/error.h"
+#include "base/file_descriptor.h"
+#include "migration/properties_object.h"
 
 namespace pgsluice::migration {
 namespace {

@@ -6,9 +6,9 @@
 #include <atomic>
 #include <thread>
 
-#include "migration/runner_fixture.h"
-#include "pgsluice/migration/target_server.h"
-#include "support/wait_until.h"
+#include "migration/target_server.h"
+#include "tests/migration/runner_fixture.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::migration {
 namespace {

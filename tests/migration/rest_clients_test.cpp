@@ -12,11 +12,11 @@
 #include <thread>
 #include <vector>
 
-#include "migration/rest_fixture.h"
-#include "pgsluice/migration/control.h"
-#include "pgsluice/migration/rest_api.h"
-#include "pgsluice/migration/store.h"
-#include "support/wait_until.h"
+#include "migration/control.h"
+#include "migration/http/rest_api.h"
+#include "migration/store.h"
+#include "tests/migration/rest_fixture.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::migration {
 namespace {

@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "pgsluice/migration/rest_api.h"
-#include "pgsluice/migration/store.h"
-#include "support/recording_sink.h"
+#include "migration/http/rest_api.h"
+#include "migration/store.h"
+#include "tests/support/recording_sink.h"
 
 namespace pgsluice::migration {
 

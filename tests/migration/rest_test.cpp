@@ -8,14 +8,14 @@
 #include <set>
 #include <thread>
 
-#include "migration/rest_fixture.h"
-#include "pgsluice/migration/control.h"
-#include "pgsluice/migration/rest_api.h"
-#include "pgsluice/migration/store.h"
-#include "support/cluster.h"
-#include "support/database_comparison.h"
-#include "support/recording_sink.h"
-#include "support/wait_until.h"
+#include "migration/control.h"
+#include "migration/http/rest_api.h"
+#include "migration/store.h"
+#include "tests/migration/rest_fixture.h"
+#include "tests/support/cluster.h"
+#include "tests/support/database_comparison.h"
+#include "tests/support/recording_sink.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::migration {
 namespace {

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include "migration/validation_fixture.h"
+#include "tests/migration/validation_fixture.h"
 
 namespace pgsluice::migration {
 namespace {

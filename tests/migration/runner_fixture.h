@@ -9,12 +9,12 @@
 #include <thread>
 #include <vector>
 
-#include "pgsluice/base/wait.h"
-#include "pgsluice/migration/control.h"
-#include "pgsluice/migration/runner.h"
-#include "support/cluster.h"
-#include "support/database_comparison.h"
-#include "support/recording_sink.h"
+#include "base/wait.h"
+#include "migration/control.h"
+#include "migration/runner.h"
+#include "tests/support/cluster.h"
+#include "tests/support/database_comparison.h"
+#include "tests/support/recording_sink.h"
 
 namespace pgsluice::migration {
 

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <optional>
 
-#include "migration/runner_fixture.h"
+#include "tests/migration/runner_fixture.h"
 
 namespace pgsluice::migration {
 namespace {

@@ -12,11 +12,11 @@
 #include <random>
 #include <thread>
 
-#include "migration/raw_client.h"
-#include "migration/runner_fixture.h"
-#include "pgsluice/base/subprocess.h"
-#include "support/sockets.h"
-#include "support/wait_until.h"
+#include "base/subprocess.h"
+#include "tests/migration/raw_client.h"
+#include "tests/migration/runner_fixture.h"
+#include "tests/support/sockets.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::migration {
 namespace {

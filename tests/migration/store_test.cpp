@@ -1,5 +1,5 @@
 // What a store keeps, refuses, and finds out about workers that have died.
-#include "pgsluice/migration/store.h"
+#include "migration/store.h"
 
 #include <gmock/gmock.h>
 #include <sys/wait.h>
@@ -8,8 +8,8 @@
 #include <csignal>
 #include <thread>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/migration/document.h"
+#include "base/error.h"
+#include "migration/document.h"
 
 namespace pgsluice::migration {
 namespace {

@@ -5,9 +5,9 @@
 
 #include <string>
 
-#include "pgsluice/migration/validator.h"
-#include "support/cluster.h"
-#include "support/recording_sink.h"
+#include "migration/validations/validator.h"
+#include "tests/support/cluster.h"
+#include "tests/support/recording_sink.h"
 
 namespace pgsluice::migration {
 

@@ -6,10 +6,10 @@
 
 #include <fstream>
 
-#include "migration/validation_fixture.h"
-#include "pgsluice/base/subprocess.h"
-#include "support/downloads.h"
-#include "support/version_proxy.h"
+#include "base/subprocess.h"
+#include "tests/migration/validation_fixture.h"
+#include "tests/support/downloads.h"
+#include "tests/support/version_proxy.h"
 
 namespace pgsluice::migration {
 namespace {

@@ -10,12 +10,12 @@
 #include <optional>
 #include <sstream>
 
-#include "pgsluice/base/subprocess.h"
-#include "pgsluice/base/wait.h"
-#include "pgsluice/migration/store.h"
-#include "support/cluster.h"
-#include "support/database_comparison.h"
-#include "support/sockets.h"
+#include "base/subprocess.h"
+#include "base/wait.h"
+#include "migration/store.h"
+#include "tests/support/cluster.h"
+#include "tests/support/database_comparison.h"
+#include "tests/support/sockets.h"
 
 namespace pgsluice::migration {
 namespace {

@@ -1,4 +1,4 @@
-#include "pgsluice/pg/connection.h"
+#include "pg/connection.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -6,10 +6,10 @@
 
 #include <thread>
 
-#include "pgsluice/base/error.h"
-#include "support/cluster.h"
-#include "support/scripted_server.h"
-#include "support/sockets.h"
+#include "base/error.h"
+#include "tests/support/cluster.h"
+#include "tests/support/scripted_server.h"
+#include "tests/support/sockets.h"
 
 namespace pgsluice::pg {
 namespace {

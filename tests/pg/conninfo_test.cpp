@@ -1,4 +1,4 @@
-#include "pgsluice/pg/conninfo.h"
+#include "pg/conninfo.h"
 
 #include <gtest/gtest.h>
 

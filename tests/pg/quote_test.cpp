@@ -1,8 +1,8 @@
-#include "pgsluice/pg/quote.h"
+#include "pg/quote.h"
 
 #include <gtest/gtest.h>
 
-#include "support/cluster.h"
+#include "tests/support/cluster.h"
 
 namespace pgsluice::pg {
 namespace {

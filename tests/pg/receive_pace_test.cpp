@@ -1,4 +1,4 @@
-#include "pgsluice/pg/receive_pace.h"
+#include "pg/receive_pace.h"
 
 #include <gtest/gtest.h>
 

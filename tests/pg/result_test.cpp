@@ -1,9 +1,9 @@
-#include "pgsluice/pg/result.h"
+#include "pg/result.h"
 
 #include <gtest/gtest.h>
 
-#include "pgsluice/base/error.h"
-#include "support/cluster.h"
+#include "base/error.h"
+#include "tests/support/cluster.h"
 
 namespace pgsluice::pg {
 namespace {

@@ -1,11 +1,11 @@
-#include "pgsluice/pg/session_settings.h"
+#include "pg/session_settings.h"
 
 #include <gtest/gtest.h>
 
 #include <map>
 
-#include "support/cluster.h"
-#include "support/downloads.h"
+#include "tests/support/cluster.h"
+#include "tests/support/downloads.h"
 
 namespace pgsluice::pg {
 namespace {

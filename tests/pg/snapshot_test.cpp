@@ -1,12 +1,12 @@
-#include "pgsluice/pg/snapshot.h"
+#include "pg/snapshot.h"
 
 #include <gtest/gtest.h>
 
 #include <optional>
 
-#include "pgsluice/base/error.h"
-#include "support/cluster.h"
-#include "support/wait_until.h"
+#include "base/error.h"
+#include "tests/support/cluster.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::pg {
 namespace {

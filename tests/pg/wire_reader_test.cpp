@@ -1,4 +1,4 @@
-#include "pgsluice/pg/wire_reader.h"
+#include "pg/wire_reader.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "support/scripted_server.h"
+#include "tests/support/scripted_server.h"
 
 namespace pgsluice::pg {
 namespace {

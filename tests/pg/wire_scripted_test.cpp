@@ -5,10 +5,10 @@
 #include <string>
 #include <thread>
 
-#include "pgsluice/pg/query_pipeline.h"
-#include "pgsluice/pg/wire.h"
-#include "support/recording_sink.h"
-#include "support/scripted_server.h"
+#include "pg/query_pipeline.h"
+#include "pg/wire.h"
+#include "tests/support/recording_sink.h"
+#include "tests/support/scripted_server.h"
 
 namespace pgsluice::pg {
 namespace {

@@ -1,13 +1,13 @@
-#include "pgsluice/pg/wire.h"
+#include "pg/wire.h"
 
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <string>
 
-#include "pgsluice/pg/query_pipeline.h"
-#include "pgsluice/pg/transaction.h"
-#include "support/cluster.h"
+#include "pg/query_pipeline.h"
+#include "pg/transaction.h"
+#include "tests/support/cluster.h"
 
 namespace pgsluice::pg {
 namespace {

@@ -6,8 +6,8 @@
 #include <set>
 #include <thread>
 
-#include "pgsluice/base/error.h"
-#include "pipeline/clone_fixture.h"
+#include "base/error.h"
+#include "tests/pipeline/clone_fixture.h"
 
 namespace pgsluice::pipeline {
 namespace {

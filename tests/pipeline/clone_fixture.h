@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/pipeline/clone.h"
-#include "support/cluster.h"
-#include "support/database_comparison.h"
-#include "support/recording_sink.h"
-#include "support/shop.h"
+#include "base/file_descriptor.h"
+#include "pipeline/clone.h"
+#include "tests/support/cluster.h"
+#include "tests/support/database_comparison.h"
+#include "tests/support/recording_sink.h"
+#include "tests/support/shop.h"
 
 namespace pgsluice::test {
 

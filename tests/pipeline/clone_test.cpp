@@ -1,4 +1,4 @@
-#include "pgsluice/pipeline/clone.h"
+#include "pipeline/clone.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,10 +6,10 @@
 #include <regex>
 #include <thread>
 
-#include "pgsluice/base/error.h"
-#include "pipeline/clone_fixture.h"
-#include "pipeline/running_clone.h"
-#include "support/wait_until.h"
+#include "base/error.h"
+#include "tests/pipeline/clone_fixture.h"
+#include "tests/pipeline/running_clone.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::pipeline {
 namespace {

@@ -1,9 +1,9 @@
-#include "pgsluice/pipeline/data_comparison.h"
+#include "pipeline/compare/data_comparison.h"
 
-#include "pgsluice/pipeline/schema_comparison.h"
-#include "pgsluice/pipeline/verification.h"
-#include "pipeline/clone_fixture.h"
-#include "support/fidelity.h"
+#include "pipeline/compare/schema_comparison.h"
+#include "pipeline/compare/verification.h"
+#include "tests/pipeline/clone_fixture.h"
+#include "tests/support/fidelity.h"
 
 namespace pgsluice::test {
 namespace {

@@ -1,8 +1,8 @@
 // Servers that are far away: a statement that waits for the answer to the one before costs a round trip.
 #include <gtest/gtest.h>
 
-#include "pipeline/clone_fixture.h"
-#include "support/delaying_proxy.h"
+#include "tests/pipeline/clone_fixture.h"
+#include "tests/support/delaying_proxy.h"
 
 namespace pgsluice::test {
 namespace {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "pipeline/clone_fixture.h"
+#include "tests/pipeline/clone_fixture.h"
 
 namespace pgsluice::pipeline {
 namespace {

@@ -1,9 +1,9 @@
 // The database that holds one of everything, cloned: it must come out equal, to the last comment.
-#include "support/fidelity.h"
+#include "tests/support/fidelity.h"
 
 #include <gtest/gtest.h>
 
-#include "pipeline/clone_fixture.h"
+#include "tests/pipeline/clone_fixture.h"
 
 namespace pgsluice::test {
 namespace {

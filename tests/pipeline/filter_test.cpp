@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "pgsluice/base/error.h"
-#include "pipeline/clone_fixture.h"
+#include "base/error.h"
+#include "tests/pipeline/clone_fixture.h"
 
 namespace pgsluice::pipeline {
 namespace {

@@ -1,9 +1,9 @@
 // Words that files and documents contain: they identify, so they do not change when a label does.
 #include <gmock/gmock.h>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/pipeline/run_record.h"
-#include "pgsluice/pipeline/tasks_done.h"
+#include "base/error.h"
+#include "pipeline/plan/tasks_done.h"
+#include "pipeline/prepare/run_record.h"
 
 namespace pgsluice::pipeline {
 namespace {

@@ -1,5 +1,5 @@
 // Turns that several runs share.
-#include "pgsluice/pipeline/job_pool.h"
+#include "pipeline/run/job_pool.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "support/wait_until.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::pipeline {
 namespace {

@@ -1,4 +1,4 @@
-#include "pgsluice/pipeline/plan.h"
+#include "pipeline/plan/plan.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <map>
 #include <optional>
 
-#include "pgsluice/pipeline/clone.h"
+#include "pipeline/clone.h"
 
 namespace pgsluice::pipeline {
 namespace {

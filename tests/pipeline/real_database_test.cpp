@@ -1,8 +1,8 @@
 // A database that none of us made: Zabbix's schema and data, from Debian's package zabbix-server-pgsql.
 #include <gtest/gtest.h>
 
-#include "pipeline/clone_fixture.h"
-#include "support/downloads.h"
+#include "tests/pipeline/clone_fixture.h"
+#include "tests/support/downloads.h"
 
 namespace pgsluice::pipeline {
 namespace {

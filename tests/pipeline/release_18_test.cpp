@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "pipeline/clone_fixture.h"
-#include "schema/archive_builder.h"
-#include "support/downloads.h"
+#include "tests/pipeline/clone_fixture.h"
+#include "tests/schema/archive_builder.h"
+#include "tests/support/downloads.h"
 
 namespace pgsluice::pipeline {
 namespace {

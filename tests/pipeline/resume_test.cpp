@@ -2,9 +2,9 @@
 #include <future>
 #include <thread>
 
-#include "pgsluice/pg/snapshot.h"
-#include "pgsluice/pipeline/continuation.h"
-#include "pipeline/clone_fixture.h"
+#include "pg/snapshot.h"
+#include "pipeline/prepare/continuation.h"
+#include "tests/pipeline/clone_fixture.h"
 
 namespace pgsluice::test {
 namespace {

@@ -9,10 +9,10 @@
 #include <string>
 #include <thread>
 
-#include "pgsluice/base/wait.h"
-#include "pgsluice/pipeline/clone.h"
-#include "support/cluster.h"
-#include "support/wait_until.h"
+#include "base/wait.h"
+#include "pipeline/clone.h"
+#include "tests/support/cluster.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::test {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/pipeline/scheduler.h"
+#include "pipeline/run/scheduler.h"
 
 #include <gtest/gtest.h>
 

@@ -1,13 +1,13 @@
 // All databases of a server, on servers of their own.
-#include "pgsluice/pipeline/server_clone.h"
+#include "pipeline/server_clone.h"
 
 #include <gmock/gmock.h>
 
 #include <atomic>
 #include <thread>
 
-#include "pipeline/clone_fixture.h"
-#include "support/wait_until.h"
+#include "tests/pipeline/clone_fixture.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::pipeline {
 namespace {

@@ -1,8 +1,8 @@
-#include "pgsluice/pipeline/server_watch.h"
+#include "pipeline/run/server_watch.h"
 
-#include "pgsluice/pg/snapshot.h"
-#include "pipeline/clone_fixture.h"
-#include "pipeline/running_clone.h"
+#include "pg/snapshot.h"
+#include "tests/pipeline/clone_fixture.h"
+#include "tests/pipeline/running_clone.h"
 
 namespace pgsluice::pipeline {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <memory>
 
-#include "pgsluice/pg/quote.h"
-#include "pipeline/clone_fixture.h"
-#include "support/fidelity.h"
+#include "pg/quote.h"
+#include "tests/pipeline/clone_fixture.h"
+#include "tests/support/fidelity.h"
 
 namespace pgsluice::test {
 namespace {

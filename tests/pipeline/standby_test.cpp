@@ -5,9 +5,9 @@
 #include <chrono>
 #include <thread>
 
-#include "pgsluice/base/error.h"
-#include "pipeline/clone_fixture.h"
-#include "pipeline/running_clone.h"
+#include "base/error.h"
+#include "tests/pipeline/clone_fixture.h"
+#include "tests/pipeline/running_clone.h"
 
 namespace pgsluice::pipeline {
 namespace {

@@ -1,4 +1,4 @@
-#include "pgsluice/pipeline/table_plan.h"
+#include "pipeline/plan/table_plan.h"
 
 #include <gtest/gtest.h>
 

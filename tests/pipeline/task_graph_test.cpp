@@ -1,8 +1,8 @@
-#include "pgsluice/pipeline/task_graph.h"
+#include "pipeline/plan/task_graph.h"
 
 #include <gtest/gtest.h>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice::pipeline {
 namespace {

@@ -9,12 +9,12 @@
 #include <map>
 #include <set>
 
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/pipeline/clone.h"
-#include "pgsluice/pipeline/data_comparison.h"
-#include "support/cluster.h"
-#include "support/downloads.h"
-#include "support/recording_sink.h"
+#include "base/file_descriptor.h"
+#include "pipeline/clone.h"
+#include "pipeline/compare/data_comparison.h"
+#include "tests/support/cluster.h"
+#include "tests/support/downloads.h"
+#include "tests/support/recording_sink.h"
 
 namespace pgsluice::pipeline {
 namespace {

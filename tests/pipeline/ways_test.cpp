@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
-#include "pipeline/clone_fixture.h"
+#include "tests/pipeline/clone_fixture.h"
 
 namespace pgsluice::test {
 namespace {

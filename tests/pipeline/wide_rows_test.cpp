@@ -1,5 +1,5 @@
 // Rows near PostgreSQL's limit of 1 GB for what one message of a COPY holds.
-#include "pipeline/clone_fixture.h"
+#include "tests/pipeline/clone_fixture.h"
 
 namespace pgsluice::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "pgsluice/schema/acl.h"
+#include "schema/archive/acl.h"
 
 #include <gtest/gtest.h>
 

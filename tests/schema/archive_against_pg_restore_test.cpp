@@ -5,13 +5,13 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "pgsluice/base/subprocess.h"
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/schema/archive.h"
-#include "pgsluice/schema/entry_sql.h"
-#include "support/cluster.h"
-#include "support/downloads.h"
-#include "support/shop.h"
+#include "base/subprocess.h"
+#include "pg/quote.h"
+#include "schema/archive/archive.h"
+#include "schema/archive/entry_sql.h"
+#include "tests/support/cluster.h"
+#include "tests/support/downloads.h"
+#include "tests/support/shop.h"
 
 namespace pgsluice::schema {
 namespace {

@@ -1,4 +1,4 @@
-#include "schema/archive_builder.h"
+#include "tests/schema/archive_builder.h"
 
 #include <cstdlib>
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/schema/archive.h"
+#include "schema/archive/archive.h"
 
 namespace pgsluice::test {
 

@@ -1,10 +1,10 @@
-#include "pgsluice/schema/archive.h"
+#include "schema/archive/archive.h"
 
 #include <gtest/gtest.h>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/schema/entry_sql.h"
-#include "schema/archive_builder.h"
+#include "base/error.h"
+#include "schema/archive/entry_sql.h"
+#include "tests/schema/archive_builder.h"
 
 namespace pgsluice::schema {
 namespace {

@@ -1,12 +1,12 @@
-#include "pgsluice/schema/catalog.h"
+#include "schema/catalog/catalog.h"
 
 #include <gtest/gtest.h>
 
 #include <thread>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/pg/snapshot.h"
-#include "support/cluster.h"
+#include "base/error.h"
+#include "pg/snapshot.h"
+#include "tests/support/cluster.h"
 
 namespace pgsluice::schema {
 namespace {

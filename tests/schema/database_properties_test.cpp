@@ -1,8 +1,8 @@
-#include "pgsluice/schema/database_properties.h"
+#include "schema/catalog/database_properties.h"
 
 #include <gtest/gtest.h>
 
-#include "support/cluster.h"
+#include "tests/support/cluster.h"
 
 namespace pgsluice::schema {
 namespace {

@@ -1,10 +1,10 @@
-#include "pgsluice/schema/ddl_restore.h"
+#include "schema/archive/ddl_restore.h"
 
 #include <gtest/gtest.h>
 
-#include "pgsluice/base/error.h"
-#include "support/cluster.h"
-#include "support/recording_sink.h"
+#include "base/error.h"
+#include "tests/support/cluster.h"
+#include "tests/support/recording_sink.h"
 
 namespace pgsluice::schema {
 namespace {

@@ -1,12 +1,12 @@
-#include "pgsluice/schema/filter_rules.h"
+#include "schema/selection/filter_rules.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/file_descriptor.h"
+#include "base/error.h"
+#include "base/file_descriptor.h"
 
 namespace pgsluice::schema {
 namespace {

@@ -3,17 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "pgsluice/pg/session_settings.h"
-#include "pgsluice/pg/snapshot.h"
-#include "pgsluice/schema/collations.h"
-#include "pgsluice/schema/database_properties.h"
-#include "pgsluice/schema/databases.h"
-#include "pgsluice/schema/listing.h"
-#include "pgsluice/schema/selection.h"
-#include "pgsluice/schema/sequences.h"
-#include "support/cluster.h"
-#include "support/recording_sink.h"
-#include "support/version_proxy.h"
+#include "pg/session_settings.h"
+#include "pg/snapshot.h"
+#include "schema/catalog/collations.h"
+#include "schema/catalog/database_properties.h"
+#include "schema/catalog/databases.h"
+#include "schema/catalog/listing.h"
+#include "schema/catalog/sequences.h"
+#include "schema/selection/selection.h"
+#include "tests/support/cluster.h"
+#include "tests/support/recording_sink.h"
+#include "tests/support/version_proxy.h"
 
 namespace pgsluice::schema {
 namespace {

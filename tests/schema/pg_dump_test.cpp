@@ -1,14 +1,14 @@
-#include "pgsluice/schema/pg_dump.h"
+#include "schema/archive/pg_dump.h"
 
 #include <gtest/gtest.h>
 
 #include <fstream>
 #include <thread>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/pg/snapshot.h"
-#include "support/cluster.h"
+#include "base/error.h"
+#include "base/file_descriptor.h"
+#include "pg/snapshot.h"
+#include "tests/support/cluster.h"
 
 namespace pgsluice::schema {
 namespace {

@@ -1,10 +1,10 @@
-#include "pgsluice/schema/roles.h"
+#include "schema/catalog/roles.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "pgsluice/base/error.h"
-#include "support/cluster.h"
+#include "base/error.h"
+#include "tests/support/cluster.h"
 
 namespace pgsluice::schema {
 namespace {

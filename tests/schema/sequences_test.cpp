@@ -1,8 +1,8 @@
-#include "pgsluice/schema/sequences.h"
+#include "schema/catalog/sequences.h"
 
 #include <gtest/gtest.h>
 
-#include "support/cluster.h"
+#include "tests/support/cluster.h"
 
 namespace pgsluice::schema {
 namespace {

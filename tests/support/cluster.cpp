@@ -1,4 +1,4 @@
-#include "support/cluster.h"
+#include "tests/support/cluster.h"
 
 #include <fmt/format.h>
 #include <signal.h>
@@ -14,10 +14,10 @@
 #include <mutex>
 #include <thread>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/pg/quote.h"
-#include "support/sockets.h"
+#include "base/error.h"
+#include "base/file_descriptor.h"
+#include "pg/quote.h"
+#include "tests/support/sockets.h"
 
 namespace pgsluice::test {
 

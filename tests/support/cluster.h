@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "pgsluice/base/subprocess.h"
-#include "pgsluice/pg/connection.h"
+#include "base/subprocess.h"
+#include "pg/connection.h"
 
 namespace pgsluice::test {
 

@@ -2,8 +2,8 @@
 #include <cstdio>
 #include <exception>
 
-#include "support/cluster.h"
-#include "support/database_comparison.h"
+#include "tests/support/cluster.h"
+#include "tests/support/database_comparison.h"
 
 int main(int argc, char** argv) {
   if (argc < 3) {

@@ -1,4 +1,4 @@
-#include "support/database_comparison.h"
+#include "tests/support/database_comparison.h"
 
 #include <fmt/format.h>
 
@@ -7,10 +7,10 @@
 #include <map>
 #include <sstream>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/subprocess.h"
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/pg/session_settings.h"
+#include "base/error.h"
+#include "base/subprocess.h"
+#include "pg/quote.h"
+#include "pg/session_settings.h"
 
 namespace pgsluice::test {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/pg/connection.h"
+#include "pg/connection.h"
 
 namespace pgsluice::test {
 

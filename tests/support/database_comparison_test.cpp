@@ -1,8 +1,8 @@
-#include "support/database_comparison.h"
+#include "tests/support/database_comparison.h"
 
 #include <gtest/gtest.h>
 
-#include "support/cluster.h"
+#include "tests/support/cluster.h"
 
 namespace pgsluice::test {
 namespace {

@@ -1,9 +1,9 @@
-#include "support/deadline.h"
+#include "tests/support/deadline.h"
 
 #include <cstdlib>
 #include <iostream>
 
-#include "pgsluice/base/wait.h"
+#include "base/wait.h"
 
 namespace pgsluice::test {
 

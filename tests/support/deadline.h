@@ -5,7 +5,7 @@
 #include <functional>
 #include <thread>
 
-#include "pgsluice/base/cancel.h"
+#include "base/cancel.h"
 
 namespace pgsluice::test {
 

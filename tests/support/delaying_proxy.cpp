@@ -1,4 +1,4 @@
-#include "support/delaying_proxy.h"
+#include "tests/support/delaying_proxy.h"
 
 #include <sys/socket.h>
 
@@ -9,7 +9,7 @@
 #include <functional>
 #include <optional>
 
-#include "pgsluice/base/wait.h"
+#include "base/wait.h"
 
 namespace pgsluice::test {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "support/cluster.h"
-#include "support/proxy.h"
+#include "tests/support/cluster.h"
+#include "tests/support/proxy.h"
 
 namespace pgsluice::test {
 

@@ -1,4 +1,4 @@
-#include "support/downloads.h"
+#include "tests/support/downloads.h"
 
 #include <cstdlib>
 #include <sstream>

@@ -1,4 +1,4 @@
-#include "support/fault_proxy.h"
+#include "tests/support/fault_proxy.h"
 
 #include <fmt/format.h>
 #include <sys/eventfd.h>
@@ -10,7 +10,7 @@
 #include <chrono>
 #include <utility>
 
-#include "pgsluice/base/wait.h"
+#include "base/wait.h"
 
 namespace pgsluice::test {
 

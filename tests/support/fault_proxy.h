@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "support/cluster.h"
-#include "support/proxy.h"
+#include "tests/support/cluster.h"
+#include "tests/support/proxy.h"
 
 namespace pgsluice::test {
 

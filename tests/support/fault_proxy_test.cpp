@@ -1,4 +1,4 @@
-#include "support/fault_proxy.h"
+#include "tests/support/fault_proxy.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -8,10 +8,10 @@
 #include <chrono>
 #include <functional>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/wait.h"
-#include "support/scripted_server.h"
-#include "support/wait_until.h"
+#include "base/error.h"
+#include "base/wait.h"
+#include "tests/support/scripted_server.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::test {
 namespace {

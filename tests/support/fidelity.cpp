@@ -1,4 +1,4 @@
-#include "support/fidelity.h"
+#include "tests/support/fidelity.h"
 
 #include <fmt/format.h>
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "support/cluster.h"
+#include "tests/support/cluster.h"
 
 namespace pgsluice::test {
 

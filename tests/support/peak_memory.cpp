@@ -1,4 +1,4 @@
-#include "support/peak_memory.h"
+#include "tests/support/peak_memory.h"
 
 #include <fmt/format.h>
 

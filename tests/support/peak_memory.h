@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "pgsluice/base/subprocess.h"
+#include "base/subprocess.h"
 
 namespace pgsluice::test {
 

@@ -1,4 +1,4 @@
-#include "support/proxy.h"
+#include "tests/support/proxy.h"
 
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -8,7 +8,7 @@
 
 #include <cstring>
 
-#include "support/sockets.h"
+#include "tests/support/sockets.h"
 
 namespace pgsluice::test {
 

@@ -6,8 +6,8 @@
 #include <thread>
 #include <vector>
 
-#include "pgsluice/base/cancel.h"
-#include "pgsluice/base/file_descriptor.h"
+#include "base/cancel.h"
+#include "base/file_descriptor.h"
 
 namespace pgsluice::test {
 

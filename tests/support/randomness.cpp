@@ -1,4 +1,4 @@
-#include "support/randomness.h"
+#include "tests/support/randomness.h"
 
 #include <cstdlib>
 #include <iostream>

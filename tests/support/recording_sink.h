@@ -3,7 +3,7 @@
 #include <mutex>
 #include <string>
 
-#include "pgsluice/base/log.h"
+#include "base/log.h"
 
 namespace pgsluice::test {
 

@@ -1,4 +1,4 @@
-#include "support/scripted_server.h"
+#include "tests/support/scripted_server.h"
 
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <chrono>
 
-#include "pgsluice/base/wait.h"
-#include "support/sockets.h"
+#include "base/wait.h"
+#include "tests/support/sockets.h"
 
 namespace pgsluice::test {
 

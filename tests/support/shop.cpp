@@ -1,4 +1,4 @@
-#include "support/shop.h"
+#include "tests/support/shop.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "support/sockets.h"
+#include "tests/support/sockets.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -7,7 +7,7 @@
 #include <array>
 #include <stdexcept>
 
-#include "pgsluice/base/wait.h"
+#include "base/wait.h"
 
 namespace pgsluice::test {
 

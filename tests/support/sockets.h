@@ -1,7 +1,7 @@
 #pragma once
 
-#include "pgsluice/base/cancel.h"
-#include "pgsluice/base/file_descriptor.h"
+#include "base/cancel.h"
+#include "base/file_descriptor.h"
 
 namespace pgsluice::test {
 

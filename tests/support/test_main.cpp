@@ -4,7 +4,7 @@
 #include <iostream>
 #include <string>
 
-#include "support/cluster.h"
+#include "tests/support/cluster.h"
 
 namespace {
 

@@ -1,10 +1,10 @@
-#include "support/version_proxy.h"
+#include "tests/support/version_proxy.h"
 
 #include <sys/socket.h>
 
 #include <array>
 
-#include "pgsluice/base/wait.h"
+#include "base/wait.h"
 
 namespace pgsluice::test {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "support/proxy.h"
+#include "tests/support/proxy.h"
 
 namespace pgsluice::test {
 

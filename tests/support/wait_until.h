@@ -3,7 +3,7 @@
 #include <chrono>
 #include <functional>
 
-#include "pgsluice/base/wait.h"
+#include "base/wait.h"
 
 namespace pgsluice::test {
 

@@ -3,8 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "support/database_comparison.h"
-#include "tools/command_fixture.h"
+#include "tests/support/database_comparison.h"
+#include "tests/tools/command_fixture.h"
 
 namespace pgsluice::test {
 namespace {

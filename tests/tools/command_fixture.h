@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/base/subprocess.h"
-#include "support/cluster.h"
+#include "base/file_descriptor.h"
+#include "base/subprocess.h"
+#include "tests/support/cluster.h"
 
 namespace pgsluice::test {
 

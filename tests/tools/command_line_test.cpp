@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "tools/command_fixture.h"
+#include "tests/tools/command_fixture.h"
 
 namespace pgsluice::test {
 namespace {

@@ -10,11 +10,11 @@
 #include <sstream>
 #include <thread>
 
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/base/subprocess.h"
-#include "support/cluster.h"
-#include "support/wait_until.h"
-#include "tools/command_fixture.h"
+#include "base/file_descriptor.h"
+#include "base/subprocess.h"
+#include "tests/support/cluster.h"
+#include "tests/support/wait_until.h"
+#include "tests/tools/command_fixture.h"
 
 namespace pgsluice::test {
 namespace {

@@ -8,7 +8,7 @@
 #include <set>
 #include <sstream>
 
-#include "tools/steps_fixture.h"
+#include "tests/tools/steps_fixture.h"
 
 namespace pgsluice::test {
 namespace {

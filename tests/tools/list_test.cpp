@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "support/wait_until.h"
-#include "tools/command_fixture.h"
+#include "tests/support/wait_until.h"
+#include "tests/tools/command_fixture.h"
 
 namespace pgsluice::test {
 namespace {

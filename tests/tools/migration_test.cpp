@@ -10,11 +10,11 @@
 #include <sstream>
 #include <thread>
 
-#include "pgsluice/base/wait.h"
-#include "support/cluster.h"
-#include "support/database_comparison.h"
-#include "support/sockets.h"
-#include "tools/command_fixture.h"
+#include "base/wait.h"
+#include "tests/support/cluster.h"
+#include "tests/support/database_comparison.h"
+#include "tests/support/sockets.h"
+#include "tests/tools/command_fixture.h"
 
 namespace pgsluice::test {
 namespace {

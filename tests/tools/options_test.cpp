@@ -5,7 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "tools/command_fixture.h"
+#include "tests/tools/command_fixture.h"
 
 namespace pgsluice::test {
 namespace {

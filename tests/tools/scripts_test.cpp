@@ -3,7 +3,7 @@
 
 #include <fstream>
 
-#include "tools/command_fixture.h"
+#include "tests/tools/command_fixture.h"
 
 namespace pgsluice::test {
 namespace {

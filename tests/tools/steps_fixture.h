@@ -8,10 +8,10 @@
 #include <memory>
 #include <thread>
 
-#include "pgsluice/base/subprocess.h"
-#include "support/database_comparison.h"
-#include "support/wait_until.h"
-#include "tools/command_fixture.h"
+#include "base/subprocess.h"
+#include "tests/support/database_comparison.h"
+#include "tests/support/wait_until.h"
+#include "tests/tools/command_fixture.h"
 
 namespace pgsluice::test {
 

@@ -2,7 +2,7 @@
 // nothing comes twice.
 #include <fstream>
 
-#include "tools/steps_fixture.h"
+#include "tests/tools/steps_fixture.h"
 
 namespace pgsluice::test {
 namespace {

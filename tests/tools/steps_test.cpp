@@ -6,10 +6,10 @@
 #include <fstream>
 #include <memory>
 
-#include "pgsluice/base/error.h"
-#include "support/shop.h"
-#include "support/wait_until.h"
-#include "tools/steps_fixture.h"
+#include "base/error.h"
+#include "tests/support/shop.h"
+#include "tests/support/wait_until.h"
+#include "tests/tools/steps_fixture.h"
 
 namespace pgsluice::test {
 namespace {

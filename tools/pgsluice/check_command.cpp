@@ -5,17 +5,17 @@
 #include <cstdlib>
 #include <memory>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/clone_arguments.h"
-#include "pgsluice/commands.h"
-#include "pgsluice/console.h"
-#include "pgsluice/exit_code.h"
-#include "pgsluice/migration/validator.h"
-#include "pgsluice/migration_arguments.h"
-#include "pgsluice/migration_report.h"
-#include "pgsluice/pipeline/server_clone.h"
-#include "pgsluice/pipeline/sessions.h"
-#include "pgsluice/running.h"
+#include "base/error.h"
+#include "migration/validations/validator.h"
+#include "pipeline/prepare/sessions.h"
+#include "pipeline/server_clone.h"
+#include "tools/pgsluice/clone_arguments.h"
+#include "tools/pgsluice/commands.h"
+#include "tools/pgsluice/console.h"
+#include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/migration_arguments.h"
+#include "tools/pgsluice/migration_report.h"
+#include "tools/pgsluice/running.h"
 
 namespace pgsluice::tools {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/clone_arguments.h"
+#include "tools/pgsluice/clone_arguments.h"
 
 #include <fmt/format.h>
 
@@ -8,10 +8,10 @@
 #include <string_view>
 #include <system_error>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/console.h"
-#include "pgsluice/environment.h"
-#include "pgsluice/option_values.h"
+#include "base/error.h"
+#include "tools/pgsluice/console.h"
+#include "tools/pgsluice/environment.h"
+#include "tools/pgsluice/option_values.h"
 
 namespace pgsluice::tools {
 

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <string>
 
-#include "pgsluice/log_options.h"
-#include "pgsluice/pipeline/clone.h"
-#include "pgsluice/progress_display.h"
+#include "pipeline/clone.h"
+#include "tools/pgsluice/log_options.h"
+#include "tools/pgsluice/progress_display.h"
 
 namespace pgsluice::tools {
 

@@ -4,19 +4,19 @@
 #include <cstdio>
 #include <memory>
 
-#include "pgsluice/base/counted.h"
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/sqlstate.h"
-#include "pgsluice/clone_arguments.h"
-#include "pgsluice/commands.h"
-#include "pgsluice/console.h"
-#include "pgsluice/exit_code.h"
-#include "pgsluice/pipeline/clone.h"
-#include "pgsluice/pipeline/server_clone.h"
-#include "pgsluice/progress_display.h"
-#include "pgsluice/report.h"
-#include "pgsluice/running.h"
-#include "pgsluice/signals.h"
+#include "base/counted.h"
+#include "base/error.h"
+#include "base/sqlstate.h"
+#include "pipeline/clone.h"
+#include "pipeline/server_clone.h"
+#include "tools/pgsluice/clone_arguments.h"
+#include "tools/pgsluice/commands.h"
+#include "tools/pgsluice/console.h"
+#include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/progress_display.h"
+#include "tools/pgsluice/report.h"
+#include "tools/pgsluice/running.h"
+#include "tools/pgsluice/signals.h"
 
 namespace pgsluice::tools {
 

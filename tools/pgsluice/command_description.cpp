@@ -1,8 +1,8 @@
-#include "pgsluice/command_description.h"
+#include "tools/pgsluice/command_description.h"
 
 #include <sstream>
 
-#include "pgsluice/command_line.h"
+#include "tools/pgsluice/command_line.h"
 
 namespace pgsluice::tools {
 

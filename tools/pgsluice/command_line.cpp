@@ -1,4 +1,4 @@
-#include "pgsluice/command_line.h"
+#include "tools/pgsluice/command_line.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <set>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice::tools {
 

@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "pgsluice/base/log.h"
+#include "base/log.h"
 
 namespace pgsluice::tools {
 

@@ -5,21 +5,21 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/sqlstate.h"
-#include "pgsluice/commands.h"
-#include "pgsluice/console.h"
-#include "pgsluice/environment.h"
-#include "pgsluice/exit_code.h"
-#include "pgsluice/option_values.h"
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/pipeline/data_comparison.h"
-#include "pgsluice/pipeline/schema_comparison.h"
-#include "pgsluice/pipeline/sessions.h"
-#include "pgsluice/progress_display.h"
-#include "pgsluice/report.h"
-#include "pgsluice/running.h"
-#include "pgsluice/schema/databases.h"
+#include "base/error.h"
+#include "base/sqlstate.h"
+#include "pg/quote.h"
+#include "pipeline/compare/data_comparison.h"
+#include "pipeline/compare/schema_comparison.h"
+#include "pipeline/prepare/sessions.h"
+#include "schema/catalog/databases.h"
+#include "tools/pgsluice/commands.h"
+#include "tools/pgsluice/console.h"
+#include "tools/pgsluice/environment.h"
+#include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/option_values.h"
+#include "tools/pgsluice/progress_display.h"
+#include "tools/pgsluice/report.h"
+#include "tools/pgsluice/running.h"
 
 namespace pgsluice::tools {
 

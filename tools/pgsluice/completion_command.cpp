@@ -7,10 +7,10 @@
 #include <fstream>
 #include <memory>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/command_description.h"
-#include "pgsluice/commands.h"
-#include "pgsluice/option_values.h"
+#include "base/error.h"
+#include "tools/pgsluice/command_description.h"
+#include "tools/pgsluice/commands.h"
+#include "tools/pgsluice/option_values.h"
 
 namespace pgsluice::tools {
 

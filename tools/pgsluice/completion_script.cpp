@@ -5,8 +5,8 @@
 
 #include <functional>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/command_description.h"
+#include "base/error.h"
+#include "tools/pgsluice/command_description.h"
 
 namespace pgsluice::tools {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/console.h"
+#include "tools/pgsluice/console.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -15,7 +15,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice::tools {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/log_options.h"
+#include "tools/pgsluice/log_options.h"
 
 namespace pgsluice::tools {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/engine_options.h"
+#include "tools/pgsluice/engine_options.h"
 
 #include <fmt/format.h>
 
@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/nearest.h"
-#include "pgsluice/clone_arguments.h"
-#include "pgsluice/command_line.h"
+#include "base/error.h"
+#include "base/nearest.h"
+#include "tools/pgsluice/clone_arguments.h"
+#include "tools/pgsluice/command_line.h"
 
 namespace pgsluice::tools {
 

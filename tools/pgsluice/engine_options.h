@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "pgsluice/migration/properties.h"
+#include "migration/properties.h"
 
 namespace pgsluice::tools {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/exit_code.h"
+#include "tools/pgsluice/exit_code.h"
 
 namespace pgsluice::tools {
 

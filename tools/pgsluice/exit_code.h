@@ -1,6 +1,6 @@
 #pragma once
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice::tools {
 

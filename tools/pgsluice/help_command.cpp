@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/commands.h"
+#include "base/error.h"
+#include "tools/pgsluice/commands.h"
 
 namespace pgsluice::tools {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/help_formatter.h"
+#include "tools/pgsluice/help_formatter.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,7 +9,7 @@
 #include <sstream>
 #include <vector>
 
-#include "pgsluice/command_line.h"
+#include "tools/pgsluice/command_line.h"
 
 namespace pgsluice::tools {
 

@@ -8,21 +8,21 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "pgsluice/base/counted.h"
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/file_descriptor.h"
-#include "pgsluice/clone_arguments.h"
-#include "pgsluice/commands.h"
-#include "pgsluice/console.h"
-#include "pgsluice/environment.h"
-#include "pgsluice/exit_code.h"
-#include "pgsluice/option_values.h"
-#include "pgsluice/pipeline/run_folder.h"
-#include "pgsluice/pipeline/run_state.h"
-#include "pgsluice/report.h"
-#include "pgsluice/run_summary_document.h"
-#include "pgsluice/running.h"
-#include "pgsluice/text_table.h"
+#include "base/counted.h"
+#include "base/error.h"
+#include "base/file_descriptor.h"
+#include "pipeline/prepare/run_folder.h"
+#include "pipeline/run/run_state.h"
+#include "tools/pgsluice/clone_arguments.h"
+#include "tools/pgsluice/commands.h"
+#include "tools/pgsluice/console.h"
+#include "tools/pgsluice/environment.h"
+#include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/option_values.h"
+#include "tools/pgsluice/report.h"
+#include "tools/pgsluice/run_summary_document.h"
+#include "tools/pgsluice/running.h"
+#include "tools/pgsluice/text_table.h"
 
 namespace pgsluice::tools {
 

@@ -1,8 +1,8 @@
-#include "pgsluice/log_options.h"
+#include "tools/pgsluice/log_options.h"
 
 #include <unistd.h>
 
-#include "pgsluice/environment.h"
+#include "tools/pgsluice/environment.h"
 
 namespace pgsluice::tools {
 

@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "pgsluice/base/log.h"
-#include "pgsluice/remedies.h"
+#include "base/log.h"
+#include "tools/pgsluice/remedies.h"
 
 namespace pgsluice::tools {
 

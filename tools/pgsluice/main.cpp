@@ -11,13 +11,13 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/nearest.h"
-#include "pgsluice/command_line.h"
-#include "pgsluice/commands.h"
-#include "pgsluice/exit_code.h"
-#include "pgsluice/help_formatter.h"
-#include "pgsluice/remedies.h"
+#include "base/error.h"
+#include "base/nearest.h"
+#include "tools/pgsluice/command_line.h"
+#include "tools/pgsluice/commands.h"
+#include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/help_formatter.h"
+#include "tools/pgsluice/remedies.h"
 
 namespace pgsluice::tools {
 namespace {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "pgsluice/command_description.h"
+#include "tools/pgsluice/command_description.h"
 
 namespace pgsluice::tools {
 

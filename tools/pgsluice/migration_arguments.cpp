@@ -1,4 +1,4 @@
-#include "pgsluice/migration_arguments.h"
+#include "tools/pgsluice/migration_arguments.h"
 
 #include <fmt/format.h>
 #include <strings.h>
@@ -6,11 +6,11 @@
 #include <cctype>
 #include <cstdlib>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/console.h"
-#include "pgsluice/engine_options.h"
-#include "pgsluice/exit_code.h"
-#include "pgsluice/option_values.h"
+#include "base/error.h"
+#include "tools/pgsluice/console.h"
+#include "tools/pgsluice/engine_options.h"
+#include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/option_values.h"
 
 namespace pgsluice::tools {
 

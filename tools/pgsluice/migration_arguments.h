@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/console.h"
-#include "pgsluice/log_options.h"
-#include "pgsluice/migration/http/server.h"
-#include "pgsluice/migration/properties.h"
-#include "pgsluice/migration/remedies.h"
-#include "pgsluice/migration/store.h"
-#include "pgsluice/migration_report.h"
+#include "migration/http/server.h"
+#include "migration/properties.h"
+#include "migration/remedies.h"
+#include "migration/store.h"
+#include "tools/pgsluice/console.h"
+#include "tools/pgsluice/log_options.h"
+#include "tools/pgsluice/migration_report.h"
 
 namespace pgsluice::tools {
 

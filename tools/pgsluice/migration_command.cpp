@@ -9,19 +9,19 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/base/duration.h"
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/wait.h"
-#include "pgsluice/commands.h"
-#include "pgsluice/console.h"
-#include "pgsluice/exit_code.h"
-#include "pgsluice/migration/control.h"
-#include "pgsluice/migration/document.h"
-#include "pgsluice/migration_arguments.h"
-#include "pgsluice/migration_run.h"
-#include "pgsluice/option_values.h"
-#include "pgsluice/running.h"
-#include "pgsluice/signals.h"
+#include "base/duration.h"
+#include "base/error.h"
+#include "base/wait.h"
+#include "migration/control.h"
+#include "migration/document.h"
+#include "tools/pgsluice/commands.h"
+#include "tools/pgsluice/console.h"
+#include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/migration_arguments.h"
+#include "tools/pgsluice/migration_run.h"
+#include "tools/pgsluice/option_values.h"
+#include "tools/pgsluice/running.h"
+#include "tools/pgsluice/signals.h"
 
 namespace pgsluice::tools {
 

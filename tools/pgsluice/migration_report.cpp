@@ -1,4 +1,4 @@
-#include "pgsluice/migration_report.h"
+#include "tools/pgsluice/migration_report.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -7,12 +7,12 @@
 #include <array>
 #include <map>
 
-#include "pgsluice/base/duration.h"
-#include "pgsluice/base/error.h"
-#include "pgsluice/migration/document.h"
-#include "pgsluice/migration/progress_estimate.h"
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/text_table.h"
+#include "base/duration.h"
+#include "base/error.h"
+#include "migration/document.h"
+#include "migration/progress_estimate.h"
+#include "pg/quote.h"
+#include "tools/pgsluice/text_table.h"
 
 namespace pgsluice::tools {
 

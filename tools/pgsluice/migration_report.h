@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/migration/migration.h"
-#include "pgsluice/pipeline/progress.h"
+#include "migration/migration.h"
+#include "pipeline/progress/progress.h"
 
 namespace pgsluice::tools {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/migration_run.h"
+#include "tools/pgsluice/migration_run.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -6,11 +6,11 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "pgsluice/base/subprocess.h"
-#include "pgsluice/exit_code.h"
-#include "pgsluice/migration/rest_api.h"
-#include "pgsluice/migration/runner.h"
-#include "pgsluice/signals.h"
+#include "base/subprocess.h"
+#include "migration/http/rest_api.h"
+#include "migration/runner.h"
+#include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/signals.h"
 
 namespace pgsluice::tools {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/option_values.h"
+#include "tools/pgsluice/option_values.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,7 +8,7 @@
 #include <charconv>
 #include <functional>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice::tools {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/copy/row_ranges.h"
+#include "copy/row_ranges.h"
 
 namespace pgsluice::tools {
 

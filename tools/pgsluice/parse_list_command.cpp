@@ -10,15 +10,15 @@
 #include <set>
 #include <sstream>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/clone_arguments.h"
-#include "pgsluice/commands.h"
-#include "pgsluice/console.h"
-#include "pgsluice/exit_code.h"
-#include "pgsluice/pipeline/definitions.h"
-#include "pgsluice/pipeline/run_folder.h"
-#include "pgsluice/running.h"
-#include "pgsluice/schema/definitions_file.h"
+#include "base/error.h"
+#include "pipeline/prepare/definitions.h"
+#include "pipeline/prepare/run_folder.h"
+#include "schema/selection/definitions_file.h"
+#include "tools/pgsluice/clone_arguments.h"
+#include "tools/pgsluice/commands.h"
+#include "tools/pgsluice/console.h"
+#include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/running.h"
 
 namespace pgsluice::tools {
 

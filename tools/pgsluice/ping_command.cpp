@@ -1,12 +1,12 @@
 #include <memory>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/commands.h"
-#include "pgsluice/environment.h"
-#include "pgsluice/exit_code.h"
-#include "pgsluice/option_values.h"
-#include "pgsluice/pipeline/ping.h"
-#include "pgsluice/running.h"
+#include "base/error.h"
+#include "pipeline/ping.h"
+#include "tools/pgsluice/commands.h"
+#include "tools/pgsluice/environment.h"
+#include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/option_values.h"
+#include "tools/pgsluice/running.h"
 
 namespace pgsluice::tools {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/progress_display.h"
+#include "tools/pgsluice/progress_display.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "pgsluice/base/wait.h"
+#include "base/wait.h"
 
 namespace pgsluice::tools {
 

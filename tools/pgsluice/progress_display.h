@@ -4,9 +4,9 @@
 #include <string>
 #include <thread>
 
-#include "pgsluice/base/cancel.h"
-#include "pgsluice/console.h"
-#include "pgsluice/pipeline/progress.h"
+#include "base/cancel.h"
+#include "pipeline/progress/progress.h"
+#include "tools/pgsluice/console.h"
 
 namespace pgsluice::tools {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/remedies.h"
+#include "tools/pgsluice/remedies.h"
 
 #include <fmt/format.h>
 

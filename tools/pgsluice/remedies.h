@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "pgsluice/base/error.h"
+#include "base/error.h"
 
 namespace pgsluice::tools {
 

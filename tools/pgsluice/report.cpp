@@ -1,4 +1,4 @@
-#include "pgsluice/report.h"
+#include "tools/pgsluice/report.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,11 +8,11 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "pgsluice/base/counted.h"
-#include "pgsluice/base/duration.h"
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/remedies.h"
-#include "pgsluice/text_table.h"
+#include "base/counted.h"
+#include "base/duration.h"
+#include "pg/quote.h"
+#include "tools/pgsluice/remedies.h"
+#include "tools/pgsluice/text_table.h"
 
 namespace pgsluice::tools {
 

@@ -3,11 +3,11 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/pipeline/data_comparison.h"
-#include "pgsluice/pipeline/plan.h"
-#include "pgsluice/pipeline/schema_comparison.h"
-#include "pgsluice/pipeline/server_clone.h"
-#include "pgsluice/pipeline/summary.h"
+#include "pipeline/compare/data_comparison.h"
+#include "pipeline/compare/schema_comparison.h"
+#include "pipeline/plan/plan.h"
+#include "pipeline/progress/summary.h"
+#include "pipeline/server_clone.h"
 
 namespace pgsluice::tools {
 

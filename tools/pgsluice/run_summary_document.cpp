@@ -1,4 +1,4 @@
-#include "pgsluice/run_summary_document.h"
+#include "tools/pgsluice/run_summary_document.h"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "pgsluice/base/bytes.h"
-#include "pgsluice/base/duration.h"
-#include "pgsluice/pg/quote.h"
+#include "base/bytes.h"
+#include "base/duration.h"
+#include "pg/quote.h"
 
 namespace pgsluice::tools {
 

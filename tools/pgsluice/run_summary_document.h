@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "pgsluice/pipeline/run_state.h"
+#include "pipeline/run/run_state.h"
 
 namespace pgsluice::tools {
 

@@ -1,8 +1,8 @@
-#include "pgsluice/running.h"
+#include "tools/pgsluice/running.h"
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/exit_code.h"
-#include "pgsluice/signals.h"
+#include "base/error.h"
+#include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/signals.h"
 
 namespace pgsluice::tools {
 

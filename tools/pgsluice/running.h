@@ -2,9 +2,9 @@
 
 #include <functional>
 
-#include "pgsluice/base/cancel.h"
-#include "pgsluice/console.h"
-#include "pgsluice/log_options.h"
+#include "base/cancel.h"
+#include "tools/pgsluice/console.h"
+#include "tools/pgsluice/log_options.h"
 
 namespace pgsluice::tools {
 

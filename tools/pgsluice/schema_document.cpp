@@ -1,13 +1,13 @@
-#include "pgsluice/schema_document.h"
+#include "tools/pgsluice/schema_document.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "pgsluice/pg/quote.h"
-#include "pgsluice/schema/listing.h"
-#include "pgsluice/schema/sequences.h"
+#include "pg/quote.h"
+#include "schema/catalog/listing.h"
+#include "schema/catalog/sequences.h"
 
 namespace pgsluice::tools {
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "pgsluice/pg/connection.h"
-#include "pgsluice/pipeline/table_plan.h"
-#include "pgsluice/schema/selection.h"
+#include "pg/connection.h"
+#include "pipeline/plan/table_plan.h"
+#include "schema/selection/selection.h"
 
 namespace pgsluice::tools {
 

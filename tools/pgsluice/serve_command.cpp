@@ -5,18 +5,18 @@
 #include <filesystem>
 #include <memory>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/base/wait.h"
-#include "pgsluice/commands.h"
-#include "pgsluice/console.h"
-#include "pgsluice/engine_options.h"
-#include "pgsluice/exit_code.h"
-#include "pgsluice/migration/http/own_credentials.h"
-#include "pgsluice/migration/rest_api.h"
-#include "pgsluice/migration_arguments.h"
-#include "pgsluice/option_values.h"
-#include "pgsluice/running.h"
-#include "pgsluice/signals.h"
+#include "base/error.h"
+#include "base/wait.h"
+#include "migration/http/own_credentials.h"
+#include "migration/http/rest_api.h"
+#include "tools/pgsluice/commands.h"
+#include "tools/pgsluice/console.h"
+#include "tools/pgsluice/engine_options.h"
+#include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/migration_arguments.h"
+#include "tools/pgsluice/option_values.h"
+#include "tools/pgsluice/running.h"
+#include "tools/pgsluice/signals.h"
 
 namespace pgsluice::tools {
 

@@ -1,10 +1,10 @@
-#include "pgsluice/signals.h"
+#include "tools/pgsluice/signals.h"
 
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
 
-#include "pgsluice/exit_code.h"
+#include "tools/pgsluice/exit_code.h"
 
 namespace pgsluice::tools {
 

@@ -5,17 +5,17 @@
 #include <memory>
 #include <vector>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/clone_arguments.h"
-#include "pgsluice/commands.h"
-#include "pgsluice/console.h"
-#include "pgsluice/exit_code.h"
-#include "pgsluice/option_values.h"
-#include "pgsluice/pipeline/definitions.h"
-#include "pgsluice/pipeline/extensions.h"
-#include "pgsluice/pipeline/roles.h"
-#include "pgsluice/pipeline/shared_snapshot.h"
-#include "pgsluice/running.h"
+#include "base/error.h"
+#include "pipeline/extensions.h"
+#include "pipeline/prepare/definitions.h"
+#include "pipeline/prepare/roles.h"
+#include "pipeline/prepare/shared_snapshot.h"
+#include "tools/pgsluice/clone_arguments.h"
+#include "tools/pgsluice/commands.h"
+#include "tools/pgsluice/console.h"
+#include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/option_values.h"
+#include "tools/pgsluice/running.h"
 
 namespace pgsluice::tools {
 

@@ -1,4 +1,4 @@
-#include "pgsluice/text_table.h"
+#include "tools/pgsluice/text_table.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "pgsluice/help_formatter.h"
+#include "tools/pgsluice/help_formatter.h"
 
 namespace pgsluice::tools {
 

@@ -8,11 +8,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "pgsluice/commands.h"
-#include "pgsluice/exit_code.h"
-#include "pgsluice/pg/connection.h"
-#include "pgsluice/running.h"
-#include "pgsluice/schema/pg_dump.h"
+#include "pg/connection.h"
+#include "schema/archive/pg_dump.h"
+#include "tools/pgsluice/commands.h"
+#include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/running.h"
 
 namespace pgsluice::tools {
 

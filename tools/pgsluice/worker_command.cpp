@@ -5,14 +5,14 @@
 #include <memory>
 #include <optional>
 
-#include "pgsluice/base/error.h"
-#include "pgsluice/commands.h"
-#include "pgsluice/console.h"
-#include "pgsluice/exit_code.h"
-#include "pgsluice/migration/control.h"
-#include "pgsluice/migration_arguments.h"
-#include "pgsluice/migration_run.h"
-#include "pgsluice/running.h"
+#include "base/error.h"
+#include "migration/control.h"
+#include "tools/pgsluice/commands.h"
+#include "tools/pgsluice/console.h"
+#include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/migration_arguments.h"
+#include "tools/pgsluice/migration_run.h"
+#include "tools/pgsluice/running.h"
 
 namespace pgsluice::tools {
 

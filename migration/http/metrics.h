@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "migration/http/statistics.h"
+#include "migration/migration.h"
+
+namespace pgsluice::migration {
+
+/// What a service or a worker tells its monitoring.
+struct MetricsInput {
+  /// Those that are active or have ended a while ago: the others' series are gone.
+  std::vector<Migration> watched;
+  /// All that a store holds; nullopt for a worker, which knows its own alone.
+  std::optional<std::map<State, std::int64_t>> stored;
+  HttpStatistics::Counts http;
+};
+
+/// In Prometheus's text format (version 0.0.4), with names by its conventions: base units, counters end in _total, and
+/// a state is one series for each state that there is, of which one is 1.
+std::string to_metrics(const MetricsInput& input);
+
+}  // namespace pgsluice::migration

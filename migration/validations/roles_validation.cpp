@@ -1,0 +1,211 @@
+// RolesValidation: what the target's user may, and which roles the databases need.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "migration/validations/validations.h"
+#include "migration/verification.h"
+#include "pg/quote.h"
+#include "pipeline/prepare/sessions.h"
+#include "schema/archive/acl.h"
+#include "schema/catalog/inventory.h"
+#include "schema/catalog/role_comparison.h"
+
+namespace pgsluice::migration {
+
+namespace {
+
+void validate_user(const ValidationContext& context, Validation& validation) {
+  pg::Connection& target = context.target;
+  const pg::Result user = target.execute(
+      "SELECT rolsuper, rolcreatedb, rolcreaterole, rolname FROM pg_catalog.pg_roles WHERE rolname = current_user");
+  const std::string name = pg::display_name("", user[0].text(3));
+  const std::string quoted = pg::quote_identifier(user[0].text(3));
+  if (user[0].boolean(0)) {
+    note(validation, fmt::format("the target's user {} is a superuser", name));
+    return;
+  }
+  if (!user[0].boolean(1) && !context.request.existing_target) {
+    fail(validation, fmt::format("the target's user {} may not make databases: ALTER ROLE {} CREATEDB", name, quoted));
+  }
+  // A clone into a database that is there needs no more.
+  if (context.request.existing_target && !context.request.roles) return;
+  if (!user[0].boolean(2)) {
+    const std::string text =
+        fmt::format("the target's user {} may not make roles: ALTER ROLE {} CREATEROLE", name, quoted);
+    context.request.roles ? fail(validation, text) : warn(validation, text);
+  }
+  for (const pg::Row row : target.execute(
+           "SELECT rolname, pg_catalog.pg_has_role(current_user, oid, 'MEMBER') FROM pg_catalog.pg_roles WHERE rolname "
+           "IN"
+           " ('pg_read_all_settings', 'pg_read_all_stats', 'pg_stat_scan_tables', 'azure_pg_admin') ORDER BY 1")) {
+    if (row.boolean(1)) continue;
+    warn(validation, fmt::format("the target's user {} is not a member of {}: GRANT {} TO {}", name, row.text(0),
+                                 row.text(0), quoted));
+  }
+}
+
+void validate_right_to_drop(const ValidationContext& context, Validation& validation) {
+  if (context.request.overwrite == Overwrite::kNo || context.request.existing_target) return;
+  for (const pg::Row row :
+       context.target.execute("SELECT d.datname, pg_catalog.pg_get_userbyid(d.datdba) FROM pg_catalog.pg_database d"
+                              " WHERE NOT pg_catalog.pg_has_role(d.datdba, 'USAGE')")) {
+    const std::string name(row.text(0));
+    const auto& databases = context.request.databases;
+    if (std::find(databases.begin(), databases.end(), name) == databases.end()) continue;
+    fail(
+        validation,
+        fmt::format("database {}: is on the target, and {} may not drop it: ALTER DATABASE {} OWNER TO {}, or GRANT {} "
+                    "TO {}",
+                    pg::display_name("", name), pg::display_name("", context.target.user()), pg::quote_identifier(name),
+                    pg::quote_identifier(context.target.user()), pg::quote_identifier(row.text(1)),
+                    pg::quote_identifier(context.target.user())));
+  }
+}
+
+struct NeededRole {
+  std::set<std::string> databases;
+  bool superuser = false;
+  bool owns = false;
+  bool grants = false;  ///< on what others own
+  bool logs_in = false;
+  std::string example;  ///< of what it owns
+};
+
+// Owners, grantees, and those that policies name. What belongs to the role that initdb made is recorded nowhere.
+std::map<std::string, NeededRole> needed_roles(const ValidationContext& context) {
+  std::string kinds = "'r'";
+  if (context.request.engine.restore.owners) kinds += ", 'o'";
+  if (context.request.engine.restore.acls) kinds += ", 'a'";
+  const std::string pinned =
+      "SELECT r.rolname, r.rolsuper, true, r.rolcanlogin, o.example FROM pg_catalog.pg_roles r, LATERAL ("
+      "SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0) AS example"
+      " FROM pg_catalog.pg_class c WHERE c.relowner = r.oid AND c.oid >= 16384 AND c.relpersistence <> "
+      "'t'"
+      "  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e'"
+      "   AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)"
+      // Nor do the constructors of a range type count, which always belong to that role.
+      " UNION ALL SELECT pg_catalog.pg_describe_object('pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 0)"
+      " FROM pg_catalog.pg_proc p WHERE p.proowner = r.oid AND p.oid >= 16384 AND NOT EXISTS"
+      "  (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = p.oid AND d.deptype IN ('e', 'i')"
+      "   AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass)"
+      // The schemas of temporary tables, which stay when those are gone, are its own.
+      " UNION ALL SELECT pg_catalog.pg_describe_object('pg_catalog.pg_namespace'::pg_catalog.regclass, n.oid, 0)"
+      " FROM pg_catalog.pg_namespace n WHERE n.nspowner = r.oid AND n.oid >= 16384"
+      "  AND n.nspname !~ '^pg_' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = n.oid AND "
+      "d.deptype = 'e'"
+      "   AND d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass) LIMIT 1) o WHERE r.oid = 10";
+  std::map<std::string, NeededRole> needed;
+  for (const std::string& database : context.request.databases) {
+    try {
+      pg::Connection session = pipeline::open_reader(context.source.conninfo().with("dbname", database), "validate",
+                                                     "UTF8", context.log, context.cancel);
+      const std::string recorded =
+          "SELECT r.rolname, r.rolsuper, pg_catalog.bool_or(d.deptype = 'o'), r.rolcanlogin,"
+          " (pg_catalog.array_agg(CASE WHEN d.deptype = 'o' AND d.objsubid = 0 THEN"
+          "   pg_catalog.pg_describe_object(d.classid, d.objid, 0) END ORDER BY d.deptype <> 'o', d.objid))[1]"
+          "  FROM pg_catalog.pg_shdepend d"
+          "  JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid"
+          " WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.deptype IN (" +
+          kinds +
+          ") AND (d.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
+          "    OR (d.classid = 'pg_catalog.pg_database'::pg_catalog.regclass AND d.objid ="
+          "        (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())))"
+          " GROUP BY 1, 2, 4";
+      const std::string sql = context.request.engine.restore.owners ? recorded + " UNION " + pinned : recorded;
+      for (const pg::Row row : session.execute(sql)) {
+        NeededRole& role = needed[std::string(row.text(0))];
+        role.databases.insert(pg::display_name("", database));
+        role.superuser = row.boolean(1);
+        role.owns = role.owns || row.boolean(2);
+        role.logs_in = row.boolean(3);
+        if (role.example.empty()) role.example = row.optional_text(4).value_or("");
+      }
+      if (!context.request.engine.restore.acls) continue;
+      for (const std::string& grantor : schema::read_grantors(session)) {
+        NeededRole& role = needed[grantor];
+        role.databases.insert(pg::display_name("", database));
+        role.grants = true;
+      }
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::kCancelled) throw;
+      // The database's own validation says it.
+    }
+  }
+  return needed;
+}
+
+// Roles that are there stay as they are.
+void compare_roles(const ValidationContext& context, Validation& validation) {
+  if (!context.request.roles) return;
+  const std::map<std::string, std::string> target = schema::read_role_attributes(context.target, schema::Roles::kAll);
+  for (const auto& [name, here] : schema::read_role_attributes(context.source, schema::Roles::kOrdinary)) {
+    const auto there = target.find(name);
+    if (there == target.end() || there->second == here || name == context.target.user()) continue;
+    warn(validation, fmt::format("role {}: is on the target already and stays as it is there: {}; on the source: {}",
+                                 pg::display_name("", name), there->second, here));
+  }
+}
+
+std::string out_of_reach(const ValidationContext& context, const std::string& name, const NeededRole& role) {
+  const bool is_clone = context.request.existing_target.has_value();
+  const std::string user = context.target.user();
+  return fmt::format(": {}, and {} is no member of it on the target, so that {}; GRANT {} TO {}, or do without {} ({})",
+                     !role.owns             ? "has granted privileges on what others own"
+                     : role.example.empty() ? "owns objects there"
+                                            : fmt::format("owns objects there ({}, say)", role.example),
+                     pg::display_name("", user),
+                     role.owns ? "they would be its own" : "they would be the owners' grants",
+                     pg::quote_identifier(name), pg::quote_identifier(user), role.owns ? "owners" : "privileges",
+                     role.owns  ? (is_clone ? "--no-owner" : "engine: noOwner")
+                     : is_clone ? "--no-acl"
+                                : "engine: noAcl");
+}
+
+void validate_needed(const ValidationContext& context, Validation& validation) {
+  std::map<std::string, bool> there;
+  for (const pg::Row row : context.target.execute("SELECT rolname, rolsuper FROM pg_catalog.pg_roles")) {
+    there[std::string(row.text(0))] = row.boolean(1);
+  }
+  const bool superusers_allowed = !is_managed(context.target) && is_superuser(context.target);
+  for (const auto& [name, role] : needed_roles(context)) {
+    const std::string what =
+        fmt::format("role {} (needed by {})", pg::display_name("", name), fmt::join(role.databases, ", "));
+    const bool is_missing = !there.contains(name);
+    if (is_missing && !context.request.roles) {
+      fail(validation, fmt::format("{}: missing on the target; CREATE ROLE {}{}, or copy the roles ({})", what,
+                                   pg::quote_identifier(name), role.logs_in ? " LOGIN" : "",
+                                   context.request.existing_target ? "--roles" : "MigrateRoles true"));
+    }
+    if ((role.owns || role.grants) && !is_missing && !schema::may_act_for(context.target, name)) {
+      const std::string text = what + out_of_reach(context, name, role);
+      // What could not be given away is listed behind a clone; a migration compares, and fails for it.
+      const bool differs = !context.request.existing_target &&
+                           (role.owns || (context.request.verify && compares_definitions(context.request.engine)));
+      differs ? fail(validation, text) : warn(validation, text);
+    }
+    const bool loses_rights = role.superuser && !superusers_allowed && (is_missing || !there.at(name));
+    if (loses_rights) {
+      warn(validation,
+           fmt::format("{}: a superuser of the source, which no user of the target can be; give what it owns "
+                       "to another role before, or look at its rights afterwards",
+                       what));
+    }
+  }
+}
+
+}  // namespace
+
+Validation validate_roles(const ValidationContext& context) {
+  Validation validation;
+  validate_user(context, validation);
+  validate_right_to_drop(context, validation);
+  validate_needed(context, validation);
+  compare_roles(context, validation);
+  return validation;
+}
+
+}  // namespace pgsluice::migration

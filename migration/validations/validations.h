@@ -1,0 +1,56 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "migration/migration.h"
+#include "migration/validations/validation_request.h"
+#include "pg/connection.h"
+
+namespace pgsluice::migration {
+
+/// What a validation asks.
+struct ValidationContext {
+  const ValidationRequest& request;
+  /// Of a server's validation: any database of each; of a database's: that one, and the target's any or existing one.
+  pg::Connection& source;
+  pg::Connection& target;
+  Log log;
+  CancelToken cancel;
+};
+
+/// Adds what it finds.
+inline void warn(Validation& validation, std::string message) {
+  validation.findings.push_back({ValidationState::kWarning, std::move(message)});
+}
+inline void fail(Validation& validation, std::string message) {
+  validation.findings.push_back({ValidationState::kFailed, std::move(message)});
+}
+inline void note(Validation& validation, std::string message) {
+  validation.findings.push_back({ValidationState::kSucceeded, std::move(message)});
+}
+
+/// What a failed connection means, and what to do about it.
+Finding explain_connection_error(const Error& error, const pg::ConnInfo& conninfo,
+                                 const std::vector<std::string>& databases);
+/// "db.example.com (10.0.0.5, private)", and what the networks of the two have to be told of.
+std::string describe_address(const pg::ConnInfo& conninfo);
+std::optional<std::string> networking_advice(const pg::ConnInfo& source, const pg::ConnInfo& target);
+
+/// Each is one validation of those that docs/migration.md lists; they throw Error only where a session is lost or
+/// cancelled.
+Validation validate_versions(const ValidationContext& context);
+Validation validate_parameters(const ValidationContext& context);
+Validation validate_roles(const ValidationContext& context);
+Validation validate_overwrite(const ValidationContext& context);
+Validation validate_schema(const ValidationContext& context);
+Validation validate_extensions(const ValidationContext& context);
+Validation validate_collations(const ValidationContext& context);
+Validation validate_permissions(const ValidationContext& context);
+Validation validate_space(const ValidationContext& context);
+
+/// Whether the session's user is a superuser, and whether the server is one whose users never are.
+bool is_superuser(pg::Connection& session);
+bool is_managed(pg::Connection& session);
+
+}  // namespace pgsluice::migration

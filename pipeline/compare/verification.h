@@ -1,0 +1,35 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "copy/row_digest.h"
+#include "copy/row_ranges.h"
+#include "schema/catalog/catalog.h"
+
+namespace pgsluice::pipeline {
+
+/// What the source has sent into each of the target's tables, added up over parts (and partitions that are loaded
+/// through a root). Any thread.
+class Verification {
+ public:
+  void add(const schema::Relation& into, const copy::LoadedRows& loaded);
+  copy::RowsDigest of(const schema::Relation& into) const;
+
+  /// Held by who names the rows that differ.
+  std::mutex naming_rows;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<schema::Oid, copy::RowsDigest> sent_;
+};
+
+/// Reads a table of the target back, its generated columns too, and compares it with what was sent. `before_generated`
+/// is set for reading these.
+/// Throws Error(kMismatch) for a difference, Error for what keeps it from being read.
+void verify_table(pg::Connection& target, const schema::Relation& table, copy::CopyFormat format,
+                  const copy::RowsDigest& sent, std::atomic<std::int64_t>& bytes,
+                  const std::string& before_generated = "");
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "pipeline/plan/existing_target.h"
+#include "pipeline/plan/options.h"
+#include "pipeline/plan/table_plan.h"
+#include "pipeline/plan/task_graph.h"
+#include "schema/archive/acl.h"
+#include "schema/archive/drops.h"
+#include "schema/catalog/database_properties.h"
+#include "schema/catalog/inventory.h"
+#include "schema/selection/selection.h"
+
+namespace pgsluice::pipeline {
+
+/// What a clone will do. Its parts refer to one another, so it stays where it was made; read-only then, any thread.
+struct Plan {
+  Plan() = default;
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
+
+  /// What this plan was made from. Nothing that runs it asks for other options.
+  ResolvedOptions options;
+  schema::Archive archive;
+  schema::Catalog catalog;
+  schema::RestoreOptions restore;
+  std::vector<schema::DatabaseProperty> properties;
+
+  /// To be carried out first, in one transaction: what drops what is there.
+  std::vector<schema::Drop> drops;
+  /// Tables that hold rows which are not this run's.
+  std::vector<const schema::Relation*> tables_to_empty;
+  /// Of a command that makes no tables: what is there. Else nothing.
+  ExistingTarget existing;
+  std::vector<TablePlan> tables;
+  /// What the loading sessions compress large values by; empty: the target's own setting.
+  std::string toast_compression;
+  /// For all index builds that run at once.
+  Bytes index_memory;
+  /// What the target's configuration gives one build.
+  int most_parallel_workers = 0;
+  TaskGraph graph;
+  /// Of partitioned tables with a foreign table among their partitions: an archive makes them in a way that leaves them
+  /// invalid.
+  std::set<schema::Oid> indexes_left_invalid;
+  /// Whether nothing is left to do for commands behind this one.
+  bool ends_the_copy = true;
+  /// What tells each task's statement from all others, for the ledger; empty for what is simply done again.
+  std::vector<std::string> task_marks;
+  /// What will not be done, and why: invalid indexes, what is on the target already, owners one may not act for.
+  std::vector<std::string> skipped;
+  std::vector<std::string> warnings;
+};
+
+/// What the target's configuration allows.
+struct TargetResources {
+  Bytes maintenance_work_mem;
+  Bytes shared_buffers;
+  int max_parallel_maintenance_workers = 0;
+  std::vector<std::string> toast_compressions;  ///< from 14 on: "pglz", "lz4"
+};
+
+/// What make_plan() is made from.
+struct PlanInput {
+  schema::Archive archive;
+  schema::Catalog catalog;
+  /// What is not in these any more.
+  schema::Selection selection;
+  schema::TargetInventory inventory;
+  std::vector<schema::DatabaseProperty> properties;
+  std::string target_database;
+  int target_version = 0;
+  std::string source_toast_compression = "pglz";
+  TargetResources target_resources;
+  std::map<schema::Oid, copy::KeySpan> key_spans;
+  /// Parts of tables that an earlier run has loaded.
+  std::map<schema::Oid, std::vector<copy::RowRange>> loaded;
+  /// See Plan::existing.
+  std::optional<ExistingTarget> existing = std::nullopt;
+  std::set<std::string, std::less<>> tasks_done = {};
+  std::set<schema::Oid> tables_to_empty = {};
+  std::vector<schema::Drop> drops = {};
+  /// Of the target, those for which this user may not act.
+  schema::RoleNames roles_out_of_reach;
+  std::vector<std::string> warnings;
+};
+
+/// Decides how each table crosses and builds the graph of tasks (docs/architecture.md, 7).
+/// Throws Error(kCancelled) soon after a cancellation: the plan of thousands of partitions takes seconds.
+std::unique_ptr<const Plan> make_plan(PlanInput input, const ResolvedOptions& options, const CancelToken& cancel = {});
+
+}  // namespace pgsluice::pipeline

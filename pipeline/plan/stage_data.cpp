@@ -1,0 +1,206 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "pipeline/plan/graph_stages.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+using schema::Oid;
+using schema::Relation;
+
+std::string name_of_rows(const TablePlan& table, std::size_t part) {
+  std::string name = "rows of table " + table.table->display();
+  if (table.ranges.size() > 1) name += fmt::format(", part {} of {}", part + 1, table.ranges.size());
+  return name;
+}
+
+// Values of regclass, regtype, … are names, which the target looks up when they arrive. What a type of the user's is
+// made of is not looked at: it may hold them.
+bool may_name_objects(const schema::Catalog& catalog, const Relation& table) {
+  const auto may_hold_names = [&](Oid type) {
+    for (auto found = catalog.types.find(type); found != catalog.types.end();) {
+      const schema::ColumnType& of = found->second;
+      if (of.form == schema::ColumnType::Form::kComposite) return true;
+      if (of.built_in && of.base == 0) return of.name.rfind("reg", 0) == 0;
+      found = of.base == 0 ? catalog.types.end() : catalog.types.find(of.base);
+    }
+    return false;
+  };
+  return std::any_of(table.column_types.begin(), table.column_types.end(), may_hold_names);
+}
+
+void add_rows(GraphState& state, const TablePlan& table, std::size_t part) {
+  const copy::RowRange& range = table.ranges[part];
+  const TaskId task = state.graph().add({.kind = TaskKind::kTableData,
+                                         .lane = Lane::kCopy,
+                                         .name = name_of_rows(table, part),
+                                         .cost = kStatementCost + static_cast<double>(range.size.count),
+                                         .relation = table.table,
+                                         .table = &table,
+                                         .range = &range});
+  for (const Relation* made : {table.table, table.into}) {
+    const auto found = state.task_of_relation.find(made->oid);
+    if (found != state.task_of_relation.end()) state.graph().require(task, found->second);
+  }
+  std::set<Oid> touched = {table.table->oid, table.into->oid};
+  // ATTACH of a sibling locks and scans a default partition.
+  for (const Oid ancestor : state.relations.ancestors(table.table->oid)) touched.insert(ancestor);
+  state.wait_for_definitions(task, touched);
+  // An extension's table has no entry of its own; the body of a function may name anything.
+  if (table.table->extension_condition || table.table->rows_call_functions ||
+      may_name_objects(state.plan.catalog, *table.table)) {
+    state.graph().after(task, state.pre_data_done);
+  }
+  state.data_of_relation[table.table->oid].push_back(task);
+  state.rows_of_relation[table.table->oid].push_back(task);
+  // Rows that go in through the root may land in any partition below it.
+  if (table.into != table.table) {
+    for (const Oid member : state.relations.tree(table.into->oid)) state.rows_of_relation[member].push_back(task);
+  }
+  state.graph().after(state.data_done, task);
+}
+
+// Their foreign keys are there already when the rows come.
+void order_extension_tables(GraphState& state) {
+  for (const schema::ForeignKey& key : state.plan.catalog.foreign_keys) {
+    const Relation* child = state.plan.catalog.relation(key.child);
+    const auto child_data = state.data_of_relation.find(key.child);
+    const auto parent_data = state.data_of_relation.find(key.parent);
+    if (child == nullptr || !child->extension_condition) continue;
+    if (child_data == state.data_of_relation.end() || parent_data == state.data_of_relation.end()) continue;
+    for (const TaskId rows : child_data->second) {
+      for (const TaskId before : parent_data->second) state.graph().require(rows, before);
+    }
+  }
+}
+
+// Ranks tables so that parents come before their children wherever the keys make no circle.
+class ParentsFirst {
+ public:
+  explicit ParentsFirst(const std::set<std::pair<Oid, Oid>>& keys) : keys_(keys) {
+    for (const auto& [child, parent] : keys) visit(child);
+  }
+
+  bool is_before(Oid parent, Oid child) const { return ranks_.at(parent) < ranks_.at(child); }
+
+ private:
+  void visit(Oid table) {
+    if (!visited_.insert(table).second) return;
+    for (auto key = keys_.lower_bound({table, 0}); key != keys_.end() && key->first == table; ++key) {
+      visit(key->second);
+    }
+    ranks_[table] = ranks_.size();
+  }
+
+  const std::set<std::pair<Oid, Oid>>& keys_;
+  std::set<Oid> visited_;
+  std::map<Oid, std::size_t> ranks_;
+};
+
+// Into tables that others have made, with their foreign keys.
+void order_by_keys_on_target(GraphState& state) {
+  const std::set<std::pair<Oid, Oid>>& keys = state.plan.existing.foreign_keys;
+  const ParentsFirst order(keys);
+  for (const auto& [child, parent] : keys) {
+    if (child == parent || !order.is_before(parent, child)) continue;
+    for (const TaskId rows : state.rows_below(child)) {
+      for (const TaskId before : state.rows_below(parent)) {
+        if (rows != before) state.graph().after(rows, before);
+      }
+    }
+  }
+}
+
+// Whether a text has a name as a word of its own.
+bool mentions(const std::string& text, const std::string& name) {
+  const auto is_part = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+  for (std::size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
+    const bool begins = at == 0 || !is_part(text[at - 1]);
+    const bool ends = at + name.size() == text.size() || !is_part(text[at + name.size()]);
+    if (begins && ends) return true;
+  }
+  return false;
+}
+
+bool reads(const Relation& table, const Relation& other) {
+  return std::any_of(table.bodies_of_row_functions.begin(), table.bodies_of_row_functions.end(),
+                     [&](const std::string& body) { return mentions(body, other.name); });
+}
+
+// A generated column, a CHECK or a partition's key may call a function that reads other tables, and would find nothing
+// there, often without an error. So these rows come after all others, and after each other where a function's source
+// names the other table.
+//
+// Not into tables with foreign keys of others' making, whose order is another one already.
+void load_after_tables_that_functions_read(GraphState& state) {
+  if (!state.plan.existing.foreign_keys.empty()) return;
+  std::vector<const TablePlan*> reading;
+  std::vector<const TablePlan*> others;
+  for (const TablePlan& table : state.plan.tables) {
+    const bool has_own_order = table.table->extension_condition || table.table->names_indexes;
+    if (!has_own_order) (table.table->bodies_of_row_functions.empty() ? others : reading).push_back(&table);
+  }
+  if (reading.empty()) return;
+  const auto rows_of = [&](const TablePlan* table) { return state.data_of_relation[table->table->oid]; };
+  const TaskId others_done = state.add_barrier("rows of tables whose functions read no others");
+  for (const TablePlan* table : others) {
+    for (const TaskId rows : rows_of(table)) state.graph().after(others_done, rows);
+  }
+  std::set<std::pair<Oid, Oid>> read_by;
+  for (const TablePlan* table : reading) {
+    for (const TaskId rows : rows_of(table)) state.graph().after(rows, others_done);
+    for (const TablePlan* other : reading) {
+      if (table != other && reads(*table->table, *other->table)) read_by.insert({table->table->oid, other->table->oid});
+    }
+  }
+  const ParentsFirst order(read_by);
+  for (const auto& [table, other] : read_by) {
+    if (!order.is_before(other, table)) continue;
+    for (const TaskId rows : state.data_of_relation[table]) {
+      for (const TaskId before : state.data_of_relation[other]) state.graph().after(rows, before);
+    }
+  }
+}
+
+void add_large_objects(GraphState& state) {
+  const std::int64_t objects = state.plan.catalog.large_objects;
+  if (!state.options.large_objects || objects == 0) return;
+  const TaskId task = state.graph().add({.kind = TaskKind::kLargeObjects,
+                                         .lane = Lane::kCopy,
+                                         .name = std::string(label_of(TaskKind::kLargeObjects)),
+                                         .cost = static_cast<double>(objects) * kStatementCost});
+  state.graph().after(state.data_done, task);
+}
+
+}  // namespace
+
+void add_data(GraphState& state) {
+  state.data_done = state.add_barrier("table data");
+  state.graph().after(state.data_done, state.pre_data_done);
+  for (const TablePlan& table : state.plan.tables) {
+    for (std::size_t part = 0; part < table.ranges.size(); ++part) add_rows(state, table, part);
+  }
+  order_extension_tables(state);
+  order_by_keys_on_target(state);
+  load_after_tables_that_functions_read(state);
+  add_large_objects(state);
+  const TaskId release =
+      state.graph().add({.kind = TaskKind::kReleaseSnapshot, .lane = Lane::kMain, .name = "release of the snapshot"});
+  state.graph().after(release, state.data_done);
+  if (state.plan.catalog.sequences.empty()) return;
+  // No snapshot holds sequences still: they are read when all rows are.
+  const TaskId sequences = state.graph().add(
+      {.kind = TaskKind::kSequences, .lane = Lane::kCopy, .name = "sequence values", .cost = kStatementCost});
+  state.graph().after(sequences, state.data_done);
+  state.graph().after(release, sequences);
+  state.sequences = sequences;
+}
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,111 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "pipeline/plan/graph_stages.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+using schema::TocEntry;
+
+// They concern only what they name as dependencies, and pg_dump puts them behind all tables.
+bool may_come_earlier(const TocEntry& entry) {
+  return entry.kind == "DEFAULT" || entry.kind == "SEQUENCE OWNED BY" || entry.kind == "COMMENT";
+}
+
+// The entries of the section, those that may come earlier right behind the last of their dependencies.
+std::vector<const TocEntry*> in_order_of_sending(const GraphState& state) {
+  std::vector<const TocEntry*> entries;
+  for (const TocEntry& entry : state.plan.archive.entries) {
+    if (state.wanted(entry, schema::Section::kPreData, schema::RestorePass::kMain)) entries.push_back(&entry);
+  }
+  std::map<int, std::size_t> anchors;  // by dump id
+  for (std::size_t at = 0; at < entries.size(); ++at) {
+    std::size_t anchor = at;
+    if (may_come_earlier(*entries[at])) {
+      std::optional<std::size_t> last;
+      for (const int dependency : entries[at]->dependencies) {
+        const auto found = anchors.find(dependency);
+        if (found != anchors.end()) last = std::max(last.value_or(0), found->second);
+      }
+      anchor = last.value_or(at);
+    }
+    anchors[entries[at]->dump_id] = anchor;
+  }
+  std::stable_sort(entries.begin(), entries.end(),
+                   [&](const TocEntry* a, const TocEntry* b) { return anchors[a->dump_id] < anchors[b->dump_id]; });
+  return entries;
+}
+
+bool is_relation(const GraphState& state, const TocEntry& entry) {
+  return entry.catalog_id.table == schema::kPgClass && state.plan.catalog.relation(entry.catalog_id.oid) != nullptr;
+}
+
+// What some extensions want done is a statement without an entry, in the order of the main lane.
+TaskId add_call(GraphState& state, const std::string& name, const std::string& sql, bool repeated) {
+  const TaskId task = state.graph().add({.kind = TaskKind::kPreData,
+                                         .lane = Lane::kMain,
+                                         .name = name,
+                                         .cost = kStatementCost,
+                                         .sql = sql,
+                                         .repeated = repeated});
+  state.graph().after(state.pre_data_done, task);
+  return task;
+}
+
+// As soon as the extension is there: TimescaleDB's own triggers keep away from then on.
+void call_before_restore(GraphState& state, bool extension_is_there) {
+  const auto call = schema::before_restore(state.plan.catalog.extensions);
+  if (call && extension_is_there) add_call(state, call->description, call->sql, true);
+}
+
+// Behind all tables, since they may name one another. Rows wait for it.
+void distribute_tables(GraphState& state) {
+  for (const schema::DistributedTable& distributed : state.plan.catalog.distributed) {
+    const auto made = state.task_of_relation.find(distributed.table);
+    if (made == state.task_of_relation.end()) continue;
+    if (distributed.sql.empty()) {
+      state.plan.skipped.push_back(fmt::format("distribution of {}: of a schema that Citus distributes as a whole",
+                                               state.plan.catalog.relation(distributed.table)->display()));
+      continue;
+    }
+    const std::string name = "distribution of " + state.plan.catalog.relation(distributed.table)->display();
+    const TaskId task = add_call(state, name, distributed.sql, false);
+    state.graph().require_in_order(task, made->second);
+    for (const schema::Oid member : state.relations.tree(distributed.table)) {
+      state.definitions_touching[member].push_back(task);
+    }
+    made->second = task;
+  }
+}
+
+}  // namespace
+
+void add_pre_data(GraphState& state) {
+  state.pre_data_done = state.add_barrier("definitions before the data");
+  call_before_restore(state, state.inventory.extensions.contains("timescaledb"));
+  for (const TocEntry* entry : in_order_of_sending(state)) {
+    if (state.is_left_out(*entry)) continue;
+    const TaskId task = state.graph().add({.kind = TaskKind::kPreData,
+                                           .lane = Lane::kMain,
+                                           .name = entry->describe(),
+                                           .cost = kStatementCost,
+                                           .entry = entry});
+    for (const TaskId needed : state.dependencies_of(*entry)) state.graph().require_in_order(task, needed);
+    state.task_of_entry[entry->dump_id] = task;
+    if (entry->kind == "SERVER") state.task_of_server[entry->tag] = task;
+    if (is_relation(state, *entry)) state.task_of_relation[entry->catalog_id.oid] = task;
+    std::set<schema::Oid> touched = state.touched_by(*entry);
+    for (const schema::Oid relation : touched) state.definitions_touching[relation].push_back(task);
+    state.touched_by_entry[entry->dump_id] = std::move(touched);
+    state.graph().after(state.pre_data_done, task);
+    call_before_restore(state, entry->kind == "EXTENSION" && entry->tag == "timescaledb");
+  }
+  distribute_tables(state);
+}
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,179 @@
+#include <map>
+#include <set>
+#include <string>
+
+#include "pipeline/plan/graph_stages.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+using schema::Oid;
+using schema::Relation;
+using schema::RelationKind;
+using schema::Section;
+using schema::TocEntry;
+
+class LastStage {
+ public:
+  explicit LastStage(GraphState& state) : state_(state) {}
+
+  void add_acls() {
+    state_.acls_done = state_.add_barrier("privileges");
+    state_.graph().after(state_.acls_done, state_.main_done);
+    std::map<int, TaskId> last_acl;
+    for (const TocEntry& entry : state_.plan.archive.entries) {
+      if (entry.pass() != schema::RestorePass::kAcl || !schema::is_restored(entry, state_.plan.restore)) continue;
+      if (state_.is_left_out(entry)) continue;
+      const TaskId task = state_.graph().add({.kind = TaskKind::kAcl,
+                                              .lane = Lane::kMain,
+                                              .name = entry.describe(),
+                                              .cost = kStatementCost,
+                                              .entry = &entry,
+                                              .owners_part = owners_part_of(entry)});
+      state_.graph().after(task, state_.main_done);
+      state_.require_dependencies(task, entry);
+      state_.task_of_entry[entry.dump_id] = task;
+      // Privileges of a column come behind the table's, which begin with REVOKE ALL. They may be tried again, so the
+      // order of sending does not keep them apart; and not every pg_dump names the dependency.
+      const int object = entry.dependencies.empty() ? 0 : entry.dependencies.front();
+      if (const auto before = last_acl.find(object); before != last_acl.end())
+        state_.graph().after(task, before->second);
+      last_acl[object] = task;
+      state_.graph().after(state_.acls_done, task);
+    }
+  }
+
+  // The owner's where this copy makes the object and gives it to him.
+  schema::OwnersPart owners_part_of(const TocEntry& acl) const {
+    for (const TaskId task : state_.dependencies_of(acl)) {
+      const TocEntry* object = state_.plan.graph[task].entry;
+      const bool is_given = object != nullptr && object->owner == acl.owner && !schema::owner_sql(*object).empty();
+      if (is_given) return schema::OwnersPart::kByOwner;
+    }
+    return schema::OwnersPart::kByUser;
+  }
+
+  // Materialized views, then event triggers, then what concerns the database as a whole.
+  void add_last() {
+    const TaskId views_done = add_materialized_views();
+    const TaskId triggers_done = add_event_triggers(views_done);
+    const TaskId durable =
+        state_.graph().add({.kind = TaskKind::kDurability, .lane = Lane::kMain, .name = "flush of the target's log"});
+    state_.graph().after(durable, triggers_done);
+    for (const TaskId task : add_properties(triggers_done)) state_.graph().after(durable, task);
+  }
+
+  // The barrier behind them.
+  TaskId add_materialized_views() {
+    const TaskId views_done = state_.add_barrier("materialized views");
+    state_.graph()[views_done].is_last_chance = true;
+    state_.graph().after(views_done, state_.acls_done);
+    for (const TocEntry* wanted : entries_behind_acls()) {
+      const TocEntry& entry = *wanted;
+      if (!is_refresh(entry)) continue;
+      Task refresh{.kind = TaskKind::kMaterializedView,
+                   .lane = Lane::kBuild,
+                   .name = entry.describe(),
+                   .cost = kMostCostTogether,  // a small view may come of a long query
+                   .claims = state_.relations.claims(entry),
+                   .entry = &entry};
+      if (const Relation* view = view_of(entry)) {
+        refresh.cost += static_cast<double>(view->size().count);
+        refresh.relation = view;
+      }
+      const TaskId task = state_.graph().add(std::move(refresh));
+      state_.graph().after(task, state_.acls_done);
+      state_.require_dependencies(task, entry);
+      state_.task_of_entry[entry.dump_id] = task;
+      state_.graph().after(views_done, task);
+    }
+    return views_done;
+  }
+
+  // Likewise.
+  TaskId add_event_triggers(TaskId views_done) {
+    const TaskId triggers_done = state_.add_barrier("event triggers");
+    state_.graph().after(triggers_done, views_done);
+    for (const TocEntry* entry : entries_behind_acls()) {
+      if (is_refresh(*entry)) continue;
+      const TaskId task = state_.graph().add({.kind = TaskKind::kEventTrigger,
+                                              .lane = Lane::kMain,
+                                              .name = entry->describe(),
+                                              .cost = kStatementCost,
+                                              .entry = entry});
+      state_.graph().after(task, views_done);
+      state_.require_dependencies(task, *entry);
+      state_.task_of_entry[entry->dump_id] = task;
+      state_.graph().after(triggers_done, task);
+    }
+    return triggers_done;
+  }
+
+  // Of the database, and what extensions want behind a restore.
+  std::vector<TaskId> add_properties(TaskId triggers_done) {
+    std::vector<TaskId> properties_done;
+    for (const schema::DatabaseProperty& property : state_.plan.properties) {
+      const TaskId task = state_.graph().add({.kind = TaskKind::kDatabaseProperty,
+                                              .lane = Lane::kMain,
+                                              .name = property.description,
+                                              .cost = kStatementCost,
+                                              .sql = property.statement});
+      state_.graph().after(task, triggers_done);
+      properties_done.push_back(task);
+    }
+    if (const auto call = schema::after_restore(extensions_there())) {
+      properties_done.push_back(state_.graph().add({.kind = TaskKind::kPostData,
+                                                    .lane = Lane::kMain,
+                                                    .name = call->description,
+                                                    .cost = kStatementCost,
+                                                    .sql = call->sql,
+                                                    .repeated = true}));
+      state_.graph().after(properties_done.back(), triggers_done);
+    }
+    return properties_done;
+  }
+
+  std::vector<const TocEntry*> entries_behind_acls() const {
+    std::vector<const TocEntry*> entries;
+    for (const TocEntry& entry : state_.plan.archive.entries) {
+      if (state_.wanted(entry, Section::kPostData, schema::RestorePass::kPostAcl)) entries.push_back(&entry);
+    }
+    return entries;
+  }
+  static bool is_refresh(const TocEntry& entry) { return entry.kind == "MATERIALIZED VIEW DATA"; }
+
+  // Of the source's those that were on the target, or are made.
+  std::map<std::string, std::string, std::less<>> extensions_there() const {
+    std::map<std::string, std::string, std::less<>> extensions = state_.plan.catalog.extensions;
+    std::set<std::string, std::less<>> made;
+    for (const TocEntry& entry : state_.plan.archive.entries) {
+      if (entry.kind == "EXTENSION") made.insert(entry.tag);
+    }
+    std::erase_if(extensions, [&](const auto& extension) {
+      return !made.contains(extension.first) && !state_.inventory.extensions.contains(extension.first);
+    });
+    return extensions;
+  }
+
+  const Relation* view_of(const TocEntry& entry) const {
+    for (const Oid relation : state_.relations.of(entry)) {
+      const Relation* view = state_.plan.catalog.relation(relation);
+      if (view != nullptr && view->kind == RelationKind::kMaterializedView && view->name == entry.tag) return view;
+    }
+    return nullptr;
+  }
+
+ private:
+  GraphState& state_;
+};
+
+}  // namespace
+
+void add_last(GraphState& state) {
+  LastStage stage(state);
+  stage.add_acls();
+  stage.add_last();
+}
+
+}  // namespace pgsluice::pipeline

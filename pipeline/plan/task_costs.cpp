@@ -1,0 +1,37 @@
+#include "pipeline/plan/task_costs.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+// Shares of what copying the same bytes costs.
+constexpr double kSorting = 0.25;
+constexpr double kSampling = 0.125;
+}  // namespace
+
+double TaskCosts::building(const schema::TocEntry& entry) const {
+  const bool foreign_key = entry.kind == "FK CONSTRAINT";
+  if (!foreign_key && entry.kind != "INDEX" && entry.kind != "CONSTRAINT") return 0;
+  double bytes = 0;
+  for (const schema::Oid relation : relations_.of(entry)) {
+    bytes += foreign_key ? tree_size(relation) : heap_size(relation);
+  }
+  return bytes * kSorting;
+}
+
+double TaskCosts::statistics(const schema::Relation& relation) const {
+  const bool whole_tree = relation.kind == schema::RelationKind::kPartitionedTable;
+  return (whole_tree ? tree_size(relation.oid) : heap_size(relation.oid)) * kSampling;
+}
+
+double TaskCosts::heap_size(schema::Oid relation) const {
+  const schema::Relation* found = catalog_.relation(relation);
+  return found == nullptr ? 0 : static_cast<double>(found->heap_size.count);
+}
+
+double TaskCosts::tree_size(schema::Oid relation) const {
+  double bytes = 0;
+  for (const schema::Oid member : relations_.tree(relation)) bytes += heap_size(member);
+  return bytes;
+}
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "index/lock_claims.h"
+
+namespace pgsluice::pipeline {
+
+/// Estimates of what tasks on the target cost beside their statement, in the unit of Task::cost. The references outlive
+/// it.
+class TaskCosts {
+ public:
+  TaskCosts(const schema::Catalog& catalog, const index::EntryRelations& relations)
+      : catalog_(catalog), relations_(relations) {}
+
+  /// Of an index or a key over its table, and of a foreign key over both of its ends with all their partitions; 0 for
+  /// other entries.
+  double building(const schema::TocEntry& entry) const;
+  /// Of a table's statistics, or a partitioned table's with all its partitions.
+  double statistics(const schema::Relation& relation) const;
+
+ private:
+  double heap_size(schema::Oid relation) const;
+  double tree_size(schema::Oid relation) const;
+
+  const schema::Catalog& catalog_;
+  const index::EntryRelations& relations_;
+};
+
+}  // namespace pgsluice::pipeline

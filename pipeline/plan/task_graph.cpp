@@ -1,0 +1,124 @@
+#include "pipeline/plan/task_graph.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "base/error.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+struct KindNames {
+  TaskKind kind;
+  std::string_view id;
+  std::string_view label;
+};
+
+// In the order of the enumeration.
+constexpr std::array<KindNames, 16> kKinds = {{
+    {TaskKind::kBarrier, "barrier", "wait"},
+    {TaskKind::kPreData, "pre-data", "definitions"},
+    {TaskKind::kTableData, "table-data", "table data"},
+    {TaskKind::kLargeObjects, "large-objects", "large objects"},
+    {TaskKind::kSequences, "sequences", "sequences"},
+    {TaskKind::kReleaseSnapshot, "release-snapshot", "release snapshot"},
+    {TaskKind::kIndexBuild, "index-build", "index builds"},
+    {TaskKind::kPostData, "post-data", "constraints, triggers and the rest"},
+    {TaskKind::kStatistics, "statistics", "vacuum and statistics"},
+    {TaskKind::kValidation, "validation", "foreign key validation"},
+    {TaskKind::kVerification, "verification", "verification of rows"},
+    {TaskKind::kAcl, "acl", "privileges"},
+    {TaskKind::kMaterializedView, "materialized-view", "materialized views"},
+    {TaskKind::kEventTrigger, "event-trigger", "event triggers"},
+    {TaskKind::kDatabaseProperty, "database-property", "database properties"},
+    {TaskKind::kDurability, "durability", "flush"},
+}};
+
+constexpr bool is_in_order() {
+  for (std::size_t i = 0; i < kKinds.size(); ++i) {
+    if (static_cast<std::size_t>(kKinds[i].kind) != i) return false;
+  }
+  return true;
+}
+static_assert(is_in_order());
+
+const KindNames& names_of(TaskKind kind) { return kKinds.at(static_cast<std::size_t>(kind)); }
+
+}  // namespace
+
+std::string_view id_of(TaskKind kind) { return names_of(kind).id; }
+
+std::string_view label_of(TaskKind kind) { return names_of(kind).label; }
+
+std::optional<TaskKind> task_kind_of(std::string_view id) {
+  const auto found = std::find_if(kKinds.begin(), kKinds.end(), [&](const KindNames& names) { return names.id == id; });
+  return found == kKinds.end() ? std::nullopt : std::optional(found->kind);
+}
+
+// Large databases have millions of edges: the token is looked at now and then.
+void TaskGraph::note_addition() {
+  constexpr std::size_t kEvery = 4096;
+  if (++additions_ % kEvery == 0) cancel_.throw_if_cancelled();
+}
+
+TaskId TaskGraph::add(Task task) {
+  note_addition();
+  tasks_.push_back(std::move(task));
+  followers_.emplace_back();
+  incoming_.push_back(0);
+  return tasks_.size() - 1;
+}
+
+void TaskGraph::connect(TaskId before, const Edge& edge) {
+  if (edge.to == before) return;
+  note_addition();
+  followers_[before].push_back(edge);
+  ++incoming_[edge.to];
+}
+
+void TaskGraph::require(TaskId task, TaskId before) {
+  connect(before, {.to = task, .required = true, .in_order = false});
+}
+
+void TaskGraph::after(TaskId task, TaskId before) {
+  connect(before, {.to = task, .required = false, .in_order = false});
+}
+
+void TaskGraph::require_in_order(TaskId task, TaskId before) {
+  connect(before, {.to = task, .required = true, .in_order = true});
+}
+
+std::vector<double> TaskGraph::remaining_costs() const {
+  // Kahn's order, then backwards.
+  std::vector<std::size_t> waits = incoming_;
+  std::vector<TaskId> order;
+  order.reserve(size());
+  for (TaskId id = 0; id < size(); ++id) {
+    if (waits[id] == 0) order.push_back(id);
+  }
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    for (const Edge& edge : followers_[order[i]]) {
+      if (--waits[edge.to] == 0) order.push_back(edge.to);
+    }
+  }
+  if (order.size() != size()) {
+    std::string circle;
+    for (TaskId id = 0; id < size() && circle.size() < 300; ++id) {
+      if (waits[id] != 0) circle += (circle.empty() ? "" : ", ") + tasks_[id].name;
+    }
+    throw Error(ErrorKind::kInternal, fmt::format("tasks wait for one another: {}", circle));
+  }
+  std::vector<double> remaining(size(), 0);
+  for (auto id = order.rbegin(); id != order.rend(); ++id) {
+    double longest = 0;
+    for (const Edge& edge : followers_[*id]) longest = std::max(longest, remaining[edge.to]);
+    remaining[*id] = tasks_[*id].cost + longest;
+  }
+  return remaining;
+}
+
+}  // namespace pgsluice::pipeline

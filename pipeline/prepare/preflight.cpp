@@ -1,0 +1,499 @@
+#include "pipeline/prepare/preflight.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+
+#include "base/error.h"
+#include "base/wait.h"
+#include "pg/quote.h"
+#include "pg/version.h"
+#include "pipeline/plan/tasks_done.h"
+#include "pipeline/prepare/definitions.h"
+#include "pipeline/prepare/finished_run.h"
+#include "pipeline/prepare/mended_tables.h"
+#include "pipeline/prepare/preflight_checks.h"
+#include "pipeline/prepare/preflight_warnings.h"
+#include "pipeline/prepare/read_existing_target.h"
+#include "pipeline/prepare/roles.h"
+#include "pipeline/prepare/run_folder.h"
+#include "pipeline/prepare/session_limits.h"
+#include "pipeline/prepare/sessions.h"
+#include "pipeline/prepare/source_checks.h"
+#include "schema/archive/drops.h"
+#include "schema/archive/internal_options.h"
+#include "schema/catalog/collations.h"
+#include "schema/catalog/foreseen.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+// A row that sorts behind another partition's bound on the target goes in where it belongs there.
+void load_through_roots_where_rows_move(pg::Connection& source, pg::Connection& target, schema::Catalog& catalog) {
+  const auto is_sorted = [](const schema::Relation& relation) { return relation.sorted_under != 0; };
+  if (std::none_of(catalog.relations.begin(), catalog.relations.end(), is_sorted)) return;
+  if (schema::partition_keys_sort_alike(source, target)) return;
+  for (schema::Relation& relation : catalog.relations) {
+    if (is_sorted(relation)) relation.load_through = relation.sorted_under;
+  }
+}
+
+// A root's rows are compared as a whole, so none of its partitions is loaded past it.
+void load_whole_trees_through_their_roots(schema::Catalog& catalog) {
+  std::map<schema::Oid, schema::Oid> parents;
+  for (const schema::Inheritance& link : catalog.inheritance) parents[link.child] = link.parent;
+  std::set<schema::Oid> roots;
+  for (const schema::Relation& relation : catalog.relations) {
+    if (relation.load_through != 0) roots.insert(relation.load_through);
+  }
+  if (roots.empty()) return;
+  for (schema::Relation& relation : catalog.relations) {
+    if (relation.kind != schema::RelationKind::kTable) continue;
+    for (auto parent = parents.find(relation.oid); parent != parents.end(); parent = parents.find(parent->second)) {
+      if (roots.contains(parent->second)) relation.load_through = parent->second;
+    }
+  }
+}
+
+// In bytes, whatever unit the setting has.
+Bytes size_setting(pg::Connection& connection, std::string_view name) {
+  const std::array<std::string, 1> parameters = {std::string(name)};
+  return {
+      connection.execute("SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting($1))", parameters)[0].integer(0)};
+}
+
+TargetResources read_resources(pg::Connection& target) {
+  TargetResources resources{
+      .maintenance_work_mem = size_setting(target, "maintenance_work_mem"),
+      .shared_buffers = size_setting(target, "shared_buffers"),
+      .max_parallel_maintenance_workers = 0,
+      .toast_compressions = {},
+  };
+  resources.max_parallel_maintenance_workers = static_cast<int>(
+      target
+          .execute(
+              "SELECT coalesce(pg_catalog.current_setting('max_parallel_maintenance_workers', true)::integer, 0)")[0]
+          .integer(0));
+  const pg::Result compressions =
+      target.execute("SELECT enumvals FROM pg_catalog.pg_settings WHERE name = 'default_toast_compression'");
+  if (!compressions.empty()) resources.toast_compressions = compressions[0].text_array(0);
+  return resources;
+}
+
+std::map<schema::Oid, copy::KeySpan> read_key_spans(pg::Connection& source, const TablePlanInput& tables,
+                                                    const Log& log) {
+  std::map<schema::Oid, copy::KeySpan> spans;
+  for (const schema::Relation* table : tables_split_by_key(tables)) {
+    log.debug(fmt::format("reading the span of {} of {}", table->integer_key, table->display()));
+    if (const auto span = copy::read_key_span(source, *table)) spans[table->oid] = *span;
+  }
+  return spans;
+}
+
+constexpr std::chrono::milliseconds kPauseBeforeAnew{1000};
+
+class PreflightRun {
+ public:
+  // What earlier tries have had on the target may not know yet that its connection is lost, and keep the target.
+  PreflightRun(const CloneOptions& options, Intent intent, std::vector<copy::Backend> earlier_tries, Progress& progress,
+               const Log& log, const CancelToken& cancel)
+      : options_(options),
+        intent_(intent),
+        of_target_(std::move(earlier_tries)),
+        progress_(progress),
+        log_(log),
+        cancel_(cancel) {}
+
+  bool has_reached_both() const { return reached_both_; }
+  const std::vector<copy::Backend>& sessions_of_target() const { return of_target_; }
+
+  Preflight run() {
+    progress_.enter_phase("connecting");
+    connect();
+    continuation_ =
+        intent_ == Intent::kRun ? take_target(*target_, options_, log_) : look_at_target(*target_, options_);
+    take_over_filters();
+    record_ = new_record(options_);
+    record_.inventory = schema::read_inventory(*target_);
+    if (continuation_) record_.inventory.see_as_before(continuation_->record.inventory);
+    if (source_) hold_the_snapshot();
+    progress_.enter_phase("reading the definitions");
+    read_input();
+    if (holder_) {
+      progress_.enter_phase("locking the tables");
+      if (reads_rows(options_.steps)) schema::lock_tables(*holder_, tables_to_copy(input_.catalog));
+    }
+    progress_.enter_phase("checking the target");
+    if (nothing_is_left()) return finish(nullptr);
+    check();
+    choose_parts();
+    read_properties();
+    std::unique_ptr<const Plan> plan = make_plan(std::move(input_), options_, cancel_);
+    if (source_ && reads_rows(options_.steps)) check_wide_rows(*source_, *plan);
+    return finish(std::move(plan));
+  }
+
+ private:
+  Preflight finish(std::unique_ptr<const Plan> plan) {
+    std::set<std::string> copied;
+    if (!plan) {
+      // Trees of partitions are compared as one.
+      for (const schema::Relation& table : input_.catalog.relations) {
+        if (table.rows_wanted) copied.insert(table.display());
+      }
+    }
+    return Preflight{.holder = std::move(holder_),
+                     .source = std::move(source_),
+                     .target = std::move(*target_),
+                     .encoding = encoding_,
+                     .options = options_,
+                     .plan = std::move(plan),
+                     .copied = std::move(copied),
+                     .record = std::move(record_),
+                     .continuation = std::move(continuation_)};
+  }
+
+  void connect() {
+    const pg::ConnInfo target_info = conninfo_of(options_, Side::kTarget);
+    if (options_.definitions_from_work_folder) {
+      dumped_ = read_dumped_schema(options_);
+      options_.filters = dumped_.filters;
+      dumped_source_ = dumped_.source;
+      encoding_ = dumped_.catalog.database.encoding;
+    } else {
+      source_ = open_reader(conninfo_of(options_, Side::kSource), "catalog", "", log_, cancel_);
+      encoding_ = server_encoding(*source_);
+      log_.info(fmt::format("source: PostgreSQL {} at {}, database {}", source_->server_version_text(),
+                            source_->address(), source_->database()));
+    }
+    target_ = open_session(target_info, "definitions", encoding_, log_, cancel_);
+    log_.info(fmt::format("target: PostgreSQL {} at {}, database {}", target_->server_version_text(),
+                          target_->address(), target_->database()));
+    reached_both_ = true;
+    copy::end_sessions(*target_, of_target_);
+    of_target_ = {copy::session_of(*target_)};
+    if (!source_) return;
+    check_servers(*source_, *target_);
+    warn_of_an_old_target();
+    for (std::string& limit : check_session_limits(*source_, *target_, options_)) warn(std::move(limit));
+    if (intent_ != Intent::kRun) return;
+    if (options_.analyze_source) analyze_source();
+    if (options_.roles) make_roles();
+  }
+
+  void warn_of_an_old_target() {
+    constexpr int kOldestTested = pg::kV12;
+    if (target_->server_version() >= kOldestTested) return;
+    warn(fmt::format(
+        "target: PostgreSQL {} is older than 12: pg_dump may write definitions that it does not know, which would be "
+        "missing then",
+        target_->server_version_text()));
+  }
+
+  void analyze_source() {
+    progress_.enter_phase("analyzing the source");
+    try {
+      pg::Connection session = open_reader(source_->pinned_conninfo(), "analyze", "", log_, cancel_);
+      session.execute("SET default_transaction_read_only = off");
+      session.execute("ANALYZE");
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kServer) throw;
+      log_.warning(fmt::format("the source was not analyzed: {}", error.what()));
+    }
+  }
+
+  // Roles come before everything else; what of them could not be taken over is told with the rest.
+  void make_roles() {
+    const schema::RolesOutcome roles = copy_roles(roles_request(options_), log_, cancel_);
+    progress_.add_roles_made(roles.created.size());
+    for (const std::string& lost : roles.not_given) input_.warnings.push_back("not taken over: " + lost);
+    for (const Error& error : roles.failed) progress_.add_failed({"roles", error});
+  }
+
+  // A command of a row leaves out what the commands before it have.
+  void take_over_filters() {
+    if (!is_stepwise(options_) || !options_.filters.empty() || !source_) return;
+    const std::string before =
+        continuation_ ? continuation_->record.filters
+                      : RunFolder(options_.work_folder).filters(databases_mark(pg::identity_of(*source_), *target_));
+    if (before.empty() || options_.earlier_run == EarlierRun::kForget) return;
+    options_.filters = schema::parse_filter_rules(before, "the filter of the commands before");
+    log_.info("what the commands before have left out by their filter stays left out");
+  }
+
+  void hold_the_snapshot() {
+    holder_ = open_session(source_->pinned_conninfo(), "snapshot", encoding_, log_, cancel_);
+    const pg::SnapshotMark mark = hold_snapshot(*holder_, options_, continuation_, log_);
+    pg::import_snapshot(*source_, mark.snapshot);
+    record_.mark = mark;
+  }
+
+  // The archive and the catalog: of the source, or of the work folder.
+  void read_input() {
+    Definitions definitions;
+    if (source_) {
+      DefinitionsRequest request{
+          .snapshot = record_.mark.snapshot.name, .encoding = encoding_, .extensions_on_target = {}};
+      for (const auto& [name, schema] : record_.inventory.extensions) request.extensions_on_target.insert(name);
+      definitions = read_definitions(*source_, request, options_, log_, cancel_);
+    } else {
+      definitions = std::move(dumped_);
+      log_.info(fmt::format("definitions of the database {} from {}", definitions.archive.database,
+                            RunFolder(options_.work_folder).schema_folder().string()));
+    }
+    input_.archive = std::move(definitions.archive);
+    schema::apply(options_.extension_versions, input_.archive);
+    if (target_->server_version() < pg::since::kUnloggedSequences) {
+      schema::leave_out_persistence_of_sequences(input_.archive);
+    }
+    input_.catalog = std::move(definitions.catalog);
+    input_.selection = std::move(definitions.selection);
+    std::move(definitions.warnings.begin(), definitions.warnings.end(), std::back_inserter(input_.warnings));
+    check_continuation();
+    if (options_.ledger && copy::read_ledger(*target_)) {
+      record_.inventory.schemas.erase(std::string(copy::kLedgerSchema));
+    }
+    input_.inventory = record_.inventory;
+    if (intent_ != Intent::kRun && options_.roles) {
+      // A run makes them before it looks.
+      for (const schema::RoleUse& role : input_.catalog.roles) input_.inventory.roles.insert(role.name);
+      for (const schema::TocEntry& entry : input_.archive.entries) input_.inventory.roles.insert(entry.owner);
+    }
+    const bool loads = source_ && options_.steps.contains(Step::kTableData);
+    const bool properties_come = loads && options_.database_properties && !is_stepwise(options_);
+    for (std::string& warning : adopt_expression_settings(
+             *target_, input_.catalog.expression_settings, loads ? Loads::kRows : Loads::kNothing,
+             properties_come ? schema::names_of_database_settings(*source_) : std::set<std::string>())) {
+      warn(std::move(warning));
+    }
+    input_.target_database = target_->database();
+    input_.target_version = target_->server_version();
+    input_.target_resources = read_resources(*target_);
+    if (!source_) return;
+    load_through_roots_where_rows_move(*source_, *target_, input_.catalog);
+    load_whole_trees_through_their_roots(input_.catalog);
+  }
+
+  void warn(std::string warning) {
+    log_.warning(warning);
+    input_.warnings.push_back(std::move(warning));
+  }
+
+  // Rows of two snapshots belong together only where both show the same.
+  void check_continuation() {
+    const pg::SnapshotMark source = source_ ? record_.mark : dumped_source_;
+    if (continuation_) require_same_source(continuation_->record.mark, source);
+    if (!is_stepwise(options_)) {
+      if (continuation_) {
+        check_same_rows(*continuation_, record_, *source_, input_.catalog, options_, log_);
+      }
+      return;
+    }
+    const bool rows_were_read = continuation_ && !continuation_->record.mark.snapshot.name.empty();
+    if (!reads_rows(options_.steps)) {
+      const pg::SnapshotMark identity{.snapshot = {.system_identifier = source.snapshot.system_identifier},
+                                      .database = source.database};
+      record_.mark = rows_were_read ? continuation_->record.mark : identity;
+    } else if (rows_were_read) {
+      check_same_rows(*continuation_, record_, *source_, input_.catalog, options_, log_);
+    }
+  }
+
+  bool nothing_is_left() {
+    if (continuation_ || options_.earlier_run != EarlierRun::kResume || is_stepwise(options_)) return false;
+    const FinishedRunQuestion question{.options = options_,
+                                       .record = record_,
+                                       .archive = input_.archive,
+                                       .catalog = input_.catalog,
+                                       .source = *source_,
+                                       .target = *target_};
+    if (is_finished(question)) {
+      log_.info(options_.verify ? "the earlier run has done everything"
+                                : "the earlier run has done everything: nothing is left to do. Its objects are there; "
+                                  "their rows were not compared");
+      return true;
+    }
+    const bool has_ended = RunFolder(options_.work_folder).is_finished_of(databases_mark(record_.mark, *target_));
+    if (has_ended && shows_what_was_copied(question, log_)) {
+      log_.info("the earlier run has done everything, and the source shows what it has copied: nothing is left to do");
+      return true;
+    }
+    if (has_ended) {
+      throw Error(ErrorKind::kState,
+                  "an earlier run into this database has come to its end, and the source has changed "
+                  "since: there is nothing to go on with")
+          .on(Side::kTarget)
+          .remedy(Remedy::kCompareData)
+          .remedy(Remedy::kStartOver);
+    }
+    log_.info("there is no earlier run into this database: the clone begins anew");
+    return false;
+  }
+
+  void check() {
+    const Steps& steps = options_.steps;
+    const bool makes = steps.contains(Step::kPreData);
+    if (!continuation_ && makes && !options_.drop_if_exists) {
+      check_conflicts(source_, *target_, input_, options_);
+    }
+    if (makes && options_.drop_if_exists && !continuation_) {
+      input_.drops = schema::drop_statements(input_.archive, options_.restore);
+    }
+    if (makes) check_target(*target_, input_, options_);
+    if (!continuation_) check_ledger_schema(*target_, input_, options_);
+    if (!makes) read_existing();
+    check_large_objects();
+    if (steps.contains(Step::kTableData)) check_configuration();
+    for (std::string& difference :
+         schema::differences_of(input_.catalog.database, schema::read_database_info(*target_))) {
+      warn(std::move(difference));
+    }
+    input_.roles_out_of_reach = schema::roles_out_of_reach(*target_);
+    input_.roles_out_of_reach.insert(input_.catalog.lost_roles.begin(), input_.catalog.lost_roles.end());
+    if (source_ && makes) {
+      for (std::string& foreseen : schema::foresee(*source_, *target_)) warn(std::move(foreseen));
+    }
+    if (makes && options_.restore.owners) {
+      for (std::string& warning : find_owners_without_create(source_, *target_, input_)) warn(std::move(warning));
+    }
+  }
+
+  // What the commands before, or others, have made.
+  void read_existing() {
+    const bool rows = options_.steps.contains(Step::kTableData);
+    std::vector<const schema::Relation*> tables;
+    if (rows) tables = tables_to_copy(input_.catalog);
+    input_.existing = read_existing_target(*target_, input_.catalog, tables);
+    refuse_what_has_no_tables(*target_, input_.catalog, options_.steps);
+    if (continuation_) input_.tasks_done = continuation_->ledger.tasks;
+    if (!rows) return;
+    std::set<schema::Oid> loaded;
+    if (continuation_) {
+      for (const copy::LedgerPart& part : continuation_->ledger.parts) loaded.insert(part.relation);
+    }
+    refuse_keys_in_a_circle(input_, loaded);
+    input_.tables_to_empty = tables_to_empty(input_.catalog, *input_.existing, loaded);
+    const bool may_empty = options_.drop_if_exists || options_.steps == Steps{Step::kTableData} ||
+                           options_.earlier_run == EarlierRun::kResume;
+    if (!may_empty) refuse_rows_that_are_there(input_);
+  }
+
+  // Those of this run are in its way only where it has not begun them.
+  void check_large_objects() {
+    if (!options_.steps.contains(Step::kLargeObjects) || !options_.large_objects || !source_) return;
+    const bool begun = continuation_ && continuation_->record.has_begun(Step::kLargeObjects);
+    if (!begun && !options_.drop_if_exists) refuse_large_objects_that_are_there(*source_, *target_);
+  }
+
+  // Rows that extensions which were there before have in their configuration are not copied beside the same.
+  void check_configuration() {
+    std::set<schema::Oid> loaded;
+    if (continuation_) {
+      for (const copy::LedgerPart& part : continuation_->ledger.parts) loaded.insert(part.relation);
+    }
+    for (schema::Relation& table : input_.catalog.relations) {
+      if (!table.extension_condition || !table.rows_wanted || loaded.contains(table.oid)) continue;
+      if (!has_same_configuration(*source_, *target_, table, record_.inventory.extensions)) continue;
+      table.rows_wanted = false;
+      input_.warnings.push_back(fmt::format("rows of {}: the extension there has them already", table.display()));
+    }
+  }
+
+  void choose_parts() {
+    if (!options_.steps.contains(Step::kTableData)) return;
+    const pg::Result compression =
+        source_->execute("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'default_toast_compression'");
+    if (!compression.empty()) input_.source_toast_compression = compression[0].text(0);
+    if (continuation_ && continuation_->inconsistent) {
+      std::set<schema::Oid> mended;
+      if (continuation_->record.was_all_tried) {
+        mended = find_mended_tables(*source_, *target_, continuation_->record.shown(), record_.mark, input_.catalog,
+                                    continuation_->ledger);
+      }
+      input_.loaded = loaded_parts(continuation_->ledger, input_.catalog, Trust::kWholeTables, mended);
+    } else if (continuation_) {
+      input_.loaded = loaded_parts(continuation_->ledger, input_.catalog, Trust::kEveryPart);
+    }
+    input_.key_spans = read_key_spans(*source_,
+                                      {.source = input_.catalog,
+                                       .target_version = input_.target_version,
+                                       .table_jobs = options_.table_jobs,
+                                       .format = options_.format,
+                                       .split = options_.split,
+                                       .key_spans = {}},
+                                      log_);
+  }
+
+  // Of whole clones: a command of a row may be about to run as another user.
+  void read_properties() {
+    if (!options_.database_properties || is_stepwise(options_)) return;
+    schema::RestoreOptions restore = options_.restore;
+    restore.out_of_reach = input_.roles_out_of_reach;
+    input_.properties = schema::read_database_properties(*source_, input_.target_database, restore);
+    leave_properties_that_are_there();
+    for (std::string& freeze : schema::read_freezes(*source_, input_.target_database)) warn(std::move(freeze));
+    if (const auto drop = schema::drop_of_public_schema(*source_, *target_)) input_.properties.push_back(*drop);
+  }
+
+  // Setting them once more may need rights that their being there does not.
+  void leave_properties_that_are_there() {
+    std::set<std::string> there;
+    for (const schema::DatabaseProperty& property :
+         schema::read_database_properties(*target_, input_.target_database, {})) {
+      there.insert(property.statement);
+    }
+    std::erase_if(input_.properties, [&](const schema::DatabaseProperty& property) {
+      return property.description.starts_with("setting ") && there.contains(property.statement);
+    });
+  }
+
+  ResolvedOptions options_;
+  const Intent intent_;
+  bool reached_both_ = false;
+  std::vector<copy::Backend> of_target_;
+  Progress& progress_;
+  const Log& log_;
+  const CancelToken& cancel_;
+
+  Definitions dumped_;
+  pg::SnapshotMark dumped_source_;
+  std::optional<pg::Connection> source_;
+  std::optional<pg::Connection> target_;
+  std::optional<pg::Connection> holder_;
+  std::string encoding_;
+  std::optional<Continuation> continuation_;
+  RunRecord record_;
+  PlanInput input_;
+};
+
+}  // namespace
+
+Preflight run_preflight(const CloneOptions& options, Intent intent, Progress& progress, const Log& log,
+                        const CancelToken& cancel) {
+  const auto end = SteadyClock::now() + options.retry_for;
+  std::vector<copy::Backend> of_target;
+  bool has_reached_both = false;
+  while (true) {
+    PreflightRun run(options, intent, of_target, progress, log, cancel);
+    try {
+      return run.run();
+    } catch (Error& error) {
+      // What was never reached has a wrong name, more often than not; what was reached once may be away for a while.
+      has_reached_both = has_reached_both || run.has_reached_both();
+      const bool lost = has_reached_both && error.poisons_connection() && error.is_retryable();
+      if (!lost || SteadyClock::now() > end) {
+        if (progress.roles_made() == 0) error.unchanged();
+        throw;
+      }
+      if (run.has_reached_both()) of_target = run.sessions_of_target();
+      log.warning(fmt::format("the checks before the start begin again: {}", error.describe()));
+    }
+    pause(cancel, kPauseBeforeAnew);
+  }
+}
+
+}  // namespace pgsluice::pipeline

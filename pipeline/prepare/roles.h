@@ -1,0 +1,45 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "base/cancel.h"
+#include "base/log.h"
+#include "pipeline/plan/options.h"
+#include "schema/catalog/roles.h"
+
+namespace pgsluice::pipeline {
+
+/// A copy of the source's roles. Roles belong to a server, not to a database: all of them are copied, whatever they
+/// own.
+struct RolesRequest {
+  Endpoints servers;
+  /// Where dump_roles() writes them and restore_roles() reads them.
+  std::filesystem::path work_folder;
+  /// The folder of pg_dumpall; otherwise PATH and the usual places are searched.
+  std::optional<std::filesystem::path> pg_bindir;
+  bool passwords = true;
+  /// Whether the target's user becomes a member of roles that exist already, too: an earlier attempt may have created
+  /// them.
+  bool join_existing = false;
+};
+
+/// The request that options of a clone stand for.
+template <class Options>
+RolesRequest roles_request(const Options& options) {
+  return {.servers = options,
+          .work_folder = options.work_folder,
+          .pg_bindir = options.pg_bindir,
+          .passwords = options.role_passwords,
+          .join_existing = options.earlier_run == EarlierRun::kResume};
+}
+
+/// Writes the source's roles into the work folder, where only its owner may read them. Throws Error, as those below do;
+/// each logs what it has done.
+void dump_roles(const RolesRequest& request, const Log& log, const CancelToken& cancel);
+/// Creates the roles of the work folder that the target lacks.
+schema::RolesOutcome restore_roles(const RolesRequest& request, const Log& log, const CancelToken& cancel);
+/// Does both, without leaving a file.
+schema::RolesOutcome copy_roles(const RolesRequest& request, const Log& log, const CancelToken& cancel);
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,217 @@
+#include "pipeline/progress/progress.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace pgsluice::pipeline {
+
+void Progress::enter_phase(std::string_view phase) {
+  const std::lock_guard lock(mutex_);
+  phase_ = phase;
+}
+
+void Progress::set_work(const TaskGraph& graph) {
+  const std::lock_guard lock(mutex_);
+  if (tasks_total_ > 0) {
+    for (const Task& task : graph.tasks()) note(Event::Kind::kBeginsAnew, task);
+  }
+  tables_.clear();
+  parts_left_.clear();
+  results_.rows = 0;
+  results_.bytes = {};
+  tables_done_ = tasks_done_ = tasks_total_ = 0;
+  cost_done_ = cost_total_ = 0;
+  bytes_of_ended_ = 0;
+  bytes_before_ = 0;
+  for (const Task& task : graph.tasks()) {
+    if (task.kind == TaskKind::kBarrier) continue;
+    ++tasks_total_;
+    cost_total_ += task.cost;
+    if (task.kind == TaskKind::kTableData) ++parts_left_[task.table].count;
+  }
+  pending_ = {};
+  for (auto& [table, left] : parts_left_) {
+    left.each = {table->table->size().count / static_cast<std::int64_t>(left.count)};
+    pending_ += Bytes{left.each.count * static_cast<std::int64_t>(left.count)};
+  }
+  tables_total_ = parts_left_.size();
+}
+
+void Progress::add_done(const Task& task, const copy::LoadedRows& loaded) {
+  if (task.kind == TaskKind::kTableData) add_rows(*task.table, loaded, {});
+  const std::lock_guard lock(mutex_);
+  count_done(task);
+  bytes_of_ended_ += loaded.bytes.count;
+  bytes_before_ += loaded.bytes.count;
+}
+
+void Progress::record_events(bool wanted) {
+  const std::lock_guard lock(mutex_);
+  events_wanted_ = wanted;
+  if (!wanted) events_.clear();
+}
+
+std::vector<Progress::Event> Progress::take_events() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(events_, {});
+}
+
+void Progress::note(Event::Kind kind, const Task& task) {
+  if (events_wanted_) events_.push_back({kind, &task, SteadyClock::now()});
+}
+
+void Progress::count_done(const Task& task) {
+  note(Event::Kind::kEnded, task);
+  ++tasks_done_;
+  cost_done_ += task.cost;
+  if (task.kind != TaskKind::kTableData) return;
+  const auto left = parts_left_.find(task.table);
+  if (left == parts_left_.end()) return;
+  pending_.count -= left->second.each.count;
+  if (--left->second.count == 0) ++tables_done_;
+}
+
+Bytes Progress::Running::Entry::copied() const {
+  Bytes sum;
+  for (const std::atomic<std::int64_t>& one : bytes) sum += Bytes{one.load(std::memory_order_relaxed)};
+  return sum;
+}
+
+double Progress::Running::Entry::cost() const {
+  double sum = 0;
+  for (const Task* task : tasks) sum += task->cost;
+  return sum;
+}
+
+Progress::Running::Running(Progress& progress, std::vector<const Task*> tasks) : progress_(progress) {
+  const std::lock_guard lock(progress_.mutex_);
+  entry_ = progress_.running_.emplace(progress_.running_.end(), std::move(tasks));
+  for (const Task* task : entry_->tasks) progress_.note(Event::Kind::kBegan, *task);
+}
+
+Progress::Running::~Running() {
+  const std::lock_guard lock(progress_.mutex_);
+  progress_.end(*entry_);
+  progress_.running_.erase(entry_);
+}
+
+void Progress::end(const Running::Entry& entry) {
+  const auto now = SteadyClock::now();
+  const auto [step, first] = steps_.try_emplace(entry.tasks.front()->kind);
+  if (first) step->second.first_begin = entry.begin;
+  step->second.first_begin = std::min(step->second.first_begin, entry.begin);
+  step->second.last_end = now;
+  step->second.total += now - entry.begin;
+  if (entry.begins_anew) {
+    for (const Task* task : entry.tasks) note(Event::Kind::kBeginsAnew, *task);
+    return;
+  }
+  step->second.tasks += static_cast<std::int64_t>(entry.tasks.size());
+  bytes_of_ended_ += entry.copied().count;
+  for (const Task* task : entry.tasks) count_done(*task);
+}
+
+void Progress::add_rows(const TablePlan& table, const copy::LoadedRows& loaded, std::chrono::nanoseconds duration) {
+  const std::lock_guard lock(mutex_);
+  results_.rows += loaded.rows;
+  results_.bytes += loaded.bytes;
+  TableResult& result = tables_[&table];
+  result.name = table.table->display();
+  result.rows += loaded.rows;
+  result.bytes += loaded.bytes;
+  ++result.parts;
+  // Parts that an earlier run has copied may have crossed in the other one.
+  const std::string_view format = to_string(loaded.format);
+  if (result.format.empty()) {
+    result.format = format;
+  } else if (result.format.find(format) == std::string::npos) {
+    result.format = "binary, text";
+  }
+  result.duration += duration;
+}
+
+void Progress::add_skipped(std::string text) {
+  const std::lock_guard lock(mutex_);
+  results_.skipped.push_back(std::move(text));
+}
+
+void Progress::add_failed(FailedObject object) {
+  const std::lock_guard lock(mutex_);
+  results_.failed.push_back(std::move(object));
+}
+
+void Progress::add_warning(std::string text) {
+  const std::lock_guard lock(mutex_);
+  results_.warnings.push_back(std::move(text));
+}
+
+void Progress::set_large_objects(std::int64_t count) {
+  const std::lock_guard lock(mutex_);
+  results_.large_objects = count;
+}
+
+void Progress::set_sequences(std::int64_t count) {
+  const std::lock_guard lock(mutex_);
+  results_.sequences = count;
+}
+
+ProgressSnapshot Progress::snapshot() const {
+  const std::lock_guard lock(mutex_);
+  const auto now = SteadyClock::now();
+  ProgressSnapshot result;
+  result.phase = phase_;
+  result.elapsed = now - started_;
+  result.tables_done = tables_done_;
+  result.tables_total = tables_total_;
+  result.tasks_done = tasks_done_;
+  result.tasks_total = tasks_total_;
+  result.copied = {bytes_of_ended_};
+  result.copied_before = {bytes_before_};
+  result.rows = results_.rows;
+  result.pending = pending_;
+  double cost = cost_done_;
+  std::set<const TablePlan*> tables;
+  for (const Running::Entry& entry : running_) {
+    const Bytes copied = entry.copied();
+    result.copied += copied;
+    for (const Task* task : entry.tasks) {
+      if (task->kind == TaskKind::kTableData) tables.insert(task->table);
+    }
+    if (entry.tasks.front()->kind == TaskKind::kTableData) result.pending.count -= copied.count;
+    // The stream may be longer than the table on disk: it never counts as more than nearly done.
+    cost += std::min(static_cast<double>(copied.count), entry.cost() * 0.95);
+    std::string name = entry.tasks.front()->name;
+    if (entry.tasks.size() > 1) name += fmt::format(" and {} more", entry.tasks.size() - 1);
+    result.running.push_back({std::move(name), copied, now - entry.begin});
+  }
+  result.tables_running = tables.size();
+  // The stream may be longer than what it comes from.
+  result.pending.count = std::max<std::int64_t>(result.pending.count, 0);
+  // Costs are estimates: nothing is said to be whole before it is.
+  const double most = tasks_done_ < tasks_total_ ? 0.99 : 1.0;
+  if (cost_total_ > 0) result.fraction = std::min(most, cost / cost_total_);
+  if (phase_ == "done" && results_.complete()) result.fraction = 1;
+  return result;
+}
+
+CloneSummary Progress::summary() const {
+  const std::lock_guard lock(mutex_);
+  CloneSummary result = results_;
+  for (const auto& [plan, table] : tables_) result.tables.push_back(table);
+  std::sort(result.tables.begin(), result.tables.end(),
+            [](const TableResult& a, const TableResult& b) { return a.name < b.name; });
+  for (const auto& [kind, step] : steps_) {
+    result.steps.push_back({.id = std::string(id_of(kind)),
+                            .label = std::string(label_of(kind)),
+                            .tasks = step.tasks,
+                            .wall = step.last_end - step.first_begin,
+                            .total = step.total});
+  }
+  result.duration = SteadyClock::now() - started_;
+  return result;
+}
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "index/build_budget.h"
+#include "pipeline/plan/task_graph.h"
+#include "pipeline/run/session_slots.h"
+
+namespace pgsluice::pipeline {
+
+/// Turns for the workers of several runs at once: all together they copy and build no more at a time than one run of
+/// these jobs would. Whoever has a turn has sessions; whoever waits has none. Definitions (Lane::kMain) take no turns.
+/// Any thread.
+class JobPool {
+ public:
+  /// `runs`: as many as are at work at most, each with a session of its own on the target for its definitions.
+  JobPool(int table_jobs, int index_jobs, int runs);
+  JobPool(const JobPool&) = delete;
+  JobPool& operator=(const JobPool&) = delete;
+
+  /// Given back with its end. The pool outlives it.
+  class Turn {
+   public:
+    Turn(Turn&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)), lane_(other.lane_) {}
+    Turn& operator=(Turn&& other) noexcept {
+      std::swap(pool_, other.pool_);
+      std::swap(lane_, other.lane_);
+      return *this;
+    }
+    ~Turn() {
+      if (pool_ != nullptr) pool_->give_back(lane_);
+    }
+
+   private:
+    friend class JobPool;
+    Turn(JobPool* pool, Lane lane) : pool_(pool), lane_(lane) {}
+    JobPool* pool_;
+    Lane lane_;
+  };
+
+  /// Waits for a turn. Of those that wait, whose task costs most gets the next one, of whichever run it is. Nothing
+  /// when `given_up` says so, which is asked again after wake().
+  std::optional<Turn> take(Lane lane, double cost, const std::function<bool()>& given_up);
+  void wake();
+
+  /// Whether one waits whose task costs so much more that a turn should go to it. Sessions are not opened anew for
+  /// less.
+  bool is_wanted(Lane lane, double cost) const;
+
+  /// Of the target, for all runs together.
+  SessionSlots& target_slots() { return target_slots_; }
+  /// The same of its memory and cores: as the run says that asks first, since all build on one server.
+  index::BuildBudget& builds(Bytes memory, int most_workers);
+
+ private:
+  struct Queue {
+    int free = 0;
+    std::multiset<double> waiting;  ///< by cost
+  };
+  Queue& queue(Lane lane) { return queues_.at(static_cast<std::size_t>(lane)); }
+  void give_back(Lane lane);
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::array<Queue, kLanes> queues_;
+  SessionSlots target_slots_;
+  const int index_jobs_;
+  std::optional<index::BuildBudget> builds_;
+};
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/duration.h"
+#include "pipeline/plan/tasks_done.h"
+#include "pipeline/prepare/preflight.h"
+#include "pipeline/run/run_context.h"
+
+namespace pgsluice::pipeline {
+
+/// Whether a run that has met this error can go on by itself: a connection was lost, and there is a ledger to tell what
+/// is done.
+bool may_go_on(const Error& error, const ResolvedOptions& options);
+
+/// What a run has besides its workers: the session that keeps the snapshot, the one that keeps the target, and the
+/// ledger. Used by the thread that runs the plan, while no worker does.
+class RunSessions {
+ public:
+  /// `target_changed` is set with the first thing that is.
+  RunSessions(Preflight preflight, const Plan& plan, std::atomic<bool>& target_changed, const Log& log,
+              const CancelToken& cancel);
+
+  /// Makes the ledger, or takes over that of the earlier run. Returns the tasks that are done.
+  std::map<TaskId, copy::LoadedRows> begin();
+
+  /// After a connection was lost: waits until both servers can be reached, sees to it that no session of before is
+  /// left, and reads from the ledger what is done. Goes on trying for as long as the options say.
+  /// Throws Error when that has passed, when connections are lost again and again without a task done, or when the run
+  /// cannot go on: the snapshot is gone, and the source has changed.
+  std::map<TaskId, copy::LoadedRows> recover(const Error& lost);
+
+  /// Whether an earlier run has begun it.
+  bool continues() const { return continuation_.has_value(); }
+  /// Whether recover() has found that the run had come to its end.
+  bool nothing_left() const { return nothing_left_; }
+
+  const std::optional<pg::ConnInfo> source_info;  ///< pinned; nothing where only definitions are restored
+  const pg::ConnInfo target_info;                 ///< pinned
+  const std::string encoding;
+  /// In the snapshot's transaction, for the first worker that reads; nothing after that.
+  std::optional<pg::Connection> source;
+  /// Keeps the target for this run; the main worker's.
+  pg::Connection target;
+  /// Keeps the snapshot and the locks on the tables; nothing once it was let go.
+  std::optional<pg::Connection> holder;
+  /// Of workers that were stopped: the snapshot is handed on by one of them where the holder was lost.
+  std::vector<pg::Connection> former_sources;
+  RunRecord record;
+  TargetSessions of_target;
+
+ private:
+  std::map<TaskId, copy::LoadedRows> try_to_recover();
+  void require_finished();
+  void restore_holder(const std::map<TaskId, copy::LoadedRows>& done, const copy::LedgerContents& ledger);
+  std::optional<pg::Connection> heir_of_the_snapshot();
+  void clear_target();
+  void empty_tables();
+  void forget_earlier_run();
+  void empty_broken_tables();
+  void refuse_half_emptied_trees(const copy::LedgerContents& ledger);
+  void refuse_loading_behind_triggers(const std::map<TaskId, copy::LoadedRows>& done) const;
+  void pause();
+
+  const Plan& plan_;
+  const ResolvedOptions& options_;
+  std::atomic<bool>& target_changed_;
+  const Log& log_;
+  const CancelToken cancel_;
+  std::optional<Continuation> continuation_;
+  /// Of recoveries behind which no task was done.
+  int fruitless_ = 0;
+  SteadyClock::time_point fruitless_since_;
+  std::chrono::milliseconds pause_;
+  std::size_t done_before_ = 0;
+  bool nothing_left_ = false;
+};
+
+}  // namespace pgsluice::pipeline

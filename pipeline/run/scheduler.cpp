@@ -1,0 +1,417 @@
+#include "pipeline/run/scheduler.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+#include "pipeline/run/later_try.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+constexpr double kAnyCost = std::numeric_limits<double>::infinity();
+
+std::size_t index_of(Lane lane) { return static_cast<std::size_t>(lane); }
+
+bool is_small_table(const Task& task) { return task.kind == TaskKind::kTableData && task.cost < kMostCostTogether; }
+}  // namespace
+
+Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::set<TaskId>& done)
+    : graph_(graph),
+      policy_(policy),
+      weights_(graph.remaining_costs()),
+      waits_(graph.size()),
+      doomed_by_(graph.size()),
+      freed_by_(graph.size()),
+      begun_(graph.size()),
+      ended_(graph.size()),
+      succeeded_(graph.size()),
+      carried_(graph.size()),
+      left_(graph.size()),
+      end_event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!end_event_.valid()) throw system_error("cannot make an event descriptor", errno);
+  for (TaskId task = 0; task < graph_.size(); ++task) {
+    waits_[task] = graph_.waits_for(task);
+    if (graph_[task].kind != TaskKind::kBarrier) ++left_in_lane_[index_of(graph_[task].lane)];
+    if (graph_[task].kind == TaskKind::kPreData) ++definitions_left_;
+    // Definitions go in the archive's order, which is that of the task numbers.
+    if (graph_[task].lane == Lane::kMain) weights_[task] = 0;
+  }
+  const std::lock_guard lock(mutex_);
+  std::set<TaskId> free;
+  for (TaskId task = 0; task < graph_.size(); ++task) {
+    if (graph_.waits_for(task) == 0) free.insert(task);
+  }
+  for (const TaskId task : done) {
+    const std::vector<TaskId> freed = mark_ended(task, std::nullopt);
+    free.insert(freed.begin(), freed.end());
+  }
+  for (const TaskId task : done) free.erase(task);
+  release({free.begin(), free.end()});
+}
+
+bool Scheduler::claims_are_free(const Task& task) const {
+  return std::none_of(task.claims.begin(), task.claims.end(), [&](const index::LockClaim& claim) {
+    const auto [begin, end] = held_.equal_range(claim.relation);
+    return std::any_of(begin, end, [&](const auto& held) { return index::conflicts(held.second, claim.mode); });
+  });
+}
+
+void Scheduler::hold_claims(const Task& task) {
+  for (const index::LockClaim& claim : task.claims) held_.emplace(claim.relation, claim.mode);
+}
+
+void Scheduler::release_claims(const Task& task) {
+  for (const index::LockClaim& claim : task.claims) {
+    const auto [begin, end] = held_.equal_range(claim.relation);
+    const auto found = std::find_if(begin, end, [&](const auto& held) { return held.second == claim.mode; });
+    if (found != end) held_.erase(found);
+  }
+}
+
+std::optional<TaskId> Scheduler::take_ready(Lane lane, double most_cost, std::optional<TaskKind> only) {
+  std::set<Ready>& ready = ready_[index_of(lane)];
+  for (auto candidate = ready.begin(); candidate != ready.end(); ++candidate) {
+    const TaskId task = candidate->task;
+    if (!claims_are_free(graph_[task]) || (!only && waits_for_company(graph_[task]))) continue;
+    if (graph_[task].cost > most_cost || (only && graph_[task].kind != *only)) return std::nullopt;
+    ready.erase(candidate);
+    if (is_small_table(graph_[task])) --small_ready_;
+    begin(task);
+    return task;
+  }
+  return std::nullopt;
+}
+
+bool Scheduler::waits_for_company(const Task& task) const {
+  const bool may_get_company = small_running_ > 0 || definitions_left_ > definitions_postponed_;
+  return is_small_table(task) && small_ready_ < kCompany && may_get_company;
+}
+
+void Scheduler::begin(TaskId task) {
+  hold_claims(graph_[task]);
+  if (is_small_table(graph_[task])) ++small_running_;
+  ++running_;
+  if (graph_[task].kind == TaskKind::kPreData) ++definitions_running_;
+  const bool was_begun = begun_[task];
+  begun_[task] = true;
+  if (was_begun) return;  // a later try: what may follow it in order has begun with the first
+  std::vector<TaskId> free;
+  for (const TaskGraph::Edge& edge : graph_.followers(task)) {
+    if (edge.in_order && !ended_[edge.to] && --waits_[edge.to] == 0) free.push_back(edge.to);
+  }
+  if (!free.empty()) release(std::move(free));
+}
+
+std::optional<TaskId> Scheduler::next(Lane lane) {
+  std::unique_lock lock(mutex_);
+  while (!stopped_ && left_in_lane_[index_of(lane)] > 0) {
+    if (const std::optional<TaskId> task = take_ready(lane, kAnyCost, std::nullopt)) return task;
+    changed_.wait(lock);
+  }
+  return std::nullopt;
+}
+
+std::optional<TaskId> Scheduler::next_ready(Lane lane, double most_cost, std::optional<TaskKind> only) {
+  const std::lock_guard lock(mutex_);
+  return stopped_ ? std::nullopt : take_ready(lane, most_cost, only);
+}
+
+int Scheduler::count_ready(Lane lane, double least_cost) const {
+  const std::lock_guard lock(mutex_);
+  const std::set<Ready>& ready = ready_[index_of(lane)];
+  return static_cast<int>(std::count_if(ready.begin(), ready.end(), [&](const Ready& candidate) {
+    const Task& task = graph_[candidate.task];
+    return task.cost >= least_cost && claims_are_free(task);
+  }));
+}
+
+std::optional<TaskId> Scheduler::freed_by(TaskId task) const {
+  const std::lock_guard lock(mutex_);
+  return freed_by_[task];
+}
+
+void Scheduler::release(std::vector<TaskId> free) {
+  // A loop and not a recursion: a chain of barriers and left-out tasks may be long.
+  while (!free.empty()) {
+    const TaskId task = free.back();
+    free.pop_back();
+    const bool barrier = graph_[task].kind == TaskKind::kBarrier;
+    if (graph_[task].is_last_chance && !postponed_.empty()) {
+      held_barriers_.push_back(task);
+      continue;
+    }
+    if (!barrier && !doomed_by_[task]) {
+      ready_[index_of(graph_[task].lane)].insert({weights_[task], task});
+      if (is_small_table(graph_[task])) ++small_ready_;
+      continue;
+    }
+    if (!barrier) left_out_.push_back({task, *doomed_by_[task]});
+    for (const TaskId follower : mark_ended(task, doomed_by_[task])) free.push_back(follower);
+  }
+  if (left_ == 0) signal_end();
+  go_on_when_quiet();
+  changed_.notify_all();
+}
+
+std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> root_cause) {
+  std::vector<TaskId> free;
+  ended_[task] = true;
+  --left_;
+  if (begun_[task] && is_small_table(graph_[task])) --small_running_;
+  if (graph_[task].kind == TaskKind::kPreData) --definitions_left_;
+  if (graph_[task].kind != TaskKind::kBarrier) --left_in_lane_[index_of(graph_[task].lane)];
+  for (const TaskGraph::Edge& edge : graph_.followers(task)) {
+    if (ended_[edge.to]) continue;
+    if (root_cause && edge.required && !doomed_by_[edge.to]) {
+      doomed_by_[edge.to] = root_cause;
+      // It could have been sent behind this one.
+      const Ready ready{weights_[edge.to], edge.to};
+      if (ready_[index_of(graph_[edge.to].lane)].erase(ready) > 0) free.push_back(edge.to);
+      // Or it was, and has failed for that.
+      if (take_from_postponed(edge.to)) free.push_back(edge.to);
+    }
+    if (edge.in_order && begun_[task]) continue;
+    if (is_released(task, edge)) continue;
+    if (--waits_[edge.to] > 0) continue;
+    freed_by_[edge.to] = graph_[task].kind == TaskKind::kBarrier ? freed_by_[task] : task;
+    free.push_back(edge.to);
+  }
+  return free;
+}
+
+void Scheduler::succeeded(TaskId task) {
+  const std::lock_guard lock(mutex_);
+  release_claims(graph_[task]);
+  --running_;
+  ++succeeded_since_;
+  if (graph_[task].kind == TaskKind::kPreData) {
+    --definitions_running_;
+    ++definitions_since_;
+  }
+  succeeded_[task] = true;
+  if (doomed_by_[task]) made_without_.push_back({task, *doomed_by_[task]});
+  release(mark_ended(task, std::nullopt));
+}
+
+FailureOutcome Scheduler::failed(TaskId task, const Error& error) {
+  const std::lock_guard lock(mutex_);
+  release_claims(graph_[task]);
+  --running_;
+  if (graph_[task].kind == TaskKind::kPreData) --definitions_running_;
+  if (doomed_by_[task]) {
+    left_out_.push_back({task, *doomed_by_[task]});
+    release(mark_ended(task, doomed_by_[task]));
+    return FailureOutcome::kSkipped;
+  }
+  if (may_succeed_later(error) && !stopped_) {
+    keep(task, error);
+    postpone(task);
+    return FailureOutcome::kPostponed;
+  }
+  keep(task, error);
+  give_up(task);
+  return FailureOutcome::kFailed;
+}
+
+std::optional<EarlierFailure> Scheduler::earlier_failure(TaskId task) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = earlier_failures_.find(task);
+  return found == earlier_failures_.end() ? std::nullopt : std::optional(found->second);
+}
+
+// With the error that is kept of it.
+void Scheduler::give_up(TaskId task) {
+  const Error error = earlier_failures_.at(task).error;
+  const bool was_postponed = take_from_postponed(task);
+  failures_.push_back({task, error, was_postponed});
+  if (policy_ == FailurePolicy::kStopAtFirst) {
+    if (!fatal_ && !stopped_) fatal_ = error;
+    stopped_ = true;
+    signal_end();
+  }
+  for (const TaskGraph::Edge& edge : graph_.followers(task)) {
+    if (edge.required && succeeded_[edge.to]) made_without_.push_back({edge.to, task});
+  }
+  release(mark_ended(task, task));
+}
+
+// For good: mark_ended() takes back what is counted of a task that runs.
+bool Scheduler::take_from_postponed(TaskId task) {
+  if (postponed_.erase(task) == 0) return false;
+  if (graph_[task].kind == TaskKind::kPreData) --definitions_postponed_;
+  if (is_small_table(graph_[task])) ++small_running_;
+  return true;
+}
+
+void Scheduler::keep(TaskId task, const Error& error) {
+  const auto before = earlier_failures_.find(task);
+  const bool was_not_found = before != earlier_failures_.end() && before->second.name_not_found;
+  earlier_failures_.insert_or_assign(task, EarlierFailure{error, was_not_found || is_name_not_found(error)});
+}
+
+void Scheduler::postpone(TaskId task) {
+  if (is_small_table(graph_[task])) --small_running_;
+  if (graph_[task].kind == TaskKind::kPreData) ++definitions_postponed_;
+  postponed_.insert(task);
+  go_on_when_quiet();
+  changed_.notify_all();
+}
+
+void Scheduler::requeue(TaskId task) {
+  if (graph_[task].kind == TaskKind::kPreData) --definitions_postponed_;
+  ready_[index_of(graph_[task].lane)].insert({weights_[task], task});
+  if (is_small_table(graph_[task])) ++small_ready_;
+}
+
+// Definitions before the data do not wait for the rows of other tables before they are tried again.
+void Scheduler::retry_definitions() {
+  const bool are_quiet = definitions_running_ == 0 && ready_[index_of(Lane::kMain)].empty();
+  if (definitions_postponed_ == 0 || definitions_since_ == 0 || !are_quiet) return;
+  definitions_since_ = 0;
+  std::erase_if(postponed_, [&](TaskId task) {
+    const bool is_definition = graph_[task].kind == TaskKind::kPreData;
+    if (is_definition) requeue(task);
+    return is_definition;
+  });
+}
+
+bool Scheduler::is_quiet() const {
+  return running_ == 0 && std::all_of(ready_.begin(), ready_.end(), [](const auto& ready) { return ready.empty(); });
+}
+
+// A loop and not a recursion: release() calls this, too, and very many tasks may have to be given up.
+void Scheduler::go_on_when_quiet() {
+  if (std::exchange(is_going_on_, true)) return;
+  while (goes_on()) {
+  }
+  is_going_on_ = false;
+}
+
+// False when there is nothing to do before a task has ended.
+bool Scheduler::goes_on() {
+  retry_definitions();
+  if (stopped_ || !is_quiet()) return false;
+  if (postponed_.empty()) {
+    if (held_barriers_.empty()) return false;
+    release(std::exchange(held_barriers_, {}));
+    return true;
+  }
+  if (succeeded_since_ > 0) {
+    retry_postponed();
+    return false;
+  }
+  if (carry_over()) return true;
+  // One after the other, as long as that lets nothing else run.
+  while (!postponed_.empty() && !stopped_ && is_quiet()) give_up(*postponed_.begin());
+  return true;
+}
+
+void Scheduler::retry_postponed() {
+  succeeded_since_ = 0;
+  definitions_since_ = 0;
+  for (const TaskId task : postponed_) requeue(task);
+  postponed_.clear();
+}
+
+// Whether the task is one of rows, or one without which some are left out.
+bool Scheduler::rows_need(TaskId task) const {
+  std::set<TaskId> seen = {task};
+  std::vector<TaskId> to_look_at = {task};
+  while (!to_look_at.empty()) {
+    const TaskId one = to_look_at.back();
+    to_look_at.pop_back();
+    if (ended_[one]) continue;
+    if (graph_[one].kind == TaskKind::kTableData || graph_[one].kind == TaskKind::kLargeObjects) return true;
+    for (const TaskGraph::Edge& edge : graph_.followers(one)) {
+      if (edge.required && seen.insert(edge.to).second) to_look_at.push_back(edge.to);
+    }
+  }
+  return false;
+}
+
+bool Scheduler::is_released(TaskId task, const TaskGraph::Edge& edge) const { return carried_[task] && !edge.required; }
+
+// What comes after postponed tasks, or after those that need them, and does not need them itself, goes on without them.
+// Rows, and definitions that rows need, are given up: the snapshot is not kept for them. False when there is nothing to
+// let go.
+bool Scheduler::carry_over() {
+  std::vector<TaskId> held;
+  for (const TaskId task : postponed_) {
+    if (!carried_[task] && rows_need(task)) {
+      give_up(task);
+      return true;
+    }
+    if (!carried_[task]) held.push_back(task);
+  }
+  const bool has_let_go = !held.empty();
+  std::vector<TaskId> free;
+  while (!held.empty()) {
+    const TaskId task = held.back();
+    held.pop_back();
+    if (carried_[task] || ended_[task]) continue;
+    carried_[task] = true;
+    for (const TaskGraph::Edge& edge : graph_.followers(task)) {
+      if (ended_[edge.to]) continue;
+      if (edge.required) held.push_back(edge.to);
+      if (is_released(task, edge) && --waits_[edge.to] == 0) free.push_back(edge.to);
+    }
+  }
+  if (has_let_go) release(std::move(free));
+  return has_let_go;
+}
+
+void Scheduler::stop(const std::optional<Error>& error) {
+  const std::lock_guard lock(mutex_);
+  if (!stopped_ && error) fatal_ = error;
+  stopped_ = true;
+  signal_end();
+  changed_.notify_all();
+}
+
+void Scheduler::signal_end() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(end_event_.get(), &one, sizeof one);
+}
+
+bool Scheduler::stopped() const {
+  const std::lock_guard lock(mutex_);
+  return stopped_;
+}
+
+bool Scheduler::finished() const {
+  const std::lock_guard lock(mutex_);
+  return left_ == 0;
+}
+
+bool Scheduler::nothing_failed() const {
+  const std::lock_guard lock(mutex_);
+  return failures_.empty() && left_out_.empty();
+}
+
+std::vector<TaskFailure> Scheduler::failures() const {
+  const std::lock_guard lock(mutex_);
+  return failures_;
+}
+
+std::vector<TaskLeftOut> Scheduler::left_out() const {
+  const std::lock_guard lock(mutex_);
+  return left_out_;
+}
+
+std::vector<TaskLeftOut> Scheduler::made_without() const {
+  const std::lock_guard lock(mutex_);
+  return made_without_;
+}
+
+std::optional<Error> Scheduler::fatal() const {
+  const std::lock_guard lock(mutex_);
+  return fatal_;
+}
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,173 @@
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file_descriptor.h"
+#include "pipeline/plan/options.h"
+#include "pipeline/plan/task_graph.h"
+
+namespace pgsluice::pipeline {
+
+/// A task that did not succeed.
+struct TaskFailure {
+  TaskId task = 0;
+  Error error;
+  bool was_postponed = false;  ///< it was tried again before it was given up
+};
+
+/// How a task that is tried again has failed before.
+struct EarlierFailure {
+  Error error;                  ///< the last one
+  bool name_not_found = false;  ///< in one of the tries
+};
+
+/// What became of a task that has failed.
+enum class FailureOutcome {
+  kFailed,     ///< it is given up, and what needs it is skipped
+  kSkipped,    ///< an earlier task that it needs has failed, behind which it was sent
+  kPostponed,  ///< it is tried again when others have succeeded
+};
+
+/// A task that was not begun, since another one that it needs has failed.
+struct TaskLeftOut {
+  TaskId task = 0;
+  TaskId because_of = 0;
+};
+
+/// Hands the tasks of a graph to worker threads: those that wait for nothing any more, heaviest remaining path first,
+/// in kMain in the order in which they were added. Two tasks whose lock claims conflict never run at once. Any thread.
+///
+/// Rows of small tables travel together. While definitions are made, or some such rows are on their way, others wait
+/// until there are kCompany of them: taken one by one as their tables are made, each would cost a transaction of its
+/// own.
+///
+/// A task that others may help to succeed (later_try.h) is postponed when it fails. Once nothing else can run, all
+/// postponed tasks are tried again, as long as each such pass brings one more through. What then is left lets those
+/// that only come after it run first (a materialized view may be what an index's function reads), and is given up at
+/// the graph's last chance (Task::is_last_chance), definitions before the data and rows before that.
+class Scheduler {
+ public:
+  /// `done`: tasks that an earlier run has done already.
+  Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::set<TaskId>& done = {});
+
+  static constexpr std::size_t kCompany = 32;
+
+  /// The next task for a worker of this lane; waits for one. Nothing when the lane has no task left, or after stop().
+  std::optional<TaskId> next(Lane lane);
+
+  /// The same without waiting: nothing when no task is ready, or when the one that next() would give costs more or is
+  /// of another kind than `only`.
+  std::optional<TaskId> next_ready(Lane lane, double most_cost, std::optional<TaskKind> only = std::nullopt);
+  /// How many tasks of a lane could begin now, and cost at least so much.
+  int count_ready(Lane lane, double least_cost) const;
+  /// The task whose end has let this one begin; nothing for one that could begin at once.
+  std::optional<TaskId> freed_by(TaskId task) const;
+
+  /// What a worker says of the task it took.
+  void succeeded(TaskId task);
+  FailureOutcome failed(TaskId task, const Error& error);
+  /// nullopt for a task that has not failed before.
+  std::optional<EarlierFailure> earlier_failure(TaskId task) const;
+
+  /// Nothing more is begun. The first error given is kept; none means that somebody cancelled.
+  void stop(const std::optional<Error>& error);
+
+  /// Readable once every task has ended or stop() was called.
+  int ended_fd() const { return end_event_.get(); }
+
+  /// Whether stop() was called.
+  bool stopped() const;
+  /// Whether every task has ended.
+  bool finished() const;
+  /// Whether each that has ended has succeeded.
+  bool nothing_failed() const;
+  /// To be read when the workers are gone.
+  std::vector<TaskFailure> failures() const;
+  std::vector<TaskLeftOut> left_out() const;
+  /// Tasks that have succeeded although what they need, behind which they were sent, has failed.
+  std::vector<TaskLeftOut> made_without() const;
+  std::optional<Error> fatal() const;
+
+ private:
+  struct Ready {
+    double weight;
+    TaskId task;
+    bool operator<(const Ready& other) const {
+      return weight != other.weight ? weight > other.weight : task < other.task;
+    }
+  };
+
+  std::optional<TaskId> take_ready(Lane lane, double most_cost, std::optional<TaskKind> only);
+  void begin(TaskId task);
+  bool claims_are_free(const Task& task) const;
+  bool waits_for_company(const Task& task) const;
+  void hold_claims(const Task& task);
+  void release_claims(const Task& task);
+  void release(std::vector<TaskId> free);
+  std::vector<TaskId> mark_ended(TaskId task, std::optional<TaskId> root_cause);
+  void signal_end();
+  bool is_quiet() const;
+  void keep(TaskId task, const Error& error);
+  bool take_from_postponed(TaskId task);
+  void postpone(TaskId task);
+  void retry_definitions();
+  void go_on_when_quiet();
+  bool goes_on();
+  void retry_postponed();
+  bool carry_over();
+  bool rows_need(TaskId task) const;
+  void give_up(TaskId task);
+  void requeue(TaskId task);
+  bool is_released(TaskId task, const TaskGraph::Edge& edge) const;
+
+  const TaskGraph& graph_;
+  const FailurePolicy policy_;
+  std::vector<double> weights_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::size_t> waits_;
+  std::vector<std::optional<TaskId>> doomed_by_;
+  std::vector<std::optional<TaskId>> freed_by_;
+  std::vector<bool> begun_;
+  std::vector<bool> ended_;
+  std::vector<bool> succeeded_;
+  bool is_going_on_ = false;  ///< go_on_when_quiet() is at work
+  std::set<TaskId> postponed_;
+  std::map<TaskId, EarlierFailure> earlier_failures_;
+  /// Tasks whose followers that only come after them need not wait for them any more.
+  std::vector<bool> carried_;
+  /// Last chances that have come while there were postponed tasks.
+  std::vector<TaskId> held_barriers_;
+  std::size_t running_ = 0;
+  std::size_t definitions_running_ = 0;
+  std::size_t definitions_postponed_ = 0;
+  /// Since postponed tasks were tried again: all that have succeeded, and the definitions among them.
+  std::size_t succeeded_since_ = 0;
+  std::size_t definitions_since_ = 0;
+  std::array<std::set<Ready>, kLanes> ready_;
+  std::array<std::size_t, kLanes> left_in_lane_{};
+  std::size_t left_ = 0;
+  std::multimap<schema::Oid, index::LockMode> held_;
+  /// Rows of small tables.
+  std::size_t small_ready_ = 0;
+  std::size_t small_running_ = 0;
+  /// Definitions before the data that have not ended.
+  std::size_t definitions_left_ = 0;
+  std::vector<TaskFailure> failures_;
+  std::vector<TaskLeftOut> left_out_;
+  std::vector<TaskLeftOut> made_without_;
+  std::optional<Error> fatal_;
+  bool stopped_ = false;
+  FileDescriptor end_event_;
+};
+
+}  // namespace pgsluice::pipeline

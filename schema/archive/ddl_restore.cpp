@@ -1,0 +1,49 @@
+#include "schema/archive/ddl_restore.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace pgsluice::schema {
+
+namespace {
+
+constexpr std::size_t kStatementShown = 300;
+
+std::string shown(std::string_view definition) {
+  std::string result;
+  for (char c : definition.substr(0, kStatementShown)) {
+    const bool blank = c == '\n' || c == '\t' || c == ' ';
+    if (!blank) result += c;
+    if (blank && !result.empty() && result.back() != ' ') result += ' ';
+  }
+  while (!result.empty() && (result.back() == ' ' || result.back() == ';')) result.pop_back();
+  return definition.size() > kStatementShown ? result + " …" : result;
+}
+
+}  // namespace
+
+bool may_hold_secret(std::string_view kind) {
+  return kind == "SUBSCRIPTION" || kind == "USER MAPPING" || kind == "SERVER" || kind == "FOREIGN DATA WRAPPER";
+}
+
+void begin_restore(pg::Connection& target, const Archive& archive) {
+  const std::string sql = session_sql(archive);
+  if (!sql.empty()) target.execute(sql);
+}
+
+pg::Statement entry_statement(const Archive& archive, const TocEntry& entry, const RestoreOptions& options,
+                              std::string_view definition) {
+  pg::Statement statement{entry_sql(archive, entry, options, definition)};
+  if (may_hold_secret(entry.kind)) statement.shown = entry.describe();
+  return statement;
+}
+
+void explain(Error& error, const TocEntry& entry, std::string_view definition) {
+  error.object(entry.describe());
+  if (error.hint().empty() && !may_hold_secret(entry.kind)) {
+    error.hint(fmt::format("the statement was: {}", shown(definition)));
+  }
+}
+
+}  // namespace pgsluice::schema

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string_view>
+
+#include "pg/query_pipeline.h"
+#include "schema/archive/entry_sql.h"
+
+namespace pgsluice::schema {
+
+/// Whether definitions of entries of this kind hold connection strings and passwords: they are shown to nobody.
+bool may_hold_secret(std::string_view kind);
+
+/// Makes a session ready for the statements of entries: what the archive was written for (encoding, literals, search
+/// path). To be called after pg::apply_session_settings().
+void begin_restore(pg::Connection& target, const Archive& archive);
+
+/// What carries out one entry, as one transaction: its settings, its definition (or the text that is given in its
+/// place), its owner. The log does not show what may hold a secret.
+pg::Statement entry_statement(const Archive& archive, const TocEntry& entry, const RestoreOptions& options,
+                              std::string_view definition);
+
+/// Puts into the error of that statement which object it was, and the definition, unless that may hold a secret.
+void explain(Error& error, const TocEntry& entry, std::string_view definition);
+
+}  // namespace pgsluice::schema

@@ -1,0 +1,243 @@
+#include "schema/archive/pg_dump.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <sstream>
+
+#include "base/error.h"
+#include "base/subprocess.h"
+#include "pg/connection.h"
+#include "pg/version.h"
+
+namespace pgsluice::schema {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// What pg_dump leaves to the server's defaults and its text depends on: constants of type money, for one. All are known
+// to 9.5.
+constexpr std::string_view kSettings =
+    " -c lc_monetary=C -c TimeZone=UTC -c bytea_output=hex -c xmloption=content -c array_nulls=on"
+    " -c quote_all_identifiers=off -c statement_timeout=0 -c lock_timeout=0"
+    " -c default_transaction_isolation=read\\ committed";  // a standby runs nothing that is serializable
+
+std::vector<fs::path> folders_of_path() {
+  std::vector<fs::path> result;
+  const char* path = std::getenv("PATH");
+  std::istringstream parts(path == nullptr ? "" : path);
+  for (std::string part; std::getline(parts, part, ':');) {
+    if (!part.empty()) result.emplace_back(part);
+  }
+  return result;
+}
+
+// /usr/lib/postgresql/15/bin (Debian), /usr/pgsql-15/bin (RPMs), newest first.
+std::vector<fs::path> usual_folders() {
+  std::vector<std::pair<double, fs::path>> found;
+  std::error_code ignored;  // a folder that is not there holds no program
+  for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", ignored)) {
+    found.emplace_back(std::strtod(entry.path().filename().c_str(), nullptr), entry.path() / "bin");
+  }
+  for (const auto& entry : fs::directory_iterator("/usr", ignored)) {
+    const std::string name = entry.path().filename().string();
+    constexpr std::string_view kPrefix = "pgsql-";
+    if (name.rfind(kPrefix, 0) == 0)
+      found.emplace_back(std::strtod(&name[kPrefix.size()], nullptr), entry.path() / "bin");
+  }
+  std::sort(found.rbegin(), found.rend());
+  std::vector<fs::path> result;
+  for (auto& [version, folder] : found) result.push_back(std::move(folder));
+  result.emplace_back("/usr/local/pgsql/bin");
+  result.emplace_back("/usr/local/bin");
+  return result;
+}
+
+std::vector<fs::path> candidates(const std::optional<fs::path>& bindir, std::string_view name) {
+  if (bindir) return {*bindir / name};
+  std::vector<fs::path> result;
+  std::vector<fs::path> wrappers;
+  const auto add = [&](const std::vector<fs::path>& folders) {
+    for (const fs::path& folder : folders) {
+      const fs::path program = folder / name;
+      std::error_code ignored;  // what cannot be resolved cannot be run either
+      // Debian's /usr/bin/pg_dump is a script that picks a version by the clusters of this machine.
+      const bool wrapper = fs::canonical(program, ignored).filename() == "pg_wrapper";
+      (wrapper ? wrappers : result).push_back(program);
+    }
+  };
+  add(folders_of_path());
+  add(usual_folders());
+  result.insert(result.end(), wrappers.begin(), wrappers.end());
+  return result;
+}
+
+// "pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
+std::optional<ClientProgram> identify(const fs::path& path, const CancelToken& cancel) {
+  if (::access(path.c_str(), X_OK) != 0 || !fs::is_regular_file(path)) return std::nullopt;
+  const SubprocessResult result = run_command({.command = {path.string(), "--version"}}, cancel);
+  constexpr std::string_view kBefore = "(PostgreSQL) ";
+  const std::size_t at = result.output.find(kBefore);
+  if (result.exit_code != 0 || at == std::string::npos) return std::nullopt;
+  const std::string rest = result.output.substr(at + kBefore.size());
+  ClientProgram program{.path = path, .version_text = rest.substr(0, rest.find_first_of(" \n"))};
+  char* end = nullptr;
+  const auto major = static_cast<int>(std::strtol(rest.c_str(), &end, 10));
+  program.release = major * 100;
+  if (major < 10 && *end == '.') program.release += static_cast<int>(std::strtol(end + 1, &end, 10));
+  if (*end == '.') program.minor = static_cast<int>(std::strtol(end + 1, nullptr, 10));
+  return major > 0 ? std::optional(program) : std::nullopt;
+}
+
+std::string version_text(int server_version) {
+  if (server_version >= pg::kV10) return std::to_string(server_version / 10000);
+  return fmt::format("{}.{}", server_version / 10000, server_version / 100 % 100);
+}
+
+}  // namespace
+
+namespace {
+
+// Whether a program reads a server's definitions better than another one, both being new enough.
+bool fits_better(const ClientProgram& a, const ClientProgram& b) {
+  return a.release != b.release ? a.release < b.release : a.minor > b.minor;
+}
+
+struct Found {
+  std::optional<ClientProgram> best;
+  std::optional<ClientProgram> older;
+};
+
+Found look_for(const std::optional<fs::path>& bindir, int server_version, const CancelToken& cancel,
+               std::string_view name) {
+  Found found;
+  for (const fs::path& path : candidates(bindir, name)) {
+    const std::optional<ClientProgram> program = identify(path, cancel);
+    if (!program) continue;
+    const bool is_older = program->release < pg::release_of(server_version);
+    std::optional<ClientProgram>& place = is_older ? found.older : found.best;
+    if (!place || (!is_older && fits_better(*program, *place))) place = program;
+  }
+  return found;
+}
+
+}  // namespace
+
+std::optional<ClientProgram> look_for_client_program(const std::optional<fs::path>& bindir, int server_version,
+                                                     const CancelToken& cancel, std::string_view name,
+                                                     Elsewhere elsewhere) {
+  if (bindir) {
+    std::optional<ClientProgram> best = look_for(bindir, server_version, cancel, name).best;
+    if (best || elsewhere == Elsewhere::kNo) return best;
+  }
+  return look_for(std::nullopt, server_version, cancel, name).best;
+}
+
+std::optional<std::string> why_too_old(const ClientProgram& program, int server_version) {
+  const int minor = pg::minor_of(server_version);
+  if (program.release != pg::release_of(server_version) || program.minor >= minor) return std::nullopt;
+  return fmt::format(
+      "{} is of version {}, older than its server's {}.{}: install the client programs of that minor "
+      "release, which know what its server keeps for itself",
+      program.path.string(), program.version_text, version_text(server_version), minor);
+}
+
+ClientProgram find_client_program(const std::optional<fs::path>& bindir, int source_version, const CancelToken& cancel,
+                                  std::string_view name) {
+  const auto [best, older] = look_for(bindir, source_version, cancel, name);
+  if (best) return *best;
+  const std::string wanted = version_text(source_version);
+  const std::string hint = fmt::format(
+      "install PostgreSQL's client programs of version {} or later (Debian: postgresql-client-{})", wanted, wanted);
+  if (older) {
+    throw Error(ErrorKind::kConfig, fmt::format("{} is of version {}, older than the source server's {}",
+                                                older->path.string(), older->version_text, wanted))
+        .hint(hint)
+        .remedy(Remedy::kNameClientPrograms);
+  }
+  throw Error(ErrorKind::kConfig, bindir ? fmt::format("there is no {} in {}", name, bindir->string())
+                                         : fmt::format("{} was not found in PATH or where PostgreSQL is usually "
+                                                       "installed",
+                                                       name))
+      .hint(hint)
+      .remedy(Remedy::kNameClientPrograms);
+}
+
+namespace {
+
+// With settings as a startup option, or with the server's own.
+SubprocessResult dump(const DumpRequest& request, std::string_view settings, const CancelToken& cancel) {
+  const std::string options = request.source.get("options").value_or("") + std::string(settings);
+  pg::ConnInfo source = request.source.with("application_name", "pgsluice: pg_dump");
+  if (!options.empty()) source = source.with("options", options);
+  pg::ConnInfo::ForProgram connection = source.for_program();
+  std::vector<std::string> command = {request.program.path.string(),
+                                      "--format=custom",
+                                      "-B",
+                                      "--section=pre-data",
+                                      "--section=post-data",
+                                      "--no-password",
+                                      "--role=" + request.role,
+                                      "--snapshot=" + request.snapshot,
+                                      "--encoding=" + request.encoding,
+                                      "--dbname=" + connection.conninfo};
+  for (const std::string& schema : request.schemas_left_out) command.push_back("--exclude-schema=" + schema);
+  for (const std::string& table : request.tables_left_out) command.push_back("--exclude-table=" + table);
+  return run_command({.command = std::move(command), .environment = std::move(connection.environment)}, cancel);
+}
+
+// As libpq says it; the server's own words may be in another language: then it is a failure like any other.
+bool lost_its_connection(std::string_view failure) {
+  constexpr std::array<std::string_view, 5> kWords = {
+      "server closed the connection unexpectedly", "could not receive data from server",
+      "could not send data to server", "could not connect to server", "terminating connection due to"};
+  return std::any_of(kWords.begin(), kWords.end(),
+                     [&](std::string_view words) { return failure.find(words) != std::string_view::npos; });
+}
+
+}  // namespace
+
+Dump run_pg_dump(const DumpRequest& request, const Log& log, const CancelToken& cancel) {
+  std::vector<std::string> warnings;
+  SubprocessResult result = dump(request, kSettings, cancel);
+  // PgBouncer's words, unless its ignore_startup_parameters names the options.
+  if (result.exit_code != 0 && result.errors.find("unsupported startup parameter") != std::string::npos) {
+    warnings.emplace_back(
+        "a pooler before the source refuses startup options: definitions are written under the server's own "
+        "lc_monetary");
+    log.warning(warnings.back());
+    result = dump(request, "", cancel);
+  }
+  std::string failure;
+  std::istringstream lines(result.errors);
+  for (std::string line; std::getline(lines, line);) {
+    constexpr std::string_view kPrefix = "pg_dump: ";
+    if (line.rfind(kPrefix, 0) == 0) line.erase(0, kPrefix.size());
+    if (line.rfind("warning: ", 0) == 0) {
+      warnings.push_back(line.substr(9));
+      log.warning(fmt::format("pg_dump: {}", warnings.back()));
+    } else if (!line.empty()) {
+      failure += failure.empty() ? line : "; " + line;
+    }
+  }
+  if (result.exit_code != 0 && lost_its_connection(failure)) {
+    throw Error(ErrorKind::kConnection, fmt::format("pg_dump has lost its connection: {}", failure))
+        .on(request.source.side())
+        .step("reading the definitions")
+        .hint("run again when the server can be reached");
+  }
+  if (result.exit_code != 0) {
+    throw Error(ErrorKind::kServer, fmt::format("pg_dump failed with exit code {}: {}", result.exit_code, failure))
+        .on(request.source.side())
+        .step("reading the definitions")
+        .hint("pg_dump has to read and lock every table: grant USAGE and SELECT, or pg_read_all_data from 14");
+  }
+  if (!failure.empty()) log.notice(fmt::format("pg_dump: {}", failure));
+  return {.archive = std::move(result.output), .warnings = std::move(warnings)};
+}
+
+}  // namespace pgsluice::schema

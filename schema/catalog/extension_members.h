@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pg/connection.h"
+#include "schema/catalog/beyond_pg_dump.h"
+
+namespace pgsluice::schema {
+
+// pg_dump writes nothing of what belongs to an extension, since CREATE EXTENSION makes it.
+
+/// What belongs to an extension.
+struct ExtensionMember {
+  std::string identity;    ///< "function public.akeys(public.hstore)"
+  std::string extension;   ///< with its version: "hstore 1.8"
+  std::string attributes;  ///< of a function or procedure: "IMMUTABLE STRICT …", and its settings; empty for others
+  std::string statement;   ///< gives a function these: "ALTER FUNCTION …"
+};
+
+/// Those of the session's database, which has an empty search path. Throws Error(kServer).
+std::vector<ExtensionMember> read_extension_members(pg::Connection& server);
+
+/// Compares members of extensions that both databases have in one version: those that users have added
+/// (ALTER EXTENSION … ADD), and functions whose attributes they have changed (ALTER FUNCTION). Throws Error(kServer).
+std::vector<BeyondDifference> compare_extension_members(const std::vector<ExtensionMember>& source,
+                                                        pg::Connection& target);
+/// Whether a difference is one of these.
+bool is_of_extension_members(const BeyondDifference& difference);
+
+}  // namespace pgsluice::schema

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "pg/connection.h"
+
+namespace pgsluice::schema {
+
+/// An object on a table that belongs to an extension: an index, a constraint, a trigger, a policy, row-level security,
+/// a statistics object, a rule, a comment. CREATE EXTENSION makes the extension's own; pg_dump writes none of those
+/// that users have added, and the catalogs do not tell which these are. So what a source has and the target lacks after
+/// CREATE EXTENSION is the users'.
+struct ExtensionTableObject {
+  std::string identity;   ///< "index public.spatial_ref_sys_name": the same on both servers
+  std::string statement;  ///< makes it
+  /// Name and version of the table's extension: of two versions the scripts may make different objects, which are not
+  /// the users' then.
+  std::string extension;
+};
+
+/// In an order in which they can be made. Throws Error(kServer).
+std::vector<ExtensionTableObject> read_extension_table_objects(pg::Connection& connection);
+
+/// "postgis 3.3.2" for each extension of the database. Throws Error(kServer).
+std::set<std::string> read_extension_versions(pg::Connection& connection);
+
+}  // namespace pgsluice::schema
