@@ -38,6 +38,8 @@ std::string_view id_of(Remedy remedy) {
       return "make-tables";
     case Remedy::kMakeRoles:
       return "make-roles";
+    case Remedy::kCopyRoles:
+      return "copy-roles";
     case Remedy::kMakeExtensions:
       return "make-extensions";
     case Remedy::kOmitExtension:
@@ -48,6 +50,10 @@ std::string_view id_of(Remedy remedy) {
       return "omit-large-objects";
     case Remedy::kOmitTablespaces:
       return "omit-tablespaces";
+    case Remedy::kOmitOwners:
+      return "omit-owners";
+    case Remedy::kOmitPrivileges:
+      return "omit-privileges";
     case Remedy::kOmitProperties:
       return "omit-properties";
     case Remedy::kOmitPasswords:

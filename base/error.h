@@ -36,11 +36,14 @@ enum class Remedy {
   kReplaceExisting,     ///< drop what is on the target, or empty it
   kMakeTables,          ///< restore the definitions first
   kMakeRoles,           ///< create the roles, or do without owners and privileges
+  kCopyRoles,           ///< copy the roles, too
   kMakeExtensions,      ///< create the extensions first
   kOmitExtension,       ///< leave an extension out
   kOmitRows,            ///< leave the rows of a table out
   kOmitLargeObjects,
   kOmitTablespaces,
+  kOmitOwners,
+  kOmitPrivileges,
   kOmitProperties,   ///< leave the properties of the database itself out
   kOmitPasswords,    ///< copy roles without their passwords
   kOmitLedger,       ///< clone without a ledger, which cannot be resumed

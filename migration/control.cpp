@@ -89,7 +89,7 @@ Migration take_up_again(Store& store, const Migration& migration, const Request&
                 fmt::format("the migration {} was begun to migrate: with the option Validate it would "
                             "end without its databases",
                             migration.name))
-        .hint("leave the option away; 'pgsluice check' and a migration of its own validate");
+        .hint("omit the option; another migration, or a check, can validate");
   }
   Migration wanted = migration;
   if (!any_made) {

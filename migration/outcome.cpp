@@ -46,7 +46,7 @@ std::vector<std::string> next_steps(const Migration& migration, const pipeline::
                                 migration.target_server.substr(0, migration.target_server.find('@'))));
   }
   steps.emplace_back(
-      "server parameters: they are not copied; ServerParametersValidation ('pgsluice check') shows which differ and "
+      "server parameters: they are not copied; ServerParametersValidation shows which differ and "
       "the line that sets each");
   steps.emplace_back(migration.roles
                          ? "roles: they were copied, but for those that were there, which stay as they were, with "
@@ -78,7 +78,7 @@ std::string describe_missing(const pipeline::CloneSummary& summary) {
   missing.resize(std::min(all, kMaxNamed));
   std::string text = fmt::format("{} object{} missing: {}", all, all == 1 ? " is" : "s are", fmt::join(missing, " | "));
   if (all > kMaxNamed) text += fmt::format(" | and {} more, in the worker's log", all - kMaxNamed);
-  return text + "; mend what these name, then 'pgsluice migration create --resume' makes what is missing";
+  return text + "; mend what these name, then resume the migration to make what is missing";
 }
 
 std::optional<Error> tell_obstacles(Migration& migration, const std::set<std::string>& on_source,

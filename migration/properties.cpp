@@ -40,8 +40,8 @@ constexpr std::array<UnsupportedKey, 12> kUnsupported = {{
     {"startDataMigration", "a migration begins when it is created: leave it away"},
     {"migrationWindowStartTimeInUtc", "a migration begins when it is created: leave it away"},
     {"migrationWindowEndTimeInUtc", "is set when the migration ends: leave it away"},
-    {"cancel", "is said by 'pgsluice migration update --name NAME --cancel'"},
-    {"dbsToCancelMigrationOn", "a migration is cancelled as a whole: 'pgsluice migration update --name NAME --cancel'"},
+    {"cancel", "is no property of a new migration: cancel the one that is active"},
+    {"dbsToCancelMigrationOn", "a migration is canceled as a whole"},
     {"migrationRuntimeResourceId", "there is no runtime server: pgsluice itself copies; leave it away"},
     {"migrationInstanceResourceId", "there is no runtime server: pgsluice itself copies; leave it away"},
     {"sourceDbServerFullyQualifiedDomainName", "the host's name stands in SourceDBServerResourceId"},
@@ -129,7 +129,7 @@ void read_databases(PropertiesObject& properties, int most, Request& request) {
   if (!names) properties.refuse(kKey, "is missing: the databases to migrate, [\"first\", \"second\"]");
   if (names->empty()) properties.refuse(kKey, "names no database: at least one is wanted");
   if (names->size() > static_cast<std::size_t>(most)) {
-    properties.refuse(kKey, fmt::format("names {} databases, and a migration takes {} (--max-databases raises it)",
+    properties.refuse(kKey, fmt::format("names {} databases, and a migration takes {}, unless that limit is raised",
                                         names->size(), most));
   }
   std::set<std::string> seen;
@@ -206,12 +206,10 @@ void read_servers(PropertiesObject& properties, const PropertiesContext& context
       if (is_socket) properties.refuse(key, "names a socket of the server's machine, which a request may not");
     }
     if (!is_allowed(request.source, context.allowed_sources)) {
-      properties.refuse("SourceDBServerResourceId",
-                        "names a server that this service may not connect to (--allow-source)");
+      properties.refuse("SourceDBServerResourceId", "names a server that this service may not connect to");
     }
     if (!is_allowed(request.target, context.allowed_targets)) {
-      properties.refuse("TargetDbServerResourceId",
-                        "names a server that this service may not connect to (--allow-target)");
+      properties.refuse("TargetDbServerResourceId", "names a server that this service may not connect to");
     }
   }
   std::string target_user = properties.text("targetServerUserName").value_or("");

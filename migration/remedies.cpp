@@ -15,6 +15,8 @@ std::string_view words_of(Remedy remedy) {
       return "resume the migration: it copies the database again";
     case Remedy::kMakeRoles:
       return "create them, or set MigrateRoles to true";
+    case Remedy::kCopyRoles:
+      return "or set MigrateRoles to true";
     case Remedy::kMakeExtensions:
       return "create them in the target's database template1, or as a superuser";
     case Remedy::kOmitExtension:
@@ -25,6 +27,10 @@ std::string_view words_of(Remedy remedy) {
       return "or leave them out by \"skipLargeObjects\" of \"engine\"";
     case Remedy::kOmitTablespaces:
       return "or set \"noTablespaces\" of \"engine\" to true";
+    case Remedy::kOmitOwners:
+      return "or set \"noOwner\" of \"engine\" to true";
+    case Remedy::kOmitPrivileges:
+      return "or set \"noAcl\" of \"engine\" to true";
     case Remedy::kOmitProperties:
       return "\"skipDbProperties\" of \"engine\" leaves the database's own properties out";
     case Remedy::kOmitPasswords:

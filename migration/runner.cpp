@@ -216,8 +216,8 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
         result.error =
             Error(ErrorKind::kMismatch, "source and target differ: " + verified.text)
                 .hint(
-                    "has somebody written to the source meanwhile? Stop that; 'pgsluice migration create --resume' "
-                    "then copies the database anew");
+                    "has somebody written to the source meanwhile? Stop that, and resume the migration: it copies the "
+                    "database again");
       }
     } catch (const Error& error) {
       result.error = error;

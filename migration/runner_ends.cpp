@@ -74,7 +74,7 @@ bool Runner::Implementation::drop_made() {
 End Runner::Implementation::cancel() {
   if (drop_made()) return {State::kCanceled, Substate::kCompleted, "canceled"};
   return {State::kFailed, Substate::kFailed,
-          "the cancellation could not be carried out whole; 'pgsluice migration create --resume' continues it"};
+          "the cancellation could not be carried out whole; resume the migration to continue it"};
 }
 
 void Runner::Implementation::end_open_databases(const std::string& message) {
@@ -104,7 +104,7 @@ End Runner::Implementation::end_of(const Error& error) {
   if (cancels) return cancel();
   std::string text = describe(error);
   if (asked == Asked::kStop) {
-    text = "the worker was told to stop; 'pgsluice migration create --resume' goes on where it was";
+    text = "the worker was told to stop; resume the migration to continue where it was";
   }
   end_open_databases(text);
   return {State::kFailed, Substate::kFailed, text};

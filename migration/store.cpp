@@ -130,7 +130,7 @@ void Store::update_format() {
   }
   if (format != kFormat) {
     throw Error(ErrorKind::kState, fmt::format("the store {} is of a later version of pgsluice", folder_.string()))
-        .hint("use that version, or another store (--store)");
+        .hint("use that version, or another store");
   }
 }
 
@@ -142,7 +142,7 @@ std::filesystem::path Store::default_folder() {
   }
   const passwd* user = ::getpwuid(::geteuid());
   if (user != nullptr && user->pw_dir != nullptr) return std::filesystem::path(user->pw_dir) / ".local/state/pgsluice";
-  throw Error(ErrorKind::kUsage, "where migrations are kept is not known").hint("give --store, or set PGSLUICE_STORE");
+  throw Error(ErrorKind::kUsage, "where migrations are kept is not known").hint("name a folder, or set PGSLUICE_STORE");
 }
 
 std::vector<Migration> Store::select(const std::string& where, const std::vector<SqliteFile::Value>& values) {
@@ -162,17 +162,13 @@ void Store::add(const Migration& migration) {
   if (!name_available(migration.name, migration.target)) {
     throw Error(ErrorKind::kState,
                 fmt::format("the target {} has a migration named {} already", migration.target, migration.name))
-        .hint(
-            "choose another name; 'pgsluice migration list --filter All' shows all, 'migration delete' frees a name, "
-            "and 'migration create --resume' takes up one that has failed");
+        .hint("choose another name; deleting a migration frees its name, and one that has failed can be resumed");
   }
   const std::vector<Migration> active = select("active AND address = ? COLLATE NOCASE", {address_of(migration)});
   if (!active.empty()) {
     throw Error(ErrorKind::kState,
                 fmt::format("the migration {} is active on the target {}", active.front().name, address_of(migration)))
-        .hint(fmt::format("wait for its end ('pgsluice migration show --name {0} --watch'), or cancel it ('pgsluice "
-                          "migration update --name {0} --cancel')",
-                          active.front().name));
+        .hint(fmt::format("wait for the end of {}, or cancel it", active.front().name));
   }
   file_->execute(
       "INSERT INTO migration (id, name, target, address, active, created, waits_since, state, document)"
@@ -264,7 +260,7 @@ Migration Store::find(const std::string& name, const std::optional<std::string>&
   if (found.empty()) {
     throw Error(ErrorKind::kState, fmt::format("there is no migration named {}{}", name,
                                                target ? fmt::format(" on the target {}", *target) : ""))
-        .hint("'pgsluice migration list --filter All' shows those that there are");
+        .hint("the list of all migrations, not only of the active ones, shows those that there are");
   }
   if (found.size() > 1) throw ambiguous_name(found);
   return std::move(found.front());
@@ -273,8 +269,7 @@ Migration Store::find(const std::string& name, const std::optional<std::string>&
 Error ambiguous_name(const std::vector<Migration>& found) {
   const Migration& first = found.front();
   return Error(ErrorKind::kState, fmt::format("several targets have a migration named {}", first.name))
-      .hint(fmt::format("name the target too: --target {}, or --name {} --migration-name {}", first.target,
-                        first.target, first.name));
+      .hint(fmt::format("name the target too, such as {}", first.target));
 }
 
 std::optional<Migration> Store::find_id(const std::string& id) {
@@ -303,7 +298,7 @@ bool Store::try_to_cancel(const Migration& migration) {
   if (now.empty() || !now.front().active()) {
     throw Error(ErrorKind::kState, fmt::format("the migration {} has come to its end: {}", migration.name,
                                                now.empty() ? "deleted" : std::string(to_string(now.front().state))))
-        .hint("databases that it has made stay on the target: --resume continues there, and dropping them is yours");
+        .hint("databases that it has made stay on the target; resume it to continue, or drop them yourself");
   }
   if (now.front().substate == Substate::kCompletingMigration) return false;
   file_->execute("UPDATE migration SET cancel = 1 WHERE id = ? AND claimed", {migration.id});
@@ -368,7 +363,7 @@ Migration Store::reopen(const Migration& migration) {
     const std::string state = now.empty() ? "deleted" : std::string(to_string(now.front().state));
     throw Error(ErrorKind::kState, fmt::format("the migration {} is {}: only one that has failed can be taken up again",
                                                migration.name, state))
-        .hint("'pgsluice migration delete' frees its name");
+        .hint("delete it to free its name");
   }
   Migration again = now.front();
   again.state = State::kInProgress;
@@ -412,9 +407,7 @@ void Store::require_no_other(const Migration& migration, const std::string& syst
   if (others.empty()) return;
   throw Error(ErrorKind::kState, fmt::format("the migration {} is active on the same target server, as {}",
                                              others.front().name, others.front().target_server))
-      .hint(fmt::format("wait for its end ('pgsluice migration show --name {0} --watch'), or cancel it ('pgsluice "
-                        "migration update --name {0} --cancel')",
-                        others.front().name));
+      .hint(fmt::format("wait for the end of {}, or cancel it", others.front().name));
 }
 
 void Store::give_up(const Migration& migration, const std::string& reason) {
@@ -471,7 +464,7 @@ void Store::end_dead(const Migration& migration, const std::string& reason, std:
   Migration failed = migration;
   failed.state = State::kFailed;
   failed.substate = Substate::kFailed;
-  failed.error = fmt::format("{}; 'pgsluice migration create --resume' {}", reason, what_resume_does);
+  failed.error = fmt::format("{}; resume the migration: it {}", reason, what_resume_does);
   failed.time_left.reset();
   failed.ended = std::chrono::system_clock::now();
   fail_open_databases(failed, reason);

@@ -126,7 +126,7 @@ class Store {
   void find_dead_workers();
   void require_no_other(const Migration& migration, const std::string& system);
   void end_dead(const Migration& migration, const std::string& reason,
-                std::string_view what_resume_does = "goes on where it was");
+                std::string_view what_resume_does = "continues where it was");
 
   std::filesystem::path folder_;
   std::unique_ptr<SqliteFile> file_;

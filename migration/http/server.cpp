@@ -39,7 +39,7 @@ Address parse_listen(const std::string& listen) {
   const bool is_valid = colon != std::string::npos && colon > 0 && colon + 1 < listen.size() &&
                         std::from_chars(listen.data() + colon + 1, end, port).ptr == end && port >= 0 && port <= 65535;
   if (!is_valid) {
-    throw Error(ErrorKind::kUsage, fmt::format("--listen {}: must be host:port, such as 127.0.0.1:8432", listen));
+    throw Error(ErrorKind::kUsage, fmt::format("the address {} must be host:port, such as 127.0.0.1:8432", listen));
   }
   std::string host = listen.substr(0, colon);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
@@ -49,8 +49,8 @@ Address parse_listen(const std::string& listen) {
 void require_usable_token(const HttpOptions& options, bool is_loopback) {
   if (!is_loopback && options.token.empty()) {
     throw Error(ErrorKind::kUsage,
-                fmt::format("--listen {}: an address that others can reach needs a token", options.listen))
-        .hint("give --token-file or set PGSLUICE_TOKEN, and use TLS (--tls-cert and --tls-key, or a proxy)");
+                fmt::format("the address {} can be reached by others, so it needs a token", options.listen))
+        .hint("set a token (PGSLUICE_TOKEN, or a file), and use TLS: a certificate with its key, or a proxy");
   }
   if (!options.token.empty() && options.token.size() < HttpServer::kMinTokenLength) {
     throw Error(ErrorKind::kUsage, fmt::format("the token has {} characters, and must have {} or more",
@@ -61,7 +61,7 @@ void require_usable_token(const HttpOptions& options, bool is_loopback) {
 
 std::optional<asio::ssl::context> tls_of(const HttpOptions& options) {
   if (options.tls_certificate.empty() != options.tls_key.empty()) {
-    throw Error(ErrorKind::kUsage, "--tls-cert and --tls-key must be given together");
+    throw Error(ErrorKind::kUsage, "a TLS certificate and its key must be given together");
   }
   if (options.tls_certificate.empty()) return std::nullopt;
   asio::ssl::context tls(asio::ssl::context::tls_server);
@@ -81,7 +81,7 @@ std::optional<asio::ssl::context> tls_of(const HttpOptions& options) {
   if (error) {
     throw Error(ErrorKind::kConfig,
                 fmt::format("the certificate {} cannot be used: {}", options.tls_certificate.string(), error.message()))
-        .hint("--tls-cert must name a PEM file with the certificate and its chain");
+        .hint("the certificate must be a PEM file with its chain");
   }
   tls.use_private_key_file(options.tls_key.string(), asio::ssl::context::pem, error);
   if (is_encrypted) {
@@ -91,7 +91,7 @@ std::optional<asio::ssl::context> tls_of(const HttpOptions& options) {
   if (error || ::SSL_CTX_check_private_key(tls.native_handle()) != 1) {
     throw Error(ErrorKind::kConfig, fmt::format("the key {} cannot be used with the certificate {}",
                                                 options.tls_key.string(), options.tls_certificate.string()))
-        .hint("--tls-key must name the PEM file of that certificate's key, readable by this user");
+        .hint("the key must be a PEM file of that certificate's key, readable by this user");
   }
   tls.set_password_callback([](std::size_t, asio::ssl::context::password_purpose) { return std::string(); });
   return tls;
@@ -184,7 +184,7 @@ void HttpServer::bind() {
     error_code ignored;
     self.acceptor.close(ignored);
     throw Error(ErrorKind::kConfig, fmt::format("cannot listen on {}: {}", self.options.listen, error.message()))
-        .hint("--listen takes another address; ss -ltnp shows which program has this one");
+        .hint("choose another address; 'ss -ltnp' shows which program has this one");
   }
   const bool is_ipv6 = self.address.host.find(':') != std::string::npos;
   self.url =

@@ -174,8 +174,8 @@ std::optional<std::string> why_not_to_be_made(const ValidationContext& context, 
       "extension {}: only a superuser may make it; {}", pg::display_name("", extension),
       context.request.existing_target
           ? fmt::format("have one run CREATE EXTENSION {} in the target's database before", quoted)
-          : "have a superuser make the database and the extension, and clone that database ('pgsluice clone'), or "
-            "leave it out (engine: filters)");
+          : "have a superuser make the database and the extension, and clone that database alone, or leave it out "
+            "(engine: filters)");
 }
 
 }  // namespace

@@ -150,19 +150,22 @@ void compare_roles(const ValidationContext& context, Validation& validation) {
   }
 }
 
-std::string out_of_reach(const ValidationContext& context, const std::string& name, const NeededRole& role) {
-  const bool is_clone = context.request.existing_target.has_value();
+// The ways out are worded by whoever shows the findings.
+std::string with_remedy(const ValidationContext& context, const std::string& finding, Remedy remedy) {
+  return context.log.describe(Error(ErrorKind::kConfig, finding).remedy(remedy));
+}
+
+std::string out_of_reach(const ValidationContext& context, const std::string& what, const std::string& name,
+                         const NeededRole& role) {
   const std::string user = context.target.user();
-  return fmt::format(": {}, and {} is no member of it on the target, so that {}; GRANT {} TO {}, or do without {} ({})",
-                     !role.owns             ? "has granted privileges on what others own"
-                     : role.example.empty() ? "owns objects there"
-                                            : fmt::format("owns objects there ({}, say)", role.example),
-                     pg::display_name("", user),
-                     role.owns ? "they would be its own" : "they would be the owners' grants",
-                     pg::quote_identifier(name), pg::quote_identifier(user), role.owns ? "owners" : "privileges",
-                     role.owns  ? (is_clone ? "--no-owner" : "engine: noOwner")
-                     : is_clone ? "--no-acl"
-                                : "engine: noAcl");
+  const std::string finding =
+      fmt::format("{}: {}, and {} is no member of it on the target, so that {}; GRANT {} TO {}", what,
+                  !role.owns             ? "has granted privileges on what others own"
+                  : role.example.empty() ? "owns objects there"
+                                         : fmt::format("owns objects there ({}, say)", role.example),
+                  pg::display_name("", user), role.owns ? "they would be its own" : "they would be the owners' grants",
+                  pg::quote_identifier(name), pg::quote_identifier(user));
+  return with_remedy(context, finding, role.owns ? Remedy::kOmitOwners : Remedy::kOmitPrivileges);
 }
 
 void validate_needed(const ValidationContext& context, Validation& validation) {
@@ -176,12 +179,12 @@ void validate_needed(const ValidationContext& context, Validation& validation) {
         fmt::format("role {} (needed by {})", pg::display_name("", name), fmt::join(role.databases, ", "));
     const bool is_missing = !there.contains(name);
     if (is_missing && !context.request.roles) {
-      fail(validation, fmt::format("{}: missing on the target; CREATE ROLE {}{}, or copy the roles ({})", what,
-                                   pg::quote_identifier(name), role.logs_in ? " LOGIN" : "",
-                                   context.request.existing_target ? "--roles" : "MigrateRoles true"));
+      const std::string finding = fmt::format("{}: missing on the target; CREATE ROLE {}{}", what,
+                                              pg::quote_identifier(name), role.logs_in ? " LOGIN" : "");
+      fail(validation, with_remedy(context, finding, Remedy::kCopyRoles));
     }
     if ((role.owns || role.grants) && !is_missing && !schema::may_act_for(context.target, name)) {
-      const std::string text = what + out_of_reach(context, name, role);
+      const std::string text = out_of_reach(context, what, name, role);
       // What could not be given away is listed behind a clone; a migration compares, and fails for it.
       const bool differs = !context.request.existing_target &&
                            (role.owns || (context.request.verify && compares_definitions(context.request.engine)));

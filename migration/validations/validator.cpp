@@ -113,7 +113,7 @@ std::vector<Validation> Validator::validate_servers() {
       if (conninfo->side() == Side::kTarget && request_.target_by_name) {
         finding.message +=
             "\n    TargetDbServerResourceId is missing, so the target's name was taken for its host: add "
-            "\"TargetDbServerResourceId\": \"host:port@user\", and take the migration up again with --resume";
+            "\"TargetDbServerResourceId\": \"host:port@user\", and resume the migration";
       }
       connectivity.findings.push_back(std::move(finding));
     }

@@ -139,7 +139,7 @@ TEST_F(OverwriteTest, WhatDiffersFromAChangedSourceIsCopiedAnewByAResume) {
       [&](Runner&) { source_.sql("testdb6", "INSERT INTO t VALUES (0, 'late')"); });
   ASSERT_EQ(ended.state, State::kFailed);
   EXPECT_THAT(ended.details[1].message, HasSubstr("source and target differ"));
-  EXPECT_THAT(ended.details[1].message, HasSubstr("--resume' then copies the database anew"));
+  EXPECT_THAT(ended.details[1].message, HasSubstr("resume the migration: it copies the database again"));
   Request wanted = request();
   Runner again(store_, take_up_again(store_, ended, wanted), wanted, sink_);
   ended = again.run();
@@ -161,7 +161,7 @@ TEST_F(OverwriteTest, AStoppedCopyOfAChangedSourceSaysThatItIsCopiedAnewAndIsThe
   ASSERT_EQ(refused.state, State::kFailed);
   // All of its rows had been copied: the copy ends, and the comparison names the row.
   EXPECT_THAT(refused.details[1].message,
-              HasSubstr("'pgsluice migration create --resume' then copies the database anew"));
+              HasSubstr("resume the migration: it copies the database again"));
   EXPECT_THAT(refused.details[1].message, ::testing::Not(HasSubstr("--not-consistent")));
   const Migration ended = again(refused);
   EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;

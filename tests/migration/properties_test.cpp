@@ -185,7 +185,7 @@ const BadFile kBadFiles[] = {
     {"DatabasesIsAText", "/DBsToMigrate", "\"one\"", "properties.DBsToMigrate is of type string: a list of texts"},
     {"NoDatabase", "/DBsToMigrate", "[]", "properties.DBsToMigrate names no database"},
     {"NineDatabases", "/DBsToMigrate", R"(["1","2","3","4","5","6","7","8","9"])",
-     "properties.DBsToMigrate names 9 databases, and a migration takes 8 (--max-databases raises it)"},
+     "properties.DBsToMigrate names 9 databases, and a migration takes 8, unless that limit is raised"},
     {"ADatabaseIsANumber", "/DBsToMigrate", R"(["a", 2])",
      "properties.DBsToMigrate[1] is of type number: a text is wanted"},
     {"ADatabaseIsEmpty", "/DBsToMigrate", R"(["a", ""])", "properties.DBsToMigrate[1] is empty"},

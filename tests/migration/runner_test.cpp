@@ -155,7 +155,7 @@ TEST_F(RunnerTest, WhatWasStoppedGoesOnWhereItWas) {
       [](Runner& runner) { runner.stop(); });
   held.reset();
   EXPECT_EQ(stopped.state, State::kFailed);
-  EXPECT_THAT(stopped.error, HasSubstr("--resume"));
+  EXPECT_THAT(stopped.error, HasSubstr("resume the migration"));
   EXPECT_EQ(stopped.details[0].state, DatabaseState::kSucceeded);
   const std::string oid = target_.value("postgres", "SELECT oid FROM pg_database WHERE datname = 'testdb3'");
   const std::string begun = target_.value("postgres", "SELECT oid FROM pg_database WHERE datname = 'testdb6'");

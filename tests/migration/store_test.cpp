@@ -137,7 +137,7 @@ TEST_F(StoreTest, AWorkerThatIsKilledLeavesItsMigrationFailedAndThatIsTakenUpAga
   ::waitpid(worker, nullptr, 0);
   const Migration dead = store_.find("first", std::nullopt);
   EXPECT_EQ(dead.state, State::kFailed);
-  EXPECT_THAT(dead.error, HasSubstr("--resume"));
+  EXPECT_THAT(dead.error, HasSubstr("resume the migration"));
   EXPECT_EQ(dead.details.front().state, DatabaseState::kNotStarted);
   const Migration again = store_.reopen(dead);
   EXPECT_EQ(again.state, State::kInProgress);
@@ -231,7 +231,7 @@ TEST_F(StoreTest, AWorkerThatDiesWhileItCancelsLeavesWhatAResumeDrops) {
   const Migration dead = store_.find("first", std::nullopt);
   EXPECT_EQ(dead.state, State::kFailed);
   EXPECT_THAT(dead.error, HasSubstr("it was canceled"));
-  EXPECT_THAT(dead.error, HasSubstr("--resume' drops that"));
+  EXPECT_THAT(dead.error, HasSubstr("resume the migration: it drops that"));
 }
 
 TEST_F(StoreTest, OneThatNoWorkerComesUpForHasFailedWithTheReason) {

@@ -154,7 +154,7 @@ TEST_F(WorkerTest, SigtermEndsItAndResumeGoesOnWhereItWas) {
   }
   const Migration stopped = store_.find("job", std::nullopt);
   EXPECT_EQ(stopped.state, State::kFailed);
-  EXPECT_THAT(stopped.error, HasSubstr("--resume"));
+  EXPECT_THAT(stopped.error, HasSubstr("resume the migration"));
   EXPECT_EQ(stopped.details.at(0).state, DatabaseState::kSucceeded);
   const SubprocessResult refused = run_command(worker());
   EXPECT_EQ(refused.exit_code, 3) << "a name that is taken: " << refused.output;
@@ -206,7 +206,7 @@ TEST_F(WorkerTest, KilledWhileItCancelsAResumeDropsWhatIsLeft) {
   const Migration found = store_.find("job", std::nullopt);
   EXPECT_EQ(found.state, State::kFailed);
   EXPECT_THAT(found.error, HasSubstr("it was canceled"));
-  EXPECT_THAT(found.error, HasSubstr("--resume' drops that"));
+  EXPECT_THAT(found.error, HasSubstr("resume the migration: it drops that"));
   const SubprocessResult ended = run_command(worker({"--resume"}));
   EXPECT_EQ(ended.exit_code, 130) << ended.output;
   EXPECT_EQ(store_.find("job", std::nullopt).state, State::kCanceled);

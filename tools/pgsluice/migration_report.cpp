@@ -104,6 +104,12 @@ std::string migration_table(const Migration& migration) {
   line("Started", migration::format_time(migration.started));
   line("Duration", duration_of(migration));
   line("Error", migration.error);
+  const bool can_be_resumed =
+      migration.state == migration::State::kFailed || migration.state == migration::State::kValidationFailed;
+  if (can_be_resumed) {
+    line("To resume", fmt::format("pgsluice migration create --name {} --target {} --properties FILE --resume",
+                                  migration.name, migration.target));
+  }
   text += "\n" + database_table(migration);
   for (const DatabaseDetails& database : migration.details) {
     if (!database.message.empty()) text += indented(pg::display_name("", database.name) + ": " + database.message);

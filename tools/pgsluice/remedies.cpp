@@ -25,6 +25,8 @@ std::string_view words_of(Remedy remedy) {
     case Remedy::kMakeRoles:
       return "--roles makes them, or 'pgsluice copy roles' before; --no-owner and --no-acl do without owners and "
              "grantees, but not without roles that a policy, a user mapping or ALTER ROLE … IN DATABASE names";
+    case Remedy::kCopyRoles:
+      return "or copy the roles with --roles";
     case Remedy::kMakeExtensions:
       return "'pgsluice copy extensions' makes them";
     case Remedy::kOmitExtension:
@@ -35,6 +37,10 @@ std::string_view words_of(Remedy remedy) {
       return "or leave them out with --skip-large-objects";
     case Remedy::kOmitTablespaces:
       return "or clone with --no-tablespaces";
+    case Remedy::kOmitOwners:
+      return "or clone with --no-owner";
+    case Remedy::kOmitPrivileges:
+      return "or clone with --no-acl";
     case Remedy::kOmitProperties:
       return "--skip-db-properties leaves the database's own properties out";
     case Remedy::kOmitPasswords:
