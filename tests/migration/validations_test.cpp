@@ -412,9 +412,7 @@ TEST_F(ValidationTest, ATargetWithoutRoomWhereItsDiskCanBeSeen) {
   if (mounted.exit_code != 0) GTEST_SKIP() << "no file system of its own here: " << mounted.errors;
   shared_source().sql(kDatabase, "CREATE TABLE large AS SELECT repeat('x', 1000) FROM generate_series(1, 80000)");
   {
-    ::setenv("TMPDIR", disk.path().c_str(), 1);
-    const Cluster target;
-    ::unsetenv("TMPDIR");
+    const Cluster target({.parent = disk.path()});
     const std::string text = said(between(shared_source(), target), "SpaceValidation");
     EXPECT_THAT(text, HasSubstr("Failed: "));
     EXPECT_THAT(text, HasSubstr("make room before"));

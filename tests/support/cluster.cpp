@@ -103,13 +103,13 @@ fs::path choose_folder() {
   return is_enough ? memory : fs::temp_directory_path();
 }
 
-std::string make_folder() {
-  static const fs::path folder = [] {
+std::string make_folder(const fs::path& parent) {
+  static const fs::path usual = [] {
     const fs::path chosen = choose_folder();
     remove_leavings(chosen);
     return chosen;
   }();
-  std::string pattern = (folder / fmt::format("{}{}.XXXXXX", kPrefix, ::getpid())).string();
+  std::string pattern = ((parent.empty() ? usual : parent) / fmt::format("{}{}.XXXXXX", kPrefix, ::getpid())).string();
   if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
   return pattern;
 }
@@ -141,7 +141,7 @@ Cluster::Cluster(Options options)
     : bindir_(options.bindir.empty() ? server_bindir() : options.bindir),
       port_(port_of(listen_on_loopback())),
       environment_(options.environment) {
-  folder_ = make_folder();
+  folder_ = make_folder(options.parent);
   if (::geteuid() == 0) run_or_throw({"chown", "postgres", folder_.string()});
   const std::string data = (folder_ / "data").string();
   std::vector<std::string> make = {(bindir_ / "initdb").string(),

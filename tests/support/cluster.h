@@ -38,6 +38,8 @@ class Cluster {
     const Cluster* primary = nullptr;
     /// Of the server programs; empty: server_bindir().
     std::filesystem::path bindir;
+    /// In which the server's own folder is made; empty: where there is room, in memory if there is enough.
+    std::filesystem::path parent;
   };
 
   Cluster() : Cluster(Options{}) {}
