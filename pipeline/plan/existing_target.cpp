@@ -29,7 +29,6 @@ void leave_what_is_there(Plan& plan, const std::set<std::string, std::less<>>& t
   }
   for (TaskId id = 0; id < plan.graph.size(); ++id) {
     Task& task = plan.graph[id];
-    if (task.kind != TaskKind::kIndexBuild && task.kind != TaskKind::kPostData) continue;
     if (task.entry == nullptr) continue;
     const bool is_index = task.entry->kind == "INDEX";
     if (!is_index && task.entry->kind != "CONSTRAINT") continue;
@@ -42,7 +41,7 @@ void leave_what_is_there(Plan& plan, const std::set<std::string, std::less<>>& t
       return found != definitions.end() && found->second == definition;
     };
     const bool there =
-        task.kind == TaskKind::kIndexBuild
+        task.traits().step == Step::kIndexes
             ? is_there(existing.indexes, index->second->display(), index->second->definition)
             : table != nullptr && is_there(existing.constraints, constraint_key(*table, index->second->constraint_name),
                                            definition_of(*index->second));

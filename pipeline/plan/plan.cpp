@@ -8,6 +8,7 @@
 #include "pg/quote.h"
 #include "pipeline/plan/graph_builder.h"
 #include "pipeline/plan/options.h"
+#include "pipeline/plan/steps_of_others.h"
 #include "pipeline/plan/tasks_done.h"
 
 namespace pgsluice::pipeline {
@@ -94,7 +95,7 @@ bool ends_the_copy(const Plan& plan, const Steps& steps, const std::set<std::str
   if (!steps.contains(Step::kTableData) || !steps.contains(Step::kSequences)) return false;
   const std::vector<std::string> marks = task_marks(plan);
   for (TaskId id = 0; id < plan.graph.size(); ++id) {
-    if (plan.graph[id].kind == TaskKind::kPreData && tasks_done.contains(marks[id])) return false;
+    if (plan.graph[id].traits().step == Step::kPreData && tasks_done.contains(marks[id])) return false;
   }
   return true;
 }

@@ -4,8 +4,6 @@
 #include <string>
 #include <string_view>
 
-#include "pipeline/plan/task_graph.h"
-
 namespace pgsluice::pipeline {
 
 /// A part of a clone that can be carried out by itself, before or after others.
@@ -29,9 +27,5 @@ std::set<std::string> ids_of(const Steps& steps);
 
 /// Whether they read rows, which a snapshot shows.
 bool reads_rows(const Steps& steps);
-
-/// Makes barriers of the tasks that are not of these steps: what other commands do, or have done. Materialized views
-/// are filled by those who do what is left, and by those who copy the rows last of all.
-void leave_to_others(TaskGraph& graph, const schema::Archive& archive, const Steps& steps, bool ends_the_copy);
 
 }  // namespace pgsluice::pipeline

@@ -3,61 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <set>
 
 #include "base/error.h"
 
 namespace pgsluice::pipeline {
-
-namespace {
-
-struct KindNames {
-  TaskKind kind;
-  std::string_view id;
-  std::string_view label;
-};
-
-// In the order of the enumeration.
-constexpr std::array<KindNames, 16> kKinds = {{
-    {TaskKind::kBarrier, "barrier", "wait"},
-    {TaskKind::kPreData, "pre-data", "definitions"},
-    {TaskKind::kTableData, "table-data", "table data"},
-    {TaskKind::kLargeObjects, "large-objects", "large objects"},
-    {TaskKind::kSequences, "sequences", "sequences"},
-    {TaskKind::kReleaseSnapshot, "release-snapshot", "release snapshot"},
-    {TaskKind::kIndexBuild, "index-build", "index builds"},
-    {TaskKind::kPostData, "post-data", "constraints, triggers and the rest"},
-    {TaskKind::kStatistics, "statistics", "vacuum and statistics"},
-    {TaskKind::kValidation, "validation", "foreign key validation"},
-    {TaskKind::kVerification, "verification", "verification of rows"},
-    {TaskKind::kAcl, "acl", "privileges"},
-    {TaskKind::kMaterializedView, "materialized-view", "materialized views"},
-    {TaskKind::kEventTrigger, "event-trigger", "event triggers"},
-    {TaskKind::kDatabaseProperty, "database-property", "database properties"},
-    {TaskKind::kDurability, "durability", "flush"},
-}};
-
-constexpr bool is_in_order() {
-  for (std::size_t i = 0; i < kKinds.size(); ++i) {
-    if (static_cast<std::size_t>(kKinds[i].kind) != i) return false;
-  }
-  return true;
-}
-static_assert(is_in_order());
-
-const KindNames& names_of(TaskKind kind) { return kKinds.at(static_cast<std::size_t>(kind)); }
-
-}  // namespace
-
-std::string_view id_of(TaskKind kind) { return names_of(kind).id; }
-
-std::string_view label_of(TaskKind kind) { return names_of(kind).label; }
-
-std::optional<TaskKind> task_kind_of(std::string_view id) {
-  const auto found = std::find_if(kKinds.begin(), kKinds.end(), [&](const KindNames& names) { return names.id == id; });
-  return found == kKinds.end() ? std::nullopt : std::optional(found->kind);
-}
 
 // Large databases have millions of edges: the token is looked at now and then.
 void TaskGraph::note_addition() {

@@ -3,11 +3,11 @@
 #include <cstddef>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/cancel.h"
 #include "index/lock_claims.h"
+#include "pipeline/plan/task_kind.h"
 #include "schema/archive/acl.h"
 
 namespace pgsluice::copy {
@@ -22,32 +22,6 @@ struct TablePlan;
 enum class Lane { kMain, kCopy, kBuild };
 inline constexpr std::size_t kLanes = 3;
 
-enum class TaskKind {
-  kBarrier,  ///< nothing to do: stands for the end of many tasks
-  kPreData,
-  kTableData,
-  kLargeObjects,
-  kSequences,
-  kReleaseSnapshot,
-  kIndexBuild,
-  kPostData,
-  kStatistics,
-  kValidation,    ///< of a foreign key
-  kVerification,  ///< of rows
-  kAcl,
-  kMaterializedView,
-  kEventTrigger,
-  kDatabaseProperty,
-  kDurability,  ///< waits until the target has everything on disk
-};
-
-/// A stable word, such as "table-data": ledgers, state files and JSON documents contain it, so it never changes.
-std::string_view id_of(TaskKind kind);
-/// The kind with this id; nullopt if there is none.
-std::optional<TaskKind> task_kind_of(std::string_view id);
-/// For people, such as "table data".
-std::string_view label_of(TaskKind kind);
-
 /// The cost of a statement by itself, in the unit of Task::cost, so that many small tasks count as work.
 inline constexpr double kStatementCost = 16 * 1024;
 /// What costs as much as this, or cannot be estimated, is sent to a server by itself: what is sent behind it would wait
@@ -56,7 +30,7 @@ inline constexpr double kMostCostTogether = 256 * kStatementCost;
 
 using TaskId = std::size_t;
 
-/// A piece of work. What it is about is known by its kind; the pointers refer to archive and catalog.
+/// A piece of work. The pointers refer to archive, catalog and plan; work_of() says what there is to do.
 struct Task {
   TaskKind kind = TaskKind::kBarrier;
   Lane lane = Lane::kMain;
@@ -82,6 +56,12 @@ struct Task {
   bool repeated = false;
   /// Of a barrier: tasks that were postponed are given up before it.
   bool is_last_chance = false;
+
+  const KindTraits& traits() const { return traits_of(kind); }
+  /// Whether it has nothing to do but to wait for others.
+  bool is_barrier() const { return kind == TaskKind::kBarrier; }
+  /// Whether it brings rows of a table, which `table` and `range` name.
+  bool copies_rows() const { return range != nullptr; }
 };
 
 /// Tasks and what they wait for. Built once, then read by the scheduler.

@@ -18,13 +18,6 @@ namespace {
 using schema::Oid;
 using schema::Relation;
 
-// What can't be in a transaction with its ledger row (VACUUM, ALTER DATABASE), or is short and the same when repeated.
-bool is_repeated(TaskKind kind) {
-  return kind == TaskKind::kStatistics || kind == TaskKind::kDatabaseProperty || kind == TaskKind::kReleaseSnapshot ||
-         kind == TaskKind::kDurability || kind == TaskKind::kBarrier || kind == TaskKind::kTableData ||
-         kind == TaskKind::kVerification || kind == TaskKind::kSequences;
-}
-
 // Identifies a task in later runs, too: by ids and its statement, never by a label. Without the owner, because a
 // membership granted since then does not change what is created.
 std::string text_of(const Task& task) {
@@ -63,7 +56,7 @@ std::vector<std::string> task_marks(const Plan& plan) {
   std::vector<std::string> marks;
   std::set<std::string> seen;
   for (const Task& task : plan.graph.tasks()) {
-    if (task.repeated || is_repeated(task.kind)) {
+    if (task.repeated || task.traits().repeating == Repeating::kAlways) {
       marks.emplace_back();
       continue;
     }
@@ -88,7 +81,7 @@ std::map<TaskId, copy::LoadedRows> tasks_done(const Plan& plan, const copy::Ledg
   std::map<TaskId, copy::LoadedRows> done;
   for (TaskId id = 0; id < plan.graph.size(); ++id) {
     const Task& task = plan.graph[id];
-    if (task.kind == TaskKind::kTableData) {
+    if (task.copies_rows()) {
       const auto part = parts.find(key_of(task.relation->oid, task.range->bounds));
       if (part != parts.end()) done[id] = part->second;
     } else if (!plan.task_marks[id].empty() && ledger.tasks.contains(plan.task_marks[id])) {

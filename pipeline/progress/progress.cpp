@@ -27,10 +27,10 @@ void Progress::set_work(const TaskGraph& graph) {
   bytes_of_ended_ = 0;
   bytes_before_ = 0;
   for (const Task& task : graph.tasks()) {
-    if (task.kind == TaskKind::kBarrier) continue;
+    if (task.is_barrier()) continue;
     ++tasks_total_;
     cost_total_ += task.cost;
-    if (task.kind == TaskKind::kTableData) ++parts_left_[task.table].count;
+    if (task.copies_rows()) ++parts_left_[task.table].count;
   }
   pending_ = {};
   for (auto& [table, left] : parts_left_) {
@@ -41,7 +41,7 @@ void Progress::set_work(const TaskGraph& graph) {
 }
 
 void Progress::add_done(const Task& task, const copy::LoadedRows& loaded) {
-  if (task.kind == TaskKind::kTableData) add_rows(*task.table, loaded, {});
+  if (task.copies_rows()) add_rows(*task.table, loaded, {});
   const std::lock_guard lock(mutex_);
   count_done(task);
   bytes_of_ended_ += loaded.bytes.count;
@@ -67,7 +67,7 @@ void Progress::count_done(const Task& task) {
   note(Event::Kind::kEnded, task);
   ++tasks_done_;
   cost_done_ += task.cost;
-  if (task.kind != TaskKind::kTableData) return;
+  if (!task.copies_rows()) return;
   const auto left = parts_left_.find(task.table);
   if (left == parts_left_.end()) return;
   pending_.count -= left->second.each.count;
@@ -178,9 +178,9 @@ ProgressSnapshot Progress::snapshot() const {
     const Bytes copied = entry.copied();
     result.copied += copied;
     for (const Task* task : entry.tasks) {
-      if (task->kind == TaskKind::kTableData) tables.insert(task->table);
+      if (task->copies_rows()) tables.insert(task->table);
     }
-    if (entry.tasks.front()->kind == TaskKind::kTableData) result.pending.count -= copied.count;
+    if (entry.tasks.front()->copies_rows()) result.pending.count -= copied.count;
     // The stream may be longer than the table on disk: it never counts as more than nearly done.
     cost += std::min(static_cast<double>(copied.count), entry.cost() * 0.95);
     std::string name = entry.tasks.front()->name;

@@ -203,7 +203,7 @@ bool validate_checks(RunContext& context, pg::Connection& target) {
   std::set<std::string> loaded;
   for (TaskId id = 0; id < context.plan.graph.size(); ++id) {
     const Task& task = context.plan.graph[id];
-    if (task.kind == TaskKind::kTableData) loaded.insert(task.table->into->quoted());
+    if (task.copies_rows()) loaded.insert(task.table->into->quoted());
   }
   bool all_hold = true;
   for (const pg::Row row : target.execute(fmt::format(

@@ -15,8 +15,8 @@ namespace pgsluice::pipeline {
 /// come since. An object that stays the target user's is listed in the summary. Throws Error(kConnection).
 void give_owners(RunContext& context, pg::Connection& target);
 
-/// Makes what users have put on tables of extensions (schema/catalog/extension_tables.h), which no archive has. What the server
-/// refuses is listed in the summary. Throws Error(kConnection).
+/// Makes what users have put on tables of extensions (schema/catalog/extension_tables.h), which no archive has. What
+/// the server refuses is listed in the summary. Throws Error(kConnection).
 void complete_extension_tables(RunContext& context, pg::Connection& target);
 
 /// Validates CHECK constraints that stayed NOT VALID, since rows that were loaded did not pass them: those may be

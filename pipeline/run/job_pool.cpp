@@ -3,7 +3,7 @@
 namespace pgsluice::pipeline {
 
 JobPool::JobPool(int table_jobs, int index_jobs, int runs)
-    : target_slots_(table_jobs + index_jobs + runs), index_jobs_(index_jobs) {
+    : target_slots_(table_jobs + index_jobs + runs), index_jobs_(index_jobs), is_shared_(runs > 1) {
   queue(Lane::kCopy).free = table_jobs;
   queue(Lane::kBuild).free = index_jobs;
 }

@@ -20,9 +20,12 @@ namespace pgsluice::pipeline {
 class JobPool {
  public:
   /// `runs`: as many as are at work at most, each with a session of its own on the target for its definitions.
-  JobPool(int table_jobs, int index_jobs, int runs);
+  JobPool(int table_jobs, int index_jobs, int runs = 1);
   JobPool(const JobPool&) = delete;
   JobPool& operator=(const JobPool&) = delete;
+
+  /// Whether other runs may want a turn, so that who has nothing to do gives his back and closes his sessions.
+  bool is_shared() const { return is_shared_; }
 
   /// Given back with its end. The pool outlives it.
   class Turn {
@@ -71,6 +74,7 @@ class JobPool {
   std::array<Queue, kLanes> queues_;
   SessionSlots target_slots_;
   const int index_jobs_;
+  const bool is_shared_;
   std::optional<index::BuildBudget> builds_;
 };
 

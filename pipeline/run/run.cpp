@@ -25,7 +25,7 @@ namespace {
 
 std::size_t tasks_of(const TaskGraph& graph, Lane lane) {
   return static_cast<std::size_t>(std::count_if(graph.tasks().begin(), graph.tasks().end(), [&](const Task& task) {
-    return task.lane == lane && task.kind != TaskKind::kBarrier;
+    return task.lane == lane && !task.is_barrier();
   }));
 }
 
@@ -40,8 +40,8 @@ std::vector<std::unique_ptr<Worker>> make_workers(RunContext& context, RunSessio
     for (int i = 0; i < useful; ++i) workers.push_back(std::make_unique<Worker>(context, lane, i + 1));
   };
   add(Lane::kCopy, context.options.table_jobs);
-  const bool has_its_turn = context.pool == nullptr;
-  if (workers.size() > 1 && sessions.source && has_its_turn) workers[1]->adopt_source(std::move(*sessions.source));
+  if (workers.size() > 1 && sessions.source && !context.pool.is_shared())
+    workers[1]->adopt_source(std::move(*sessions.source));
   sessions.source.reset();
   add(Lane::kBuild, context.options.index_jobs);
   return workers;
@@ -93,7 +93,7 @@ void work(RunContext& context, RunSessions& sessions, CancelSource& cancel) {
   // After a lost connection what the others have begun is worth its end.
   const std::optional<Error> fatal = scheduler.fatal();
   if (fatal && !may_go_on(*fatal, context.options)) cancel.cancel();
-  if (context.pool != nullptr) context.pool->wake();
+  context.pool.wake();
   threads.clear();
   for (const std::unique_ptr<Worker>& worker : workers) {
     if (auto source = worker->give_up_source()) sessions.former_sources.push_back(std::move(*source));
@@ -105,8 +105,9 @@ void report_done(const Plan& plan, const std::map<TaskId, copy::LoadedRows>& don
   for (const auto& [id, loaded] : done) {
     const Task& task = plan.graph[id];
     progress.add_done(task, loaded);
-    if (task.kind == TaskKind::kLargeObjects) progress.set_large_objects(plan.catalog.large_objects);
-    if (task.kind == TaskKind::kTableData) verification.add(*task.table->into, loaded);
+    if (std::holds_alternative<CopyLargeObjects>(work_of(plan, task)))
+      progress.set_large_objects(plan.catalog.large_objects);
+    if (task.copies_rows()) verification.add(*task.table->into, loaded);
   }
   if (!done.empty()) log.info(fmt::format("{} of {} tasks are done already", done.size(), plan.graph.size()));
 }
@@ -127,7 +128,9 @@ CloneSummary run_plan(Preflight preflight, const RunEnvironment& environment, Pr
                       std::atomic<bool>& target_changed, const Log& log, CancelSource& cancel) {
   const std::unique_ptr<const Plan> plan = std::move(preflight.plan);
   const ResolvedOptions& options = plan->options;
-  JobPool* const pool = environment.pool;
+  std::optional<JobPool> own_jobs;
+  JobPool& pool =
+      environment.pool != nullptr ? *environment.pool : own_jobs.emplace(options.table_jobs, options.index_jobs);
   for (const std::string& text : plan->skipped) progress.add_skipped(text);
   for (const std::string& text : plan->warnings) progress.add_warning(text);
   if (const auto reason = pg::UringIo::unavailable_because(); reason && !plan->tables.empty()) {
@@ -135,10 +138,7 @@ CloneSummary run_plan(Preflight preflight, const RunEnvironment& environment, Pr
   }
   report_text_against_wish(*plan, log);
   RunSessions sessions(std::move(preflight), *plan, target_changed, log, cancel.token());
-  index::BuildBudget own_builds(plan->index_memory, options.index_jobs, plan->most_parallel_workers);
-  index::BuildBudget& builds =
-      pool != nullptr ? pool->builds(plan->index_memory, plan->most_parallel_workers) : own_builds;
-  SessionSlots own_slots(options.table_jobs + options.index_jobs + 1);
+  index::BuildBudget& builds = pool.builds(plan->index_memory, plan->most_parallel_workers);
   std::optional<Trace> trace;
   if (options.trace_file) trace.emplace();
 
@@ -167,7 +167,7 @@ CloneSummary run_plan(Preflight preflight, const RunEnvironment& environment, Pr
                        .holder = sessions.holder,
                        .record = sessions.record,
                        .sessions = sessions.of_target,
-                       .target_slots = pool != nullptr ? pool->target_slots() : own_slots,
+                       .target_slots = pool.target_slots(),
                        .scheduler = scheduler,
                        .builds = builds,
                        .progress = progress,

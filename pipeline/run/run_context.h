@@ -67,7 +67,7 @@ class OwnersToGive {
 struct RunContext {
   const Plan& plan;
   const ResolvedOptions& options;      ///< the plan's
-  JobPool* pool = nullptr;             ///< nullptr: this run has jobs of its own
+  JobPool& pool;                       ///< of the jobs, which other runs may share
   std::optional<pg::ConnInfo> source;  ///< pinned; nothing where no task reads
   pg::ConnInfo target;                 ///< pinned
   std::string encoding;

@@ -131,7 +131,7 @@ std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
     // They show what the tables held then.
     if (continuation_->inconsistent) {
       std::erase_if(done, [&](const auto& task) {
-        const bool is_view = plan_.graph[task.first].kind == TaskKind::kMaterializedView;
+        const bool is_view = plan_.graph[task.first].traits().shows_rows_of_others;
         if (is_view) copy::forget_task(target, plan_.task_marks[task.first]);
         return is_view;
       });
@@ -183,7 +183,7 @@ void RunSessions::refuse_half_emptied_trees(const copy::LedgerContents& ledger) 
 // fire the triggers, and TRUNCATE is refused to a table that a key refers to.
 void RunSessions::refuse_loading_behind_triggers(const std::map<TaskId, copy::LoadedRows>& done) const {
   for (TaskId id = 0; id < plan_.graph.size(); ++id) {
-    if (plan_.graph[id].kind != TaskKind::kTableData || done.contains(id)) continue;
+    if (!plan_.graph[id].copies_rows() || done.contains(id)) continue;
     for (const TaskGraph::Edge& edge : plan_.graph.followers(id)) {
       const schema::TocEntry* entry = plan_.graph[edge.to].entry;
       const bool in_the_way = entry != nullptr && (entry->kind == "TRIGGER" || entry->kind == "FK CONSTRAINT");
@@ -316,11 +316,7 @@ std::optional<pg::Connection> RunSessions::heir_of_the_snapshot() {
 // The snapshot as long as rows are missing: the same if its holder lives or somebody hands it on, else one that shows
 // the same rows.
 void RunSessions::restore_holder(const std::map<TaskId, copy::LoadedRows>& done, const copy::LedgerContents& ledger) {
-  const auto is_missing = [&](TaskId id) {
-    const TaskKind kind = plan_.graph[id].kind;
-    const bool reads = kind == TaskKind::kTableData || kind == TaskKind::kLargeObjects;
-    return reads && !done.contains(id);
-  };
+  const auto is_missing = [&](TaskId id) { return plan_.graph[id].traits().needs_snapshot && !done.contains(id); };
   bool missing = false;
   for (TaskId id = 0; id < plan_.graph.size() && !missing; ++id) missing = is_missing(id);
   if (!missing || alive(holder)) {

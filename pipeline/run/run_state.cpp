@@ -45,8 +45,6 @@ double seconds_since_epoch(SteadyClock::time_point at) {
   return std::chrono::duration<double>((std::chrono::system_clock::now() - ago).time_since_epoch()).count();
 }
 
-bool is_shown(const Task& task) { return task.kind == TaskKind::kTableData || task.kind == TaskKind::kIndexBuild; }
-
 }  // namespace
 
 struct RunStateWriter::Implementation {
@@ -89,7 +87,7 @@ struct RunStateWriter::Implementation {
                       {std::int64_t{::getpid()}, progress.snapshot().phase, std::int64_t{plan.options.table_jobs},
                        std::int64_t{plan.options.index_jobs}});
     for (TaskId id = 0; id < plan.graph.size(); ++id) {
-      if (is_shown(plan.graph[id])) add_task(plan.graph[id], static_cast<std::int64_t>(id));
+      if (plan.graph[id].traits().is_listed) add_task(plan.graph[id], static_cast<std::int64_t>(id));
     }
     database->execute("COMMIT");
   }
@@ -102,7 +100,7 @@ struct RunStateWriter::Implementation {
     std::string relation;
     std::string sql = task.sql;
     Bytes size;
-    if (task.kind == TaskKind::kTableData) {
+    if (task.copies_rows()) {
       oid = task.relation->oid;
       schema = task.relation->schema;
       relation = task.relation->name;

@@ -18,7 +18,11 @@ constexpr double kAnyCost = std::numeric_limits<double>::infinity();
 
 std::size_t index_of(Lane lane) { return static_cast<std::size_t>(lane); }
 
-bool is_small_table(const Task& task) { return task.kind == TaskKind::kTableData && task.cost < kMostCostTogether; }
+bool travels_together(const Task& task) {
+  return task.traits().batching == Batching::kSmallTogether && task.cost < kMostCostTogether;
+}
+
+bool is_in_order(const Task& task) { return task.traits().retry == Retry::kInOrder; }
 }  // namespace
 
 Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::set<TaskId>& done)
@@ -37,8 +41,8 @@ Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::se
   if (!end_event_.valid()) throw system_error("cannot make an event descriptor", errno);
   for (TaskId task = 0; task < graph_.size(); ++task) {
     waits_[task] = graph_.waits_for(task);
-    if (graph_[task].kind != TaskKind::kBarrier) ++left_in_lane_[index_of(graph_[task].lane)];
-    if (graph_[task].kind == TaskKind::kPreData) ++definitions_left_;
+    if (!graph_[task].is_barrier()) ++left_in_lane_[index_of(graph_[task].lane)];
+    if (is_in_order(graph_[task])) ++definitions_left_;
     // Definitions go in the archive's order, which is that of the task numbers.
     if (graph_[task].lane == Lane::kMain) weights_[task] = 0;
   }
@@ -74,14 +78,17 @@ void Scheduler::release_claims(const Task& task) {
   }
 }
 
-std::optional<TaskId> Scheduler::take_ready(Lane lane, double most_cost, std::optional<TaskKind> only) {
+std::optional<TaskId> Scheduler::take_ready(Lane lane, double most_cost, Company company) {
   std::set<Ready>& ready = ready_[index_of(lane)];
   for (auto candidate = ready.begin(); candidate != ready.end(); ++candidate) {
     const TaskId task = candidate->task;
-    if (!claims_are_free(graph_[task]) || (!only && waits_for_company(graph_[task]))) continue;
-    if (graph_[task].cost > most_cost || (only && graph_[task].kind != *only)) return std::nullopt;
+    const bool joins = company == Company::kJoins;
+    if (!claims_are_free(graph_[task]) || (!joins && waits_for_company(graph_[task]))) continue;
+    if (graph_[task].cost > most_cost || (joins && graph_[task].traits().batching != Batching::kSmallTogether)) {
+      return std::nullopt;
+    }
     ready.erase(candidate);
-    if (is_small_table(graph_[task])) --small_ready_;
+    if (travels_together(graph_[task])) --small_ready_;
     begin(task);
     return task;
   }
@@ -90,14 +97,14 @@ std::optional<TaskId> Scheduler::take_ready(Lane lane, double most_cost, std::op
 
 bool Scheduler::waits_for_company(const Task& task) const {
   const bool may_get_company = small_running_ > 0 || definitions_left_ > definitions_postponed_;
-  return is_small_table(task) && small_ready_ < kCompany && may_get_company;
+  return travels_together(task) && small_ready_ < kCompany && may_get_company;
 }
 
 void Scheduler::begin(TaskId task) {
   hold_claims(graph_[task]);
-  if (is_small_table(graph_[task])) ++small_running_;
+  if (travels_together(graph_[task])) ++small_running_;
   ++running_;
-  if (graph_[task].kind == TaskKind::kPreData) ++definitions_running_;
+  if (is_in_order(graph_[task])) ++definitions_running_;
   const bool was_begun = begun_[task];
   begun_[task] = true;
   if (was_begun) return;  // a later try: what may follow it in order has begun with the first
@@ -111,15 +118,20 @@ void Scheduler::begin(TaskId task) {
 std::optional<TaskId> Scheduler::next(Lane lane) {
   std::unique_lock lock(mutex_);
   while (!stopped_ && left_in_lane_[index_of(lane)] > 0) {
-    if (const std::optional<TaskId> task = take_ready(lane, kAnyCost, std::nullopt)) return task;
+    if (const std::optional<TaskId> task = take_ready(lane, kAnyCost, Company::kNone)) return task;
     changed_.wait(lock);
   }
   return std::nullopt;
 }
 
-std::optional<TaskId> Scheduler::next_ready(Lane lane, double most_cost, std::optional<TaskKind> only) {
+std::optional<TaskId> Scheduler::next_ready(Lane lane, double most_cost) {
   const std::lock_guard lock(mutex_);
-  return stopped_ ? std::nullopt : take_ready(lane, most_cost, only);
+  return stopped_ ? std::nullopt : take_ready(lane, most_cost, Company::kNone);
+}
+
+std::optional<TaskId> Scheduler::next_to_join(Lane lane, double most_cost) {
+  const std::lock_guard lock(mutex_);
+  return stopped_ ? std::nullopt : take_ready(lane, most_cost, Company::kJoins);
 }
 
 int Scheduler::count_ready(Lane lane, double least_cost) const {
@@ -141,14 +153,14 @@ void Scheduler::release(std::vector<TaskId> free) {
   while (!free.empty()) {
     const TaskId task = free.back();
     free.pop_back();
-    const bool barrier = graph_[task].kind == TaskKind::kBarrier;
+    const bool barrier = graph_[task].is_barrier();
     if (graph_[task].is_last_chance && !postponed_.empty()) {
       held_barriers_.push_back(task);
       continue;
     }
     if (!barrier && !doomed_by_[task]) {
       ready_[index_of(graph_[task].lane)].insert({weights_[task], task});
-      if (is_small_table(graph_[task])) ++small_ready_;
+      if (travels_together(graph_[task])) ++small_ready_;
       continue;
     }
     if (!barrier) left_out_.push_back({task, *doomed_by_[task]});
@@ -163,9 +175,9 @@ std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> roo
   std::vector<TaskId> free;
   ended_[task] = true;
   --left_;
-  if (begun_[task] && is_small_table(graph_[task])) --small_running_;
-  if (graph_[task].kind == TaskKind::kPreData) --definitions_left_;
-  if (graph_[task].kind != TaskKind::kBarrier) --left_in_lane_[index_of(graph_[task].lane)];
+  if (begun_[task] && travels_together(graph_[task])) --small_running_;
+  if (is_in_order(graph_[task])) --definitions_left_;
+  if (!graph_[task].is_barrier()) --left_in_lane_[index_of(graph_[task].lane)];
   for (const TaskGraph::Edge& edge : graph_.followers(task)) {
     if (ended_[edge.to]) continue;
     if (root_cause && edge.required && !doomed_by_[edge.to]) {
@@ -179,7 +191,7 @@ std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> roo
     if (edge.in_order && begun_[task]) continue;
     if (is_released(task, edge)) continue;
     if (--waits_[edge.to] > 0) continue;
-    freed_by_[edge.to] = graph_[task].kind == TaskKind::kBarrier ? freed_by_[task] : task;
+    freed_by_[edge.to] = graph_[task].is_barrier() ? freed_by_[task] : task;
     free.push_back(edge.to);
   }
   return free;
@@ -190,7 +202,7 @@ void Scheduler::succeeded(TaskId task) {
   release_claims(graph_[task]);
   --running_;
   ++succeeded_since_;
-  if (graph_[task].kind == TaskKind::kPreData) {
+  if (is_in_order(graph_[task])) {
     --definitions_running_;
     ++definitions_since_;
   }
@@ -203,7 +215,7 @@ FailureOutcome Scheduler::failed(TaskId task, const Error& error) {
   const std::lock_guard lock(mutex_);
   release_claims(graph_[task]);
   --running_;
-  if (graph_[task].kind == TaskKind::kPreData) --definitions_running_;
+  if (is_in_order(graph_[task])) --definitions_running_;
   if (doomed_by_[task]) {
     left_out_.push_back({task, *doomed_by_[task]});
     release(mark_ended(task, doomed_by_[task]));
@@ -244,8 +256,8 @@ void Scheduler::give_up(TaskId task) {
 // For good: mark_ended() takes back what is counted of a task that runs.
 bool Scheduler::take_from_postponed(TaskId task) {
   if (postponed_.erase(task) == 0) return false;
-  if (graph_[task].kind == TaskKind::kPreData) --definitions_postponed_;
-  if (is_small_table(graph_[task])) ++small_running_;
+  if (is_in_order(graph_[task])) --definitions_postponed_;
+  if (travels_together(graph_[task])) ++small_running_;
   return true;
 }
 
@@ -256,17 +268,17 @@ void Scheduler::keep(TaskId task, const Error& error) {
 }
 
 void Scheduler::postpone(TaskId task) {
-  if (is_small_table(graph_[task])) --small_running_;
-  if (graph_[task].kind == TaskKind::kPreData) ++definitions_postponed_;
+  if (travels_together(graph_[task])) --small_running_;
+  if (is_in_order(graph_[task])) ++definitions_postponed_;
   postponed_.insert(task);
   go_on_when_quiet();
   changed_.notify_all();
 }
 
 void Scheduler::requeue(TaskId task) {
-  if (graph_[task].kind == TaskKind::kPreData) --definitions_postponed_;
+  if (is_in_order(graph_[task])) --definitions_postponed_;
   ready_[index_of(graph_[task].lane)].insert({weights_[task], task});
-  if (is_small_table(graph_[task])) ++small_ready_;
+  if (travels_together(graph_[task])) ++small_ready_;
 }
 
 // Definitions before the data do not wait for the rows of other tables before they are tried again.
@@ -275,7 +287,7 @@ void Scheduler::retry_definitions() {
   if (definitions_postponed_ == 0 || definitions_since_ == 0 || !are_quiet) return;
   definitions_since_ = 0;
   std::erase_if(postponed_, [&](TaskId task) {
-    const bool is_definition = graph_[task].kind == TaskKind::kPreData;
+    const bool is_definition = is_in_order(graph_[task]);
     if (is_definition) requeue(task);
     return is_definition;
   });
@@ -327,7 +339,7 @@ bool Scheduler::rows_need(TaskId task) const {
     const TaskId one = to_look_at.back();
     to_look_at.pop_back();
     if (ended_[one]) continue;
-    if (graph_[one].kind == TaskKind::kTableData || graph_[one].kind == TaskKind::kLargeObjects) return true;
+    if (graph_[one].traits().needs_snapshot) return true;
     for (const TaskGraph::Edge& edge : graph_.followers(one)) {
       if (edge.required && seen.insert(edge.to).second) to_look_at.push_back(edge.to);
     }

@@ -63,9 +63,11 @@ class Scheduler {
   /// The next task for a worker of this lane; waits for one. Nothing when the lane has no task left, or after stop().
   std::optional<TaskId> next(Lane lane);
 
-  /// The same without waiting: nothing when no task is ready, or when the one that next() would give costs more or is
-  /// of another kind than `only`.
-  std::optional<TaskId> next_ready(Lane lane, double most_cost, std::optional<TaskKind> only = std::nullopt);
+  /// The same without waiting: nothing when no task is ready, or when the one that next() would give costs more.
+  std::optional<TaskId> next_ready(Lane lane, double most_cost);
+  /// For a worker that has taken a task which travels together with others (Batching::kSmallTogether): another one,
+  /// also where next_ready() would wait for company. Nothing when the next one costs more or does not travel so.
+  std::optional<TaskId> next_to_join(Lane lane, double most_cost);
   /// How many tasks of a lane could begin now, and cost at least so much.
   int count_ready(Lane lane, double least_cost) const;
   /// The task whose end has let this one begin; nothing for one that could begin at once.
@@ -105,7 +107,8 @@ class Scheduler {
     }
   };
 
-  std::optional<TaskId> take_ready(Lane lane, double most_cost, std::optional<TaskKind> only);
+  enum class Company { kNone, kJoins };
+  std::optional<TaskId> take_ready(Lane lane, double most_cost, Company company);
   void begin(TaskId task);
   bool claims_are_free(const Task& task) const;
   bool waits_for_company(const Task& task) const;

@@ -15,6 +15,7 @@
 #include "pg/version.h"
 #include "pipeline/plan/options.h"
 #include "pipeline/plan/tasks_done.h"
+#include "pipeline/plan/work.h"
 #include "pipeline/run/later_try.h"
 #include "schema/archive/acl.h"
 #include "schema/archive/ddl_restore.h"
@@ -44,54 +45,7 @@ std::string index_name_of(const schema::TocEntry& entry) {
   return blank == std::string::npos ? entry.tag : entry.tag.substr(blank + 1);
 }
 
-std::string definition_of(const Plan& plan, const Task& task) {
-  if (task.kind == TaskKind::kAcl) return schema::acl_definition(*task.entry, plan.restore, task.owners_part);
-  return task.sql.empty() ? task.entry->definition : task.sql;
-}
-
-pg::Statement definition_statement(const Plan& plan, const schema::TocEntry& entry, const std::string& definition) {
-  pg::Statement statement = schema::entry_statement(plan.archive, entry, plan.restore, definition);
-  statement.sql.insert(0, schema::settings_for_definition(plan.catalog.expression_settings, definition));
-  return statement;
-}
-
-std::vector<pg::Statement> refresh(const Plan& plan, const Task& task) {
-  // It runs as the view's owner and shows what that role may see, as it did on the source: "off", which is right for
-  // copying, would make it fail where row-level security is forced.
-  const std::string sql = "SET LOCAL row_security = on;\n" + task.entry->definition;
-  std::vector<pg::Statement> statements = {schema::entry_statement(plan.archive, *task.entry, plan.restore, sql)};
-  if (task.relation != nullptr) statements.push_back({"ANALYZE " + task.relation->quoted()});
-  return statements;
-}
-
 }  // namespace
-
-std::optional<std::vector<pg::Statement>> statements_of(const Plan& plan, const Task& task) {
-  switch (task.kind) {
-    case TaskKind::kPreData:
-    case TaskKind::kIndexBuild:
-    case TaskKind::kPostData:
-    case TaskKind::kAcl:
-    case TaskKind::kEventTrigger:
-      if (task.entry == nullptr) return std::vector{pg::Statement{task.sql}};
-      return std::vector{definition_statement(plan, *task.entry, definition_of(plan, task))};
-    case TaskKind::kMaterializedView:
-      return refresh(plan, task);
-    case TaskKind::kStatistics:
-    case TaskKind::kValidation:
-    case TaskKind::kDatabaseProperty:
-      return std::vector{pg::Statement{task.sql}};
-    case TaskKind::kBarrier:
-    case TaskKind::kTableData:
-    case TaskKind::kLargeObjects:
-    case TaskKind::kSequences:
-    case TaskKind::kReleaseSnapshot:
-    case TaskKind::kDurability:
-    case TaskKind::kVerification:
-      break;
-  }
-  return std::nullopt;
-}
 
 std::optional<double> StatementQueue::room() const {
   if (cost_ >= kMostCostTogether) return std::nullopt;
@@ -108,9 +62,7 @@ void StatementQueue::send(TaskId task, std::vector<pg::Statement> statements) {
 // A build that takes longer than a moment gets its part of the target's memory and cores.
 void StatementQueue::give_share(InFlight& sent) {
   const Task& task = plan_.graph[sent.task];
-  const bool sorts =
-      task.kind == TaskKind::kIndexBuild || task.kind == TaskKind::kPostData || task.kind == TaskKind::kValidation;
-  if (!sorts || task.cost < kMostCostTogether) return;
+  if (!task.traits().sorts || task.cost < kMostCostTogether) return;
   sent.share = context_.builds.take(scheduler_.count_ready(Lane::kBuild, kMostCostTogether));
   constexpr std::int64_t kMost = 2147483647;  // of the setting, in kB
   std::string settings = fmt::format("SET LOCAL maintenance_work_mem = '{}kB';\n",
@@ -199,7 +151,7 @@ pg::Answer StatementQueue::answer_for(const InFlight& oldest) {
 
 bool StatementQueue::may_be_tried_again(const InFlight& ended) const {
   // Behind a definition others have been sent that need it: they may have found another object of its name.
-  if (plan_.graph[ended.task].kind == TaskKind::kPreData) return false;
+  if (plan_.graph[ended.task].traits().retry == Retry::kInOrder) return false;
   return ended.error && ended.tries < kTries && ended.error->is_retryable();
 }
 
@@ -215,7 +167,7 @@ void StatementQueue::try_again(InFlight ended) {
 // Somebody in whose name privileges are to be given may not see the schema, say.
 bool StatementQueue::may_be_granted_by_one(const InFlight& ended) const {
   const Task& task = plan_.graph[ended.task];
-  return task.kind == TaskKind::kAcl && !ended.refused_to_others && ended.error &&
+  return task.traits().gives_privileges && !ended.refused_to_others && ended.error &&
          ended.error->sqlstate() == sqlstate::kInsufficientPrivilege &&
          schema::acl_definition_of_one(*task.entry) != definition_of(plan_, task);
 }
@@ -233,7 +185,7 @@ void StatementQueue::grant_by_one(InFlight ended) {
 // (give_owners()).
 bool StatementQueue::may_go_without_owner(const InFlight& ended) const {
   const Task& task = plan_.graph[ended.task];
-  const bool gives_owner = task.entry != nullptr && task.kind != TaskKind::kAcl && plan_.restore.owners &&
+  const bool gives_owner = task.entry != nullptr && !task.traits().gives_privileges && plan_.restore.owners &&
                            !plan_.restore.out_of_reach.contains(task.entry->owner) &&
                            !schema::owner_sql(*task.entry).empty();
   return gives_owner && !ended.without_owner && ended.error &&
@@ -365,18 +317,17 @@ Error StatementQueue::error_of(const InFlight& ended) const {
   } else {
     error.object(task.name);
   }
-  const bool is_maintenance = task.kind == TaskKind::kIndexBuild || task.kind == TaskKind::kMaterializedView ||
-                              task.kind == TaskKind::kPostData || task.kind == TaskKind::kStatistics;
   // Making these calls no function.
-  const bool calls_nothing = task.entry != nullptr && (task.kind == TaskKind::kAcl || task.entry->kind == "COMMENT" ||
-                                                       task.entry->kind == "SECURITY LABEL" ||
-                                                       task.entry->kind == "VIEW" || task.entry->kind == "RULE");
+  const bool calls_nothing =
+      task.entry != nullptr &&
+      (task.traits().gives_privileges || task.entry->kind == "COMMENT" || task.entry->kind == "SECURITY LABEL" ||
+       task.entry->kind == "VIEW" || task.entry->kind == "RULE");
   if (is_name_not_found(error) && !calls_nothing) {
     error.remedy(Remedy::kResumeInconsistent)
         .hint(fmt::format(
             "a function that this calls names something without its schema, which is found neither with an empty "
             "search_path nor with the source database's{}; ALTER FUNCTION … SET search_path = … on the source",
-            is_maintenance && target_.server_version() >= pg::since::kRestrictedSearchPath
+            task.traits().is_maintenance && target_.server_version() >= pg::since::kRestrictedSearchPath
                 ? " (from 17 on, indexes and materialized views are made with search_path = pg_catalog, pg_temp)"
                 : ""));
   }
@@ -388,13 +339,14 @@ Error StatementQueue::error_of(const InFlight& ended) const {
         .hint(fmt::format("an earlier run has made it, and it has changed on the source since: {} on the target",
                           is_table || drop.empty() ? "alter it in the same way" : drop));
   }
-  if (task.kind == TaskKind::kAcl && error.sqlstate() == sqlstate::kInsufficientPrivilege &&
-      !task.entry->owner.empty()) {
+  const NeededRight missing =
+      error.sqlstate() == sqlstate::kInsufficientPrivilege ? task.traits().needed_right : NeededRight::kNone;
+  if (missing == NeededRight::kOwnersMembership && !task.entry->owner.empty()) {
     error.remedy(Remedy::kResume)
         .hint(fmt::format("GRANT {} TO {} on the target", pg::quote_identifier(task.entry->owner),
                           pg::quote_identifier(target_.user())));
   }
-  if (task.kind == TaskKind::kDatabaseProperty && error.sqlstate() == sqlstate::kInsufficientPrivilege) {
+  if (missing == NeededRight::kSuperuser) {
     error.hint("a superuser may set them").remedy(Remedy::kOmitProperties);
   }
   return error;
@@ -421,9 +373,8 @@ void StatementQueue::report(const InFlight& ended) {
     return;
   }
   const Error error = error_of(ended);
-  // All that is there is there: the planner lacks numbers that ANALYZE makes at any time.
   const bool is_of_users_function = error.kind() == ErrorKind::kServer && !is_out_of_resources(error.sqlstate());
-  if (plan_.graph[ended.task].kind == TaskKind::kStatistics && is_of_users_function) {
+  if (plan_.graph[ended.task].traits().on_error == OnError::kSkipped && is_of_users_function) {
     context_.progress.add_skipped(fmt::format("{}; {}", target_.log().describe(error), plan_.graph[ended.task].sql));
     target_.log().warning(error);
     scheduler_.succeeded(ended.task);

@@ -9,10 +9,6 @@
 
 namespace pgsluice::pipeline {
 
-/// What carries out a task that consists of statements on the target and of nothing else: definitions, privileges,
-/// statistics, properties. Nothing for other tasks.
-std::optional<std::vector<pg::Statement>> statements_of(const Plan& plan, const Task& task);
-
 /// Tasks whose statements are on their way to the target's server, so that none waits for the answers to those before.
 /// Used by one worker's thread; the references outlive it.
 ///

@@ -164,7 +164,7 @@ TEST(Scheduler, SmallTablesWaitForCompanyWhileThereMayBeMore) {
   scheduler.succeeded(definition);  // many are ready at once now
   worker.join();
   EXPECT_EQ(taken, first);
-  EXPECT_TRUE(scheduler.next_ready(Lane::kCopy, 10, TaskKind::kTableData)) << "who has some may take more along";
+  EXPECT_TRUE(scheduler.next_to_join(Lane::kCopy, 10)) << "who has some may take more along";
 }
 
 TEST(Scheduler, FewSmallTablesGoWhenTheLastDefinitionIsMade) {

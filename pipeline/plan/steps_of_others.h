@@ -1,0 +1,13 @@
+#pragma once
+
+#include "pipeline/plan/step.h"
+#include "pipeline/plan/task_graph.h"
+#include "schema/archive/archive.h"
+
+namespace pgsluice::pipeline {
+
+/// Makes barriers of the tasks that are not of these steps: what other commands do, or have done. Materialized views
+/// are filled by those who do what is left, and by those who copy the rows last of all.
+void leave_to_others(TaskGraph& graph, const schema::Archive& archive, const Steps& steps, bool ends_the_copy);
+
+}  // namespace pgsluice::pipeline

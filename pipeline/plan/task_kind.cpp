@@ -1,0 +1,110 @@
+#include "pipeline/plan/task_kind.h"
+
+#include <algorithm>
+#include <array>
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+// In the order of the enumeration.
+constexpr std::array<KindTraits, 16> kKinds = {{
+    {.kind = TaskKind::kBarrier, .id = "barrier", .label = "wait", .repeating = Repeating::kAlways},
+    {.kind = TaskKind::kPreData,
+     .id = "pre-data",
+     .label = "definitions",
+     .step = Step::kPreData,
+     .retry = Retry::kInOrder},
+    {.kind = TaskKind::kTableData,
+     .id = "table-data",
+     .label = "table data",
+     .step = Step::kTableData,
+     .batching = Batching::kSmallTogether,
+     .repeating = Repeating::kAlways,  // the ledger has their parts
+     .needs_snapshot = true,
+     .is_listed = true},
+    {.kind = TaskKind::kLargeObjects,
+     .id = "large-objects",
+     .label = "large objects",
+     .step = Step::kLargeObjects,
+     .needs_snapshot = true},
+    {.kind = TaskKind::kSequences,
+     .id = "sequences",
+     .label = "sequences",
+     .step = Step::kSequences,
+     .repeating = Repeating::kAlways},
+    {.kind = TaskKind::kReleaseSnapshot,
+     .id = "release-snapshot",
+     .label = "release snapshot",
+     .repeating = Repeating::kAlways},
+    {.kind = TaskKind::kIndexBuild,
+     .id = "index-build",
+     .label = "index builds",
+     .step = Step::kIndexes,
+     .sorts = true,
+     .is_maintenance = true,
+     .is_listed = true},
+    {.kind = TaskKind::kPostData,
+     .id = "post-data",
+     .label = "constraints, triggers and the rest",
+     .step = Step::kPostData,
+     .sorts = true,
+     .is_maintenance = true},
+    {.kind = TaskKind::kStatistics,
+     .id = "statistics",
+     .label = "vacuum and statistics",
+     .step = Step::kStatistics,
+     .repeating = Repeating::kAlways,
+     .on_error = OnError::kSkipped,  // the planner lacks numbers that ANALYZE makes at any time
+     .is_maintenance = true},
+    {.kind = TaskKind::kValidation,
+     .id = "validation",
+     .label = "foreign key validation",
+     .step = Step::kPostData,
+     .sorts = true},
+    {.kind = TaskKind::kVerification,
+     .id = "verification",
+     .label = "verification of rows",
+     .step = Step::kTableData,
+     .repeating = Repeating::kAlways},
+    {.kind = TaskKind::kAcl,
+     .id = "acl",
+     .label = "privileges",
+     .step = Step::kPostData,
+     .needed_right = NeededRight::kOwnersMembership,
+     .gives_privileges = true},
+    {.kind = TaskKind::kMaterializedView,
+     .id = "materialized-view",
+     .label = "materialized views",
+     .step = Step::kPostData,
+     .is_maintenance = true,
+     .shows_rows_of_others = true},
+    {.kind = TaskKind::kEventTrigger, .id = "event-trigger", .label = "event triggers", .step = Step::kPostData},
+    {.kind = TaskKind::kDatabaseProperty,
+     .id = "database-property",
+     .label = "database properties",
+     .step = Step::kPostData,
+     .repeating = Repeating::kAlways,
+     .needed_right = NeededRight::kSuperuser},
+    {.kind = TaskKind::kDurability, .id = "durability", .label = "flush", .repeating = Repeating::kAlways},
+}};
+
+constexpr bool is_in_order() {
+  for (std::size_t i = 0; i < kKinds.size(); ++i) {
+    if (static_cast<std::size_t>(kKinds[i].kind) != i) return false;
+  }
+  return true;
+}
+static_assert(is_in_order());
+
+}  // namespace
+
+const KindTraits& traits_of(TaskKind kind) { return kKinds.at(static_cast<std::size_t>(kind)); }
+
+std::optional<TaskKind> task_kind_of(std::string_view id) {
+  const auto found =
+      std::find_if(kKinds.begin(), kKinds.end(), [&](const KindTraits& traits) { return traits.id == id; });
+  return found == kKinds.end() ? std::nullopt : std::optional(found->kind);
+}
+
+}  // namespace pgsluice::pipeline

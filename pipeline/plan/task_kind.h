@@ -1,0 +1,97 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "pipeline/plan/step.h"
+
+namespace pgsluice::pipeline {
+
+enum class TaskKind {
+  kBarrier,  ///< nothing to do: stands for the end of many tasks
+  kPreData,
+  kTableData,
+  kLargeObjects,
+  kSequences,
+  kReleaseSnapshot,
+  kIndexBuild,
+  kPostData,
+  kStatistics,
+  kValidation,    ///< of a foreign key
+  kVerification,  ///< of rows
+  kAcl,
+  kMaterializedView,
+  kEventTrigger,
+  kDatabaseProperty,
+  kDurability,  ///< waits until the target has everything on disk
+};
+
+/// Whether a worker takes several tasks at once.
+enum class Batching {
+  kAlone,
+  kSmallTogether,  ///< those of little cost share a transaction
+};
+
+/// When a task that has failed is tried again, where others may help it to succeed.
+enum class Retry {
+  kWhenQuiet,  ///< when nothing else can run
+  kInOrder,    ///< as soon as nothing else of this sort runs: they are sent in their order, each behind those before it
+};
+
+/// What a run that continues does with a task.
+enum class Repeating {
+  kByLedger,  ///< it is done if the ledger has its row, which commits with what the task does
+  kAlways,    ///< it cannot be in a transaction with its row, has a record of its own, or is short and the same again
+};
+
+/// What a run does when a task of statements fails.
+enum class OnError {
+  kFailed,
+  kSkipped,  ///< an error of a user's function is only listed: nothing is missing on the target
+};
+
+/// Who may carry out a task, where the target's user may not.
+enum class NeededRight {
+  kNone,
+  kOwnersMembership,  ///< a member of the object's owner
+  kSuperuser,
+};
+
+/// All that the mechanisms (scheduler, statement queue, ledger, progress, state file) have to know of a kind of task.
+/// They read these properties and never compare kinds.
+struct KindTraits {
+  TaskKind kind = TaskKind::kBarrier;
+  /// A stable word: ledgers, state files and JSON documents contain it, so it never changes.
+  std::string_view id;
+  /// For people.
+  std::string_view label;
+  /// Which command carries such tasks out; nullopt for what each run does by itself. A constraint belongs to
+  /// Step::kConstraints, though (step_of()).
+  std::optional<Step> step = std::nullopt;
+  Batching batching = Batching::kAlone;
+  Retry retry = Retry::kWhenQuiet;
+  Repeating repeating = Repeating::kByLedger;
+  OnError on_error = OnError::kFailed;
+  NeededRight needed_right = NeededRight::kNone;
+  /// Whether it reads what only the snapshot shows.
+  bool needs_snapshot = false;
+  /// Whether it sorts or looks up many rows, so that it gets a part of the target's memory and cores.
+  bool sorts = false;
+  /// Whether the target runs users' functions meanwhile under the search path of maintenance commands (from 17 on).
+  bool is_maintenance = false;
+  /// Whether it keeps what the rows of tables were when it ran, so that rows that come later make it stale.
+  bool shows_rows_of_others = false;
+  /// Whether its statements are GRANT and REVOKE.
+  bool gives_privileges = false;
+  /// Whether 'list progress' shows such tasks one by one.
+  bool is_listed = false;
+};
+
+const KindTraits& traits_of(TaskKind kind);
+
+inline std::string_view id_of(TaskKind kind) { return traits_of(kind).id; }
+inline std::string_view label_of(TaskKind kind) { return traits_of(kind).label; }
+/// The kind with this id; nullopt if there is none.
+std::optional<TaskKind> task_kind_of(std::string_view id);
+
+}  // namespace pgsluice::pipeline
