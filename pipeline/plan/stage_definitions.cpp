@@ -46,48 +46,49 @@ bool is_relation(const GraphState& state, const TocEntry& entry) {
 }
 
 // What some extensions want done is a statement without an entry, in the order of the main lane.
-TaskId add_call(GraphState& state, const std::string& name, const std::string& sql, bool repeated) {
+TaskId add_call(GraphState& state, const PreData& made, const std::string& name, const std::string& sql,
+                bool repeated) {
   const TaskId task = state.graph().add({.kind = TaskKind::kPreData,
                                          .lane = Lane::kMain,
                                          .name = name,
                                          .cost = kStatementCost,
                                          .sql = sql,
                                          .repeated = repeated});
-  state.graph().after(state.pre_data_done, task);
+  state.graph().after(made.done, task);
   return task;
 }
 
 // As soon as the extension is there: TimescaleDB's own triggers keep away from then on.
-void call_before_restore(GraphState& state, bool extension_is_there) {
+void call_before_restore(GraphState& state, const PreData& made, bool extension_is_there) {
   const auto call = schema::before_restore(state.plan.catalog.extensions);
-  if (call && extension_is_there) add_call(state, call->description, call->sql, true);
+  if (call && extension_is_there) add_call(state, made, call->description, call->sql, true);
 }
 
 // Behind all tables, since they may name one another. Rows wait for it.
-void distribute_tables(GraphState& state) {
+void distribute_tables(GraphState& state, PreData& made) {
   for (const schema::DistributedTable& distributed : state.plan.catalog.distributed) {
-    const auto made = state.task_of_relation.find(distributed.table);
-    if (made == state.task_of_relation.end()) continue;
+    const auto table = made.task_of_relation.find(distributed.table);
+    if (table == made.task_of_relation.end()) continue;
     if (distributed.sql.empty()) {
       state.plan.skipped.push_back(fmt::format("distribution of {}: of a schema that Citus distributes as a whole",
                                                state.plan.catalog.relation(distributed.table)->display()));
       continue;
     }
     const std::string name = "distribution of " + state.plan.catalog.relation(distributed.table)->display();
-    const TaskId task = add_call(state, name, distributed.sql, false);
-    state.graph().require_in_order(task, made->second);
+    const TaskId task = add_call(state, made, name, distributed.sql, false);
+    state.graph().require_in_order(task, table->second);
     for (const schema::Oid member : state.relations.tree(distributed.table)) {
-      state.definitions_touching[member].push_back(task);
+      made.touching[member].push_back(task);
     }
-    made->second = task;
+    table->second = task;
   }
 }
 
 }  // namespace
 
-void add_pre_data(GraphState& state) {
-  state.pre_data_done = state.add_barrier("definitions before the data");
-  call_before_restore(state, state.inventory.extensions.contains("timescaledb"));
+PreData add_pre_data(GraphState& state) {
+  PreData made(state.add_barrier("definitions before the data"));
+  call_before_restore(state, made, state.inventory.extensions.contains("timescaledb"));
   for (const TocEntry* entry : in_order_of_sending(state)) {
     if (state.is_left_out(*entry)) continue;
     const TaskId task = state.graph().add({.kind = TaskKind::kPreData,
@@ -98,14 +99,15 @@ void add_pre_data(GraphState& state) {
     for (const TaskId needed : state.dependencies_of(*entry)) state.graph().require_in_order(task, needed);
     state.task_of_entry[entry->dump_id] = task;
     if (entry->kind == "SERVER") state.task_of_server[entry->tag] = task;
-    if (is_relation(state, *entry)) state.task_of_relation[entry->catalog_id.oid] = task;
-    std::set<schema::Oid> touched = state.touched_by(*entry);
-    for (const schema::Oid relation : touched) state.definitions_touching[relation].push_back(task);
-    state.touched_by_entry[entry->dump_id] = std::move(touched);
-    state.graph().after(state.pre_data_done, task);
-    call_before_restore(state, entry->kind == "EXTENSION" && entry->tag == "timescaledb");
+    if (is_relation(state, *entry)) made.task_of_relation[entry->catalog_id.oid] = task;
+    std::set<schema::Oid> touched = made.touched_by(state, *entry);
+    for (const schema::Oid relation : touched) made.touching[relation].push_back(task);
+    made.touched_by_entry[entry->dump_id] = std::move(touched);
+    state.graph().after(made.done, task);
+    call_before_restore(state, made, entry->kind == "EXTENSION" && entry->tag == "timescaledb");
   }
-  distribute_tables(state);
+  distribute_tables(state, made);
+  return made;
 }
 
 }  // namespace pgsluice::pipeline

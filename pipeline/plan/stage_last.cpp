@@ -16,11 +16,12 @@ using schema::TocEntry;
 
 class LastStage {
  public:
-  explicit LastStage(GraphState& state) : state_(state) {}
+  LastStage(GraphState& state, const PostData& post_data) : state_(state), post_data_(post_data) {}
 
-  void add_acls() {
-    state_.acls_done = state_.add_barrier("privileges");
-    state_.graph().after(state_.acls_done, state_.main_done);
+  // The barrier behind them.
+  TaskId add_acls() {
+    const TaskId acls_done = state_.add_barrier("privileges");
+    state_.graph().after(acls_done, post_data_.done);
     std::map<int, TaskId> last_acl;
     for (const TocEntry& entry : state_.plan.archive.entries) {
       if (entry.pass() != schema::RestorePass::kAcl || !schema::is_restored(entry, state_.plan.restore)) continue;
@@ -31,7 +32,7 @@ class LastStage {
                                               .cost = kStatementCost,
                                               .entry = &entry,
                                               .owners_part = owners_part_of(entry)});
-      state_.graph().after(task, state_.main_done);
+      state_.graph().after(task, post_data_.done);
       state_.require_dependencies(task, entry);
       state_.task_of_entry[entry.dump_id] = task;
       // Privileges of a column come behind the table's, which begin with REVOKE ALL. They may be tried again, so the
@@ -40,8 +41,9 @@ class LastStage {
       if (const auto before = last_acl.find(object); before != last_acl.end())
         state_.graph().after(task, before->second);
       last_acl[object] = task;
-      state_.graph().after(state_.acls_done, task);
+      state_.graph().after(acls_done, task);
     }
+    return acls_done;
   }
 
   // The owner's where this copy makes the object and gives it to him.
@@ -55,8 +57,8 @@ class LastStage {
   }
 
   // Materialized views, then event triggers, then what concerns the database as a whole.
-  void add_last() {
-    const TaskId views_done = add_materialized_views();
+  void add_last(TaskId acls_done) {
+    const TaskId views_done = add_materialized_views(acls_done);
     const TaskId triggers_done = add_event_triggers(views_done);
     const TaskId durable =
         state_.graph().add({.kind = TaskKind::kDurability, .lane = Lane::kMain, .name = "flush of the target's log"});
@@ -64,11 +66,11 @@ class LastStage {
     for (const TaskId task : add_properties(triggers_done)) state_.graph().after(durable, task);
   }
 
-  // The barrier behind them.
-  TaskId add_materialized_views() {
+  // Likewise.
+  TaskId add_materialized_views(TaskId acls_done) {
     const TaskId views_done = state_.add_barrier("materialized views");
     state_.graph()[views_done].is_last_chance = true;
-    state_.graph().after(views_done, state_.acls_done);
+    state_.graph().after(views_done, acls_done);
     for (const TocEntry* wanted : entries_behind_acls()) {
       const TocEntry& entry = *wanted;
       if (!is_refresh(entry)) continue;
@@ -83,7 +85,7 @@ class LastStage {
         refresh.relation = view;
       }
       const TaskId task = state_.graph().add(std::move(refresh));
-      state_.graph().after(task, state_.acls_done);
+      state_.graph().after(task, acls_done);
       state_.require_dependencies(task, entry);
       state_.task_of_entry[entry.dump_id] = task;
       state_.graph().after(views_done, task);
@@ -166,14 +168,14 @@ class LastStage {
 
  private:
   GraphState& state_;
+  const PostData& post_data_;
 };
 
 }  // namespace
 
-void add_last(GraphState& state) {
-  LastStage stage(state);
-  stage.add_acls();
-  stage.add_last();
+void add_last(GraphState& state, const PostData& post_data) {
+  LastStage stage(state, post_data);
+  stage.add_last(stage.add_acls());
 }
 
 }  // namespace pgsluice::pipeline

@@ -20,7 +20,11 @@ bool builds_index(const TocEntry& entry) { return entry.kind == "INDEX" || entry
 
 class PostDataStage {
  public:
-  explicit PostDataStage(GraphState& state) : state_(state) {
+  PostDataStage(GraphState& state, PreData& pre_data, Rows& rows)
+      : state_(state),
+        pre_data_(pre_data),
+        rows_(rows),
+        made_{.done = state.add_barrier("definitions after the data"), .on_relation = {}, .foreign_key_checks = {}} {
     for (const schema::Index& index : state.plan.catalog.indexes) {
       if (index.constraint != 0) index_of_constraint_[index.constraint] = &index;
       if (index.calls_functions) function_indexes_.insert(index.oid);
@@ -29,10 +33,9 @@ class PostDataStage {
     for (const schema::Inheritance& inheritance : state.plan.catalog.inheritance) children_.insert(inheritance.child);
   }
 
-  void add() {
-    state_.main_done = state_.add_barrier("definitions after the data");
-    graph().after(state_.main_done, state_.data_done);
-    if (state_.sequences) graph().after(state_.main_done, *state_.sequences);
+  PostData add() {
+    graph().after(made_.done, rows_.done);
+    if (rows_.sequences) graph().after(made_.done, *rows_.sequences);
     for (const TocEntry& entry : state_.plan.archive.entries) {
       if (state_.wanted(entry, schema::Section::kPostData, schema::RestorePass::kMain)) add_entry(entry);
     }
@@ -40,6 +43,7 @@ class PostDataStage {
     order_triggers_of_partitions();
     attach_indexes_from_the_bottom();
     put_rows_behind_the_indexes_they_name();
+    return std::move(made_);
   }
 
  private:
@@ -67,28 +71,32 @@ class PostDataStage {
     const TaskId id = graph().add(std::move(task));
     place(id, entry);
     state_.task_of_entry[entry.dump_id] = id;
-    for (const Oid relation : state_.relations.of(entry)) state_.tasks_on_relation[relation].push_back(id);
-    graph().after(state_.main_done, id);
+    for (const Oid relation : state_.relations.of(entry)) made_.on_relation[relation].push_back(id);
+    graph().after(made_.done, id);
     return id;
   }
 
   void place(TaskId id, const TocEntry& entry) {
-    state_.wait_for_definitions(id, state_.touched_by(entry));
+    pre_data_.keep_out_of_the_way(state_, id, pre_data_.touched_by(state_, entry));
     state_.require_dependencies(id, entry);
     require_data(id, entry);
     // What belongs to no relation may still concern rows of any: a domain's constraint that is not valid.
-    if (state_.relations.of(entry).empty()) state_.wait_for_all_data(id);
+    if (state_.relations.of(entry).empty()) wait_for_all_rows(id);
+  }
+
+  void wait_for_all_rows(TaskId task) {
+    graph().after(task, rows_.done);
+    after_all_rows_.insert(task);
   }
 
   // What is built on a table, and triggers that would fire, come after its rows and those of its partitions.
   void require_data(TaskId task, const TocEntry& entry) {
     for (const Oid relation : state_.relations.of(entry)) {
-      state_.require_rows_below(
-          task, relation,
-          builds_index(entry) ? GraphState::RowsNamingIndexes::kLeftOut : GraphState::RowsNamingIndexes::kToo);
+      rows_.require_below(state_, task, relation,
+                          builds_index(entry) ? Rows::NamingIndexes::kLeftOut : Rows::NamingIndexes::kToo);
     }
     // A function of the user's may read any other table.
-    if (calls_functions(entry)) state_.wait_for_all_data(task);
+    if (calls_functions(entry)) wait_for_all_rows(task);
   }
 
   bool calls_functions(const TocEntry& entry) const {
@@ -131,7 +139,7 @@ class PostDataStage {
       task.sql_that_validates = index::validate_statement(*key, *relation(key->child));
     }
     if (key == nullptr || !key->validated_apart || !not_valid || !knows_tables_of(*key)) {
-      state_.foreign_key_checks.emplace_back(add_task(entry, std::move(task)), &entry);
+      made_.foreign_key_checks.emplace_back(add_task(entry, std::move(task)), &entry);
       return;
     }
     const double cost = std::exchange(task.cost, kStatementCost);
@@ -189,8 +197,8 @@ class PostDataStage {
     if (parent.oid != child.oid) validation.claims.push_back({parent.oid, index::LockMode::kRowShare});
     const TaskId validated = graph().add(std::move(validation));
     graph().require(validated, made);
-    graph().after(state_.main_done, validated);
-    state_.foreign_key_checks.emplace_back(validated, &entry);
+    graph().after(made_.done, validated);
+    made_.foreign_key_checks.emplace_back(validated, &entry);
     return validated;
   }
 
@@ -213,8 +221,8 @@ class PostDataStage {
                 .table = table};
       for (const Oid member : state_.relations.tree(oid)) task.claims.push_back({member, index::LockMode::kRowShare});
       const TaskId id = graph().add(std::move(task));
-      for (const TaskId rows : state_.rows_below(oid)) graph().require(id, rows);
-      graph().after(state_.main_done, id);
+      for (const TaskId rows : rows_.below(state_, oid)) graph().require(id, rows);
+      graph().after(made_.done, id);
     }
   }
 
@@ -278,12 +286,12 @@ class PostDataStage {
   // Values that name indexes can be stored when these are there: such a table's own are made while it is empty, and its
   // rows come after all others.
   void put_rows_behind_the_indexes_they_name() {
-    for (const auto& [relation, parts] : state_.data_of_relation) {
+    for (const auto& [relation, parts] : rows_.of_table) {
       for (const TaskId rows : parts) {
         if (!graph()[rows].relation->names_indexes) continue;
         for (TaskId task = 0; task < graph().size(); ++task) {
           const TocEntry* entry = graph()[task].entry;
-          if (entry == nullptr || !builds_index(*entry) || state_.after_all_data.contains(task)) continue;
+          if (entry == nullptr || !builds_index(*entry) || after_all_rows_.contains(task)) continue;
           graph().after(rows, task);
         }
       }
@@ -291,6 +299,10 @@ class PostDataStage {
   }
 
   GraphState& state_;
+  PreData& pre_data_;
+  Rows& rows_;
+  PostData made_;
+  std::set<TaskId> after_all_rows_;
   std::map<Oid, const schema::Index*> index_of_constraint_;
   std::map<Oid, const schema::ForeignKey*> foreign_keys_;
   /// Those that call functions of the user's.
@@ -301,6 +313,8 @@ class PostDataStage {
 
 }  // namespace
 
-void add_post_data(GraphState& state) { PostDataStage(state).add(); }
+PostData add_post_data(GraphState& state, PreData& pre_data, Rows& rows) {
+  return PostDataStage(state, pre_data, rows).add();
+}
 
 }  // namespace pgsluice::pipeline

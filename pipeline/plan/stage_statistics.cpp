@@ -15,7 +15,8 @@ using schema::RelationKind;
 // Statistics want the indexes on expressions and the statistics objects; foreign keys want the statistics.
 class StatisticsStage {
  public:
-  explicit StatisticsStage(GraphState& state) : state_(state) {
+  StatisticsStage(GraphState& state, PreData& pre_data, const Rows& rows, const PostData& post_data)
+      : state_(state), pre_data_(pre_data), rows_(rows), post_data_(post_data) {
     for (const schema::Inheritance& link : catalog().inheritance) {
       const Relation* parent = catalog().relation(link.parent);
       if (parent != nullptr && parent->kind == RelationKind::kPartitionedTable) partitions_.insert(link.child);
@@ -30,7 +31,7 @@ class StatisticsStage {
 
   void add() {
     for (const Relation& relation : catalog().relations) {
-      const bool copied = state_.data_of_relation.contains(relation.oid);
+      const bool copied = rows_.of_table.contains(relation.oid);
       if (!copied && !is_topmost_parent(relation)) continue;
       if (has_foreign_member(relation)) {
         state_.plan.skipped.push_back(fmt::format(
@@ -78,17 +79,22 @@ class StatisticsStage {
                                    .claims = claims(relation),
                                    .relation = &relation,
                                    .sql = std::string(command) + relation.quoted()});
-    if (relation.statistics_call_functions) state_.wait_for_all_data(task);
-    state_.wait_for_definitions(task, {relation.oid});  // a partitioned table without partitions waits for no rows
-    for (const TaskId rows : state_.rows_below(relation.oid)) graph.after(task, rows);
+    if (relation.statistics_call_functions) graph.after(task, rows_.done);
+    pre_data_.keep_out_of_the_way(state_, task,
+                                  {relation.oid});  // a partitioned table without partitions waits for no rows
+    for (const TaskId rows : rows_.below(state_, relation.oid)) graph.after(task, rows);
     for (const Oid member : state_.relations.tree(relation.oid)) {
-      for (const TaskId built : state_.tasks_on_relation[member]) {
+      const auto on_member = post_data_.on_relation.find(member);
+      if (on_member == post_data_.on_relation.end()) continue;
+      for (const TaskId built : on_member->second) {
         if (precedes_statistics(graph[built])) graph.after(task, built);
       }
     }
-    for (const TaskId rows : state_.data_of_relation[relation.oid]) graph.require(task, rows);
-    state_.statistics_of_relation[relation.oid] = task;
-    graph.after(state_.main_done, task);
+    if (const auto own = rows_.of_table.find(relation.oid); own != rows_.of_table.end()) {
+      for (const TaskId rows : own->second) graph.require(task, rows);
+    }
+    of_relation_[relation.oid] = task;
+    graph.after(post_data_.done, task);
   }
 
   static bool precedes_statistics(const Task& task) {
@@ -106,15 +112,19 @@ class StatisticsStage {
   }
 
   void check_foreign_keys_behind() {
-    for (const auto& [task, entry] : state_.foreign_key_checks) {
+    for (const auto& [task, entry] : post_data_.foreign_key_checks) {
       for (const Oid relation : state_.relations.of(*entry)) {
-        const auto found = state_.statistics_of_relation.find(relation);
-        if (found != state_.statistics_of_relation.end()) state_.graph().after(task, found->second);
+        const auto found = of_relation_.find(relation);
+        if (found != of_relation_.end()) state_.graph().after(task, found->second);
       }
     }
   }
 
   GraphState& state_;
+  PreData& pre_data_;
+  const Rows& rows_;
+  const PostData& post_data_;
+  std::map<Oid, TaskId> of_relation_;
   std::set<Oid> partitions_;
   std::set<Oid> analyzed_by_parent_;
   std::map<Oid, Upkeep> upkeep_;
@@ -122,8 +132,8 @@ class StatisticsStage {
 
 }  // namespace
 
-void add_statistics(GraphState& state) {
-  if (state.options.statistics) StatisticsStage(state).add();
+void add_statistics(GraphState& state, PreData& pre_data, const Rows& rows, const PostData& post_data) {
+  if (state.options.statistics) StatisticsStage(state, pre_data, rows, post_data).add();
 }
 
 }  // namespace pgsluice::pipeline

@@ -36,7 +36,7 @@ bool may_name_objects(const schema::Catalog& catalog, const Relation& table) {
   return std::any_of(table.column_types.begin(), table.column_types.end(), may_hold_names);
 }
 
-void add_rows(GraphState& state, const TablePlan& table, std::size_t part) {
+void add_part(GraphState& state, PreData& pre_data, Rows& made, const TablePlan& table, std::size_t part) {
   const copy::RowRange& range = table.ranges[part];
   const TaskId task = state.graph().add({.kind = TaskKind::kTableData,
                                          .lane = Lane::kCopy,
@@ -45,36 +45,36 @@ void add_rows(GraphState& state, const TablePlan& table, std::size_t part) {
                                          .relation = table.table,
                                          .table = &table,
                                          .range = &range});
-  for (const Relation* made : {table.table, table.into}) {
-    const auto found = state.task_of_relation.find(made->oid);
-    if (found != state.task_of_relation.end()) state.graph().require(task, found->second);
+  for (const Relation* relation : {table.table, table.into}) {
+    const auto found = pre_data.task_of_relation.find(relation->oid);
+    if (found != pre_data.task_of_relation.end()) state.graph().require(task, found->second);
   }
   std::set<Oid> touched = {table.table->oid, table.into->oid};
   // ATTACH of a sibling locks and scans a default partition.
   for (const Oid ancestor : state.relations.ancestors(table.table->oid)) touched.insert(ancestor);
-  state.wait_for_definitions(task, touched);
+  pre_data.keep_out_of_the_way(state, task, touched);
   // An extension's table has no entry of its own; the body of a function may name anything.
   if (table.table->extension_condition || table.table->rows_call_functions ||
       may_name_objects(state.plan.catalog, *table.table)) {
-    state.graph().after(task, state.pre_data_done);
+    state.graph().after(task, pre_data.done);
   }
-  state.data_of_relation[table.table->oid].push_back(task);
-  state.rows_of_relation[table.table->oid].push_back(task);
+  made.of_table[table.table->oid].push_back(task);
+  made.into[table.table->oid].push_back(task);
   // Rows that go in through the root may land in any partition below it.
   if (table.into != table.table) {
-    for (const Oid member : state.relations.tree(table.into->oid)) state.rows_of_relation[member].push_back(task);
+    for (const Oid member : state.relations.tree(table.into->oid)) made.into[member].push_back(task);
   }
-  state.graph().after(state.data_done, task);
+  state.graph().after(made.done, task);
 }
 
 // Their foreign keys are there already when the rows come.
-void order_extension_tables(GraphState& state) {
+void order_extension_tables(GraphState& state, Rows& made) {
   for (const schema::ForeignKey& key : state.plan.catalog.foreign_keys) {
     const Relation* child = state.plan.catalog.relation(key.child);
-    const auto child_data = state.data_of_relation.find(key.child);
-    const auto parent_data = state.data_of_relation.find(key.parent);
+    const auto child_data = made.of_table.find(key.child);
+    const auto parent_data = made.of_table.find(key.parent);
     if (child == nullptr || !child->extension_condition) continue;
-    if (child_data == state.data_of_relation.end() || parent_data == state.data_of_relation.end()) continue;
+    if (child_data == made.of_table.end() || parent_data == made.of_table.end()) continue;
     for (const TaskId rows : child_data->second) {
       for (const TaskId before : parent_data->second) state.graph().require(rows, before);
     }
@@ -105,13 +105,13 @@ class ParentsFirst {
 };
 
 // Into tables that others have made, with their foreign keys.
-void order_by_keys_on_target(GraphState& state) {
+void order_by_keys_on_target(GraphState& state, Rows& made) {
   const std::set<std::pair<Oid, Oid>>& keys = state.plan.existing.foreign_keys;
   const ParentsFirst order(keys);
   for (const auto& [child, parent] : keys) {
     if (child == parent || !order.is_before(parent, child)) continue;
-    for (const TaskId rows : state.rows_below(child)) {
-      for (const TaskId before : state.rows_below(parent)) {
+    for (const TaskId rows : made.below(state, child)) {
+      for (const TaskId before : made.below(state, parent)) {
         if (rows != before) state.graph().after(rows, before);
       }
     }
@@ -139,7 +139,7 @@ bool reads(const Relation& table, const Relation& other) {
 // names the other table.
 //
 // Not into tables with foreign keys of others' making, whose order is another one already.
-void load_after_tables_that_functions_read(GraphState& state) {
+void load_after_tables_that_functions_read(GraphState& state, Rows& made) {
   if (!state.plan.existing.foreign_keys.empty()) return;
   std::vector<const TablePlan*> reading;
   std::vector<const TablePlan*> others;
@@ -148,7 +148,7 @@ void load_after_tables_that_functions_read(GraphState& state) {
     if (!has_own_order) (table.table->bodies_of_row_functions.empty() ? others : reading).push_back(&table);
   }
   if (reading.empty()) return;
-  const auto rows_of = [&](const TablePlan* table) { return state.data_of_relation[table->table->oid]; };
+  const auto rows_of = [&](const TablePlan* table) { return made.of_table[table->table->oid]; };
   const TaskId others_done = state.add_barrier("rows of tables whose functions read no others");
   for (const TablePlan* table : others) {
     for (const TaskId rows : rows_of(table)) state.graph().after(others_done, rows);
@@ -163,44 +163,45 @@ void load_after_tables_that_functions_read(GraphState& state) {
   const ParentsFirst order(read_by);
   for (const auto& [table, other] : read_by) {
     if (!order.is_before(other, table)) continue;
-    for (const TaskId rows : state.data_of_relation[table]) {
-      for (const TaskId before : state.data_of_relation[other]) state.graph().after(rows, before);
+    for (const TaskId rows : made.of_table[table]) {
+      for (const TaskId before : made.of_table[other]) state.graph().after(rows, before);
     }
   }
 }
 
-void add_large_objects(GraphState& state) {
+void add_large_objects(GraphState& state, Rows& made) {
   const std::int64_t objects = state.plan.catalog.large_objects;
   if (!state.options.large_objects || objects == 0) return;
   const TaskId task = state.graph().add({.kind = TaskKind::kLargeObjects,
                                          .lane = Lane::kCopy,
                                          .name = std::string(label_of(TaskKind::kLargeObjects)),
                                          .cost = static_cast<double>(objects) * kStatementCost});
-  state.graph().after(state.data_done, task);
+  state.graph().after(made.done, task);
 }
 
 }  // namespace
 
-void add_data(GraphState& state) {
-  state.data_done = state.add_barrier("table data");
-  state.graph().after(state.data_done, state.pre_data_done);
+Rows add_rows(GraphState& state, PreData& pre_data) {
+  Rows made(state.add_barrier("table data"));
+  state.graph().after(made.done, pre_data.done);
   for (const TablePlan& table : state.plan.tables) {
-    for (std::size_t part = 0; part < table.ranges.size(); ++part) add_rows(state, table, part);
+    for (std::size_t part = 0; part < table.ranges.size(); ++part) add_part(state, pre_data, made, table, part);
   }
-  order_extension_tables(state);
-  order_by_keys_on_target(state);
-  load_after_tables_that_functions_read(state);
-  add_large_objects(state);
+  order_extension_tables(state, made);
+  order_by_keys_on_target(state, made);
+  load_after_tables_that_functions_read(state, made);
+  add_large_objects(state, made);
   const TaskId release =
       state.graph().add({.kind = TaskKind::kReleaseSnapshot, .lane = Lane::kMain, .name = "release of the snapshot"});
-  state.graph().after(release, state.data_done);
-  if (state.plan.catalog.sequences.empty()) return;
+  state.graph().after(release, made.done);
+  if (state.plan.catalog.sequences.empty()) return made;
   // No snapshot holds sequences still: they are read when all rows are.
   const TaskId sequences = state.graph().add(
       {.kind = TaskKind::kSequences, .lane = Lane::kCopy, .name = "sequence values", .cost = kStatementCost});
-  state.graph().after(sequences, state.data_done);
+  state.graph().after(sequences, made.done);
   state.graph().after(release, sequences);
-  state.sequences = sequences;
+  made.sequences = sequences;
+  return made;
 }
 
 }  // namespace pgsluice::pipeline
