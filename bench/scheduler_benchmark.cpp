@@ -7,7 +7,7 @@
 namespace pgsluice::pipeline {
 namespace {
 
-// Tables of four tasks each, one behind another, as a clone has them.
+// Tables of four tasks each, one after another, as a clone has them.
 TaskGraph graph_of(std::int64_t tables) {
   TaskGraph graph;
   for (std::int64_t i = 0; i < tables; ++i) {

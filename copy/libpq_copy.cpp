@@ -12,7 +12,7 @@ namespace pgsluice::copy {
 
 namespace {
 
-// The answer behind a COPY, and the session idle again.
+// The answer after a COPY, and the session idle again.
 std::int64_t take_row_count(pg::Connection& connection) {
   std::optional<pg::Result> done = connection.take_result();
   if (!done) throw connection.connection_error();

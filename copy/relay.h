@@ -55,7 +55,7 @@ class Relay {
  public:
   virtual ~Relay() = default;
 
-  /// One stream behind another, as far as the connections allow without waiting for answers between. Without an error
+  /// One stream after another, as far as the connections allow without waiting for answers between. Without an error
   /// both sessions are afterwards as they were, with the COPYs done. With one, which is that of the side that failed,
   /// no other stream is finished on the target; a session may be closed. Throws Error(kCancelled).
   virtual RelayResult run(pg::Connection& source, pg::Connection& target, std::span<const RelayRequest> requests) = 0;

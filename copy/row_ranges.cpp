@@ -66,28 +66,28 @@ std::string condition_of(const RangeBounds& bounds) {
   return condition;
 }
 
-std::vector<Bytes> shrinking_sizes(Bytes whole, int jobs, Bytes smallest, int most_parts) {
-  const auto most = static_cast<std::size_t>(most_parts > 0 ? most_parts : std::numeric_limits<int>::max());
+std::vector<Bytes> shrinking_sizes(Bytes whole, int jobs, Bytes smallest, int max_parts) {
+  const auto most = static_cast<std::size_t>(max_parts > 0 ? max_parts : std::numeric_limits<int>::max());
   std::vector<Bytes> sizes;
   std::int64_t left = whole.count;
   while (left > 0) {
     std::int64_t part = std::max(left / (2 * jobs), smallest.count);
-    // No crumb behind the last one, and no more parts than wanted.
+    // No crumb after the last one, and no more parts than wanted.
     if (left - part < smallest.count / 2 || sizes.size() + 1 == most) part = left;
     sizes.push_back({part});
     left -= part;
   }
   // With a limit the rest has become one large part: even ones serve better.
   if (sizes.size() == most && sizes.size() > 1 && sizes.back() > sizes.front()) {
-    return equal_sizes(whole, {(whole.count + most_parts - 1) / most_parts}, most_parts);
+    return equal_sizes(whole, {(whole.count + max_parts - 1) / max_parts}, max_parts);
   }
   return sizes;
 }
 
-std::vector<Bytes> equal_sizes(Bytes whole, Bytes part, int most_parts) {
+std::vector<Bytes> equal_sizes(Bytes whole, Bytes part, int max_parts) {
   std::int64_t parts = std::max<std::int64_t>(1, (whole.count + part.count - 1) / part.count);
   parts = std::min(parts, kMostParts);
-  if (most_parts > 0) parts = std::min<std::int64_t>(parts, most_parts);
+  if (max_parts > 0) parts = std::min<std::int64_t>(parts, max_parts);
   return std::vector<Bytes>(static_cast<std::size_t>(parts), Bytes{whole.count / parts});
 }
 

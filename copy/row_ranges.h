@@ -22,7 +22,7 @@ struct RangeBounds {
   /// Empty: all rows; kByBlocks: by the number of a block; else the key's name.
   std::string by;
   std::optional<std::int64_t> from;  ///< nothing: from the first one on
-  std::optional<std::int64_t> to;    ///< the first one behind the range; nothing: to the last
+  std::optional<std::int64_t> to;    ///< the first one after the range; nothing: to the last
   /// The rows that have no key, and no others.
   bool nulls = false;
 
@@ -63,7 +63,7 @@ struct SplitOptions {
   When when = When::kAuto;
   Bytes size;
   /// At most so many parts for a table; 0: no limit.
-  int most_parts = 0;
+  int max_parts = 0;
   /// Whether tables may be cut by the place of their rows (ctid).
   bool by_ctid = true;
 };
@@ -76,9 +76,9 @@ struct KeySpan {
 
 /// The sizes of parts for so many bytes, so that `jobs` workers that take one after another end together: a share of
 /// what is left each time, so large ones first, and never less than `smallest`.
-std::vector<Bytes> shrinking_sizes(Bytes whole, int jobs, Bytes smallest, int most_parts);
+std::vector<Bytes> shrinking_sizes(Bytes whole, int jobs, Bytes smallest, int max_parts);
 /// Parts of one size each.
-std::vector<Bytes> equal_sizes(Bytes whole, Bytes part, int most_parts);
+std::vector<Bytes> equal_sizes(Bytes whole, Bytes part, int max_parts);
 
 /// Ranges of blocks of these sizes; the last has no end, since blocks may have been added since the snapshot. To be
 /// read by a TID range scan, which servers have from 14 on: an older one would read the whole table for each.

@@ -196,7 +196,7 @@ CopyTablesResult copy_tables(pg::Connection& source, pg::Connection& target, Rel
     }
     std::vector<CopiedTable> copied = copied_tables(source, tables, relayed.outcomes, digesters);
     std::string last;
-    for (const TableCopy& copy : tables) last += copy.behind;
+    for (const TableCopy& copy : tables) last += copy.after;
     transaction.commit(last + ledger_sql(tables, copied));
     result.copied = std::move(copied);
   } catch (Error& error) {

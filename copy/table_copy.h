@@ -34,7 +34,7 @@ struct TableCopy {
   std::string before_generated = {};
   /// Statements of the target's around it, in the same transaction, each with its semicolon.
   std::string before = {};
-  std::string behind = {};
+  std::string after = {};
 };
 
 /// The ledger's row for a part of a table.
@@ -54,7 +54,7 @@ struct CopyTablesResult {
   std::optional<std::size_t> failed;
 };
 
-/// Copies tables in one transaction of the target, one behind the other: a few round trips for all of them. The source
+/// Copies tables in one transaction of the target, one after the other: a few round trips for all of them. The source
 /// session is in the snapshot's transaction, the target session is idle. The transaction is committed only when both
 /// servers have counted the same rows, for each table, and the source's tables are still those of the snapshot.
 /// `read_before`: of the snapshot, see pg::SnapshotMark. Throws Error(kCancelled).

@@ -14,7 +14,7 @@ namespace {
 
 using pg::Wire;
 
-// Carries streams one behind another. The source gets all its COPYs at once. The target gets a COPY's statement with
+// Carries streams one after another. The source gets all its COPYs at once. The target gets a COPY's statement with
 // its rows, and their end when the source has said how many they were: a stream that broke off is never finished.
 // What the target says of a stream arrives while later ones are on their way.
 class Streams {

@@ -62,7 +62,7 @@ EntryRelations::EntryRelations(const schema::Archive& archive, const schema::Cat
 
   std::map<int, const TocEntry*> by_dump_id;
   for (const TocEntry& entry : archive.entries) by_dump_id[entry.dump_id] = &entry;
-  // An entry stands behind what it depends on, so its dependencies are known when it is reached.
+  // An entry stands after what it depends on, so its dependencies are known when it is reached.
   for (const TocEntry& entry : archive.entries) {
     std::vector<Oid> relations = own_relations(entry);
     if (relations.empty()) {

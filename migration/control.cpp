@@ -78,7 +78,7 @@ void require_same(const Migration& migration, const Request& request, Sameness s
   require(migration.roles == request.roles && migration.overwrite == request.overwrite, "options");
 }
 
-Migration take_up_again(Store& store, const Migration& migration, const Request& request) {
+Migration resume_migration(Store& store, const Migration& migration, const Request& request) {
   // Until a database was made, what becomes of those that are there may be thought over.
   const bool any_made =
       std::any_of(migration.details.begin(), migration.details.end(),
@@ -103,7 +103,7 @@ Migration take_up_again(Store& store, const Migration& migration, const Request&
   wanted.option = request.option;
   wanted.roles = request.roles;
   wanted.overwrite = request.overwrite;
-  return store.reopen(wanted);
+  return store.requeue(wanted);
 }
 
 void start_worker(Store& store, const Migration& migration, const std::string& properties, const WorkerStart& start) {
@@ -134,7 +134,7 @@ void start_worker(Store& store, const Migration& migration, const std::string& p
   const std::optional<Migration> now = store.refreshed(migration);
   if (!now || !now->active()) return;
   const std::string said = last_lines(options.log);
-  store.give_up(migration, said.empty() ? "no worker came up" : "no worker came up; it said: " + said);
+  store.fail_unclaimed(migration, said.empty() ? "no worker came up" : "no worker came up; it said: " + said);
   throw Error(ErrorKind::kSystem, fmt::format("no worker came up for the migration {}{}", migration.name,
                                               said.empty() ? "" : "; it said: " + said))
       .hint(fmt::format("look at {}", options.log.string()));

@@ -23,7 +23,7 @@ void require_same(const Migration& migration, const Request& request, Sameness s
 
 /// Has a migration that has failed wait for a runner again. The request has to be of the same servers and databases.
 /// Throws Error(kState).
-Migration take_up_again(Store& store, const Migration& migration, const Request& request);
+Migration resume_migration(Store& store, const Migration& migration, const Request& request);
 
 /// How a worker is begun that goes on by itself.
 struct WorkerStart {

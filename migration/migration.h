@@ -182,7 +182,7 @@ struct Migration {
 };
 
 /// Whether a migration may go from one state to another. An end is final, but for what a worker's death has left
-/// behind: a Failed one may be taken up again.
+/// after: a Failed one may be taken up again.
 bool may_follow(State from, Substate from_substate, State to, Substate to_substate);
 
 /// A new UUID (version 4).

@@ -81,8 +81,8 @@ std::string describe_missing(const pipeline::CloneSummary& summary) {
   return text + "; mend what these name, then resume the migration to make what is missing";
 }
 
-std::optional<Error> tell_obstacles(Migration& migration, const std::set<std::string>& on_source,
-                                    const std::map<std::string, DatabaseId>& on_target) {
+std::optional<Error> record_obstacles(Migration& migration, const std::set<std::string>& on_source,
+                                      const std::map<std::string, DatabaseId>& on_target) {
   std::optional<Error> obstacle;
   const auto refuse = [&](DatabaseDetails& details, Side side, const char* what, const char* hint) {
     const Error error = Error(ErrorKind::kState, what).on(side).hint(hint);
@@ -105,7 +105,7 @@ std::optional<Error> tell_obstacles(Migration& migration, const std::set<std::st
   return obstacle;
 }
 
-std::string tell_failed_validations(Migration& migration) {
+std::string record_failed_validations(Migration& migration) {
   std::string first = first_failed(migration.validation.server);
   if (!first.empty()) first.insert(0, "servers: ");
   for (const DatabaseValidation& database : migration.validation.databases) {

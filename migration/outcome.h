@@ -28,11 +28,11 @@ std::string describe_missing(const pipeline::CloneSummary& summary);
 
 /// Gives each database that cannot be migrated, since the source has none of its name or the target has one that is to
 /// be kept, that as its message. Returns the first as "database: message".
-std::optional<Error> tell_obstacles(Migration& migration, const std::set<std::string>& on_source,
-                                    const std::map<std::string, DatabaseId>& on_target);
+std::optional<Error> record_obstacles(Migration& migration, const std::set<std::string>& on_source,
+                                      const std::map<std::string, DatabaseId>& on_target);
 
 /// Gives each database the first finding of its validations that fails as its message. Returns the first of all as
 /// "database: message", or "servers: message" where it is of no database.
-std::string tell_failed_validations(Migration& migration);
+std::string record_failed_validations(Migration& migration);
 
 }  // namespace pgsluice::migration

@@ -73,13 +73,13 @@ ServerAddress parse_server(const std::string& text, const std::string& path) {
     const bool is_port = error == std::errc() && last == port.data() + port.size() && server.port > 0 &&
                          server.port <= 65535 && !port.empty();
     // Not what stands there: in a URI it is the password.
-    if (!is_port) refuse("what stands behind the colon is no port");
+    if (!is_port) refuse("what stands after the colon is no port");
     at = end;
   }
   if (at < text.size()) {
     if (text[at] != '@') refuse("what follows the host is neither a port nor a user");
     server.user = text.substr(at + 1);
-    if (server.user.empty()) refuse("the user is missing behind the @");
+    if (server.user.empty()) refuse("the user is missing after the @");
   }
   return server;
 }

@@ -159,7 +159,7 @@ void Runner::Implementation::look_at_servers() {
       if (is_open && !details.made) details.pending = database.size;  // until its plan is made
     }
   }
-  if (const auto obstacle = tell_obstacles(migration, on_source, on_target)) throw Error(*obstacle);
+  if (const auto obstacle = record_obstacles(migration, on_source, on_target)) throw Error(*obstacle);
 }
 
 void Runner::Implementation::validate() {

@@ -8,7 +8,7 @@
 namespace pgsluice::migration {
 
 // What becomes of one database; says what the target has afterwards.
-std::string Runner::Implementation::drop_made(const DatabaseDetails& before) {
+std::string Runner::Implementation::drop_created(const DatabaseDetails& before) {
   bool is_dropped =
       before.target_oid != 0 && target.drop(before.name, before.target_oid, {}) == TargetServer::Dropped::kYes;
   if (!before.making.empty()) is_dropped = target.drop_own(before.making, {}) || is_dropped;
@@ -33,7 +33,7 @@ std::string Runner::Implementation::drop_made(const DatabaseDetails& before) {
 }
 
 // Drops the databases that were made. Returns false if one of them could not be: what is known of it stays recorded.
-bool Runner::Implementation::drop_made() {
+bool Runner::Implementation::drop_created() {
   enter(Substate::kCancelingRequestedDBMigrations);
   change([](Migration& of) {
     for (DatabaseDetails& details : of.details) {
@@ -47,7 +47,7 @@ bool Runner::Implementation::drop_made() {
     std::string message;
     bool is_left = false;
     try {
-      message = drop_made(before) + failure_of_before;
+      message = drop_created(before) + failure_of_before;
     } catch (const Error& error) {
       message = "to be canceled, but the target's database could not be dropped: " + describe(error);
       if (!before.kept_as.empty()) message += "; the one that was there is kept as " + before.kept_as;
@@ -72,7 +72,7 @@ bool Runner::Implementation::drop_made() {
 }
 
 End Runner::Implementation::cancel() {
-  if (drop_made()) return {State::kCanceled, Substate::kCompleted, "canceled"};
+  if (drop_created()) return {State::kCanceled, Substate::kCompleted, "canceled"};
   return {State::kFailed, Substate::kFailed,
           "the cancellation could not be carried out whole; resume the migration to continue it"};
 }
@@ -87,7 +87,7 @@ void Runner::Implementation::end_open_databases(const std::string& message) {
 
 std::string Runner::Implementation::end_invalid() {
   std::string first;
-  change([&](Migration& of) { first = tell_failed_validations(of); });
+  change([&](Migration& of) { first = record_failed_validations(of); });
   end_open_databases("");
   return first;
 }

@@ -94,8 +94,8 @@ struct Runner::Implementation {
   /// Drops what was made. Returns the end to be recorded: Canceled, or Failed if that was not possible now.
   End cancel();
   WrittenEnd write_end(const End& end);
-  bool drop_made();
-  std::string drop_made(const DatabaseDetails& before);
+  bool drop_created();
+  std::string drop_created(const DatabaseDetails& before);
   void end_open_databases(const std::string& message);
   std::string end_invalid();
   End work_through();

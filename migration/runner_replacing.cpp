@@ -106,7 +106,7 @@ void Runner::Implementation::prepare(const pipeline::PlannedDatabase& planned) {
   if (is_made) record_temporary(name);
   const auto before_replacing = [&](const TargetServer::Making& making) { record(name, making); };
   const DatabaseId made =
-      is_made ? target.make_over(planned.database, request.overwrite, ours, before_replacing, work.token()) : 0;
+      is_made ? target.create_or_replace(planned.database, request.overwrite, ours, before_replacing, work.token()) : 0;
   change([&](Migration&) {
     DatabaseDetails& details = details_of(name);
     if (is_made) details.target_oid = made;

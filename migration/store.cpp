@@ -353,7 +353,7 @@ Claim Store::claim(const std::string& id) {
   return {folder_, id, std::move(lock), migration};
 }
 
-Migration Store::reopen(const Migration& migration) {
+Migration Store::requeue(const Migration& migration) {
   find_dead_workers();
   SqliteFile::Transaction transaction(*file_);
   const std::vector<Migration> now = select("id = ? AND NOT deleted", {migration.id});
@@ -410,10 +410,10 @@ void Store::require_no_other(const Migration& migration, const std::string& syst
       .hint(fmt::format("wait for the end of {}, or cancel it", others.front().name));
 }
 
-void Store::give_up(const Migration& migration, const std::string& reason) {
+void Store::fail_unclaimed(const Migration& migration, const std::string& reason) {
   SqliteFile::Transaction transaction(*file_);
   const std::vector<Migration> now = select("id = ? AND active AND NOT claimed", {migration.id});
-  if (!now.empty()) end_dead(now.front(), reason);
+  if (!now.empty()) fail_lost_worker(now.front(), reason);
   transaction.commit();
 }
 
@@ -440,9 +440,9 @@ void Store::find_dead_workers() {
             return database.made || !database.making.empty() || !database.kept_as.empty();
           });
       if (suspect.cancel && is_something_left) {
-        end_dead(*migration,
-                 "it was canceled, and its worker ended before it had dropped what it had made on the target",
-                 "drops that");
+        fail_lost_worker(*migration,
+                         "it was canceled, and its worker ended before it had dropped what it had made on the target",
+                         "drops that");
         continue;
       }
       if (suspect.cancel) {
@@ -450,17 +450,18 @@ void Store::find_dead_workers() {
         put(migration->id, *migration);
         continue;
       }
-      end_dead(*migration, suspect.claimed
-                               ? "the worker has ended without recording why: it was killed, its machine went down, "
-                                 "or it could not write to the store"
-                               : "no worker has taken it up");
+      fail_lost_worker(*migration,
+                       suspect.claimed
+                           ? "the worker has ended without recording why: it was killed, its machine went down, "
+                             "or it could not write to the store"
+                           : "no worker has taken it up");
     } catch (const Error&) {
       // It lives.
     }
   }
 }
 
-void Store::end_dead(const Migration& migration, const std::string& reason, std::string_view what_resume_does) {
+void Store::fail_lost_worker(const Migration& migration, const std::string& reason, std::string_view what_resume_does) {
   Migration failed = migration;
   failed.state = State::kFailed;
   failed.substate = Substate::kFailed;

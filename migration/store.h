@@ -100,10 +100,10 @@ class Store {
   /// Takes up a migration that waits for its worker. Throws Error(kState) where another one has done so.
   Claim claim(const std::string& id);
   /// Ends one that no worker has taken up as Failed; nothing where one has.
-  void give_up(const Migration& migration, const std::string& reason);
+  void fail_unclaimed(const Migration& migration, const std::string& reason);
   /// Has one that has failed, or whose validation has, wait for a worker again, with the servers, databases, roles and
   /// overwriting that are asked for now. Throws Error(kState) for others.
-  Migration reopen(const Migration& migration);
+  Migration requeue(const Migration& migration);
 
   std::vector<Sample> samples(const std::string& id);
 
@@ -125,8 +125,8 @@ class Store {
   void forget_deleted();
   void find_dead_workers();
   void require_no_other(const Migration& migration, const std::string& system);
-  void end_dead(const Migration& migration, const std::string& reason,
-                std::string_view what_resume_does = "continues where it was");
+  void fail_lost_worker(const Migration& migration, const std::string& reason,
+                        std::string_view what_resume_does = "continues where it was");
 
   std::filesystem::path folder_;
   std::unique_ptr<SqliteFile> file_;

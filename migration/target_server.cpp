@@ -170,8 +170,8 @@ void TargetServer::make(pg::Connection& server, const schema::Database& database
   }
 }
 
-DatabaseId TargetServer::make_over(const schema::Database& database, Overwrite overwrite, DatabaseId ours,
-                                   const BeforeReplacing& before_replacing, const CancelToken& cancel) {
+DatabaseId TargetServer::create_or_replace(const schema::Database& database, Overwrite overwrite, DatabaseId ours,
+                                           const BeforeReplacing& before_replacing, const CancelToken& cancel) {
   cancel.throw_if_cancelled();
   // Not to be cancelled from here on: between the drop and the new name nobody could say what is there.
   pg::Connection server = connect({});

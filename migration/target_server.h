@@ -47,24 +47,24 @@ class TargetServer {
     std::string kept_as;   ///< the name that the one that was there gets; empty if it is dropped
   };
   /// Called when the new database is made under its temporary name, before anything of the target is dropped or
-  /// renamed: records it. What it throws ends make_over(), which then drops the new one.
+  /// renamed: records it. What it throws ends create_or_replace(), which then drops the new one.
   using BeforeReplacing = std::function<void(const Making&)>;
   /// Makes a database, under a temporary name first and without letting anybody in; then drops or renames the one that
   /// has its name, with its sessions, and gives it that name. Throws Error(kServer) with what to do, Error(kState) with
   /// kNo if there is one; it is then as it was. One that this migration has made itself (`ours`; 0: none) is always
   /// dropped.
-  DatabaseId make_over(const schema::Database& database, Overwrite overwrite, DatabaseId ours,
-                       const BeforeReplacing& before_replacing, const CancelToken& cancel);
+  DatabaseId create_or_replace(const schema::Database& database, Overwrite overwrite, DatabaseId ours,
+                               const BeforeReplacing& before_replacing, const CancelToken& cancel);
 
   /// The database under its temporary name, open to its user alone, so that a copy into it can be tried without
-  /// copying. Whatever is left of it is dropped by drop_own() or the next make_over().
+  /// copying. Whatever is left of it is dropped by drop_own() or the next create_or_replace().
   std::string make_temporary(const schema::Database& database, const CancelToken& cancel);
   /// Drops a database under a name that only migrations give, and which a migration has made or closed.
   /// Returns whether there was one; one of that name that no migration has made is left. Throws Error(kServer).
   bool drop_own(const std::string& name, const CancelToken& cancel);
 
-  /// Gives a database that make_over() has renamed its name back, or opens it again where it was only closed for that.
-  /// Does nothing if another one has the name.
+  /// Gives a database that create_or_replace() has renamed its name back, or opens it again where it was only closed
+  /// for that. Does nothing if another one has the name.
   enum class GivenBack { kYes, kNameIsTaken, kIsGone };
   GivenBack give_back(const std::string& kept_as, const std::string& name, const CancelToken& cancel);
 
@@ -72,7 +72,7 @@ class TargetServer {
     kYes,
     kAnother,  ///< there is another one of that name by now, which was left, or none
   };
-  /// Drops what make_over() has made. Throws Error(kServer).
+  /// Drops what create_or_replace() has made. Throws Error(kServer).
   Dropped drop(const std::string& name, DatabaseId made, const CancelToken& cancel);
 
  private:

@@ -82,11 +82,11 @@ Error refusal(const std::string& message, const std::string& sqlstate, Side side
   return refused;
 }
 
-struct Trouble {
+struct ConnectHint {
   std::string_view text;
   std::string_view hint;
 };
-constexpr std::array<Trouble, 5> kTroubles = {{
+constexpr std::array<ConnectHint, 5> kConnectHints = {{
     {"no password supplied", "give a password by PGPASSWORD or ~/.pgpass"},
     {"could not translate host name", "check the spelling of the host and this machine's name resolution"},
     {"Connection refused", "check host and port, that the server runs, and its listen_addresses"},
@@ -162,7 +162,7 @@ void Connection::connect(std::string_view purpose) {
     if (wait(set, std::max(left, std::chrono::milliseconds(0))) == WaitResult::kTimeout) {
       throw Error(ErrorKind::kConnection, fmt::format("no answer from {} within {}", address(), format_duration(limit)))
           .on(side())
-          .hint(kTroubles.back().hint);
+          .hint(kConnectHints.back().hint);
     }
     status = PQconnectPoll(handle());
   }
@@ -201,7 +201,7 @@ Error Connection::connection_error() const {
     return Error(ErrorKind::kUsage, message).on(side()).hint("mend the connection string");
   }
   Error lost = Error(ErrorKind::kConnection, message.empty() ? "the connection was lost" : message).on(side());
-  for (const Trouble& trouble : kTroubles) {
+  for (const ConnectHint& trouble : kConnectHints) {
     if (message.find(trouble.text) != std::string::npos) return lost.hint(trouble.hint);
   }
   return lost;
@@ -329,12 +329,12 @@ std::optional<Result> Connection::take_result() {
     case PGRES_NONFATAL_ERROR: {
       if (result.native() == nullptr) return std::nullopt;
       Error error = server_error(result.native());
-      // The session is idle only after the answers behind the error.
+      // The session is idle only after the answers after the error.
       while (alive() && PQtransactionStatus(handle()) == PQTRANS_ACTIVE) {
         try {
           if (!take_result()) break;
-        } catch (const Error& behind) {
-          if (behind.poisons_connection()) throw;
+        } catch (const Error& tail) {
+          if (tail.poisons_connection()) throw;
         }
       }
       throw error;

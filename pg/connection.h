@@ -38,7 +38,7 @@ constexpr int minor_of(int server_version) { return server_version % (server_ver
 class Connection {
  public:
   /// Connects. Keepalives of 10/10/60 are asked for unless `conninfo` sets them; `purpose` is shown in
-  /// pg_stat_activity behind "pgsluice: ". Limit: connect_timeout for each host, 30 s where it is not given.
+  /// pg_stat_activity after "pgsluice: ". Limit: connect_timeout for each host, 30 s where it is not given.
   /// Throws Error(kConnection), or Error(kServer) where the server answered with a refusal.
   static Connection open(const ConnInfo& conninfo, std::string_view purpose, const Log& log, const CancelToken& cancel);
 

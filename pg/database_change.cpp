@@ -103,12 +103,12 @@ std::string not_shown_condition(const SnapshotMark& earlier, const SnapshotMark&
   // "xmin:xmax:running": all transactions before the first are over, and none from the second on has begun to be seen.
   const std::string& text = now.snapshot.text;
   const std::int64_t first = std::stoll(earlier.snapshot.text);
-  const std::int64_t behind = std::stoll(text.substr(text.find(':') + 1));
+  const std::int64_t tail = std::stoll(text.substr(text.find(':') + 1));
   // A row keeps the end of an id for ever, and ids go round: what is older than that many may look like anything.
-  if (behind - first >= kIds / 2) return "true";
+  if (tail - first >= kIds / 2) return "true";
   // Ids below 3 are reserved, and visible to everybody.
   return fmt::format("(xmin::text::bigint > 2 AND (xmin::text::bigint - {0} + {1}) % {1} < {2})", first % kIds, kIds,
-                     std::max<std::int64_t>(behind - first, 0));
+                     std::max<std::int64_t>(tail - first, 0));
 }
 
 }  // namespace pgsluice::pg

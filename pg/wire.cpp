@@ -168,7 +168,7 @@ std::string_view Wire::begin_sending() {
 void Wire::end_sending(int result) {
   sends_elsewhere_ = false;
   if (result == -EINTR || result == -EAGAIN || result == -ECANCELED) return;
-  // A server that has gone is reported by the receiving end, behind what it may have said before.
+  // A server that has gone is reported by the receiving end, after what it may have said before.
   if (result <= 0) return channel_.give_up_writing();
   if (out_at_ < out_.size()) {
     out_at_ += static_cast<std::size_t>(result);

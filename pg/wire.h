@@ -21,7 +21,7 @@ namespace pgsluice::pg {
 struct Answer {
   /// The tag of the last statement: "CREATE TABLE", "COPY 12"; empty where there was none.
   std::string command;
-  /// What ended it; the statements behind that one in the same message were not carried out.
+  /// What ended it; the statements after that one in the same message were not carried out.
   std::optional<Error> error;
   /// What the server has warned of meanwhile.
   std::vector<ServerMessage> warnings = {};
@@ -88,7 +88,7 @@ class Wire {
   /// until wait(). Notices go to the log.
   std::optional<Event> next_event();
 
-  /// What has been received stays valid until release_received(); wait() goes on receiving behind it, as long as there
+  /// What has been received stays valid until release_received(); wait() goes on receiving after it, as long as there
   /// is room.
   void hold_received() { held_ = true; }
   void release_received() { held_ = false; }
@@ -108,7 +108,7 @@ class Wire {
   bool in_the_clear() const { return channel_.in_the_clear(); }
   bool alive() const { return connection_.alive(); }
   const CancelToken& cancel_token() const { return connection_.cancel_token(); }
-  bool may_receive() { return rest_left().count() == 0 && (!held_ || !reader_.space_behind().empty()); }
+  bool may_receive() { return rest_left().count() == 0 && (!held_ || !reader_.tail_space().empty()); }
   /// How long nothing is to be received, so that more comes at once (receive_pace.h).
   std::chrono::microseconds rest_left() const { return pace_.rest_left(SteadyClock::now()); }
   std::span<char> begin_receiving();
@@ -131,7 +131,7 @@ class Wire {
 
   void receive();
   void note_received(std::size_t count);
-  std::span<char> space() { return held_ ? reader_.space_behind() : reader_.space(); }
+  std::span<char> space() { return held_ ? reader_.tail_space() : reader_.space(); }
   WaitFor interest();
   bool exchange();
   [[noreturn]] void fail(const Error& error);

@@ -34,7 +34,7 @@ class WireReader {
   /// Where the next bytes go; never empty. Moves what is there.
   std::span<char> space();
   /// The same without moving anything, so that views stay valid; empty where there is no more room.
-  std::span<char> space_behind() { return {buffer_.get() + end_, capacity_ - end_}; }
+  std::span<char> tail_space() { return {buffer_.get() + end_, capacity_ - end_}; }
   void received(std::size_t count);
   /// Whether next() has taken all that was received, to the end of a message.
   bool empty() const { return begin_ == end_ && copy_left_ == 0 && pass_left_ == 0; }

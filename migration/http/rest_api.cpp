@@ -146,7 +146,7 @@ class RestApi {
     PropertiesContext context = options_.properties;
     context.target = at.target;
     const Request wanted = parse_properties(request.body, context);
-    const Migration migration = resume ? take_up_again(at.store(), at.find(name), wanted)
+    const Migration migration = resume ? resume_migration(at.store(), at.find(name), wanted)
                                        : migration::create(at.store(), name, at.target.value_or(""), {}, wanted);
     start_worker(at.store(), migration, request.body, options_.worker);
     log_.info(fmt::format("migration {} {} by {}", name, resume ? "resumed" : "created", request.peer));

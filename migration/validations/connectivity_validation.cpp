@@ -80,7 +80,7 @@ std::string host_of(const pg::ConnInfo& conninfo) { return conninfo.get("host").
 
 bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
-// Between the first pair of quotes behind a word: host "10.0.0.5", user "x".
+// Between the first pair of quotes after a word: host "10.0.0.5", user "x".
 std::string quoted_after(const std::string& text, const std::string& word) {
   const std::size_t at = text.find(word + " \"");
   if (at == std::string::npos) return "";
@@ -126,12 +126,12 @@ Finding explain_connection_error(const Error& error, const pg::ConnInfo& conninf
   std::string what;
   if (has(message, "pg_hba.conf rejects")) {
     what = fmt::format(
-        "a line of the server's pg_hba.conf says reject for this machine; this one has to stand before it (behind it: "
+        "a line of the server's pg_hba.conf says reject for this machine; this one has to stand before it (after it: "
         "SELECT pg_reload_conf()):\n    {}",
         hba_line(message, databases));
   } else if (has(message, "no pg_hba.conf entry")) {
     what = fmt::format(
-        "the server's pg_hba.conf lets this machine not in; the line that is missing (behind it: SELECT "
+        "the server's pg_hba.conf lets this machine not in; the line that is missing (after it: SELECT "
         "pg_reload_conf()):\n    {}",
         hba_line(message, databases));
   } else if (has(message, "no password supplied")) {

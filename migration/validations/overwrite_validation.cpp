@@ -14,14 +14,14 @@ namespace pgsluice::migration {
 
 namespace {
 
-struct Hindrance {
+struct DropBlocker {
   const char* sql;  ///< names what hinders, for a database
   const char* what;
   const char* advice;
 };
 
 // What DROP DATABASE is refused for, whatever the rights.
-constexpr Hindrance kHindrances[] = {
+constexpr DropBlocker kDropBlockers[] = {
     {"SELECT datname FROM pg_catalog.pg_database WHERE datname = $1 AND datistemplate", "it is a template",
      "ALTER DATABASE {1} IS_TEMPLATE false"},
     {"SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = $1", "the transaction {0} is prepared in it",
@@ -32,15 +32,15 @@ constexpr Hindrance kHindrances[] = {
      " WHERE d.datname = $1",
      "the subscription {0} is in it", "DROP SUBSCRIPTION {0} there"}};
 
-void find_hindrances(const ValidationContext& context, const std::string& database, Validation& validation) {
+void find_drop_blockers(const ValidationContext& context, const std::string& database, Validation& validation) {
   const std::array<std::string, 1> name = {database};
-  for (const Hindrance& hindrance : kHindrances) {
-    for (const pg::Row row : context.target.execute(hindrance.sql, name)) {
+  for (const DropBlocker& blocker : kDropBlockers) {
+    for (const pg::Row row : context.target.execute(blocker.sql, name)) {
       const auto told = [&](const char* text) {
         return fmt::format(fmt::runtime(text), row.text(0), pg::quote_identifier(database));
       };
       fail(validation, fmt::format("database {}: is on the target and cannot be dropped, since {}: {}",
-                                   pg::display_name("", database), told(hindrance.what), told(hindrance.advice)));
+                                   pg::display_name("", database), told(blocker.what), told(blocker.advice)));
     }
   }
 }
@@ -88,7 +88,7 @@ Validation validate_overwrite(const ValidationContext& context) {
     try_to_connect(context, database, validation);
     if (!is_there) continue;
     if (context.request.overwrite != Overwrite::kNo) {
-      find_hindrances(context, database, validation);
+      find_drop_blockers(context, database, validation);
       warn_of_slots(context, database, validation);
       warn(validation, fmt::format("database {}: is on the target ({}) and will be {}, its sessions ended",
                                    pg::display_name("", database), describe_database(context.target, database),

@@ -185,7 +185,7 @@ void validate_needed(const ValidationContext& context, Validation& validation) {
     }
     if ((role.owns || role.grants) && !is_missing && !schema::may_act_for(context.target, name)) {
       const std::string text = out_of_reach(context, what, name, role);
-      // What could not be given away is listed behind a clone; a migration compares, and fails for it.
+      // What could not be given away is listed after a clone; a migration compares, and fails for it.
       const bool differs = !context.request.existing_target &&
                            (role.owns || (context.request.verify && compares_definitions(context.request.engine)));
       differs ? fail(validation, text) : warn(validation, text);

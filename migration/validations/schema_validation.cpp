@@ -43,7 +43,7 @@ void find_oids(pg::Connection& source, Validation& validation) {
     const std::string quoted = pg::quote_qualified(row.text(0), row.text(1));
     fail(validation,
          fmt::format("table {}: WITH OIDS, which no server from 12 on has: the oids would be lost; ALTER TABLE "
-                     "{} SET WITHOUT OIDS, behind a column of your own that keeps them if they are needed",
+                     "{} SET WITHOUT OIDS, after a column of your own that keeps them if they are needed",
                      pg::display_name(row.text(0), row.text(1)), quoted));
   }
 }

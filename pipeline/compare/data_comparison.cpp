@@ -134,8 +134,8 @@ void DataComparison::Implementation::add_units(TableComparison& table, Server& s
     if (const auto span = copy::read_key_span(source.session, table.table())) {
       const std::vector<Bytes> sizes =
           options.split.when == When::kLarger
-              ? copy::equal_sizes(size, options.split.size, options.split.most_parts)
-              : copy::shrinking_sizes(size, options.jobs, kSmallestPart, options.split.most_parts);
+              ? copy::equal_sizes(size, options.split.size, options.split.max_parts)
+              : copy::shrinking_sizes(size, options.jobs, kSmallestPart, options.split.max_parts);
       for (const copy::RowRange& range : copy::ranges_of_keys(sizes, table.table().integer_key, *span)) {
         units.push_back({&table, range.condition(), range.size});
       }

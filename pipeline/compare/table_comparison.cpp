@@ -47,7 +47,7 @@ std::map<RelationName, Relation> tables_to_compare(const Catalog& catalog) {
   };
   for (const Relation* table : tables_to_copy(catalog)) {
     if (table->schema == copy::kLedgerSchema) continue;
-    const schema::Oid root = table->load_through != 0 ? table->load_through : table->sorted_under;
+    const schema::Oid root = table->load_via_root != 0 ? table->load_via_root : table->collation_sensitive_root;
     if (const Relation* whole = root == 0 ? table : catalog.relation(root)) add(*whole);
   }
   for (const Relation& relation : catalog.relations) {

@@ -19,7 +19,7 @@ std::string constraint_key(const Relation& table, const std::string& constraint)
   return table.display() + "." + pg::display_name("", constraint);
 }
 
-void leave_what_is_there(Plan& plan, const std::set<std::string, std::less<>>& tasks_done) {
+void skip_existing_objects(Plan& plan, const std::set<std::string, std::less<>>& tasks_done) {
   const ExistingTarget& existing = plan.existing;
   std::map<Oid, const schema::Index*> by_oid;
   std::map<Oid, const schema::Index*> by_constraint;

@@ -15,7 +15,7 @@ struct Plan;
 /// gone through theirs.
 struct TriggersOff {
   std::string before;
-  std::string behind;
+  std::string after;
 };
 
 /// What a command finds on a target whose tables were made before it. Source relations by their OIDs there.
@@ -46,6 +46,6 @@ std::string constraint_key(const schema::Relation& table, const std::string& con
 
 /// Makes barriers of the tasks that would build what is there just so, unless the ledger (its tasks) knows them as this
 /// run's. Something else of the same name stays in the way, and the server will say so.
-void leave_what_is_there(Plan& plan, const std::set<std::string, std::less<>>& tasks_done);
+void skip_existing_objects(Plan& plan, const std::set<std::string, std::less<>>& tasks_done);
 
 }  // namespace pgsluice::pipeline

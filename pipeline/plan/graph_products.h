@@ -23,7 +23,7 @@ class PreData {
   /// The relations that an entry touches, by itself or by what it depends on.
   std::set<schema::Oid> touched_by(const GraphState& state, const schema::TocEntry& entry) const;
 
-  /// The barrier behind all of them.
+  /// The barrier after all of them.
   const TaskId done;
   /// Those that make tables.
   std::map<schema::Oid, TaskId> task_of_relation;
@@ -47,7 +47,7 @@ class Rows {
   enum class NamingIndexes { kToo, kLeftOut };
   void require_below(GraphState& state, TaskId task, schema::Oid relation, NamingIndexes naming_indexes);
 
-  /// The barrier behind all rows and large objects.
+  /// The barrier after all rows and large objects.
   const TaskId done;
   /// Of a table's own rows: its parts.
   std::map<schema::Oid, std::vector<TaskId>> of_table;
@@ -63,7 +63,7 @@ class Rows {
 
 /// What is built on the rows: indexes, keys, triggers and the rest of the archive's main pass.
 struct PostData {
-  /// The barrier behind all of it.
+  /// The barrier after all of it.
   TaskId done;
   std::map<schema::Oid, std::vector<TaskId>> on_relation;
   /// What looks up every row of both ends of a foreign key.

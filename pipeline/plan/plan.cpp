@@ -90,7 +90,7 @@ Bytes index_memory(const TargetResources& target, const ResolvedOptions& options
 }
 
 // Behind the rows come the definitions that belong there, unless the target had all of them before.
-bool ends_the_copy(const Plan& plan, const Steps& steps, const std::set<std::string, std::less<>>& tasks_done) {
+bool is_final_command(const Plan& plan, const Steps& steps, const std::set<std::string, std::less<>>& tasks_done) {
   if (steps.contains(Step::kPostData)) return true;
   if (!steps.contains(Step::kTableData) || !steps.contains(Step::kSequences)) return false;
   const std::vector<std::string> marks = task_marks(plan);
@@ -177,10 +177,10 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const ResolvedOptions& op
   report_selection(*plan, input.selection);
   report_skipped(*plan, options);
   build_graph(*plan, options, input.inventory);
-  plan->ends_the_copy = ends_the_copy(*plan, options.steps, input.tasks_done);
-  leave_to_others(plan->graph, plan->archive, options.steps, plan->ends_the_copy);
+  plan->is_final_command = is_final_command(*plan, options.steps, input.tasks_done);
+  replace_steps_of_other_commands(plan->graph, plan->archive, options.steps, plan->is_final_command);
   plan->task_marks = task_marks(*plan);
-  leave_what_is_there(*plan, input.tasks_done);
+  skip_existing_objects(*plan, input.tasks_done);
   return plan;
 }
 

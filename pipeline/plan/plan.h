@@ -49,8 +49,8 @@ struct Plan {
   /// Of partitioned tables with a foreign table among their partitions: an archive makes them in a way that leaves them
   /// invalid.
   std::set<schema::Oid> indexes_left_invalid;
-  /// Whether nothing is left to do for commands behind this one.
-  bool ends_the_copy = true;
+  /// True if no later command has to follow.
+  bool is_final_command = true;
   /// What tells each task's statement from all others, for the ledger; empty for what is simply done again.
   std::vector<std::string> task_marks;
   /// What will not be done, and why: invalid indexes, what is on the target already, owners one may not act for.

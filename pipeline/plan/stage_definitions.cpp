@@ -12,12 +12,12 @@ namespace {
 
 using schema::TocEntry;
 
-// They concern only what they name as dependencies, and pg_dump puts them behind all tables.
+// They concern only what they name as dependencies, and pg_dump puts them after all tables.
 bool may_come_earlier(const TocEntry& entry) {
   return entry.kind == "DEFAULT" || entry.kind == "SEQUENCE OWNED BY" || entry.kind == "COMMENT";
 }
 
-// The entries of the section, those that may come earlier right behind the last of their dependencies.
+// The entries of the section, those that may come earlier right after the last of their dependencies.
 std::vector<const TocEntry*> in_order_of_sending(const GraphState& state) {
   std::vector<const TocEntry*> entries;
   for (const TocEntry& entry : state.plan.archive.entries) {

@@ -18,7 +18,7 @@ class LastStage {
  public:
   LastStage(GraphState& state, const PostData& post_data) : state_(state), post_data_(post_data) {}
 
-  // The barrier behind them.
+  // The barrier after them.
   TaskId add_acls() {
     const TaskId acls_done = state_.add_barrier("privileges");
     state_.graph().after(acls_done, post_data_.done);
@@ -35,7 +35,7 @@ class LastStage {
       state_.graph().after(task, post_data_.done);
       state_.require_dependencies(task, entry);
       state_.task_of_entry[entry.dump_id] = task;
-      // Privileges of a column come behind the table's, which begin with REVOKE ALL. They may be tried again, so the
+      // Privileges of a column come after the table's, which begin with REVOKE ALL. They may be tried again, so the
       // order of sending does not keep them apart; and not every pg_dump names the dependency.
       const int object = entry.dependencies.empty() ? 0 : entry.dependencies.front();
       if (const auto before = last_acl.find(object); before != last_acl.end())
@@ -53,7 +53,7 @@ class LastStage {
       const bool is_given = object != nullptr && object->owner == acl.owner && !schema::owner_sql(*object).empty();
       if (is_given) return schema::OwnersPart::kByOwner;
     }
-    return schema::OwnersPart::kByUser;
+    return schema::OwnersPart::kByCurrentUser;
   }
 
   // Materialized views, then event triggers, then what concerns the database as a whole.
@@ -77,7 +77,7 @@ class LastStage {
       Task refresh{.kind = TaskKind::kMaterializedView,
                    .lane = Lane::kBuild,
                    .name = entry.describe(),
-                   .cost = kMostCostTogether,  // a small view may come of a long query
+                   .cost = kMaxCostTogether,  // a small view may come of a long query
                    .claims = state_.relations.claims(entry),
                    .entry = &entry};
       if (const Relation* view = view_of(entry)) {
@@ -112,7 +112,7 @@ class LastStage {
     return triggers_done;
   }
 
-  // Of the database, and what extensions want behind a restore.
+  // Of the database, and what extensions want after a restore.
   std::vector<TaskId> add_properties(TaskId triggers_done) {
     std::vector<TaskId> properties_done;
     for (const schema::DatabaseProperty& property : state_.plan.properties) {

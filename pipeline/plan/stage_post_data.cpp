@@ -42,7 +42,7 @@ class PostDataStage {
     if (state_.options.verify) add_verifications();
     order_triggers_of_partitions();
     attach_indexes_from_the_bottom();
-    put_rows_behind_the_indexes_they_name();
+    load_after_indexes_named_in_rows();
     return std::move(made_);
   }
 
@@ -285,7 +285,7 @@ class PostDataStage {
 
   // Values that name indexes can be stored when these are there: such a table's own are made while it is empty, and its
   // rows come after all others.
-  void put_rows_behind_the_indexes_they_name() {
+  void load_after_indexes_named_in_rows() {
     for (const auto& [relation, parts] : rows_.of_table) {
       for (const TaskId rows : parts) {
         if (!graph()[rows].relation->names_indexes) continue;

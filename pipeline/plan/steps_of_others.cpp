@@ -31,7 +31,8 @@ std::optional<Step> step_of(const Task& task, const Constraints& constraints) {
 
 }  // namespace
 
-void leave_to_others(TaskGraph& graph, const schema::Archive& archive, const Steps& steps, bool ends_the_copy) {
+void replace_steps_of_other_commands(TaskGraph& graph, const schema::Archive& archive, const Steps& steps,
+                                     bool is_final_command) {
   Constraints constraints;
   for (const schema::TocEntry& entry : archive.entries) {
     if (entry.kind == "CONSTRAINT") constraints.insert(entry.dump_id);
@@ -39,7 +40,7 @@ void leave_to_others(TaskGraph& graph, const schema::Archive& archive, const Ste
   for (TaskId id = 0; id < graph.size(); ++id) {
     const std::optional<Step> step = step_of(graph[id], constraints);
     if (!step || steps.contains(*step)) continue;
-    if (graph[id].traits().shows_rows_of_others && ends_the_copy) continue;
+    if (graph[id].traits().shows_rows_of_others && is_final_command) continue;
     graph[id] = {.kind = TaskKind::kBarrier, .name = graph[id].name + ", by another command"};
   }
 }

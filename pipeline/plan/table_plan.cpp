@@ -43,10 +43,10 @@ class TablePlanner {
     TablePlan plan{.table = &table, .into = &table, .format = {}, .loading = {}, .ranges = {}};
     std::vector<std::string> reasons;
     plan.method = "COPY";
-    if (const Relation* root = table.load_through == 0 ? nullptr : input_.source.relation(table.load_through)) {
+    if (const Relation* root = table.load_via_root == 0 ? nullptr : input_.source.relation(table.load_via_root)) {
       plan.into = root;
       plan.method = "COPY through " + root->display();
-      reasons.emplace_back(table.sorted_under == table.load_through
+      reasons.emplace_back(table.collation_sensitive_root == table.load_via_root
                                ? "the target sorts the partitions' key in another way"
                                : "the hash of its key (an enum's value, or a text in a nondeterministic collation) is "
                                  "another one on the target");
@@ -99,11 +99,11 @@ class TablePlanner {
     const Split split = how_to_split(table);
     if (split.by == SplitBy::kBlocks) {
       plan.ranges =
-          copy::ranges_of_blocks(part_sizes(table, input_.split.most_parts), table.heap_size, input_.source.block_size);
+          copy::ranges_of_blocks(part_sizes(table, input_.split.max_parts), table.heap_size, input_.source.block_size);
     } else if (const auto span = input_.key_spans.find(table.oid);
-               split.by == SplitBy::kKey && span != input_.key_spans.end() && input_.split.most_parts != 1) {
+               split.by == SplitBy::kKey && span != input_.key_spans.end() && input_.split.max_parts != 1) {
       // Rows without a key are a part, too.
-      const int of_keys = std::max(input_.split.most_parts - 1, 0);
+      const int of_keys = std::max(input_.split.max_parts - 1, 0);
       plan.ranges = copy::ranges_of_keys(part_sizes(table, of_keys), table.integer_key, span->second);
     }
     if (plan.ranges.empty()) plan.ranges = {{.bounds = {}, .size = table.size()}};
@@ -115,13 +115,13 @@ class TablePlanner {
   }
 
   // At most so many, where that is not 0.
-  std::vector<Bytes> part_sizes(const Relation& table, int most_parts) const {
+  std::vector<Bytes> part_sizes(const Relation& table, int max_parts) const {
     const Bytes whole = table.size();
     if (input_.split.when == SplitOptions::When::kLarger) {
-      return copy::equal_sizes(whole, input_.split.size, most_parts);
+      return copy::equal_sizes(whole, input_.split.size, max_parts);
     }
     const Bytes smallest{std::max(kSmallestPart.count, whole.count / kMostPartsByThemselves)};
-    return copy::shrinking_sizes(whole, input_.table_jobs, smallest, most_parts);
+    return copy::shrinking_sizes(whole, input_.table_jobs, smallest, max_parts);
   }
 
   void choose_loading(TablePlan& plan, std::vector<std::string>& reasons) const {

@@ -24,9 +24,9 @@ inline constexpr std::size_t kLanes = 3;
 
 /// The cost of a statement by itself, in the unit of Task::cost, so that many small tasks count as work.
 inline constexpr double kStatementCost = 16 * 1024;
-/// What costs as much as this, or cannot be estimated, is sent to a server by itself: what is sent behind it would wait
+/// What costs as much as this, or cannot be estimated, is sent to a server by itself: what is sent after it would wait
 /// for it while other connections are free. As many of the shortest statements fill a round trip of 20 ms and more.
-inline constexpr double kMostCostTogether = 256 * kStatementCost;
+inline constexpr double kMaxCostTogether = 256 * kStatementCost;
 
 using TaskId = std::size_t;
 
@@ -47,7 +47,7 @@ struct Task {
   /// What to run; empty: the entry's own definition.
   std::string sql;
   /// Of privileges.
-  schema::OwnersPart owners_part = schema::OwnersPart::kByUser;
+  schema::OwnersPart owners_part = schema::OwnersPart::kByCurrentUser;
   /// Of a validation: a query of the rows that keep it from succeeding.
   std::string sql_that_counts = {};
   /// Of a key that is made NOT VALID only if rows have no parent: what validates it later.

@@ -35,7 +35,7 @@ enum class Batching {
 /// When a task that has failed is tried again, where others may help it to succeed.
 enum class Retry {
   kWhenQuiet,  ///< when nothing else can run
-  kInOrder,    ///< as soon as nothing else of this sort runs: they are sent in their order, each behind those before it
+  kInOrder,    ///< as soon as nothing else of this sort runs: they are sent in their order, each after those before it
 };
 
 /// What a run that continues does with a task.

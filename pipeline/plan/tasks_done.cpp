@@ -117,10 +117,10 @@ std::map<Oid, std::vector<copy::RowRange>> loaded_parts(const copy::LedgerConten
         found != loaded.end() && !unfit.contains(table.oid) && !again.contains(table.oid) && is_whole(found->second);
     if (whole) continue;
     if (found != loaded.end()) loaded.erase(found);
-    if (table.load_through != 0) broken_roots.insert(table.load_through);
+    if (table.load_via_root != 0) broken_roots.insert(table.load_via_root);
   }
   for (const Relation& table : catalog.relations) {
-    if (broken_roots.contains(table.load_through)) loaded.erase(table.oid);
+    if (broken_roots.contains(table.load_via_root)) loaded.erase(table.oid);
   }
   return loaded;
 }

@@ -32,13 +32,13 @@ namespace pgsluice::pipeline {
 
 namespace {
 
-// A row that sorts behind another partition's bound on the target goes in where it belongs there.
+// A row that sorts after another partition's bound on the target goes in where it belongs there.
 void load_through_roots_where_rows_move(pg::Connection& source, pg::Connection& target, schema::Catalog& catalog) {
-  const auto is_sorted = [](const schema::Relation& relation) { return relation.sorted_under != 0; };
+  const auto is_sorted = [](const schema::Relation& relation) { return relation.collation_sensitive_root != 0; };
   if (std::none_of(catalog.relations.begin(), catalog.relations.end(), is_sorted)) return;
   if (schema::partition_keys_sort_alike(source, target)) return;
   for (schema::Relation& relation : catalog.relations) {
-    if (is_sorted(relation)) relation.load_through = relation.sorted_under;
+    if (is_sorted(relation)) relation.load_via_root = relation.collation_sensitive_root;
   }
 }
 
@@ -48,13 +48,13 @@ void load_whole_trees_through_their_roots(schema::Catalog& catalog) {
   for (const schema::Inheritance& link : catalog.inheritance) parents[link.child] = link.parent;
   std::set<schema::Oid> roots;
   for (const schema::Relation& relation : catalog.relations) {
-    if (relation.load_through != 0) roots.insert(relation.load_through);
+    if (relation.load_via_root != 0) roots.insert(relation.load_via_root);
   }
   if (roots.empty()) return;
   for (schema::Relation& relation : catalog.relations) {
     if (relation.kind != schema::RelationKind::kTable) continue;
     for (auto parent = parents.find(relation.oid); parent != parents.end(); parent = parents.find(parent->second)) {
-      if (roots.contains(parent->second)) relation.load_through = parent->second;
+      if (roots.contains(parent->second)) relation.load_via_root = parent->second;
     }
   }
 }
@@ -368,7 +368,7 @@ class PreflightRun {
     std::vector<const schema::Relation*> tables;
     if (rows) tables = tables_to_copy(input_.catalog);
     input_.existing = read_existing_target(*target_, input_.catalog, tables);
-    refuse_what_has_no_tables(*target_, input_.catalog, options_.steps);
+    require_tables_exist(*target_, input_.catalog, options_.steps);
     if (continuation_) input_.tasks_done = continuation_->ledger.tasks;
     if (!rows) return;
     std::set<schema::Oid> loaded;

@@ -181,7 +181,7 @@ void refuse_large_objects_that_are_there(pg::Connection& source, pg::Connection&
       .remedy(Remedy::kStartOver);
 }
 
-void refuse_what_has_no_tables(pg::Connection& target, const schema::Catalog& catalog, const Steps& steps) {
+void require_tables_exist(pg::Connection& target, const schema::Catalog& catalog, const Steps& steps) {
   std::vector<std::string> wanted;
   if (steps.contains(Step::kIndexes) || steps.contains(Step::kConstraints)) {
     std::set<std::string> tables;
@@ -238,12 +238,12 @@ std::set<schema::Oid> tables_to_empty(const schema::Catalog& catalog, const Exis
                                       const std::set<schema::Oid>& loaded) {
   std::set<schema::Oid> roots_loaded;
   for (const schema::Relation* table : tables_to_copy(catalog)) {
-    if (loaded.contains(table->oid)) roots_loaded.insert(table->load_through);
+    if (loaded.contains(table->oid)) roots_loaded.insert(table->load_via_root);
   }
   std::set<schema::Oid> result;
   for (const schema::Relation* table : tables_to_copy(catalog)) {
-    const schema::Oid into = table->load_through == 0 ? table->oid : table->load_through;
-    const bool ours = loaded.contains(into) || (table->load_through != 0 && roots_loaded.contains(into));
+    const schema::Oid into = table->load_via_root == 0 ? table->oid : table->load_via_root;
+    const bool ours = loaded.contains(into) || (table->load_via_root != 0 && roots_loaded.contains(into));
     if (existing.filled.contains(into) && !ours && !table->extension_condition) result.insert(into);
   }
   add_empty_referrers(catalog, existing, loaded, result);

@@ -26,7 +26,7 @@ void refuse_large_objects_that_are_there(pg::Connection& source, pg::Connection&
 
 /// What these steps build on is on the target: the tables of the indexes, the sequences. Throws Error(kState) naming
 /// what is missing.
-void refuse_what_has_no_tables(pg::Connection& target, const schema::Catalog& catalog, const Steps& steps);
+void require_tables_exist(pg::Connection& target, const schema::Catalog& catalog, const Steps& steps);
 
 /// Of the tables that rows go into, those that hold some which are none of this run's (`loaded`).
 std::set<schema::Oid> tables_to_empty(const schema::Catalog& catalog, const ExistingTarget& existing,

@@ -147,8 +147,8 @@ TriggersOff switch_off(const Relation& table, const std::vector<FiringTrigger>& 
   }
   // A deferred key's checks would keep the table from being altered.
   return {.before = fmt::format("ALTER TABLE ONLY {} {}; ", table.quoted(), fmt::join(off, ", ")),
-          .behind = fmt::format("SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE ONLY {} {}; ", table.quoted(),
-                                fmt::join(on, ", "))};
+          .after = fmt::format("SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE ONLY {} {}; ", table.quoted(),
+                               fmt::join(on, ", "))};
 }
 
 // Rows that go through a root may land in any partition, so there the triggers are the user's to switch off.
@@ -159,7 +159,7 @@ void read_triggers_off(pg::Connection& target, const schema::Catalog& source,
   const auto of = [&](const Relation& table) { return triggers.find({table.schema, table.name}); };
   std::vector<std::string> in_the_way;
   for (const Relation* table : tables) {
-    const Relation* root = table->load_through == 0 ? nullptr : source.relation(table->load_through);
+    const Relation* root = table->load_via_root == 0 ? nullptr : source.relation(table->load_via_root);
     const auto found = of(*table);
     if (root != nullptr || existing.partitioned.contains(table->oid)) {
       for (const Relation* at : {table, root == nullptr ? table : root}) {
@@ -196,7 +196,7 @@ ExistingTarget read_existing_target(pg::Connection& target, const schema::Catalo
   matcher.match_foreign_keys(existing);
   std::vector<const Relation*> to_look_at = tables;
   for (const Relation* table : tables) {
-    const Relation* root = table->load_through == 0 ? nullptr : source.relation(table->load_through);
+    const Relation* root = table->load_via_root == 0 ? nullptr : source.relation(table->load_via_root);
     if (root != nullptr) to_look_at.push_back(root);
   }
   read_filled(target, to_look_at, existing);

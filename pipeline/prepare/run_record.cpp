@@ -131,7 +131,7 @@ std::map<std::string, std::string> decisive_options(const ResolvedOptions& optio
     if (options.verify) decisive["copy-format"] = format;
     decisive["verify"] = given(options.verify);
     decisive["split-tables-larger-than"] = larger_than;
-    decisive["split-max-parts"] = fmt::format("{}", split.most_parts);
+    decisive["split-max-parts"] = fmt::format("{}", split.max_parts);
     decisive["skip-split-by-ctid"] = given(!split.by_ctid);
   }
   if (is_stepwise(options)) return decisive;

@@ -16,7 +16,7 @@ void Progress::enter_phase(std::string_view phase) {
 void Progress::set_work(const TaskGraph& graph) {
   const std::lock_guard lock(mutex_);
   if (tasks_total_ > 0) {
-    for (const Task& task : graph.tasks()) note(Event::Kind::kBeginsAnew, task);
+    for (const Task& task : graph.tasks()) note(Event::Kind::kWillRetry, task);
   }
   tables_.clear();
   parts_left_.clear();
@@ -105,8 +105,8 @@ void Progress::end(const Running::Entry& entry) {
   step->second.first_begin = std::min(step->second.first_begin, entry.begin);
   step->second.last_end = now;
   step->second.total += now - entry.begin;
-  if (entry.begins_anew) {
-    for (const Task* task : entry.tasks) note(Event::Kind::kBeginsAnew, *task);
+  if (entry.will_retry) {
+    for (const Task* task : entry.tasks) note(Event::Kind::kWillRetry, *task);
     return;
   }
   step->second.tasks += static_cast<std::int64_t>(entry.tasks.size());

@@ -66,7 +66,7 @@ class Progress {
 
     std::atomic<std::int64_t>& bytes(std::size_t task = 0) { return entry_->bytes[task]; }
     /// It was not finished and will be begun anew: it does not count as done when the object goes.
-    void begins_anew() { entry_->begins_anew = true; }
+    void will_retry() { entry_->will_retry = true; }
     std::chrono::nanoseconds elapsed() const { return SteadyClock::now() - entry_->begin; }
 
    private:
@@ -80,7 +80,7 @@ class Progress {
       const std::vector<const Task*> tasks;
       const SteadyClock::time_point begin;
       std::vector<std::atomic<std::int64_t>> bytes;
-      bool begins_anew = false;
+      bool will_retry = false;
     };
     Progress& progress_;
     std::list<Entry>::iterator entry_;
@@ -100,7 +100,7 @@ class Progress {
   /// What happens to tasks is remembered for take_events() from now on, or not any more.
   void record_events(bool wanted);
   struct Event {
-    enum class Kind { kBegan, kEnded, kBeginsAnew };
+    enum class Kind { kBegan, kEnded, kWillRetry };
     Kind kind = Kind::kBegan;
     const Task* task = nullptr;
     SteadyClock::time_point at;

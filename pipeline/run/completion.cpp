@@ -252,7 +252,7 @@ std::optional<Error> find_invalid_indexes(const RunContext& context, pg::Connect
       .hint("REINDEX INDEX; that of a partitioned table: ALTER INDEX … ATTACH PARTITION once more");
 }
 
-void note_that_all_was_tried(const RunContext& context, pg::Connection& target) {
+void record_that_all_was_tried(const RunContext& context, pg::Connection& target) {
   RunRecord record = context.record;
   record.was_all_tried = true;
   copy::update_ledger(target, record.to_text());

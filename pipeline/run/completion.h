@@ -27,7 +27,7 @@ bool validate_checks(RunContext& context, pg::Connection& target);
 std::optional<Error> find_invalid_indexes(const RunContext& context, pg::Connection& target);
 
 /// Writes into the ledger that what is missing has failed, and was not just left for later. Throws Error(kServer).
-void note_that_all_was_tried(const RunContext& context, pg::Connection& target);
+void record_that_all_was_tried(const RunContext& context, pg::Connection& target);
 
 /// Has the work folder know that the run has done everything, before the ledger is dropped.
 void mark_finished(const RunContext& context, pg::Connection& target);

@@ -37,7 +37,7 @@ void release_snapshot(RunContext& context, pg::Connection& target) {
     if (context.holder) context.holder->execute("COMMIT");
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;
-    // Its locks were to keep the tables as they are; that they were so was looked at behind each COPY besides.
+    // Its locks were to keep the tables as they are; that they were so was looked at after each COPY besides.
     context.log.notice(fmt::format("the session that kept the snapshot was lost: {}", error.describe()));
   }
   context.holder.reset();
@@ -52,8 +52,8 @@ void finish(RunContext& context, pg::Connection& target) {
   RunRecord record = context.record;
   for (const std::string& step : ids_of(context.options.steps)) record.unfinished.erase(step);
   std::optional<Error> defect;
-  if (all_is_there && context.plan.ends_the_copy) defect = find_invalid_indexes(context, target);
-  const bool ends = ledger && all_is_there && !defect && context.plan.ends_the_copy && record.unfinished.empty();
+  if (all_is_there && context.plan.is_final_command) defect = find_invalid_indexes(context, target);
+  const bool ends = ledger && all_is_there && !defect && context.plan.is_final_command && record.unfinished.empty();
   {
     pg::Transaction transaction(target);
     flush_with_commit(target);
@@ -65,7 +65,7 @@ void finish(RunContext& context, pg::Connection& target) {
     }
     transaction.commit();
   }
-  if (ledger && (defect || !all_is_there)) note_that_all_was_tried(context, target);
+  if (ledger && (defect || !all_is_there)) record_that_all_was_tried(context, target);
   if (defect) throw Error(*defect);
   if (!ledger) return;
   if (!all_is_there) {
@@ -73,7 +73,7 @@ void finish(RunContext& context, pg::Connection& target) {
   } else if (!ends) {
     // It stays for the commands that follow in a row.
     copy::update_ledger(target, record.to_text());
-    if (!context.plan.ends_the_copy) return;
+    if (!context.plan.is_final_command) return;
     throw Error(ErrorKind::kState,
                 fmt::format("earlier commands have not finished: {}", fmt::join(record.unfinished, ", ")))
         .object("the copy as a whole")

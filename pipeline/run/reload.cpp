@@ -50,7 +50,7 @@ void make_loadable(pg::Connection& target, const Plan& plan, const std::set<Oid>
     const std::string& mark = plan.task_marks[id];
     if (ledger.tasks.erase(mark) == 0) return false;
     copy::forget_task(target, mark);
-    log.info(fmt::format("{} is made again behind the rows", plan.graph[id].name));
+    log.info(fmt::format("{} is made again after the rows", plan.graph[id].name));
     return true;
   };
   schema::Archive of_tables;

@@ -64,7 +64,7 @@ std::string RowsExecutor::settings_for(const TablePlan& table) const {
 }
 
 // A table that was refused before comes in another way.
-ChecksAfterRows RowsExecutor::way_of_later_try(TaskId id, CheckRows rows) {
+ChecksAfterRows RowsExecutor::how_to_retry(TaskId id, CheckRows rows) {
   const std::optional<EarlierFailure> earlier = context_.scheduler.earlier_failure(id);
   if (!earlier) return {};
   ChecksAfterRows way;
@@ -85,7 +85,7 @@ copy::CopyTablesResult RowsExecutor::try_to_copy(const std::vector<TaskId>& task
     const Task& task = context_.plan.graph[tasks[i]];
     const auto triggers = context_.plan.existing.triggers_off.find(task.table->into->oid);
     const TriggersOff off = triggers == context_.plan.existing.triggers_off.end() ? TriggersOff{} : triggers->second;
-    ways.push_back(way_of_later_try(tasks[i], rows));
+    ways.push_back(how_to_retry(tasks[i], rows));
     copies.push_back(
         {.table = *task.table->table,
          .into = *task.table->into,
@@ -97,7 +97,7 @@ copy::CopyTablesResult RowsExecutor::try_to_copy(const std::vector<TaskId>& task
          .digested = context_.options.verify,
          .before_generated = schema::search_path_sql(context_.plan.catalog.search_path),
          .before = settings_for(*task.table) + ways[i].before + off.before + clear_configuration(*task.table),
-         .behind = off.behind + ways[i].after});
+         .after = off.after + ways[i].after});
   }
   copy::CopyTablesResult result;
   try {
@@ -106,13 +106,13 @@ copy::CopyTablesResult RowsExecutor::try_to_copy(const std::vector<TaskId>& task
     result = copy::copy_tables(from, to, sessions_.relay(), copies, context_.record.mark.read_before);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) {
-      running.begins_anew();  // a part of it is no table that is done
+      running.will_retry();  // a part of it is no table that is done
       throw;
     }
     result.error = error;
   }
   if (result.error) {
-    running.begins_anew();
+    running.will_retry();
     return result;
   }
   TraceSpan span{.worker = worker_, .begin = begin, .end = SteadyClock::now()};

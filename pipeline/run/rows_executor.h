@@ -23,7 +23,7 @@ class RowsExecutor {
 
  private:
   copy::CopyTablesResult try_to_copy(const std::vector<TaskId>& tasks, CheckRows rows = CheckRows::kAll);
-  ChecksAfterRows way_of_later_try(TaskId id, CheckRows rows);
+  ChecksAfterRows how_to_retry(TaskId id, CheckRows rows);
   /// What a table's COPY has set for its transaction.
   std::string settings_for(const TablePlan& table) const;
 

@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstPause{100};  // before a try, doubled with each
 constexpr std::chrono::milliseconds kLongestPause{10000};
-constexpr int kTriesAtLeast = 5;  // of those behind which no task was done
+constexpr int kTriesAtLeast = 5;  // of those after which no task was done
 
 bool alive(std::optional<pg::Connection>& connection) {
   if (!connection) return false;
@@ -91,7 +91,7 @@ void RunSessions::empty_tables() {
     const auto off = plan_.existing.triggers_off.find(table->oid);
     if (off == plan_.existing.triggers_off.end()) continue;
     triggers_off += off->second.before;
-    triggers_on += off->second.behind;
+    triggers_on += off->second.after;
   }
   log_.info(fmt::format("{} tables are emptied first", tables.size()));
   target.execute(fmt::format("{}TRUNCATE {}; {}", triggers_off, fmt::join(tables, ", "), triggers_on));
@@ -125,7 +125,7 @@ std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
       record.begun.insert(before.begun.begin(), before.begun.end());
       record.unfinished.insert(before.unfinished.begin(), before.unfinished.end());
     }
-    refuse_half_emptied_trees(continuation_->ledger);
+    refuse_partially_lost_partition_trees(continuation_->ledger);
     if (continuation_->inconsistent) empty_broken_tables();
     done = tasks_done(plan_, continuation_->ledger);
     // They show what the tables held then.
@@ -136,7 +136,7 @@ std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
         return is_view;
       });
     }
-    refuse_loading_behind_triggers(done);
+    refuse_reloading_tables_with_triggers(done);
     copy::update_ledger(target, record.to_text());
     of_target.add(copy::register_session(target));
   } else {
@@ -149,7 +149,7 @@ std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
 
 // Rows that go through a root may be in any of its partitions, and their parts say only where they came from: when a
 // crash has emptied the unlogged ones among them, nobody can tell which rows are missing.
-void RunSessions::refuse_half_emptied_trees(const copy::LedgerContents& ledger) {
+void RunSessions::refuse_partially_lost_partition_trees(const copy::LedgerContents& ledger) {
   if (!copy::has_crashed(target)) return;
   struct Tree {
     const schema::Relation* root = nullptr;
@@ -181,7 +181,7 @@ void RunSessions::refuse_half_emptied_trees(const copy::LedgerContents& ledger) 
 
 // A crash of the target empties its unlogged tables, whatever was built on them by then. Rows that come again would
 // fire the triggers, and TRUNCATE is refused to a table that a key refers to.
-void RunSessions::refuse_loading_behind_triggers(const std::map<TaskId, copy::LoadedRows>& done) const {
+void RunSessions::refuse_reloading_tables_with_triggers(const std::map<TaskId, copy::LoadedRows>& done) const {
   for (TaskId id = 0; id < plan_.graph.size(); ++id) {
     if (!plan_.graph[id].copies_rows() || done.contains(id)) continue;
     for (const TaskGraph::Edge& edge : plan_.graph.followers(id)) {
@@ -273,10 +273,10 @@ std::map<TaskId, copy::LoadedRows> RunSessions::try_to_recover() {
     return {};
   }
   if (copy::has_crashed(target)) log_.warning("the target has crashed: what it has lost is done again");
-  refuse_half_emptied_trees(*ledger);
+  refuse_partially_lost_partition_trees(*ledger);
   of_target.add(copy::register_session(target));
   std::map<TaskId, copy::LoadedRows> done = tasks_done(plan_, *ledger);
-  refuse_loading_behind_triggers(done);
+  refuse_reloading_tables_with_triggers(done);
   restore_holder(done, *ledger);
   copy::update_ledger(target, record.to_text());
   return done;
@@ -295,7 +295,7 @@ void RunSessions::require_finished() {
 
 // A worker's session that still sees the snapshot, which it has exported again. The others are closed: a lock that one
 // of them has may be what somebody waits for, who is waited for by the next lock in turn.
-std::optional<pg::Connection> RunSessions::heir_of_the_snapshot() {
+std::optional<pg::Connection> RunSessions::take_over_snapshot() {
   std::optional<pg::Connection> heir;
   const bool on_a_standby = record.mark.timeline.empty();
   for (pg::Connection& session : former_sources) {
@@ -324,7 +324,7 @@ void RunSessions::restore_holder(const std::map<TaskId, copy::LoadedRows>& done,
     return;
   }
   holder.reset();
-  if (std::optional<pg::Connection> heir = heir_of_the_snapshot()) {
+  if (std::optional<pg::Connection> heir = take_over_snapshot()) {
     schema::lock_tables(*heir, tables_to_copy(plan_.catalog));
     holder = std::move(heir);
     log_.info("the session that kept the snapshot was lost: another one keeps it now");

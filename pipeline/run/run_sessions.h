@@ -57,13 +57,13 @@ class RunSessions {
   std::map<TaskId, copy::LoadedRows> try_to_recover();
   void require_finished();
   void restore_holder(const std::map<TaskId, copy::LoadedRows>& done, const copy::LedgerContents& ledger);
-  std::optional<pg::Connection> heir_of_the_snapshot();
+  std::optional<pg::Connection> take_over_snapshot();
   void clear_target();
   void empty_tables();
   void forget_earlier_run();
   void empty_broken_tables();
-  void refuse_half_emptied_trees(const copy::LedgerContents& ledger);
-  void refuse_loading_behind_triggers(const std::map<TaskId, copy::LoadedRows>& done) const;
+  void refuse_partially_lost_partition_trees(const copy::LedgerContents& ledger);
+  void refuse_reloading_tables_with_triggers(const std::map<TaskId, copy::LoadedRows>& done) const;
   void pause();
 
   const Plan& plan_;
@@ -72,7 +72,7 @@ class RunSessions {
   const Log& log_;
   const CancelToken cancel_;
   std::optional<Continuation> continuation_;
-  /// Of recoveries behind which no task was done.
+  /// Of recoveries after which no task was done.
   int fruitless_ = 0;
   SteadyClock::time_point fruitless_since_;
   std::chrono::milliseconds pause_;

@@ -19,7 +19,7 @@ constexpr double kAnyCost = std::numeric_limits<double>::infinity();
 std::size_t index_of(Lane lane) { return static_cast<std::size_t>(lane); }
 
 bool travels_together(const Task& task) {
-  return task.traits().batching == Batching::kSmallTogether && task.cost < kMostCostTogether;
+  return task.traits().batching == Batching::kSmallTogether && task.cost < kMaxCostTogether;
 }
 
 bool is_in_order(const Task& task) { return task.traits().retry == Retry::kInOrder; }
@@ -78,13 +78,13 @@ void Scheduler::release_claims(const Task& task) {
   }
 }
 
-std::optional<TaskId> Scheduler::take_ready(Lane lane, double most_cost, Company company) {
+std::optional<TaskId> Scheduler::take_ready(Lane lane, double max_cost, Company company) {
   std::set<Ready>& ready = ready_[index_of(lane)];
   for (auto candidate = ready.begin(); candidate != ready.end(); ++candidate) {
     const TaskId task = candidate->task;
     const bool joins = company == Company::kJoins;
-    if (!claims_are_free(graph_[task]) || (!joins && waits_for_company(graph_[task]))) continue;
-    if (graph_[task].cost > most_cost || (joins && graph_[task].traits().batching != Batching::kSmallTogether)) {
+    if (!claims_are_free(graph_[task]) || (!joins && is_held_for_batch(graph_[task]))) continue;
+    if (graph_[task].cost > max_cost || (joins && graph_[task].traits().batching != Batching::kSmallTogether)) {
       return std::nullopt;
     }
     ready.erase(candidate);
@@ -95,9 +95,9 @@ std::optional<TaskId> Scheduler::take_ready(Lane lane, double most_cost, Company
   return std::nullopt;
 }
 
-bool Scheduler::waits_for_company(const Task& task) const {
+bool Scheduler::is_held_for_batch(const Task& task) const {
   const bool may_get_company = small_running_ > 0 || definitions_left_ > definitions_postponed_;
-  return travels_together(task) && small_ready_ < kCompany && may_get_company;
+  return travels_together(task) && small_ready_ < kMinimumBatch && may_get_company;
 }
 
 void Scheduler::begin(TaskId task) {
@@ -124,14 +124,14 @@ std::optional<TaskId> Scheduler::next(Lane lane) {
   return std::nullopt;
 }
 
-std::optional<TaskId> Scheduler::next_ready(Lane lane, double most_cost) {
+std::optional<TaskId> Scheduler::next_ready(Lane lane, double max_cost) {
   const std::lock_guard lock(mutex_);
-  return stopped_ ? std::nullopt : take_ready(lane, most_cost, Company::kNone);
+  return stopped_ ? std::nullopt : take_ready(lane, max_cost, Company::kNone);
 }
 
-std::optional<TaskId> Scheduler::next_to_join(Lane lane, double most_cost) {
+std::optional<TaskId> Scheduler::next_to_join(Lane lane, double max_cost) {
   const std::lock_guard lock(mutex_);
-  return stopped_ ? std::nullopt : take_ready(lane, most_cost, Company::kJoins);
+  return stopped_ ? std::nullopt : take_ready(lane, max_cost, Company::kJoins);
 }
 
 int Scheduler::count_ready(Lane lane, double least_cost) const {
@@ -182,7 +182,7 @@ std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> roo
     if (ended_[edge.to]) continue;
     if (root_cause && edge.required && !doomed_by_[edge.to]) {
       doomed_by_[edge.to] = root_cause;
-      // It could have been sent behind this one.
+      // It could have been sent after this one.
       const Ready ready{weights_[edge.to], edge.to};
       if (ready_[index_of(graph_[edge.to].lane)].erase(ready) > 0) free.push_back(edge.to);
       // Or it was, and has failed for that.

@@ -32,7 +32,7 @@ struct EarlierFailure {
 /// What became of a task that has failed.
 enum class FailureOutcome {
   kFailed,     ///< it is given up, and what needs it is skipped
-  kSkipped,    ///< an earlier task that it needs has failed, behind which it was sent
+  kSkipped,    ///< an earlier task that it needs has failed, after which it was sent
   kPostponed,  ///< it is tried again when others have succeeded
 };
 
@@ -46,8 +46,8 @@ struct TaskLeftOut {
 /// in kMain in the order in which they were added. Two tasks whose lock claims conflict never run at once. Any thread.
 ///
 /// Rows of small tables travel together. While definitions are made, or some such rows are on their way, others wait
-/// until there are kCompany of them: taken one by one as their tables are made, each would cost a transaction of its
-/// own.
+/// until there are kMinimumBatch of them: taken one by one as their tables are made, each would cost a transaction of
+/// its own.
 ///
 /// A task that others may help to succeed (later_try.h) is postponed when it fails. Once nothing else can run, all
 /// postponed tasks are tried again, as long as each such pass brings one more through. What then is left lets those
@@ -58,16 +58,16 @@ class Scheduler {
   /// `done`: tasks that an earlier run has done already.
   Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::set<TaskId>& done = {});
 
-  static constexpr std::size_t kCompany = 32;
+  static constexpr std::size_t kMinimumBatch = 32;
 
   /// The next task for a worker of this lane; waits for one. Nothing when the lane has no task left, or after stop().
   std::optional<TaskId> next(Lane lane);
 
   /// The same without waiting: nothing when no task is ready, or when the one that next() would give costs more.
-  std::optional<TaskId> next_ready(Lane lane, double most_cost);
+  std::optional<TaskId> next_ready(Lane lane, double max_cost);
   /// For a worker that has taken a task which travels together with others (Batching::kSmallTogether): another one,
   /// also where next_ready() would wait for company. Nothing when the next one costs more or does not travel so.
-  std::optional<TaskId> next_to_join(Lane lane, double most_cost);
+  std::optional<TaskId> next_to_join(Lane lane, double max_cost);
   /// How many tasks of a lane could begin now, and cost at least so much.
   int count_ready(Lane lane, double least_cost) const;
   /// The task whose end has let this one begin; nothing for one that could begin at once.
@@ -94,7 +94,7 @@ class Scheduler {
   /// To be read when the workers are gone.
   std::vector<TaskFailure> failures() const;
   std::vector<TaskLeftOut> left_out() const;
-  /// Tasks that have succeeded although what they need, behind which they were sent, has failed.
+  /// Tasks that have succeeded although what they need, after which they were sent, has failed.
   std::vector<TaskLeftOut> made_without() const;
   std::optional<Error> fatal() const;
 
@@ -108,10 +108,10 @@ class Scheduler {
   };
 
   enum class Company { kNone, kJoins };
-  std::optional<TaskId> take_ready(Lane lane, double most_cost, Company company);
+  std::optional<TaskId> take_ready(Lane lane, double max_cost, Company company);
   void begin(TaskId task);
   bool claims_are_free(const Task& task) const;
-  bool waits_for_company(const Task& task) const;
+  bool is_held_for_batch(const Task& task) const;
   void hold_claims(const Task& task);
   void release_claims(const Task& task);
   void release(std::vector<TaskId> free);

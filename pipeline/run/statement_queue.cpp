@@ -48,8 +48,8 @@ std::string index_name_of(const schema::TocEntry& entry) {
 }  // namespace
 
 std::optional<double> StatementQueue::room() const {
-  if (cost_ >= kMostCostTogether) return std::nullopt;
-  return kMostCostTogether - cost_;
+  if (cost_ >= kMaxCostTogether) return std::nullopt;
+  return kMaxCostTogether - cost_;
 }
 
 void StatementQueue::send(TaskId task, std::vector<pg::Statement> statements) {
@@ -62,8 +62,8 @@ void StatementQueue::send(TaskId task, std::vector<pg::Statement> statements) {
 // A build that takes longer than a moment gets its part of the target's memory and cores.
 void StatementQueue::give_share(InFlight& sent) {
   const Task& task = plan_.graph[sent.task];
-  if (!task.traits().sorts || task.cost < kMostCostTogether) return;
-  sent.share = context_.builds.take(scheduler_.count_ready(Lane::kBuild, kMostCostTogether));
+  if (!task.traits().sorts || task.cost < kMaxCostTogether) return;
+  sent.share = context_.builds.take(scheduler_.count_ready(Lane::kBuild, kMaxCostTogether));
   constexpr std::int64_t kMost = 2147483647;  // of the setting, in kB
   std::string settings = fmt::format("SET LOCAL maintenance_work_mem = '{}kB';\n",
                                      std::clamp<std::int64_t>(sent.share->memory().count / 1024, 1024, kMost));
@@ -118,7 +118,7 @@ void StatementQueue::take_answer() {
     ended.is_absent = ended.counts;
   }
   const bool again = may_be_tried_again(ended);
-  const bool as_one = !again && may_be_granted_by_one(ended);
+  const bool as_one = !again && may_retry_as_current_user(ended);
   const bool no_owner = !again && may_go_without_owner(ended);
   const bool replaces = !again && may_replace(ended);
   const bool not_valid = !again && may_be_left_not_valid(ended);
@@ -126,9 +126,9 @@ void StatementQueue::take_answer() {
   const bool is_there = !again && may_be_there(ended);
   const bool goes_on =
       again || as_one || no_owner || replaces || not_valid || is_there || validates || has_to_count(ended);
-  if (goes_on) running_->begins_anew();
+  if (goes_on) running_->will_retry();
   end_oldest(ended);
-  if (as_one) return grant_by_one(std::move(ended));
+  if (as_one) return retry_as_current_user(std::move(ended));
   if (no_owner) return leave_owner_for_later(std::move(ended));
   if (replaces) return replace(std::move(ended));
   if (not_valid) return leave_not_valid(std::move(ended));
@@ -165,18 +165,17 @@ void StatementQueue::try_again(InFlight ended) {
 }
 
 // Somebody in whose name privileges are to be given may not see the schema, say.
-bool StatementQueue::may_be_granted_by_one(const InFlight& ended) const {
+bool StatementQueue::may_retry_as_current_user(const InFlight& ended) const {
   const Task& task = plan_.graph[ended.task];
   return task.traits().gives_privileges && !ended.refused_to_others && ended.error &&
          ended.error->sqlstate() == sqlstate::kInsufficientPrivilege &&
-         schema::acl_definition_of_one(*task.entry) != definition_of(plan_, task);
+         schema::acl_as_current_user(*task.entry) != definition_of(plan_, task);
 }
 
-void StatementQueue::grant_by_one(InFlight ended) {
+void StatementQueue::retry_as_current_user(InFlight ended) {
   const schema::TocEntry& entry = *plan_.graph[ended.task].entry;
   ended.refused_to_others = std::exchange(ended.error, std::nullopt);
-  ended.statements = {
-      schema::entry_statement(plan_.archive, entry, plan_.restore, schema::acl_definition_of_one(entry))};
+  ended.statements = {schema::entry_statement(plan_.archive, entry, plan_.restore, schema::acl_as_current_user(entry))};
   put(std::move(ended));
 }
 

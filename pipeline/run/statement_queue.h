@@ -29,12 +29,12 @@ class StatementQueue {
 
   void send(TaskId task, std::vector<pg::Statement> statements);
   bool empty() const { return in_flight_.empty(); }
-  /// What another task may cost to be sent behind those in flight; nothing when there is no room. A long one would
-  /// keep the short ones behind it from workers that could do them.
+  /// What another task may cost to be sent after those in flight; nothing when there is no room. A long one would
+  /// keep the short ones after it from workers that could do them.
   std::optional<double> room() const;
 
   /// Waits for an answer, and tells the scheduler what became of the task when it was its last. A deadlock or a
-  /// concurrent change of the same catalog row is tried again, but for definitions before the data, behind which others
+  /// concurrent change of the same catalog row is tried again, but for definitions before the data, after which others
   /// have been sent. Throws, naming the task, for a lost connection; and for a cancellation.
   void take_answer();
 
@@ -73,8 +73,8 @@ class StatementQueue {
   pg::Answer answer_for(const InFlight& oldest);
   bool may_be_tried_again(const InFlight& ended) const;
   void try_again(InFlight ended);
-  bool may_be_granted_by_one(const InFlight& ended) const;
-  void grant_by_one(InFlight ended);
+  bool may_retry_as_current_user(const InFlight& ended) const;
+  void retry_as_current_user(InFlight ended);
   bool may_go_without_owner(const InFlight& ended) const;
   void leave_owner_for_later(InFlight ended);
   bool may_replace(const InFlight& ended) const;

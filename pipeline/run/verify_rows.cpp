@@ -22,7 +22,7 @@ namespace {
 // Those that differ, by their key: as the snapshot shows them while somebody keeps it, else as the source is by now.
 // Over a session of its own, one at a time, since the source has room for one more than copy.
 std::vector<std::string> name_rows(RunContext& context, pg::Connection& target, const schema::Relation& table) {
-  constexpr int kMostRows = 10;
+  constexpr int kMaxRows = 10;
   std::vector<std::string> rows;
   const std::lock_guard one_at_a_time(context.verification.naming_rows);
   try {
@@ -41,9 +41,8 @@ std::vector<std::string> name_rows(RunContext& context, pg::Connection& target, 
       const bool has_children = table.kind == schema::RelationKind::kPartitionedTable;
       pg::Transaction transaction(target);
       target.execute(pg::reading_settings_sql());
-      rows =
-          different_rows(source, target,
-                         keys_and_digests_sql((has_children ? "" : "ONLY ") + table.quoted(), key, columns), kMostRows);
+      rows = different_rows(
+          source, target, keys_and_digests_sql((has_children ? "" : "ONLY ") + table.quoted(), key, columns), kMaxRows);
     }
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;

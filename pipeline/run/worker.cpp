@@ -18,7 +18,7 @@ namespace pgsluice::pipeline {
 
 namespace {
 
-constexpr std::size_t kMostTablesTogether = 100;
+constexpr std::size_t kMaxTablesTogether = 100;
 
 template <class... Functions>
 struct Overloaded : Functions... {
@@ -70,7 +70,7 @@ void Worker::work() {
   }
 }
 
-// With statements in flight only what can be sent behind them at once.
+// With statements in flight only what can be sent after them at once.
 std::optional<TaskId> Worker::take_task() {
   if (const StatementQueue* statements = sessions_.in_flight()) {
     const std::optional<double> room = statements->room();
@@ -148,7 +148,7 @@ void Worker::execute(TaskId id, const Work& work, Progress::Running& running) {
 std::vector<TaskId> Worker::with_small_tables(TaskId first) {
   std::vector<TaskId> tasks = {first};
   double room = static_cast<double>(kSmallTable.count) - context_.plan.graph[first].cost;
-  while (room > 0 && tasks.size() < kMostTablesTogether) {
+  while (room > 0 && tasks.size() < kMaxTablesTogether) {
     const std::optional<TaskId> next = context_.scheduler.next_to_join(lane_, room);
     if (!next) break;
     tasks.push_back(*next);

@@ -142,7 +142,7 @@ std::string acl_definition(const TocEntry& entry, const RestoreOptions& options,
   return script.finish();
 }
 
-std::string acl_definition_of_one(const TocEntry& entry) {
+std::string acl_as_current_user(const TocEntry& entry) {
   if (!is_of_an_object(entry)) return entry.definition;
   Script script;
   for (const GrantedBy& by : statements_of(entry)) script.add("", by.statement);

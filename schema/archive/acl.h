@@ -46,13 +46,13 @@ RoleNames grantors_out_of_reach(const std::vector<Grant>& grants, const RestoreO
 
 /// In whose name the owner's part of an entry is done: by the user where the object is not given to its owner (as the
 /// archive has it) by the same copy: it may have another one there, and the server only warns of what has no effect.
-enum class OwnersPart { kByOwner, kByUser };
+enum class OwnersPart { kByOwner, kByCurrentUser };
 
 /// The same of an archive's entry, in which pg_dump has written SET SESSION AUTHORIZATION around what others have
 /// granted: only superusers may do that.
 std::string acl_definition(const TocEntry& entry, const RestoreOptions& options, OwnersPart owners_part);
 /// All of it in the name of the target's user, as pg_restore would do it but for other grantors.
-std::string acl_definition_of_one(const TocEntry& entry);
+std::string acl_as_current_user(const TocEntry& entry);
 /// Who has granted something in an entry, besides the owner.
 RoleNames grantors_of(const TocEntry& entry);
 

@@ -16,7 +16,7 @@ namespace pgsluice::schema {
 
 namespace {
 
-// Of those behind the data, what does not go with its table or would keep it from going.
+// Of those after the data, what does not go with its table or would keep it from going.
 constexpr std::array<std::string_view, 3> kApartFromTables = {"FK CONSTRAINT", "EVENT TRIGGER", "PUBLICATION"};
 constexpr std::array<std::string_view, 4> kStay = {"SCHEMA", "EXTENSION", "PROCEDURAL LANGUAGE", "SUBSCRIPTION"};
 
@@ -46,7 +46,7 @@ std::string if_exists(const TocEntry& entry) {
   return text.rfind(drop, 0) == 0 && insert_behind(text, drop) ? text : "";
 }
 
-// A view that needs a primary key comes as one without a query, and its query as a rule behind the key. What drops that
+// A view that needs a primary key comes as one without a query, and its query as a rule after the key. What drops that
 // rule makes the view one without a query again: so nothing that it was made of is kept by it.
 std::optional<std::string> freed_view(const TocEntry& entry) {
   constexpr std::string_view kRule = " _RETURN";

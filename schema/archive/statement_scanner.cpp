@@ -9,7 +9,7 @@ namespace {
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
 // Where a quoted text or another character ends.
-std::size_t behind_token(std::string_view text, std::size_t at) {
+std::size_t token_end(std::string_view text, std::size_t at) {
   const char quote = text[at];
   if (quote != '\'' && quote != '"') return at + 1;
   const bool escapes = quote == '\'' && at > 0 && (text[at - 1] == 'E' || text[at - 1] == 'e');
@@ -33,7 +33,7 @@ std::optional<std::string> StatementScanner::next_statement() {
   skip_between();
   if (rest_.empty()) return std::nullopt;
   std::size_t at = 0;
-  while (at < rest_.size() && rest_[at] != ';') at = behind_token(rest_, at);
+  while (at < rest_.size() && rest_[at] != ';') at = token_end(rest_, at);
   std::string statement(rest_.substr(0, at));
   rest_.remove_prefix(std::min(at + 1, rest_.size()));
   return statement;
@@ -47,7 +47,7 @@ std::vector<std::string> StatementScanner::tokens(std::string_view statement) {
       continue;
     }
     std::size_t end = at;
-    while (end < statement.size() && !is_space(statement[end])) end = behind_token(statement, end);
+    while (end < statement.size() && !is_space(statement[end])) end = token_end(statement, end);
     result.emplace_back(statement.substr(at, end - at));
     at = end;
   }

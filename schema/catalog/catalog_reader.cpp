@@ -282,8 +282,8 @@ Relation read_relation(const pg::Row& row) {
           .toast_size = {row.integer(13)},
           .estimated_rows = row.real(14),
           .extension_condition = row.optional_text(15),
-          .load_through = row.oid(16),
-          .sorted_under = row.oid(17),
+          .load_via_root = row.oid(16),
+          .collation_sensitive_root = row.oid(17),
           .may_select = row.boolean(18),
           .row_security_applies = row.boolean(19),
           .integer_key = std::string(row.text(20))};

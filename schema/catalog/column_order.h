@@ -18,7 +18,7 @@ struct OwnColumnOrder {
     std::string name;
     bool local = false;  ///< declared in the child itself: pg_dump writes it there
     /// "CONSTRAINT name NOT NULL", from 18 on, or "NOT NULL": pg_dump leaves it to the parents where they say so too.
-    /// Empty also where it is NOT VALID: that comes down the tree behind the rows.
+    /// Empty also where it is NOT VALID: that comes down the tree after the rows.
     std::string not_null = {};
     bool inherits_not_null = false;  ///< only the parents declare it
     std::string

@@ -28,7 +28,7 @@ struct DistributedTable {
   std::string sql;
 };
 
-/// Reference tables first, then the others, those that lie together behind the first of them. Empty without Citus (10
+/// Reference tables first, then the others, those that lie together after the first of them. Empty without Citus (10
 /// or later). Throws Error(kServer).
 std::vector<DistributedTable> read_distributed_tables(pg::Connection& source);
 

@@ -107,7 +107,7 @@ void add_missing_functions(pg::Connection& source, pg::Connection& target, Texts
   for (auto& [function, objects] : unmet(target, needs(source, of_objects), kMissing)) {
     texts.push_back(fmt::format(
         "release {} has no function {}: {} cannot be made as they are; make them anew on the source before, or on the "
-        "target behind the copy, for the types that the function has there (anycompatiblearray for anyarray from 14 "
+        "target after the copy, for the types that the function has there (anycompatiblearray for anyarray from 14 "
         "on)",
         release_of(target), function, some_of(objects)));
   }

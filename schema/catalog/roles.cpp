@@ -45,7 +45,7 @@ std::optional<RoleStatement> read_statement(const std::string& sql) {
   if (begins({"GRANT"}) && words.size() > 3 && words[2] == "TO") {
     return RoleStatement{Kind::kGrant, pg::unquote_identifier(words[1]), pg::unquote_identifier(words[3]), sql};
   }
-  // What a role may set, and its security labels; the role's name is the last word, or the one behind ROLE.
+  // What a role may set, and its security labels; the role's name is the last word, or the one after ROLE.
   if ((begins({"GRANT"}) || begins({"REVOKE"})) && words.size() > 3) {
     const auto to =
         std::find_if(words.begin(), words.end(), [](const std::string& w) { return w == "TO" || w == "FROM"; });

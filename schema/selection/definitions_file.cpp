@@ -39,8 +39,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DatabaseInfo, oid, name, encoding, collate, c
                                    locale, icu_rules)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Relation, oid, schema, name, kind, unlogged, access_method, columns, column_types,
                                    generated_columns, generated_types, populated, file_node, heap_size, toast_size,
-                                   estimated_rows, extension_condition, load_through, sorted_under, may_select,
-                                   row_security_applies, statistics_call_functions, rows_call_functions,
+                                   estimated_rows, extension_condition, load_via_root, collation_sensitive_root,
+                                   may_select, row_security_applies, statistics_call_functions, rows_call_functions,
                                    bodies_of_row_functions, names_indexes, rows_wanted, integer_key)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Index, oid, table, schema, name, definition, valid, size, constraint,
                                    constraint_name, constraint_type, deferrable, deferred, without_overlaps,

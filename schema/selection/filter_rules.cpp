@@ -66,10 +66,10 @@ class LineReader {
       entry.schema = std::move(entry.name);
       entry.name = read_name();
     }
-    const std::string_view behind = trimmed(rest_);
+    const std::string_view tail = trimmed(rest_);
     // A value, as INI files have them, says nothing here.
-    if (!behind.empty() && !begins_comment(behind.front()) && behind.front() != '=') {
-      throw wrong(fmt::format("\"{}\" is not expected there", behind));
+    if (!tail.empty() && !begins_comment(tail.front()) && tail.front() != '=') {
+      throw wrong(fmt::format("\"{}\" is not expected there", tail));
     }
     return entry;
   }
@@ -224,9 +224,9 @@ FilterRules parse_filter_rules(std::string_view text, std::string_view file) {
         section = section_of(name);
         if (close == std::string_view::npos) throw Error(ErrorKind::kConfig, "] is missing");
         if (!section) throw no_section(name);
-        const std::string_view behind = trimmed(line.substr(close + 1));
-        if (!behind.empty() && !begins_comment(behind.front())) {
-          throw Error(ErrorKind::kConfig, fmt::format("\"{}\" stands behind the section's name", behind));
+        const std::string_view tail = trimmed(line.substr(close + 1));
+        if (!tail.empty() && !begins_comment(tail.front())) {
+          throw Error(ErrorKind::kConfig, fmt::format("\"{}\" stands after the section's name", tail));
         }
         continue;
       }

@@ -45,7 +45,7 @@ class Applications : public CaseTest {
       server.sql("postgres", fmt::format("CREATE ROLE {} LOGIN {}", name, options));
     }
   }
-  // As its owner, who also leaves a schema of temporary tables behind, which is the superuser's.
+  // As its owner, who also leaves a schema of temporary tables after, which is the superuser's.
   void make_applications() const {
     create_role(source(), "apps_owner", "");
     create_role(target(), "apps_owner", "");

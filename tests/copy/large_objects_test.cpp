@@ -44,7 +44,7 @@ TEST_F(LargeObjectsTest, CrossWithOidContentOwnerPrivilegesAndComment) {
     SELECT count(lo_from_bytea(20000 + i, decode(repeat(md5(i::text), i % 300), 'hex'))) FROM generate_series(1, 700) i;
     SELECT lo_create(30000);
     SELECT lo_from_bytea(30001, decode(repeat('abcd', 700000), 'hex'));
-    SELECT lo_create(30002); SELECT lo_put(30002, 3000000, 'behind a hole');
+    SELECT lo_create(30002); SELECT lo_put(30002, 3000000, 'after a hole');
     ALTER LARGE OBJECT 20007 OWNER TO lo_owner;
     ALTER LARGE OBJECT 20008 OWNER TO lo_owner;
     REVOKE ALL ON LARGE OBJECT 20008 FROM lo_owner;

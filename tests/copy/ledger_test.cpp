@@ -13,7 +13,7 @@
 namespace pgsluice::copy {
 namespace {
 
-// A line may fail right behind the commit: whoever resumes has to know the session that is left, and keeps the target.
+// A line may fail right after the commit: whoever resumes has to know the session that is left, and keeps the target.
 TEST(Ledger, TheSessionThatMakesItStandsInIt) {
   test::shared_target().create_database("ledger");
   pg::Connection target = test::shared_target().connect("ledger", Side::kTarget);

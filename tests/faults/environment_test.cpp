@@ -25,7 +25,7 @@ using namespace ::testing;  // NOLINT: matchers and generators
 
 constexpr const char* kDatabase = "environment";
 
-// gated is large enough to travel by itself, and before later: its function may read any table, so it comes behind
+// gated is large enough to travel by itself, and before later: its function may read any table, so it comes after
 // those whose functions don't, and the function of later names it.
 constexpr const char* kTables = R"(
 CREATE TABLE gated (id int CHECK (pass(id, 1)), text text);
@@ -155,7 +155,13 @@ TEST_P(ConnectionLimit, ThatStaysIsNamedAndOnceItIsGoneTheCloneIsResumed) {
     server->create_database(kDatabase, "TEMPLATE template0 OWNER few");
   }
   shared_source().sql(kDatabase, std::string("SET ROLE few;") + kPassFunction + kTables);
-  shared_target().sql("postgres", fmt::format("ALTER {} CONNECTION LIMIT 1", GetParam()));
+  // Enough for a clone by itself, so that it is begun, but others have two of the three sessions.
+  shared_target().sql("postgres", fmt::format("ALTER {} CONNECTION LIMIT 3", GetParam()));
+  std::vector<pg::Connection> others;
+  while (others.size() < 2) {
+    others.push_back(pg::Connection::open(
+        pg::ConnInfo::parse(shared_target().conninfo(kDatabase, "few"), Side::kTarget), "other", Log(), {}));
+  }
   CloneOptions options = wanted();
   options.target = shared_target().conninfo(kDatabase, "few");
   RunningClone running(options, sink_);
@@ -163,6 +169,7 @@ TEST_P(ConnectionLimit, ThatStaysIsNamedAndOnceItIsGoneTheCloneIsResumed) {
   ASSERT_TRUE(running.error().has_value());
   EXPECT_TRUE(running.error()->has(Remedy::kResume));
   EXPECT_EQ(running.error()->sqlstate(), "53300");
+  others.clear();
   shared_target().sql("postgres", fmt::format("ALTER {} CONNECTION LIMIT -1", GetParam()));
   EXPECT_EQ(outcome_of_resumed(options), "");
   EXPECT_THAT(differences(), IsEmpty());

@@ -259,7 +259,7 @@ TEST_F(KillTest, WhateverIsKilledTheResumedCloneEndsEqual) {
         const milliseconds moment(random() % static_cast<unsigned>(length.count() + 100));
         wait_for({}, {}, moment);
         auto victim = static_cast<Victim>(random() % kVictims);
-        // The last third is for the source's restarts: a crash empties its unlogged tables for good, and behind any
+        // The last third is for the source's restarts: a crash empties its unlogged tables for good, and after any
         // other nobody can prove that there was none.
         const auto is_of_source = [&] { return victim == Victim::kSourceServer || victim == Victim::kSourceRestart; };
         if (is_of_source() && unlogged && struck < kills * 2 / 3) victim = Victim::kClone;

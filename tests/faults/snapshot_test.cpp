@@ -14,7 +14,7 @@ using pipeline::CloneOptions;
 
 constexpr const char* kDatabase = "handing_on";
 
-// Two tables that wait on the target in the middle of their rows, and one behind them.
+// Two tables that wait on the target in the middle of their rows, and one after them.
 constexpr const char* kTables = R"(
 CREATE TABLE one (id int CHECK (pass(id, 1)), text text);
 CREATE TABLE two (id int CHECK (pass(id, 2)), text text);

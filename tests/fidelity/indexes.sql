@@ -102,7 +102,7 @@ CREATE TABLE keyed (a int, b int, c text, d int, e int,
 INSERT INTO keyed SELECT n, n, 'c' || n, NULLIF(n, 1), n FROM generate_series(1, 100) n;
 COMMENT ON CONSTRAINT keyed_primary ON keyed IS 'a comment of a primary key';
 COMMENT ON CONSTRAINT "Keyed ""Quoted""" ON keyed IS 'a comment of a unique key';
-COMMENT ON INDEX keyed_primary IS 'a comment of the index behind a key, which is another one';
+COMMENT ON INDEX keyed_primary IS 'a comment of the index after a key, which is another one';
 -- A key that was made of an index keeps the index's order and options; a key whose index was renamed with it.
 CREATE TABLE keyed_by_index (a int NOT NULL, b text);
 CREATE UNIQUE INDEX keyed_by_index_a ON keyed_by_index (a) WITH (fillfactor = 44);

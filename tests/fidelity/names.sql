@@ -136,7 +136,7 @@ END $make$;
 
 SELECT nam.make(i, n::text, why) FROM nam.names ORDER BY i;
 
--- Names that differ only in case, in quotes or behind the place where a name is cut.
+-- Names that differ only in case, in quotes or after the place where a name is cut.
 CREATE SCHEMA "nam Case";
 CREATE TABLE "nam Case".t (a int);
 CREATE TABLE "nam Case"."T" ("a" int, "A" int, "a " int, " a" int, """a""" int);

@@ -318,9 +318,12 @@ TEST_F(AttackTest, ServersThatAreNotAllowedAreNotConnectedTo) {
     const auto answer = client.Put("/migrations/a", body.dump(), "application/json");
     return answer ? answer->body : "no answer";
   };
-  EXPECT_THAT(create("127.0.0.1:5432", "new.example:5432"), HasSubstr("SourceDBServerResourceId names a server that this service may not connect to"));
-  EXPECT_THAT(create("a.old.example:5432", "new.example:5433"), HasSubstr("TargetDbServerResourceId names a server that this service may not connect to"));
-  EXPECT_THAT(create("a.old.example:5432", "127.0.0.1:5432"), HasSubstr("TargetDbServerResourceId names a server that this service may not connect to"));
+  EXPECT_THAT(create("127.0.0.1:5432", "new.example:5432"),
+              HasSubstr("SourceDBServerResourceId names a server that this service may not connect to"));
+  EXPECT_THAT(create("a.old.example:5432", "new.example:5433"),
+              HasSubstr("TargetDbServerResourceId names a server that this service may not connect to"));
+  EXPECT_THAT(create("a.old.example:5432", "127.0.0.1:5432"),
+              HasSubstr("TargetDbServerResourceId names a server that this service may not connect to"));
 }
 
 }  // namespace

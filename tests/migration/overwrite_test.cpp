@@ -141,7 +141,7 @@ TEST_F(OverwriteTest, WhatDiffersFromAChangedSourceIsCopiedAnewByAResume) {
   EXPECT_THAT(ended.details[1].message, HasSubstr("source and target differ"));
   EXPECT_THAT(ended.details[1].message, HasSubstr("resume the migration: it copies the database again"));
   Request wanted = request();
-  Runner again(store_, take_up_again(store_, ended, wanted), wanted, sink_);
+  Runner again(store_, resume_migration(store_, ended, wanted), wanted, sink_);
   ended = again.run();
   EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
   EXPECT_EQ(differences("testdb6"), std::vector<std::string>{});
@@ -155,19 +155,18 @@ TEST_F(OverwriteTest, AStoppedCopyOfAChangedSourceSaysThatItIsCopiedAnewAndIsThe
   source_.sql("testdb6", "INSERT INTO t VALUES (0, 'late')");
   Request wanted = request();
   const auto again = [&](const Migration& before) {
-    return Runner(store_, take_up_again(store_, before, wanted), wanted, sink_).run();
+    return Runner(store_, resume_migration(store_, before, wanted), wanted, sink_).run();
   };
   const Migration refused = again(stopped);
   ASSERT_EQ(refused.state, State::kFailed);
   // All of its rows had been copied: the copy ends, and the comparison names the row.
-  EXPECT_THAT(refused.details[1].message,
-              HasSubstr("resume the migration: it copies the database again"));
+  EXPECT_THAT(refused.details[1].message, HasSubstr("resume the migration: it copies the database again"));
   EXPECT_THAT(refused.details[1].message, ::testing::Not(HasSubstr("--not-consistent")));
   const Migration ended = again(refused);
   EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
   EXPECT_EQ(differences("testdb6"), std::vector<std::string>{});
   wanted.option = MigrationOption::kValidate;
-  EXPECT_THROW(take_up_again(store_, refused, wanted), Error) << "it would end without its databases";
+  EXPECT_THROW(resume_migration(store_, refused, wanted), Error) << "it would end without its databases";
 }
 
 TEST_F(OverwriteTest, ACopyThatAnotherVersionHasBegunIsLeftForThatVersion) {
@@ -181,7 +180,7 @@ TEST_F(OverwriteTest, ACopyThatAnotherVersionHasBegunIsLeftForThatVersion) {
               "CREATE TABLE kept AS SELECT what FROM pgsluice.run;"
               "UPDATE pgsluice.run SET what = '{\"format\": 0}'");
   const auto again = [&](const Migration& before) {
-    return Runner(store_, take_up_again(store_, before, wanted), wanted, sink_).run();
+    return Runner(store_, resume_migration(store_, before, wanted), wanted, sink_).run();
   };
   const Migration refused = again(stopped);
   ASSERT_EQ(refused.state, State::kFailed);
@@ -219,7 +218,7 @@ TEST_F(OverwriteTest, WhatDiffersIsNotTakenForDoneBehindAnAttemptThatCouldNotBeg
   wanted.databases = {"testdb6"};
   make_slow_index("testdb6");
   const auto again = [&](const Migration& before) {
-    return Runner(store_, take_up_again(store_, before, wanted), wanted, sink_).run();
+    return Runner(store_, resume_migration(store_, before, wanted), wanted, sink_).run();
   };
   const Migration differs = run_and(
       wanted, [&](const Migration&) { return is_at_the_slow_index(); },
@@ -296,7 +295,7 @@ TEST_F(OverwriteTest, ADatabaseThatWasCopiedAndIsGoneIsCopiedAnewByAResume) {
   // Made over by somebody else.
   target_.create_database("testdb3", "TEMPLATE template0");
   const Request wanted = request();
-  Runner runner(store_, take_up_again(store_, stopped, wanted), wanted, sink_);
+  Runner runner(store_, resume_migration(store_, stopped, wanted), wanted, sink_);
   const Migration ended = runner.run();
   EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
   EXPECT_THAT(sink_.text(), HasSubstr("testdb3 that was made before is not there any more"));
@@ -325,7 +324,7 @@ TEST_F(OverwriteTest, ACancelWhileNoWorkerIsAtWorkSaysWhatIsLeft) {
   const Migration stopped = run_and(
       request(), [](const Migration& now) { return now.details[1].operation == "MigratingData"; },
       [](Runner& runner) { runner.stop(); });
-  store_.request_cancel(take_up_again(store_, stopped, request()));
+  store_.request_cancel(resume_migration(store_, stopped, request()));
   const Migration canceled = store_.find("first", std::nullopt);
   EXPECT_EQ(canceled.state, State::kCanceled);
   EXPECT_THAT(canceled.details[0].message, HasSubstr("still on the target: drop it"));

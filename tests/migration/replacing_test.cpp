@@ -57,7 +57,7 @@ TEST_F(ReplacingTest, NothingIsDroppedBeforeEachCopyIsKnownToBeginAlsoWithoutVal
   EXPECT_EQ(of_before(), "42");
   EXPECT_THAT(ours_on_target(), IsEmpty());
   target_.sql("postgres", "CREATE ROLE only_here");
-  Runner again(store_, take_up_again(store_, ended, wanted), wanted, sink_);
+  Runner again(store_, resume_migration(store_, ended, wanted), wanted, sink_);
   EXPECT_EQ(again.run().state, State::kSucceeded);
 }
 
@@ -125,7 +125,7 @@ class AfterAWorkersDeath : public ReplacingTest {
     return store_.find("first", std::nullopt);
   }
   Migration resume(const Migration& dead, const Request& wanted) {
-    return Runner(store_, take_up_again(store_, dead, wanted), wanted, sink_).run();
+    return Runner(store_, resume_migration(store_, dead, wanted), wanted, sink_).run();
   }
   Request keeping() const {
     Request wanted = request();
@@ -211,7 +211,7 @@ TEST_F(AfterAWorkersDeath, OneThatNobodyCarriesOutNamesTheKeptOne) {
     database.target_oid = oid_of("testdb6");
     database.kept_as = "pgsluice_kept_one";
   });
-  const Migration waiting = take_up_again(store_, dead, keeping());
+  const Migration waiting = resume_migration(store_, dead, keeping());
   store_.request_cancel(waiting);
   const Migration ended = store_.find("first", std::nullopt);
   EXPECT_EQ(ended.state, State::kCanceled);
@@ -301,7 +301,7 @@ TEST_F(ReplacingTest, ACancellationIsCarriedOutAfterAWorkersDeath) {
   const Migration dead = store_.find("first", std::nullopt);
   EXPECT_EQ(dead.state, State::kFailed);
   EXPECT_THAT(dead.error, HasSubstr("it was canceled"));
-  Runner again(store_, take_up_again(store_, dead, request()), request(), sink_);
+  Runner again(store_, resume_migration(store_, dead, request()), request(), sink_);
   const Migration ended = again.run();
   EXPECT_EQ(ended.state, State::kCanceled) << ended.error;
   EXPECT_THAT(ours_on_target(), IsEmpty());
@@ -328,7 +328,7 @@ TEST_F(ReplacingTest, ADatabaseThatWasNotRenamedYetIsAsItWas) {
     claim.write(migration);
     store_.request_cancel(migration);
   }
-  Runner again(store_, take_up_again(store_, store_.find("first", std::nullopt), wanted), wanted, sink_);
+  Runner again(store_, resume_migration(store_, store_.find("first", std::nullopt), wanted), wanted, sink_);
   const Migration ended = again.run();
   EXPECT_EQ(ended.state, State::kCanceled) << ended.error;
   EXPECT_EQ(of_before(), "42");
@@ -401,7 +401,7 @@ TEST_F(ReplacingTest, ADatabaseThatHasItsNameAlreadyIsTakenUp) {
   }
   const Migration dead = store_.find("first", std::nullopt);
   ASSERT_EQ(dead.state, State::kFailed);
-  Runner again(store_, take_up_again(store_, dead, wanted), wanted, sink_);
+  Runner again(store_, resume_migration(store_, dead, wanted), wanted, sink_);
   const Migration ended = again.run();
   EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
   EXPECT_EQ(differences("testdb3"), std::vector<std::string>{});
@@ -413,7 +413,7 @@ TEST_F(ReplacingTest, BeforeAnythingIsMadeAResumeMayCorrectTheFile) {
   wrong.databases = {"testdb3", "no_such_database"};
   const Migration failed = run(wrong);
   EXPECT_EQ(failed.state, State::kValidationFailed);
-  Runner again(store_, take_up_again(store_, failed, request()), request(), sink_);
+  Runner again(store_, resume_migration(store_, failed, request()), request(), sink_);
   const Migration ended = again.run();
   EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
   EXPECT_EQ(ended.databases, request().databases);

@@ -81,7 +81,7 @@ TEST_F(ValidationTest, ARoleThatHasGrantedAndIsOutOfTheTargetUsersReach) {
       "on "
       "the target, so that they would be the owners' grants; " +
       mend;
-  EXPECT_THAT(said(wanted, "RolesValidation"), HasSubstr("Warning: " + found)) << "nothing is compared behind the copy";
+  EXPECT_THAT(said(wanted, "RolesValidation"), HasSubstr("Warning: " + found)) << "nothing is compared after the copy";
   wanted.verify = true;
   EXPECT_THAT(said(wanted, "RolesValidation"), HasSubstr("Failed: " + found));
   wanted.engine.restore.owners = false;

@@ -69,7 +69,7 @@ TEST_F(RunnerTest, AValidationThatFailsEndsItBeforeAnythingIsChanged) {
   // What was wrong is mended, and the same migration goes on.
   Request with_roles = request();
   with_roles.roles = true;
-  Runner runner(store_, take_up_again(store_, ended, with_roles), with_roles, sink_);
+  Runner runner(store_, resume_migration(store_, ended, with_roles), with_roles, sink_);
   const Migration again = runner.run();
   EXPECT_EQ(again.state, State::kSucceeded) << again.error;
   EXPECT_TRUE(again.roles);
@@ -160,7 +160,7 @@ TEST_F(RunnerTest, WhatWasStoppedGoesOnWhereItWas) {
   const std::string oid = target_.value("postgres", "SELECT oid FROM pg_database WHERE datname = 'testdb3'");
   const std::string begun = target_.value("postgres", "SELECT oid FROM pg_database WHERE datname = 'testdb6'");
   const Request wanted = request();
-  Runner runner(store_, take_up_again(store_, stopped, wanted), wanted, sink_);
+  Runner runner(store_, resume_migration(store_, stopped, wanted), wanted, sink_);
   const Migration ended = runner.run();
   EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
   EXPECT_EQ(target_.value("postgres", "SELECT oid FROM pg_database WHERE datname = 'testdb3'"), oid);
@@ -168,7 +168,7 @@ TEST_F(RunnerTest, WhatWasStoppedGoesOnWhereItWas) {
   for (const std::string& name : wanted.databases) EXPECT_EQ(differences(name), std::vector<std::string>{}) << name;
   Request other = request();
   other.databases = {"testdb1"};
-  EXPECT_THROW(take_up_again(store_, stopped, other), Error);
+  EXPECT_THROW(resume_migration(store_, stopped, other), Error);
 }
 
 TEST_F(RunnerTest, ADatabaseThatTheSourceHasNotIsNamedBeforeAnythingIsChanged) {
@@ -199,7 +199,7 @@ TEST_F(RunnerTest, WhatAValidationRefusedIsMigratedWithoutOneIfSoAsked) {
   ASSERT_EQ(refused.state, State::kValidationFailed);
   Request again = request();
   again.option = MigrationOption::kMigrate;
-  Runner runner(store_, take_up_again(store_, refused, again), again, sink_);
+  Runner runner(store_, resume_migration(store_, refused, again), again, sink_);
   const Migration ended = runner.run();
   EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
   EXPECT_FALSE(ended.validation.ended) << "what the earlier attempt has found is not this one's";

@@ -139,12 +139,12 @@ TEST_F(StoreTest, AWorkerThatIsKilledLeavesItsMigrationFailedAndThatIsTakenUpAga
   EXPECT_EQ(dead.state, State::kFailed);
   EXPECT_THAT(dead.error, HasSubstr("resume the migration"));
   EXPECT_EQ(dead.details.front().state, DatabaseState::kNotStarted);
-  const Migration again = store_.reopen(dead);
+  const Migration again = store_.requeue(dead);
   EXPECT_EQ(again.state, State::kInProgress);
   EXPECT_EQ(again.details.front().state, DatabaseState::kInProgress);
   Claim claim = store_.claim(again.id);
   end(claim, again);
-  EXPECT_THAT(refusal([&] { store_.reopen(again); }), HasSubstr("Succeeded: only one that has failed"));
+  EXPECT_THAT(refusal([&] { store_.requeue(again); }), HasSubstr("Succeeded: only one that has failed"));
 }
 
 TEST_F(StoreTest, AWorkerThatOthersHaveTakenForDeadWritesNothing) {
@@ -217,7 +217,7 @@ TEST_F(StoreTest, OneThatGoesOnFindsAnotherOnTheSameServerUnderAnotherName) {
   store_.add(second);
   Claim claim = store_.claim(second.id);
   claim.set_target_system("4711");
-  EXPECT_THAT(refusal([&] { store_.reopen(failed); }), HasSubstr("the migration second is active on the same target"));
+  EXPECT_THAT(refusal([&] { store_.requeue(failed); }), HasSubstr("the migration second is active on the same target"));
 }
 
 TEST_F(StoreTest, AWorkerThatDiesWhileItCancelsLeavesWhatAResumeDrops) {
@@ -237,7 +237,7 @@ TEST_F(StoreTest, AWorkerThatDiesWhileItCancelsLeavesWhatAResumeDrops) {
 TEST_F(StoreTest, OneThatNoWorkerComesUpForHasFailedWithTheReason) {
   const Migration first = migration("first");
   store_.add(first);
-  store_.give_up(first, "no worker came up");
+  store_.fail_unclaimed(first, "no worker came up");
   EXPECT_EQ(store_.find("first", std::nullopt).state, State::kFailed);
   EXPECT_THAT(store_.find("first", std::nullopt).error, HasSubstr("no worker came up"));
 }
@@ -313,7 +313,7 @@ TEST_F(StoreTest, AFolderOfAnotherUserIsRefused) {
 TEST_F(StoreTest, WhatWasDeletedIsNotAmongTheKept) {
   const Migration first = migration("first");
   store_.add(first);
-  store_.give_up(first, "no worker came up");
+  store_.fail_unclaimed(first, "no worker came up");
   store_.remove(store_.find("first", std::nullopt));
   store_.add(migration("first"));
   EXPECT_EQ(store_.list(Filter::kKept, std::nullopt).size(), 1U);

@@ -105,7 +105,7 @@ TEST_F(CloneErrors, ATargetThatIsNotEmpty) {
     EXPECT_THAT(error.describe(), HasSubstr(name));
     EXPECT_FALSE(target_changed_);
   }
-  // What the source has not is no hindrance.
+  // What the source has not is no blocker.
   test::shared_target().create_database("errors");
   test::shared_target().sql(
       "errors", "CREATE TABLE other (i int); CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'");
@@ -323,7 +323,7 @@ TEST_P(ServerGoesAway, EndsTheCloneWithTheSideNamed) {
 
 INSTANTIATE_TEST_SUITE_P(Side, ServerGoesAway, ::testing::Values(true, false));
 
-// The locks are gone then, but each table is looked at behind its COPY: nothing was done to it.
+// The locks are gone then, but each table is looked at after its COPY: nothing was done to it.
 TEST(SnapshotHolder, ThatIsLostIsNoHarmAsLongAsNothingChanges) {
   test::Cluster& source = test::shared_source();
   source.create_database("holder");

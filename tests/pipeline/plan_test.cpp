@@ -149,7 +149,7 @@ TEST(Plan, RowsWaitForWhatIsMadeOfTheirTableAndDefaultsDoNotKeepThemWaiting) {
   EXPECT_TRUE(follows("rows of table public.a", "view v"));
   EXPECT_TRUE(follows("rows of table public.a", "view w"));
   EXPECT_FALSE(follows("rows of table public.b", "view w"));
-  EXPECT_LT(tasks.at("default b i"), tasks.at("view v")) << "sent right behind its table";
+  EXPECT_LT(tasks.at("default b i"), tasks.at("view v")) << "sent right after its table";
   EXPECT_TRUE(follows("policy b p", "view w")) << "a definition that locks what the policy locks is on its way";
 }
 
@@ -224,7 +224,7 @@ TEST(Plan, RowsThatGoThroughTheRootAreWaitedForByEveryPartition) {
     relation.oid = oid;
     relation.name = oid == 10 ? "root" : oid == 11 ? "l1" : "l2";
     relation.kind = oid == 10 ? schema::RelationKind::kPartitionedTable : schema::RelationKind::kTable;
-    relation.load_through = oid == 10 ? 0 : 10;
+    relation.load_via_root = oid == 10 ? 0 : 10;
     in.catalog.relations.push_back(relation);
   }
   in.catalog.inheritance = {{11, 10}, {12, 10}};
@@ -274,8 +274,8 @@ TEST(Plan, IndexesAreAttachedFromTheBottom) {
     if (of != nullptr && of->kind == "INDEX ATTACH") attaches[of->tag] = id;
   }
   ASSERT_EQ(attaches.size(), 2U);
-  const auto& behind = plan->graph.followers(attaches["leaf_i"]);
-  EXPECT_TRUE(std::any_of(behind.begin(), behind.end(),
+  const auto& after = plan->graph.followers(attaches["leaf_i"]);
+  EXPECT_TRUE(std::any_of(after.begin(), after.end(),
                           [&](const TaskGraph::Edge& edge) { return edge.to == attaches["middle_i"]; }));
 }
 
@@ -319,7 +319,7 @@ TEST(Plan, WhatMayTakeLongIsSentByItself) {
                            (task.kind == TaskKind::kStatistics && of_root) ||
                            (task.kind == TaskKind::kPostData && of_root);
     if (!looked_at) continue;
-    EXPECT_GE(task.cost, kMostCostTogether) << task.name;
+    EXPECT_GE(task.cost, kMaxCostTogether) << task.name;
     ++alone;
   }
   EXPECT_EQ(alone, 3);

@@ -13,7 +13,7 @@ namespace {
 using schema::Oid;
 using test::Cluster;
 
-// In pre-data, or behind the data.
+// In pre-data, or after the data.
 struct Definition {
   const char* kind;
   const char* of;    ///< the table

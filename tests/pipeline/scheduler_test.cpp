@@ -93,7 +93,7 @@ TEST(Scheduler, WhatWasSentBehindAFailureAndFailsForItIsLeftOut) {
   const TaskId on_view = graph.add(task("comment on the view", Lane::kMain));
   const TaskId other = graph.add(task("needs nothing of it", Lane::kMain));
   const TaskId late = graph.add(task("not sent yet", Lane::kMain));
-  const TaskId later = graph.add(task("behind that", Lane::kMain));
+  const TaskId later = graph.add(task("after that", Lane::kMain));
   graph.require_in_order(view, table);
   graph.require_in_order(on_view, view);
   graph.require_in_order(late, table);
@@ -150,10 +150,10 @@ TEST(Scheduler, GivesNothingBehindOthersThatCostsMoreThanItMay) {
 TEST(Scheduler, SmallTablesWaitForCompanyWhileThereMayBeMore) {
   TaskGraph graph;
   const TaskId definition = graph.add({.kind = TaskKind::kPreData, .lane = Lane::kMain, .name = "definition"});
-  const TaskId large = graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .cost = kMostCostTogether});
+  const TaskId large = graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .cost = kMaxCostTogether});
   const TaskId first = graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .name = "first", .cost = 2});
   for (std::size_t i = 0; i < 2; ++i) graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .cost = 1});
-  for (std::size_t i = 0; i < Scheduler::kCompany; ++i) {
+  for (std::size_t i = 0; i < Scheduler::kMinimumBatch; ++i) {
     graph.require(graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .cost = 1}), definition);
   }
   Scheduler scheduler(graph, FailurePolicy::kGoOn);
@@ -248,7 +248,7 @@ TEST(Scheduler, ManyThreadsRunARandomGraphOnceAndInOrder) {
         graph.require(id, before[id].back());
       }
     }
-    // Of the last seed some were done before, also behind tasks that are done again.
+    // Of the last seed some were done before, also after tasks that are done again.
     std::set<TaskId> done_before;
     for (TaskId id = 0; seed == 3U && id < kTasks; id += 1 + random() % 4) done_before.insert(id);
     Scheduler scheduler(graph, FailurePolicy::kGoOn, done_before);

@@ -209,7 +209,7 @@ TEST_F(SessionsTest, AmountsAndNumbersAreWrittenAsTheSourcesDatabaseWritesThem) 
   EXPECT_THAT(target_->value("amounts", "SELECT string_agg(t, ';' ORDER BY t) FROM v"), ::testing::HasSubstr("März"));
 }
 
-// "B" is before "a" in C and behind it in German: it belongs to another partition on the target.
+// "B" is before "a" in C and after it in German: it belongs to another partition on the target.
 TEST_F(SessionsTest, RowsOfPartitionsThatSortInAnotherWayGoWhereTheyBelong) {
   source_->create_database("sorted", "TEMPLATE template0 LOCALE 'C'");
   target_->create_database("sorted", "TEMPLATE template0 LOCALE 'de_DE'");

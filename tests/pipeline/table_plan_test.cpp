@@ -81,7 +81,7 @@ TEST_F(TablePlanTest, TheLimitOfPartsCountsThatOfRowsWithoutAKey) {
   add(1, {kGiga}).integer_key = "i";
   spans_[1] = {.least = 1, .greatest = 1'000'000};
   for (const int most : {1, 2, 3, 10}) {
-    split_ = {.when = copy::SplitOptions::When::kLarger, .size = {kGiga / 100}, .most_parts = most, .by_ctid = false};
+    split_ = {.when = copy::SplitOptions::When::kLarger, .size = {kGiga / 100}, .max_parts = most, .by_ctid = false};
     EXPECT_EQ(first().ranges.size(), static_cast<std::size_t>(most));
   }
 }

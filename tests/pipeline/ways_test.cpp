@@ -20,11 +20,11 @@ SplitOptions options_of(Split split) {
     case Split::kNever:
       return {.when = SplitOptions::When::kNever};
     case Split::kByKeys:
-      return {.when = SplitOptions::When::kLarger, .size = {1}, .most_parts = 3, .by_ctid = false};
+      return {.when = SplitOptions::When::kLarger, .size = {1}, .max_parts = 3, .by_ctid = false};
     case Split::kByBlocks:
       break;
   }
-  return {.when = SplitOptions::When::kLarger, .size = {1}, .most_parts = 3};
+  return {.when = SplitOptions::When::kLarger, .size = {1}, .max_parts = 3};
 }
 
 using Way = std::tuple<FormatWish, Split, Transport>;
@@ -67,13 +67,13 @@ TEST_P(WaysTest, ComeToTheSameCopy) {
   const pipeline::CloneSummary summary = pipeline::Clone(wanted, sink_).run();
   EXPECT_TRUE(summary.complete()) << failures(summary);
   EXPECT_EQ(differences("ways"), std::vector<std::string>{});
-  int most_parts = 1;
+  int max_parts = 1;
   bool binary = false;
   for (const pipeline::TableResult& table : summary.tables) {
-    most_parts = std::max(most_parts, table.parts);
+    max_parts = std::max(max_parts, table.parts);
     binary = binary || table.format == "binary";
   }
-  EXPECT_EQ(most_parts > 1, split != Split::kNever);
+  EXPECT_EQ(max_parts > 1, split != Split::kNever);
   EXPECT_EQ(binary, format == FormatWish::kBinary);
 }
 

@@ -54,8 +54,8 @@ TEST(Acl, IsTheUsersOwnWhereTheOwnerIsOutOfReachOrOwnersAreLeftOut) {
   all.insert("Owner");
   EXPECT_EQ(acl_definition(kTwoGrantors, {.out_of_reach = all}, OwnersPart::kByOwner), as_user);
   EXPECT_EQ(acl_definition(kTwoGrantors, {.owners = false, .out_of_reach = grantors}, OwnersPart::kByOwner), as_user);
-  EXPECT_EQ(acl_definition(kTwoGrantors, {.out_of_reach = grantors}, OwnersPart::kByUser), as_user);
-  EXPECT_EQ(acl_definition_of_one(kTwoGrantors), as_user);
+  EXPECT_EQ(acl_definition(kTwoGrantors, {.out_of_reach = grantors}, OwnersPart::kByCurrentUser), as_user);
+  EXPECT_EQ(acl_as_current_user(kTwoGrantors), as_user);
 }
 
 TEST(Acl, OfDefaultPrivilegesIsLeftAsItIs) {

@@ -71,8 +71,8 @@ TEST(Catalog, LeavesOfAHashOfAnEnumAreLoadedThroughTheRoot) {
     CREATE TABLE plain (i int) PARTITION BY HASH (i);
     CREATE TABLE plain_leaf PARTITION OF plain FOR VALUES WITH (MODULUS 1, REMAINDER 0);
   )sql");
-  EXPECT_EQ(relation(catalog, "leaf").load_through, relation(catalog, "root").oid);
-  EXPECT_EQ(relation(catalog, "plain_leaf").load_through, 0U);
+  EXPECT_EQ(relation(catalog, "leaf").load_via_root, relation(catalog, "root").oid);
+  EXPECT_EQ(relation(catalog, "plain_leaf").load_via_root, 0U);
 }
 
 TEST(Catalog, KeysKnowTheirIndexAndInheritedForeignKeysAreLeftOut) {

@@ -50,23 +50,23 @@ struct Path {
   int from = -1;
   int to = -1;
   std::string in_hand = {};  // received and not sent yet
-  std::string behind = {};   // what came behind the fault's byte in one piece with it
+  std::string after = {};    // what came after the fault's byte in one piece with it
   bool open = true;          // more may come
   bool ended = false;        // nothing more is sent
 };
 
-// Once a receiver has gone, or behind a truncation: what comes from now on is thrown away.
+// Once a receiver has gone, or after a truncation: what comes from now on is thrown away.
 void end(Path& path) {
   ::shutdown(path.to, SHUT_WR);
   path.in_hand.clear();
-  path.behind.clear();
+  path.after.clear();
   path.ended = true;
 }
 
 }  // namespace
 
 std::string describe(const Fault& fault) {
-  return fmt::format("{}{} behind byte {} to the {}", to_string(fault.kind),
+  return fmt::format("{}{} after byte {} to the {}", to_string(fault.kind),
                      fault.reach == Fault::Reach::kAllSessions ? " of all sessions" : "", fault.byte,
                      fault.way == Fault::Way::kToServer ? "server" : "client");
 }
@@ -141,7 +141,7 @@ class FaultProxy::Session {
     const std::string_view bytes(piece_.data(), static_cast<std::size_t>(count));
     Passage passage = proxy_.let_pass(way, bytes.size(), *this);
     path.in_hand = bytes.substr(0, passage.bytes);
-    path.behind = bytes.substr(passage.bytes);
+    path.after = bytes.substr(passage.bytes);
     if (passage.fault) due_ = std::move(passage.fault);
     return true;
   }
@@ -171,7 +171,7 @@ class FaultProxy::Session {
     Path& path = paths_[index_of(fault.way)];
     switch (fault.kind) {
       case Fault::Kind::kDelay:
-        path.in_hand = std::exchange(path.behind, {});
+        path.in_hand = std::exchange(path.after, {});
         return wait_for({}, stop_, kDelay) != WaitResult::kCancelled;
       case Fault::Kind::kTruncate:
         end(path);

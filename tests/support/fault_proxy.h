@@ -19,7 +19,7 @@ struct Fault {
     kDelay,     ///< the line stands still for 100 ms, then goes on
     kCut,       ///< both ends are closed in order
     kReset,     ///< both ends are reset; the server's is a Unix socket, which can only be closed
-    kTruncate,  ///< this way ends here, and what comes behind is thrown away; the other way goes on until its end
+    kTruncate,  ///< this way ends here, and what comes after is thrown away; the other way goes on until its end
     kHalfOpen,  ///< the client's end is reset, and the server hears nothing any more: its session lives on
   };
   enum class Way { kToServer, kToClient };
@@ -39,7 +39,7 @@ inline constexpr std::array kAllFaults = {Fault::Kind::kDelay, Fault::Kind::kCut
                                           Fault::Kind::kTruncate, Fault::Kind::kHalfOpen};
 inline constexpr std::array kBothWays = {Fault::Way::kToServer, Fault::Way::kToClient};
 
-/// "reset behind byte 17 to the server".
+/// "reset after byte 17 to the server".
 std::string describe(const Fault& fault);
 
 /// A line to a server on which one fault happens, and which is an honest one before and after it: a TCP port of

@@ -129,8 +129,8 @@ TEST_F(FaultProxyTest, ATruncationToTheClientLeavesTheOtherWayOpen) {
   const Received received = receive(connection);
   EXPECT_EQ(received.bytes.size(), 500U);
   EXPECT_EQ(received.error, 0);
-  send(connection, query("CREATE TABLE behind ()"));
-  EXPECT_TRUE(is_true_soon("to_regclass('behind') IS NOT NULL"));
+  send(connection, query("CREATE TABLE after ()"));
+  EXPECT_TRUE(is_true_soon("to_regclass('after') IS NOT NULL"));
   connection.close();
   EXPECT_TRUE(backends_are_gone());
 }
@@ -140,13 +140,13 @@ TEST_F(FaultProxyTest, ATruncationToTheServerLeavesTheOtherWayOpen) {
   const std::string first = query("CREATE TABLE before (); SELECT repeat('x', 1000) FROM pg_sleep(0.1)");
   line_->arm(
       Fault{.kind = Fault::Kind::kTruncate, .way = kToServer, .byte = static_cast<std::int64_t>(first.size()) + 9});
-  send(connection, first + query("CREATE TABLE behind ()"));
+  send(connection, first + query("CREATE TABLE after ()"));
   const Received received = receive(connection);
   EXPECT_GT(received.bytes.size(), 1000U);
   EXPECT_EQ(received.error, 0);
   EXPECT_TRUE(backends_are_gone());
   EXPECT_TRUE(has_table("before"));
-  EXPECT_FALSE(has_table("behind"));
+  EXPECT_FALSE(has_table("after"));
 }
 
 TEST_F(FaultProxyTest, BehindAHalfOpenLineTheServerWorksOn) {

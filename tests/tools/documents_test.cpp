@@ -73,7 +73,7 @@ class DocumentsTest : public StepsTest {
     for (const std::string& command : commands) {
       std::string line = std::regex_replace(command, std::regex("postgresql://[a-z]+@old(/shop)?"), "\"$OLD\"");
       line = std::regex_replace(line, std::regex("postgresql://[a-z]+@new(/shop)?"), "\"$NEW\"");
-      // The snapshot is there for those behind it.
+      // The snapshot is there for those after it.
       if (line.find("snapshot &") != std::string::npos) {
         line += "\nfor i in $(seq 100); do [ -e pgsluice/snapshot ] && break; sleep 0.1; done";
       }

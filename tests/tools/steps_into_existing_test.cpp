@@ -231,7 +231,7 @@ TEST_F(StepsIntoExisting, KeysInACircleAreSaidBefore) {
   EXPECT_EQ(at_target("SELECT count(*) FROM tree"), "1000");
 }
 
-// pg_dump writes such a view without its query, and the query as a rule behind the key.
+// pg_dump writes such a view without its query, and the query as a rule after the key.
 TEST_F(StepsIntoExisting, DropIfExistsFreesViewsThatNeedAKey) {
   make(
       "CREATE TABLE o (id int, customer int); CREATE TABLE c (id int PRIMARY KEY, name text);"

@@ -103,7 +103,7 @@ int run(const CheckArguments& args) {
     const OutputFormat output = output_format(args.json ? "json" : args.output);
     const ValidationDetails details = check(args, console, cancel);
     std::fputs(validation_text(details, output).c_str(), stdout);
-    return details.state() == ValidationState::kFailed ? kExitInvalid : kExitWell;
+    return details.state() == ValidationState::kFailed ? kExitInvalid : kExitSuccess;
   });
 }
 

@@ -85,7 +85,7 @@ bool differs(const pipeline::CloneSummary& summary) {
 int report_summary(const pipeline::CloneSummary& summary, const CloneArguments& args, Console& console) {
   std::fputs((args.json ? summary_json(summary) : summary_text(summary)).c_str(), stdout);
   std::fflush(stdout);
-  if (summary.complete()) return kExitWell;
+  if (summary.complete()) return kExitSuccess;
   Log(console).error(fmt::format("finished, but {} missing; the first: {}",
                                  counted(summary.failed.size() + summary.left_out.size(), "object is", "objects are"),
                                  describe(summary.failed.front().error)));
@@ -93,7 +93,7 @@ int report_summary(const pipeline::CloneSummary& summary, const CloneArguments& 
 }
 
 int exit_code_for(const pipeline::ServerSummary& summary) {
-  if (summary.complete()) return kExitWell;
+  if (summary.complete()) return kExitSuccess;
   if (summary.cancelled) return SignalsCancel::exit_code();
   const bool different = std::any_of(summary.databases.begin(), summary.databases.end(),
                                      [](const auto& database) { return differs(database.summary); });
@@ -102,7 +102,7 @@ int exit_code_for(const pipeline::ServerSummary& summary) {
       !summary.databases.empty() && std::all_of(summary.databases.begin(), summary.databases.end(),
                                                 [](const auto& database) { return database.error.has_value(); });
   if (!none_ended) return kExitIncomplete;
-  // Those behind the first failure were only cancelled for it.
+  // Those after the first failure were only cancelled for it.
   for (const pipeline::DatabaseResult& database : summary.databases) {
     if (database.error->kind() != ErrorKind::kCancelled) return tools::exit_code_for(*database.error);
   }
@@ -117,7 +117,7 @@ int run_server_clone(const CloneArguments& args, Console& console) {
     if (args.dry_run) {
       const std::vector<pipeline::PlannedDatabase> plan = clone.plan();
       std::fputs((args.json ? server_plan_json(plan) : server_plan_text(plan)).c_str(), stdout);
-      return kExitWell;
+      return kExitSuccess;
     }
     pipeline::ServerSummary summary;
     {
@@ -151,7 +151,7 @@ int run_one_clone(const CloneArguments& args, Console& console) {
     if (args.dry_run) {
       const pipeline::Plan& plan = clone.plan();
       std::fputs((args.json ? plan_json(plan) : plan_text(plan)).c_str(), stdout);
-      return kExitWell;
+      return kExitSuccess;
     }
     pipeline::CloneSummary summary;
     {

@@ -97,7 +97,7 @@ int finish(const Compared& compared, Console& console) {
   std::fflush(stdout);
   switch (compared.found) {
     case Found::kEqual:
-      return kExitWell;
+      return kExitSuccess;
     case Found::kUnread:
       Log(console).error("no difference was found, but not everything could be read");
       return kExitIncomplete;

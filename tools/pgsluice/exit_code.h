@@ -6,7 +6,7 @@ namespace pgsluice::tools {
 
 /// What the command's exit code says; the numbers are pgcopydb's where it has them.
 enum ExitCode : int {
-  kExitWell = 0,
+  kExitSuccess = 0,
   kExitUsage = 1,
   kExitConfig = 2,
   kExitState = 3,

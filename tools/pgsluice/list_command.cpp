@@ -307,7 +307,7 @@ int run_list(const ListArguments& args, List list) {
       pg::import_snapshot(source, args.snapshot);
     }
     std::fputs(list(source, args).text(args.json).c_str(), stdout);
-    return kExitWell;
+    return kExitSuccess;
   });
 }
 

@@ -191,7 +191,7 @@ void add_list_progress_command(CLI::App& app, int& exit_code) {
   command->callback([args, &exit_code] {
     exit_code = run_reporting(args->log, [&](Console&) {
       std::fputs(shown(*args).c_str(), stdout);
-      return static_cast<int>(kExitWell);
+      return static_cast<int>(kExitSuccess);
     });
   });
 }

@@ -86,7 +86,7 @@ std::string unexpected_arguments(const CLI::App& app, const std::vector<std::str
   }
   if (!options.empty()) {
     if (command.get_option_no_throw(options.front()) != nullptr) {
-      return fmt::format("{} stands behind the command: {} {}", options.front(), path_of(command), options.front());
+      return fmt::format("{} stands after the command: {} {}", options.front(), path_of(command), options.front());
     }
     return fmt::format("unknown option{}: {}{}", options.size() == 1 ? "" : "s", fmt::join(options, " "),
                        meant(options.front(), option_names(command)));
@@ -113,7 +113,7 @@ int run(int argc, char** argv) {
   // As getopt_long: what is said last holds.
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.set_version_flag("--version", std::string("pgsluice ") + PGSLUICE_VERSION);
-  int exit_code = kExitWell;
+  int exit_code = kExitSuccess;
   add_clone_command(app, exit_code);
   add_step_commands(app, exit_code);
   add_parse_list_command(app, exit_code);
@@ -148,7 +148,7 @@ int run(int argc, char** argv) {
   }
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
     std::fputs("pgsluice: standard output could not be written\n", stderr);
-    return exit_code == kExitWell ? kExitConfig : exit_code;
+    return exit_code == kExitSuccess ? kExitConfig : exit_code;
   }
   return exit_code;
 }

@@ -79,7 +79,7 @@ int create(CreateArguments& args) {
       throw Error(ErrorKind::kUsage, "--resume needs the migration's name").hint("--name NAME");
     }
     const Migration migration =
-        args.resume ? migration::take_up_again(store, store.find(args.own_name(), args.wanted_target()), request)
+        args.resume ? migration::resume_migration(store, store.find(args.own_name(), args.wanted_target()), request)
                     : migration::create(store, args.own_name().empty() ? migration::make_uuid() : args.own_name(),
                                         args.target_name(), args.labels(), request);
     if (!args.no_wait) {
@@ -95,7 +95,7 @@ int create(CreateArguments& args) {
     Log(console).info(
         fmt::format("migration {} goes on by itself; 'pgsluice migration show --name {} --watch' shows it",
                     migration.name, migration.name));
-    return kExitWell;
+    return kExitSuccess;
   });
 }
 
@@ -113,7 +113,7 @@ int list(const MigrationArguments& args, const std::string& filter) {
                                     target ? fmt::format(" of the target {}", *target) : "",
                                     only_active ? "; --filter All shows the ended ones, too" : ""));
     }
-    return kExitWell;
+    return kExitSuccess;
   });
 }
 
@@ -144,7 +144,7 @@ Migration watch(migration::Store& store, const Migration& first, const Migration
 int exit_code_of(migration::State state) {
   switch (state) {
     case migration::State::kSucceeded:
-      return kExitWell;
+      return kExitSuccess;
     case migration::State::kValidationFailed:
       return kExitInvalid;
     case migration::State::kInProgress:  // the watcher has ended
@@ -165,7 +165,7 @@ int show(const MigrationArguments& args, bool watched) {
     Migration migration = store.find(args.own_name(), args.wanted_target());
     if (watched) migration = watch(store, migration, args, console);
     std::fputs(migration_text(migration, output).c_str(), stdout);
-    return watched ? exit_code_of(migration.state) : kExitWell;
+    return watched ? exit_code_of(migration.state) : kExitSuccess;
   });
 }
 
@@ -186,7 +186,7 @@ int update(const MigrationArguments& args, bool cancels, const std::vector<std::
                     "migration show --name {} --watch' shows the end",
                     migration.name, migration.name));
     std::fputs(migration_text(store.refreshed(migration).value_or(migration), output).c_str(), stdout);
-    return kExitWell;
+    return kExitSuccess;
   });
 }
 
@@ -222,7 +222,7 @@ int remove(const MigrationArguments& args, bool is_said) {
     }
     migration::cancel_and_remove(store, migration, cancel.token());
     Log(console).info(fmt::format("migration {} is deleted", migration.name));
-    return kExitWell;
+    return kExitSuccess;
   });
 }
 
@@ -236,7 +236,7 @@ int check_name(const MigrationArguments& args) {
     if (output == OutputFormat::kTable) {
       std::fputs((name.available ? fmt::format("{} is available\n", name.name) : name.message + "\n").c_str(), stdout);
     }
-    return kExitWell;
+    return kExitSuccess;
   });
 }
 
@@ -294,7 +294,7 @@ void add_migration_commands(CLI::App& app, int& exit_code) {
       add_simple(*migration, "update", "Cancel a migration", "update --name first --cancel", args);
   auto cancels = std::make_shared<bool>(false);
   update_command->add_flag("--cancel", *cancels, "End it, and drop the databases that it has made");
-  // The service's own form names databases behind --cancel.
+  // The service's own form names databases after --cancel.
   update_command->add_option("databases", *names)->group("");
   update_command->callback([args, names, cancels, &exit_code] { exit_code = update(*args, *cancels, *names); });
 

@@ -22,7 +22,7 @@ using migration::State;
 int exit_code_of(const Migration& ended, const migration::Runner& runner) {
   switch (ended.state) {
     case State::kSucceeded:
-      return kExitWell;
+      return kExitSuccess;
     case State::kValidationFailed:
       return kExitInvalid;
     case State::kCanceled:

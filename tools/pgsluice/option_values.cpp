@@ -25,8 +25,8 @@ CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
   return of_the_last([least, most](std::string& text) -> std::string {
     std::int64_t number = 0;
     const char* end = text.data() + text.size();
-    const auto [behind, error] = std::from_chars(text.data(), end, number);
-    if (error == std::errc() && behind == end && number >= least && number <= most) return "";
+    const auto [tail, error] = std::from_chars(text.data(), end, number);
+    if (error == std::errc() && tail == end && number >= least && number <= most) return "";
     if (most < INT32_MAX) return fmt::format("takes a whole number from {} to {}, not {}", least, most, text);
     return least >= 0 ? fmt::format("takes a whole number from {}, not {}", least, text)
                       : fmt::format("takes a whole number, not {}", text);
@@ -48,9 +48,9 @@ CLI::Validator one_of(std::vector<std::string> words, bool ignoring_case) {
       choices);
 }
 
-copy::SplitOptions parse_split(const std::string& larger_than, int most_parts, bool by_ctid) {
+copy::SplitOptions parse_split(const std::string& larger_than, int max_parts, bool by_ctid) {
   using When = copy::SplitOptions::When;
-  copy::SplitOptions split{.most_parts = most_parts, .by_ctid = by_ctid};
+  copy::SplitOptions split{.max_parts = max_parts, .by_ctid = by_ctid};
   if (larger_than == "auto") return split;
   split.size = parse_bytes(larger_than);
   split.when = split.size.count == 0 ? When::kNever : When::kLarger;

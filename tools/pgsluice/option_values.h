@@ -17,7 +17,7 @@ CLI::Validator one_of(std::vector<std::string> words, bool ignoring_case = false
 /// Accepts the values that parse_split() understands.
 CLI::Validator split_size();
 /// --split-tables-larger-than: "auto", a size, or 0 for never. Throws Error(kUsage).
-copy::SplitOptions parse_split(const std::string& larger_than, int most_parts = 0, bool by_ctid = true);
+copy::SplitOptions parse_split(const std::string& larger_than, int max_parts = 0, bool by_ctid = true);
 
 /// Takes flags, and options with a value, as pgcopydb does, where they change nothing; not in --help. Those that the
 /// command has stay as they are.

@@ -64,12 +64,12 @@ std::optional<TocEntry> parse_line(const std::string& line) {
     if (rest.starts_with(kind)) entry.kind = kind;
   }
   entry.section = schema::Section::kPreData;
-  const std::size_t tag = rest.find(' ', entry.kind.size() + 1);  // behind the schema
+  const std::size_t tag = rest.find(' ', entry.kind.size() + 1);  // after the schema
   if (tag != std::string::npos) entry.tag = rest.substr(tag + 1, rest.rfind(' ') - tag - 1);
   return entry;
 }
 
-// What the filter of `dump schema` has left out, and what the options do, behind ';'.
+// What the filter of `dump schema` has left out, and what the options do, after ';'.
 std::string marked_list(const std::string& text, const pipeline::CloneOptions& options) {
   schema::Selection selection;
   const std::filesystem::path catalog = pipeline::RunFolder(options.work_folder).catalog_file();
@@ -123,7 +123,7 @@ std::string list_of(const std::string& file, const pipeline::CloneOptions& optio
 
 void add_parse_list_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.get_subcommand("restore")->add_subcommand(
-      "parse-list", "Print what an archive holds; what is left out behind ';'");
+      "parse-list", "Print what an archive holds; what is left out after ';'");
   command->footer(
       "Examples:\n"
       "  pgsluice restore parse-list --dir /var/tmp/shop\n"
@@ -141,7 +141,7 @@ void add_parse_list_command(CLI::App& app, int& exit_code) {
   command->callback([args, file, &exit_code] {
     exit_code = run_reporting(args->log, [&](Console&) {
       std::fputs(list_of(*file, clone_options(*args)).c_str(), stdout);
-      return kExitWell;
+      return kExitSuccess;
     });
   });
 }

@@ -31,7 +31,7 @@ int run_ping(PingArguments& args) {
     const Log log(console);
     args.options.limit = std::chrono::seconds(args.retry_for);
     const pipeline::PingResult result = pipeline::ping(args.options, log, cancel);
-    int exit_code = kExitWell;
+    int exit_code = kExitSuccess;
     for (const std::optional<Error>& error : {result.target, result.source}) {
       if (!error) continue;
       log.error(*error);

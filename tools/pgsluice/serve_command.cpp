@@ -86,7 +86,7 @@ int run(ServeArguments& args) {
     announce(server, folder, token_file, token, log);
     wait_for({}, cancel.token(), std::nullopt);
     log.info("ended; migrations that are running continue in their own processes");
-    return kExitWell;
+    return kExitSuccess;
   });
 }
 

@@ -66,7 +66,7 @@ const std::vector<StepCommand>& restore_commands() {
        ""},
       {"pre-data", "Restore what has to be there before the rows, from the work directory", {Step::kPreData}, ""},
       {"post-data",
-       "Restore what comes behind the rows, from the work directory; ends a copy in steps",
+       "Restore what comes after the rows, from the work directory; ends a copy in steps",
        {Step::kIndexes, Step::kConstraints, Step::kPostData},
        " --index-jobs 8"}};
   return kCommands;
@@ -139,12 +139,12 @@ void add_dump_schema(CLI::App& group, int& exit_code) {
   command->callback([args, &exit_code] {
     exit_code = run_cancellable(args->log, [&](Console& console, const CancelToken& cancel) {
       pipeline::dump_schema(clone_options(*args), Log(console), cancel);
-      return kExitWell;
+      return kExitSuccess;
     });
   });
 }
 
-int report_roles(const schema::RolesOutcome& roles) { return roles.failed.empty() ? kExitWell : kExitIncomplete; }
+int report_roles(const schema::RolesOutcome& roles) { return roles.failed.empty() ? kExitSuccess : kExitIncomplete; }
 
 /// A command that is no part of the graph of a clone.
 struct OtherCommand {
@@ -196,7 +196,7 @@ void add_role_and_extension_commands(CLI::App& copy, CLI::App& dump, CLI::App& r
                      "Make the database's extensions, with their configuration tables' rows", kBothServers,
                      [](const pipeline::CloneOptions& options, const Log& log, const CancelToken& cancel) {
                        pipeline::copy_extensions(options, log, cancel);
-                       return static_cast<int>(kExitWell);
+                       return static_cast<int>(kExitSuccess);
                      }},
                     exit_code);
   add_other_command(dump,
@@ -204,7 +204,7 @@ void add_role_and_extension_commands(CLI::App& copy, CLI::App& dump, CLI::App& r
                      "--source postgresql://postgres@old/shop --no-role-passwords",
                      [](const pipeline::CloneOptions& options, const Log& log, const CancelToken& cancel) {
                        pipeline::dump_roles(pipeline::roles_request(options), log, cancel);
-                       return static_cast<int>(kExitWell);
+                       return static_cast<int>(kExitSuccess);
                      }},
                     exit_code);
   add_other_command(restore,
@@ -253,7 +253,7 @@ void add_snapshot_command(CLI::App& app, int& exit_code) {
       };
       const pipeline::CloneOptions options = clone_options(*args);
       pipeline::keep_snapshot(options, options.work_folder, print, Log(console), cancel);
-      return kExitWell;
+      return kExitSuccess;
     });
   });
 }

@@ -77,7 +77,7 @@ int run_version(const VersionArguments& args) {
       text = versions.dump(2) + "\n";
     }
     std::fputs(text.c_str(), stdout);
-    return kExitWell;
+    return kExitSuccess;
   });
 }
 

@@ -48,7 +48,7 @@ Migration find_or_create(migration::Store& store, const MigrationArguments& args
   // A container is started again also when its migration has ended: nothing is left to do then.
   const bool is_over = there.state == State::kSucceeded || there.state == State::kCanceled;
   if (args.resume && is_over) return there;
-  if (args.resume) return migration::take_up_again(store, there, request);
+  if (args.resume) return migration::resume_migration(store, there, request);
   throw Error(ErrorKind::kState, fmt::format("the migration {} has come to its end: {}", name, to_string(there.state)))
       .hint("--resume takes up one that has failed; another name begins another one");
 }
@@ -72,7 +72,7 @@ int run(WorkerArguments& args) {
     const Migration migration = find_or_create(store, args, request);
     if (!migration.active()) {
       Log(console).info(fmt::format("migration {}: {} already", migration.name, to_string(migration.state)));
-      return migration.state == State::kSucceeded ? kExitWell : kExitInterrupted;
+      return migration.state == State::kSucceeded ? kExitSuccess : kExitInterrupted;
     }
     return run_migration(store, migration, request, options, console, server ? &*server : nullptr);
   });
