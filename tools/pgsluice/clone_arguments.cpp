@@ -66,7 +66,7 @@ void add_row_options(CLI::App& command, CloneArguments& args) {
       options.table_jobs, "TABLE_JOBS", whole_number(1, 256));
   CLI::Option* format = group
                             .option("--copy-format", args.copy_format,
-                                    "auto, text or binary; both but text take binary wherever it is safe")
+                                    "auto or binary: binary wherever it is safe; text: never binary")
                             ->check(one_of({"auto", "text", "binary"}));
   with_environment(command,
                    group.flag("--use-copy-binary", args.use_copy_binary, "--copy-format binary")->excludes(format),
@@ -134,7 +134,7 @@ void add_run_options(CLI::App& command, CloneArguments& args) {
       args.options.snapshot, "SNAPSHOT");
   group
       .option("--retry-for", args.retry_for,
-              "Seconds to try again after a lost connection, as long as nothing succeeds (300)")
+              "When the connection is lost, give up this many seconds after the last success (300)")
       ->check(whole_number(0));
   group
       .flag("--no-ledger", args.no_ledger,

@@ -36,7 +36,7 @@ constexpr const char* kFooter =
     "The target database exists and is empty; the roles that own its objects exist. Give passwords by PGPASSWORD\n"
     "or ~/.pgpass: they are never shown, but a command line is visible to others of the machine.\n"
     "\n"
-    "Exit codes: 0 all is there, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target, 12 internal,\n"
+    "Exit codes: 0 complete, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target, 12 internal,\n"
     "21 rows differ, 22 finished with something missing, 130/143 cancelled.";
 
 std::string_view what_is_left(const Error& error, const Clone& clone, const CloneArguments& args) {

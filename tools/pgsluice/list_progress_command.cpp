@@ -95,8 +95,8 @@ std::string progress_json(const RunState& state, const Counts& tables, const Cou
 // What has become of the run, in a line.
 std::string standing(const RunState& state) {
   if (state.phase == pipeline::kInterrupted)
-    return "The run was ended before its end: --resume goes on, unless it was without a ledger.\n";
-  if (!state.summary) return fmt::format("The run is at work: {}.\n", state.phase);
+    return "Interrupted; continue with --resume (not possible without a ledger).\n";
+  if (!state.summary) return fmt::format("Running: {}.\n", state.phase);
   const std::size_t missing = state.summary->failed.size() + state.summary->left_out.size();
   return missing == 0 ? "The run has come to its end.\n"
                       : fmt::format("The run has ended, but {} missing: see --summary.\n",

@@ -97,7 +97,7 @@ std::string footer(std::string_view group, const StepCommand& command) {
       "  pgsluice dump schema; pgsluice restore pre-data\n"
       "  pgsluice copy table-data; pgsluice copy blobs; pgsluice copy sequences\n"
       "  pgsluice copy indexes; pgsluice copy constraints; pgsluice restore post-data\n\n"
-      "Exit codes: 0 all is there, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target, 12 internal,\n"
+      "Exit codes: 0 complete, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target, 12 internal,\n"
       "21 rows differ, 22 finished with something missing, 130/143 cancelled.",
       group, command.name, copies ? "--source postgresql://me@old/shop " : "", command.example);
 }
@@ -162,7 +162,7 @@ void add_other_command(CLI::App& group, const OtherCommand& other, int& exit_cod
   CLI::App* command = group.add_subcommand(other.name, other.description);
   command->footer(
       fmt::format("Example:\n  pgsluice {} {} {}\n\n"
-                  "Exit codes: 0 all is there, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target,\n"
+                  "Exit codes: 0 complete, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target,\n"
                   "22 finished with something missing, 130/143 cancelled.",
                   group.get_name(), other.name, other.options));
   auto args = std::make_shared<CloneArguments>();
