@@ -159,6 +159,18 @@ TEST_F(ExtensionMembers, HaveTheAttributesThatUsersGaveThem) {
       " proname) FROM pg_proc WHERE proname IN ('unaccent', 'akeys') AND pronargs = 1");
 }
 
+// From 17 on a server calls the type json, and not pg_catalog.json, in the identities of a cast and of a function.
+TEST_F(ExtensionMembers, AreTheSameWhateverAReleaseCallsTheirTypes) {
+  if (!between(15, 18)) GTEST_SKIP() << kNoDownloads;
+  make("CREATE EXTENSION hstore; CREATE TABLE t AS SELECT hstore('k', 'v') AS h");
+  const SubprocessResult cloned = clone();
+  EXPECT_EQ(cloned.exit_code, 0) << said(cloned);
+  const SubprocessResult compared = compare_schema();
+  EXPECT_EQ(compared.exit_code, 0) << said(compared);
+  const Migrated migrated = migrate();
+  EXPECT_EQ(migrated.state, "Succeeded") << migrated.error;
+}
+
 TEST_F(ExtensionMembers, ThatUsersAddedAreNamedAndFound) {
   make(
       "CREATE EXTENSION unaccent; CREATE TABLE mem (k text); INSERT INTO mem VALUES ('a');"

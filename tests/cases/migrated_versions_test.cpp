@@ -22,7 +22,7 @@ void PrintTo(const Pair& pair, std::ostream* out) { *out << pair.source << " to 
 
 std::vector<Pair> pairs() {
   const char* wanted = std::getenv("PGSLUICE_TEST_VERSIONS");
-  if (wanted == nullptr || std::string(wanted) != "all") return {{13, 18}, {18, 18}};
+  if (wanted == nullptr || std::string(wanted) != "all") return {{13, 18}, {15, 18}, {18, 18}};
   // Of 10, 12, 14 and 16 there is no pg_dump at hand: they are sources, and read by the newest.
   std::vector<Pair> all = {{10, 18}, {12, 18}, {14, 18}, {16, 18}, {16, 17}};
   for (const int source : {13, 15, 17, 18}) {
