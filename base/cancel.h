@@ -26,7 +26,7 @@ class CancelToken {
   struct State {
     std::atomic<bool> cancelled{false};
     FileDescriptor event;
-    /// Of a source that follows another one: that one, and a descriptor that is readable with either event.
+    /// Only for a source that follows another one: that one, and a descriptor that is readable with either event.
     std::shared_ptr<const State> parent;
     FileDescriptor either;
 

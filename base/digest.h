@@ -18,7 +18,7 @@ struct Digest {
   Digest& operator+=(const Digest& other);
   /// "0123…", 32 digits, which PostgreSQL takes as a uuid.
   std::string hex() const;
-  /// Of 32 digits. Throws Error(kInternal) for another text.
+  /// Reads a digest of 32 digits. Throws Error(kInternal) for another text.
   static Digest parse(std::string_view hex);
 };
 
@@ -33,7 +33,7 @@ class Digester {
   ~Digester();
 
   void add(std::string_view piece);
-  /// Of all pieces since the last call; the next piece begins another text.
+  /// Returns the digest of all pieces since the last call; the next piece begins another text.
   Digest finish();
 
  private:

@@ -94,7 +94,7 @@ class Error : public std::runtime_error {
   const std::string& object() const { return object_; }
   const std::string& step() const { return step_; }
 
-  /// Whether the same work may succeed when it is tried again, on a new connection where poisons_connection().
+  /// True if the same work may succeed when it is tried again, on a new connection where poisons_connection().
   bool is_retryable() const;
 
   const std::vector<Remedy>& remedies() const { return remedies_; }
@@ -104,7 +104,7 @@ class Error : public std::runtime_error {
   /// True if it is known that neither server was changed.
   bool is_unchanged() const { return is_unchanged_; }
 
-  /// Whether the connection on which this happened can no longer be used.
+  /// True if the connection on which this happened can no longer be used.
   bool poisons_connection() const;
 
   /// One line for a person: side, object, step, message, SQLSTATE and hint, as far as known.

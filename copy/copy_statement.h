@@ -20,7 +20,7 @@ enum class Loading {
 /// condition that only a part of the rows fulfils (row_ranges.h); empty: all of them.
 std::string copy_out_statement(const schema::Relation& table, CopyFormat format, const std::string& range);
 
-/// The same for all rows of a partitioned table.
+/// Like the above, for all rows of a partitioned table.
 std::string copy_out_of_tree_statement(const schema::Relation& table, CopyFormat format);
 
 /// What the server's message holds when copy_in_statement() has found rows of somebody else.

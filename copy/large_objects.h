@@ -26,10 +26,10 @@ LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& t
 
 /// "COPY … TO STDOUT" of all large objects in pieces, for a comparison: the OID, where the piece begins, its bytes.
 std::string large_objects_statement();
-/// The same pieces as rows of "16405 at byte 0" and a digest of the bytes, ordered by the first's bytes.
+/// Selects the same pieces as rows of "16405 at byte 0" and a digest of the bytes, ordered by the first's bytes.
 std::string large_object_digests_sql();
 
-/// Those that this user may not read.
+/// Returns the large objects that this user may not read.
 struct UnreadableLargeObjects {
   std::int64_t count = 0;
   schema::Oid one = 0;

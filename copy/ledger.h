@@ -29,7 +29,7 @@ namespace pgsluice::copy {
 ///   pgsluice.uncrashed      unlogged, with one row: empty when the server has crashed since the run began
 inline constexpr std::string_view kLedgerSchema = "pgsluice";
 
-/// Whether an archive's entry is the ledger's schema or something in it.
+/// True if an archive's entry is the ledger's schema or something in it.
 bool belongs_to_ledger(const schema::TocEntry& entry);
 
 /// A part of a table, in terms that outlive a run.
@@ -63,7 +63,7 @@ Backend session_of(pg::Connection& target);
 Backend create_ledger(pg::Connection& target, std::string_view run);
 /// Says anew what the run is.
 void update_ledger(pg::Connection& target, std::string_view run);
-/// Nothing where there is none. Throws ledger_of_another_version() where it has not these tables.
+/// Returns nullopt if there is none. Throws ledger_of_another_version() where it has not these tables.
 std::optional<LedgerContents> read_ledger(pg::Connection& target);
 /// The error for a ledger whose tables, or whose text about the run, this version cannot read. `details` says in what
 /// it differs, if that is known: "it has format 2, and this version reads format 3".
@@ -79,7 +79,7 @@ std::set<std::string, std::less<>> read_tasks(pg::Connection& target);
 /// Forgets parts, which are to be loaded anew. In the caller's transaction.
 void forget_parts(pg::Connection& target, schema::Oid relation);
 
-/// Whether the server has crashed since the ledger was made or update_ledger() was called.
+/// True if the server has crashed since the ledger was made or update_ledger() was called.
 bool has_crashed(pg::Connection& target);
 
 /// Puts a session into the ledger, before its first work.

@@ -34,7 +34,7 @@ struct RelayOutcome {
 };
 
 struct RelayResult {
-  /// Of the streams that are whole, in their order.
+  /// One for each stream that is whole, in their order.
   std::vector<RelayOutcome> outcomes;
   /// Why there are no more.
   std::optional<Error> error;

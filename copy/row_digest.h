@@ -32,7 +32,7 @@ class RowDigester {
   /// The payload of one message.
   void add_row(std::string_view payload);
 
-  /// Of whole messages. Throws Error(kInternal) in the middle of one.
+  /// Returns the digest of whole messages. Throws Error(kInternal) in the middle of one.
   RowsDigest result() const;
 
  private:

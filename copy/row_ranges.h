@@ -47,7 +47,7 @@ struct RowRange {
   RangeBounds bounds = {};
   /// Estimated.
   Bytes size = {};
-  /// Of a part that an earlier run has loaded.
+  /// Set for a part that an earlier run has loaded.
   std::optional<LoadedRows> loaded = std::nullopt;
 
   std::string condition() const { return condition_of(bounds); }
@@ -64,7 +64,7 @@ struct SplitOptions {
   Bytes size;
   /// At most so many parts for a table; 0: no limit.
   int max_parts = 0;
-  /// Whether tables may be cut by the place of their rows (ctid).
+  /// True if tables may be cut by the place of their rows (ctid).
   bool by_ctid = true;
 };
 

@@ -26,9 +26,9 @@ struct TableCopy {
   RowRange range = {};
   /// For progress.
   std::atomic<std::int64_t>& bytes;
-  /// Whether the target's ledger gets a row for it.
+  /// True if the target's ledger gets a row for it.
   bool in_ledger = false;
-  /// Whether the rows are digested on their way.
+  /// True if the rows are digested on their way.
   bool digested = false;
   /// SET LOCAL for reading generated columns on the source, which plans with their expressions.
   std::string before_generated = {};

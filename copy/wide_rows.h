@@ -24,10 +24,10 @@ inline constexpr std::string_view kWideRowHint =
     "table's "
     "rows in another way";
 
-/// Whether this is how the source refuses to send one.
+/// True if this is how the source refuses to send one.
 bool is_row_too_wide(const Error& error);
 
-/// Whether looking for such rows is worth it: there is TOAST enough for one, and the table itself, all of which is
+/// True if looking for such rows is worth it: there is TOAST enough for one, and the table itself, all of which is
 /// read, is a small part of what the copy reads anyway. Rows that are passed over fail their COPY, with a hint.
 bool may_have_wide_rows(const schema::Relation& table);
 

@@ -6,7 +6,7 @@
 
 namespace pgsluice::index {
 
-/// Whether a key can be added on an index that was built before it: a primary or unique key of one table. Not those of
+/// True if a key can be added on an index that was built before it: a primary or unique key of one table. Not those of
 /// partitioned tables, exclusion constraints and keys WITHOUT OVERLAPS, which ADD CONSTRAINT itself builds.
 bool built_before_constraint(const schema::Index& index);
 

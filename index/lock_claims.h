@@ -14,7 +14,7 @@ namespace pgsluice::index {
 /// https://www.postgresql.org/docs/15/explicit-locking.html#LOCKING-TABLES
 enum class LockMode { kRowShare, kShareUpdateExclusive, kShare, kShareRowExclusive, kAccessExclusive };
 
-/// Whether two transactions can't hold these locks on one table at a time.
+/// True if two transactions can't hold these locks on one table at a time.
 bool conflicts(LockMode a, LockMode b);
 
 /// A lock that a task will take on the target's counterpart of a source relation.

@@ -52,7 +52,7 @@ struct NameAvailability {
   std::string message;
 };
 
-/// Of an empty target: whether no target has a migration of that name.
+/// For an empty target: whether no target has a migration of that name.
 NameAvailability check_name(Store& store, const std::string& name, const std::string& target);
 nlohmann::ordered_json to_document(const NameAvailability& name);
 

@@ -127,7 +127,7 @@ struct DatabaseDetails {
   std::string message;
   /// "equal", or what differs between source and target; empty where it was not compared.
   std::string verification;
-  /// Whether this migration has made the target's database, or made it over; and the oid that it has there.
+  /// True if this migration has made the target's database, or made it over; and the oid that it has there.
   bool made = false;
   std::uint32_t target_oid = 0;
   /// What was made cannot be gone on with: the next attempt makes the database over.
@@ -181,7 +181,7 @@ struct Migration {
   Bytes copied() const;
 };
 
-/// Whether a migration may go from one state to another. An end is final, but for what a worker's death has left
+/// True if a migration may go from one state to another. An end is final, but for what a worker's death has left
 /// after: a Failed one may be taken up again.
 bool may_follow(State from, Substate from_substate, State to, Substate to_substate);
 

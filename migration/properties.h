@@ -29,7 +29,7 @@ struct ServerAddress {
 struct Request {
   ServerAddress source;
   ServerAddress target;
-  /// Whether the target is PropertiesContext::target, since no property names it.
+  /// True if the target is PropertiesContext::target, since no property names it.
   bool target_by_name = false;
   std::string source_password;
   std::string target_password;
@@ -41,7 +41,7 @@ struct Request {
   MigrationOption option = MigrationOption::kValidateAndMigrate;
   /// How each database is cloned. Connection strings, database, roles and earlier runs are not taken from here.
   pipeline::CloneOptions engine;
-  /// Whether each database is compared with its source when it is copied.
+  /// True if each database is compared with its source when it is copied.
   bool verify = true;
   /// How many databases are copied at once, with one pool of jobs.
   int databases_at_once = 1;

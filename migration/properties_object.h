@@ -10,7 +10,7 @@
 
 namespace pgsluice::migration {
 
-/// Whether two keys are the same, whatever their case.
+/// True if two keys are the same, whatever their case.
 bool same_key(std::string_view one, std::string_view other);
 
 /// Returns the document that a text from elsewhere holds, in linear time. `repeated_key` gets the first key that stands
@@ -28,10 +28,10 @@ class PropertiesObject {
   static PropertiesObject parse(const std::string& text);
 
   bool has(const std::string& key) const;
-  /// The same for a key whose value is null, too.
+  /// Like the above, also for a key whose value is null.
   bool names(const std::string& key) const;
   std::optional<std::string> text(const std::string& key);
-  /// Whether the key's value is this text, whatever its case; the key is known from here on.
+  /// True if the key's value is this text, whatever its case; the key is known from here on.
   bool is_text(const std::string& key, std::string_view text);
   /// true, false, "true", "false".
   std::optional<bool> boolean(const std::string& key);

@@ -37,9 +37,9 @@ class Runner {
   void stop() noexcept;
 
   Migration migration() const;
-  /// Of one that has Failed: the first error, unless all that is wrong is objects that are missing.
+  /// For a migration that has Failed: the first error, unless only objects are missing.
   std::optional<Error> failure() const;
-  /// Whether stop() has ended it.
+  /// True if stop() has ended it.
   bool stopped() const;
   /// False if the thread that reports the progress was not seen for a minute: the process hangs. Never waits.
   bool is_alive() const;

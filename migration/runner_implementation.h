@@ -44,12 +44,12 @@ struct Runner::Implementation {
   std::atomic<SteadyClock::time_point> last_beat{SteadyClock::now()};
   TargetServer target;
 
-  /// Of all below.
+  /// Guards all members below.
   mutable std::mutex mutex = {};
   Claim claim;
   Migration migration;
   std::unique_ptr<pipeline::ServerClone> clone = {};
-  /// Those of databases whose rows are compared now.
+  /// The comparisons of databases whose rows are being compared.
   std::map<std::string, const pipeline::DataComparison*> comparisons = {};
   TimeLeft time_left = {};
   /// The first thing that went wrong, in a database or with the whole.

@@ -66,7 +66,7 @@ class Store {
   /// active one.
   void add(const Migration& migration);
 
-  /// Whether a migration may have this name.
+  /// True if a migration may have this name.
   bool name_available(const std::string& name, const std::string& target);
 
   /// Newest first. Of one target, where it is given. A document that this version cannot read is shown as a Failed
@@ -77,7 +77,7 @@ class Store {
   /// A number that changes with each change that another process or connection makes to the store.
   std::int64_t version();
 
-  /// Those of that name, of one target where it is given.
+  /// Returns the migrations of that name, of one target if it is given.
   std::vector<Migration> named(const std::string& name, const std::optional<std::string>& target);
   /// The one. Throws Error(kState) where there is none, or where several targets have one and none is given.
   Migration find(const std::string& name, const std::optional<std::string>& target);
@@ -90,7 +90,8 @@ class Store {
   /// has come to its end, or that is completing: all its databases are verified then, and those that were there before
   /// may be gone.
   void request_cancel(const Migration& migration);
-  /// The same before it is removed: one that is completing is only to be waited for, and nothing is done.
+  /// Like request_cancel(), before the migration is removed. Does nothing for one that is completing: its end has to be
+  /// waited for.
   void cancel_to_remove(const Migration& migration);
 
   /// Forgets one that has come to its end: it is listed as Canceled for thirty days, and its name is free. Throws

@@ -16,7 +16,7 @@ struct Verification {
   std::string text;
 };
 
-/// Whether definitions are compared, too: nothing of them is left out.
+/// True if definitions are compared, too: nothing of them is left out.
 bool compares_definitions(const pipeline::CloneOptions& engine);
 
 /// Gets the comparison of rows while it runs, for its progress, and nullptr before it goes.

@@ -49,7 +49,7 @@ class Connection {
   /// Throws Error(kServer) with the SQLSTATE, or Error(kConnection).
   Result execute(std::string_view sql);
 
-  /// The same for a statement that may hold a secret: `description` is logged in its place.
+  /// Like execute(), for a statement that may hold a secret: `description` is logged in its place.
   Result execute_unlogged(std::string_view sql, std::string_view description);
 
   /// Runs one statement with text parameters.
@@ -65,7 +65,7 @@ class Connection {
 
   /// Gives the session up: nothing more can be done on it. The server ends what runs there when it notices.
   void close() { native_.reset(); }
-  /// The same for a reason, which is what later calls throw.
+  /// Like the above, with a reason, which later calls throw.
   void close(const Error& reason);
   /// Gives the session up with statements in flight, of which the server should carry out none but what it has begun:
   /// that one is cancelled. The socket goes first, so that the server notices with its next answer.
@@ -80,7 +80,7 @@ class Connection {
 
   /// Asks the server which database, role and backend process this session is. Throws like execute().
   void identify();
-  /// Whether the session acts for another role than it has logged in as (ALTER ROLE … SET role). After identify().
+  /// True if the session acts for another role than it has logged in as (ALTER ROLE … SET role). After identify().
   bool acts_for_another_role() const { return identity_ && identity_->user != identity_->login; }
   /// The process that served identify(). A direct connection keeps it for good.
   std::optional<int> backend_pid() const { return identity_ ? std::optional(identity_->pid) : std::nullopt; }
@@ -102,7 +102,7 @@ class Connection {
   std::string server_version_text() const;
   Side side() const { return conninfo_.side(); }
   const ConnInfo& conninfo() const { return conninfo_; }
-  /// The same server again: host, address and port that this connection has reached are fixed in it.
+  /// Leads to the same server again: host, address and port that this connection has reached are fixed in it.
   ConnInfo pinned_conninfo() const;
   /// The database and the role as the server names them, once identify() has asked it; until then as the connection
   /// string has them, which a pooler may map to others.
@@ -112,15 +112,15 @@ class Connection {
   std::string requested_database() const { return PQdb(handle()); }
   /// "host:port" or the socket's folder, for messages.
   std::string address() const;
-  /// Whether the session is in no transaction.
+  /// True if the session is in no transaction.
   bool idle() const { return PQtransactionStatus(handle()) == PQTRANS_IDLE; }
-  /// Whether it is in one that a statement has failed in: only ROLLBACK is taken.
+  /// True if it is in one that a statement has failed in: only ROLLBACK is taken.
   bool transaction_failed() const { return PQtransactionStatus(handle()) == PQTRANS_INERROR; }
-  /// Whether it is in one that goes on.
+  /// True if it is in one that goes on.
   bool in_transaction() const { return PQtransactionStatus(handle()) == PQTRANS_INTRANS; }
   /// What the server has said of a parameter by itself, such as "server_encoding"; empty where it has not.
   std::string parameter(const char* name) const;
-  /// Whether the connection can be used at all.
+  /// True if the connection can be used at all.
   bool alive() const { return native_ != nullptr && PQstatus(handle()) == CONNECTION_OK; }
 
   PGconn* handle() const { return native_.get(); }

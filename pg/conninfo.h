@@ -24,7 +24,7 @@ class ConnInfo {
   /// A parameter as given; nothing where it was not (libpq's environment variables and defaults still apply).
   std::optional<std::string> get(std::string_view key) const;
 
-  /// The same with one parameter set.
+  /// Returns a copy with one parameter set.
   ConnInfo with(std::string_view key, std::string_view value) const;
 
   /// What libpq is given: with TCP keepalives every 10 s, 60 of them, unless the parameters say otherwise.

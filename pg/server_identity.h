@@ -22,7 +22,7 @@ struct ServerIdentity {
 /// Asks the server. Throws Error(kServer).
 ServerIdentity server_identity(Connection& connection);
 
-/// Whether an operation changes one database of the target or the whole server.
+/// How much of the target an operation changes: one database, or the whole server.
 enum class Reach {
   kDatabase,  ///< the database that the session is in
   kServer,    ///< databases of its server, whichever they are

@@ -20,8 +20,8 @@ enum class SessionPurpose {
 /// setting otherwise.
 void apply_session_settings(Connection& connection, SessionPurpose purpose, std::string_view encoding);
 
-/// Those of SessionPurpose::kRead that decide the text of values, as SET LOCAL statements: for reading in a session
-/// that writes.
+/// Returns the settings of SessionPurpose::kRead that decide the text of values, as SET LOCAL statements: for reading
+/// in a session that writes.
 std::string reading_settings_sql();
 
 }  // namespace pgsluice::pg

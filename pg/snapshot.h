@@ -33,7 +33,7 @@ struct SnapshotMark {
   std::string timeline;
   /// Where the server's log ended when the snapshot had been taken.
   std::string log_position;
-  /// Whether the log was on disk up to there. Until it is, a crash of the server may undo what the snapshot shows and
+  /// True if the log was on disk up to there. Until it is, a crash of the server may undo what the snapshot shows and
   /// use its transaction ids again.
   bool log_is_on_disk = false;
   /// When the server's checkpointer was started: another one means a restart, or a crash, which empties unlogged
@@ -57,10 +57,10 @@ SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snaps
 /// 50,000 of 100,000 rows). Throws Error(kState, 72000).
 void require_read_in_time(Connection& connection, const std::string& read_before);
 
-/// Whether they are of one database.
+/// True if they are of one database.
 bool of_one_database(const SnapshotMark& a, const SnapshotMark& b);
 
-/// Whether two comparable snapshots show the same rows in every database of the server, as the transactions that they
+/// True if two comparable snapshots show the same rows in every database of the server, as the transactions that they
 /// name prove. A standby's snapshot does not name those that were running, so that two of them are never known to.
 bool show_the_same(const SnapshotMark& a, const SnapshotMark& b);
 
@@ -78,7 +78,7 @@ void import_snapshot(Connection& connection, const SnapshotIdentity& snapshot);
 /// Exports the snapshot of a transaction that has imported it, under a name that lives as long as this one does. A
 /// standby gives none: the name stays what it was.
 SnapshotIdentity export_again(Connection& connection, SnapshotIdentity snapshot);
-/// The same for a snapshot of which only the name is known.
+/// Like the above, for a snapshot of which only the name is known.
 SnapshotIdentity import_snapshot(Connection& connection, const std::string& name);
 
 }  // namespace pgsluice::pg

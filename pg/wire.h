@@ -41,7 +41,7 @@ struct Answer {
 /// else libpq is told of a changed transaction status, and the connection is as it was. Same thread as the
 /// connection. Source: PostgreSQL's documentation, "Frontend/Backend Protocol", of 9.5 to 18.
 ///
-/// Nothing that is sent here may change client_encoding or standard_conforming_strings for good, since libpq would not
+/// Statements sent here must not change client_encoding or standard_conforming_strings for good, since libpq would not
 /// know: the connection is closed where that has happened.
 ///
 /// Errors: a server's error is a value in the Answer. Error(kConnection) is thrown when the connection was lost, the
@@ -50,7 +50,7 @@ struct Answer {
 /// each request to cancel that the server does not take.
 class Wire {
  public:
-  /// Whether the connection's socket can be had (wire_channel.h); libpq's calls have to do where not.
+  /// True if the connection's socket can be had (wire_channel.h); libpq's calls have to do where not.
   static bool available(const Connection& connection) { return WireChannel::available(connection); }
 
   /// Throws Error(kInternal) when a statement runs on the connection, and why it was closed where it was.
@@ -75,7 +75,7 @@ class Wire {
 
   /// Sends what the socket takes now: whether it took anything.
   bool flush();
-  /// Whether all that was queued has been sent.
+  /// True if all that was queued has been sent.
   bool flushed() const { return out_at_ == out_.size() && run_.empty(); }
 
   struct Event {

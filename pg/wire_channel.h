@@ -15,7 +15,7 @@ namespace pgsluice::pg {
 /// connection, which outlives it.
 class WireChannel {
  public:
-  /// Whether a connection's bytes can be had: not under GSS encryption, nor under a TLS library other than OpenSSL.
+  /// True if a connection's bytes can be had: not under GSS encryption, nor under a TLS library other than OpenSSL.
   static bool available(const Connection& connection);
 
   explicit WireChannel(const Connection& connection);
@@ -24,7 +24,7 @@ class WireChannel {
   bool in_the_clear() const { return tls_ == nullptr; }
   /// An error for a connection that was lost.
   Error lost(std::string_view reason) const;
-  /// Nothing more can be sent: what the server has said before can still be read.
+  /// True if nothing more can be sent; what the server has said before can still be read.
   void give_up_writing() { broken_ = true; }
   bool broken() const { return broken_; }
 
@@ -40,7 +40,7 @@ class WireChannel {
   /// both have to be tried, since TLS may need the other way for either.
   enum class Wanted { kRead, kReadAndWrite };
   WaitFor interest(Wanted wanted) const;
-  /// Whether read() has something without the socket being readable: TLS has decrypted more than was asked for.
+  /// True if read() has something without the socket being readable: TLS has decrypted more than was asked for.
   bool has_more() const;
 
  private:

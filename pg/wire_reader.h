@@ -33,10 +33,10 @@ class WireReader {
 
   /// Where the next bytes go; never empty. Moves what is there.
   std::span<char> space();
-  /// The same without moving anything, so that views stay valid; empty where there is no more room.
+  /// Like the above, but moves nothing, so that views stay valid; empty if there is no more room.
   std::span<char> tail_space() { return {buffer_.get() + end_, capacity_ - end_}; }
   void received(std::size_t count);
-  /// Whether next() has taken all that was received, to the end of a message.
+  /// True if next() has taken all that was received, to the end of a message.
   bool empty() const { return begin_ == end_ && copy_left_ == 0 && pass_left_ == 0; }
   /// Receives up to so many bytes at a time from here on.
   void enlarge(std::size_t capacity);

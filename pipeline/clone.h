@@ -40,7 +40,7 @@ class Clone {
   ProgressSnapshot progress() const;
   void cancel() noexcept;
 
-  /// Whether the target has been changed, so that a failed clone has left something behind there.
+  /// True if the target has been changed, so that a failed clone has left something behind there.
   bool target_changed() const;
   /// How many roles were made on the target before anything else. Any thread.
   std::size_t roles_made() const;

@@ -84,9 +84,9 @@ class ServerClone {
   /// Throws Error where no database could be begun at all.
   ServerSummary run();
 
-  /// Of all that have begun, together. The names of what is running begin with the database's.
+  /// The progress of all clones that have begun, together. The names of what is running begin with the database's.
   ProgressSnapshot progress() const;
-  /// Of one, where it has begun.
+  /// The progress of one clone; nullopt if it has not begun.
   std::optional<ProgressSnapshot> progress_of(const std::string& database) const;
   void cancel() noexcept;
 

@@ -18,9 +18,9 @@ enum class Access {
 struct AccessRules {
   /// "Authorization: Bearer …"; never empty where a route changes something.
   std::string token;
-  /// Whether requests that only read need the token, too.
+  /// True if requests that only read need the token, too.
   bool reads_need_token = true;
-  /// Whether the server listens on a loopback address. A request without a token must then name such an address, so
+  /// True if the server listens on a loopback address. A request without a token must then name such an address, so
   /// that no page of another site reaches the server through a name of its own (DNS rebinding).
   bool is_loopback = true;
 };

@@ -13,7 +13,7 @@ namespace pgsluice::migration {
 
 /// What a service or a worker tells its monitoring.
 struct MetricsInput {
-  /// Those that are active or have ended a while ago: the others' series are gone.
+  /// Migrations that are active or ended a while ago; the series of others are gone.
   std::vector<Migration> watched;
   /// All that a store holds; nullopt for a worker, which knows its own alone.
   std::optional<std::map<State, std::int64_t>> stored;

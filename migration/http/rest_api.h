@@ -14,7 +14,7 @@ namespace pgsluice::migration {
 /// What a worker's routes ask it. Any thread; they never wait.
 struct WorkerView {
   std::function<Migration()> migration;
-  /// Whether the worker's own clock still runs: work may take long, a worker that hangs does not.
+  /// True if the worker's own clock still runs: work may take long, a worker that hangs does not.
   std::function<bool()> is_alive;
 };
 
@@ -22,7 +22,7 @@ struct WorkerView {
 void add_worker_routes(HttpServer& server, WorkerView worker);
 
 struct RestOptions {
-  /// Of the migrations.
+  /// The folder of the migrations.
   std::filesystem::path store;
   /// How a request's properties are read: those of others than this machine's user (PropertiesContext::kRemote).
   PropertiesContext properties;

@@ -44,7 +44,7 @@ struct HttpOptions {
   std::string listen = "127.0.0.1:8432";
   /// Requests need it ("Authorization: Bearer …"). Empty only on a loopback address, where nothing can be changed then.
   std::string token = {};
-  /// Whether requests that only read need the token on a loopback address, too. Elsewhere they always do.
+  /// True if requests that only read need the token on a loopback address, too. Elsewhere they always do.
   bool reads_need_token = false;
   /// PEM files; both or none.
   std::filesystem::path tls_certificate = {};

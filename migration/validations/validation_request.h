@@ -18,16 +18,16 @@ struct ValidationRequest {
   std::vector<std::string> databases;
   /// The target's database, where it is there and stays: a clone's. Else each is made, under the source's name.
   std::optional<std::string> existing_target;
-  /// Whether no property names the target server, so that the name by which the user calls it was taken for its host.
+  /// True if no property names the target server, so that the name by which the user calls it was taken for its host.
   bool target_by_name = false;
-  /// Whether roles are copied before.
+  /// True if roles are copied before.
   bool roles = false;
-  /// Whether databases that are there are dropped and made again.
+  /// True if databases that are there are dropped and made again.
   Overwrite overwrite = Overwrite::kNo;
-  /// Those that stay as they are on the target: an earlier attempt has made them.
+  /// Databases that stay as they are on the target: an earlier attempt has made them.
   std::set<std::string> kept = {};
   pipeline::CloneOptions engine;
-  /// Whether what was copied is compared with the source (verification.h).
+  /// True if what was copied is compared with the source (verification.h).
   bool verify = false;
 };
 

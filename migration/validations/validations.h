@@ -12,7 +12,8 @@ namespace pgsluice::migration {
 /// What a validation asks.
 struct ValidationContext {
   const ValidationRequest& request;
-  /// Of a server's validation: any database of each; of a database's: that one, and the target's any or existing one.
+  /// For a server's validation: a session in any database of each. For a database's: in that one, and in the target's
+  /// existing or any one.
   pg::Connection& source;
   pg::Connection& target;
   Log log;
@@ -49,7 +50,7 @@ Validation validate_collations(const ValidationContext& context);
 Validation validate_permissions(const ValidationContext& context);
 Validation validate_space(const ValidationContext& context);
 
-/// Whether the session's user is a superuser, and whether the server is one whose users never are.
+/// True if the session's user is a superuser; true if the server is one whose users never are.
 bool is_superuser(pg::Connection& session);
 bool is_managed(pg::Connection& session);
 

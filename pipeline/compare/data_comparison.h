@@ -54,13 +54,13 @@ struct ComparedTable {
 
 struct ComparedData {
   std::vector<ComparedTable> tables;
-  /// Those that differ: "sequence public.s: 7 on the source, 8 on the target".
+  /// Sequences that differ: "sequence public.s: 7 on the source, 8 on the target".
   std::vector<std::string> sequences;
   /// Empty where they are the same; else how many there are, and the first that differ: "large object 16405 at byte 0:
   /// only on the source".
   std::vector<std::string> large_objects;
 
-  /// Whether no difference was found.
+  /// True if no difference was found.
   bool equal() const;
   /// How many tables could not be compared.
   std::size_t undecided() const;

@@ -18,9 +18,9 @@ struct CompareSchemaOptions {
   std::string database = {};
   /// Where pg_dump is. Where they are too old for the target, others are looked for.
   std::optional<std::filesystem::path> pg_bindir;
-  /// Whether a pg_dump of elsewhere may read the servers if that of `pg_bindir` is too old.
+  /// True if a pg_dump of elsewhere may read the servers if that of `pg_bindir` is too old.
   schema::Elsewhere elsewhere = schema::Elsewhere::kYes;
-  /// Whether the source's roles are compared, too, with their attributes, memberships and settings.
+  /// True if the source's roles are compared, too, with their attributes, memberships and settings.
   bool roles = false;
 };
 

@@ -25,7 +25,7 @@ class PreData {
 
   /// The barrier after all of them.
   const TaskId done;
-  /// Those that make tables.
+  /// The tasks that create tables.
   std::map<schema::Oid, TaskId> task_of_relation;
   std::map<schema::Oid, std::vector<TaskId>> touching;
   /// By dump id.
@@ -49,7 +49,7 @@ class Rows {
 
   /// The barrier after all rows and large objects.
   const TaskId done;
-  /// Of a table's own rows: its parts.
+  /// The tasks of a table's own rows: one for each part.
   std::map<schema::Oid, std::vector<TaskId>> of_table;
   /// All tasks that bring rows into a relation.
   std::map<schema::Oid, std::vector<TaskId>> into;

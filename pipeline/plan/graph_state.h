@@ -20,9 +20,9 @@ class GraphState {
   TaskGraph& graph() { return plan.graph; }
   TaskId add_barrier(std::string name);
 
-  /// Whether an entry is restored in this section and pass.
+  /// True if an entry is restored in this section and pass.
   bool wanted(const schema::TocEntry& entry, schema::Section section, schema::RestorePass pass) const;
-  /// Whether an entry stays away from this target, which is then reported.
+  /// True if an entry stays away from this target, which is then reported.
   bool is_left_out(const schema::TocEntry& entry);
 
   /// The tasks of the entries that one depends on.
@@ -35,7 +35,7 @@ class GraphState {
   const index::EntryRelations relations;
   const TaskCosts costs;
 
-  /// Of the entries that have tasks by now: by dump id, and foreign servers by name.
+  /// The tasks of the entries that have some by now: by dump id, and foreign servers by name.
   std::map<int, TaskId> task_of_entry;
   std::map<std::string, TaskId> task_of_server;
 };

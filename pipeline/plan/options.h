@@ -30,10 +30,10 @@ struct WhatToCopy {
   Steps steps = all_steps();
   /// What is left out by its name, with what depends on it (schema/selection/selection.h).
   schema::FilterRules filters;
-  /// Whether the source's roles are created on the target first, with their passwords (pipeline/prepare/roles.h).
+  /// True if the source's roles are created on the target first, with their passwords (pipeline/prepare/roles.h).
   bool roles = false;
   bool role_passwords = true;
-  /// Whether extensions are created; otherwise those that are needed must exist on the target.
+  /// True if extensions are created; otherwise those that are needed must exist on the target.
   bool extensions = true;
   /// Versions of extensions; the target's default version for an extension that is not named.
   schema::ExtensionVersions extension_versions;
@@ -44,11 +44,11 @@ struct WhatToCopy {
   bool statistics = true;
   /// Owner, ACL, comment and settings of the database itself.
   bool database_properties = true;
-  /// Whether objects that the target has already are dropped first, and its tables emptied.
+  /// True if objects that the target has already are dropped first, and its tables emptied.
   bool drop_if_exists = false;
 };
 
-/// Whether the first object that fails ends a run.
+/// What happens when an object fails.
 enum class FailurePolicy { kGoOn, kStopAtFirst };
 
 /// How values are compressed in the target's TOAST, in columns that do not say so themselves.
@@ -75,11 +75,11 @@ struct HowToCopy {
   /// Divided among the index builds that run at once (maintenance_work_mem). 0: half of the target's shared_buffers, or
   /// what its maintenance_work_mem gives to each of index_jobs, whichever is more.
   Bytes index_memory;
-  /// Whether rows that violate a foreign key only cause a warning: the key then stays NOT VALID.
+  /// True if rows that violate a foreign key only cause a warning: the key then stays NOT VALID.
   bool allow_orphans = false;
-  /// Whether the source runs ANALYZE first, for the sizes that a plan is made from.
+  /// True if the source runs ANALYZE first, for the sizes that a plan is made from.
   bool analyze_source = false;
-  /// Whether the target's rows are read back and compared with what the source sent.
+  /// True if the target's rows are read back and compared with what the source sent.
   bool verify = false;
   /// Whether a failed object ends the clone. Otherwise the rest continues, and the summary says what is missing.
   FailurePolicy on_failure = FailurePolicy::kGoOn;
@@ -103,10 +103,10 @@ struct Continuing {
   /// Holds the lock that keeps two runs apart. Created, with mode 0700, if it is missing. Not used by Clone::plan().
   std::filesystem::path work_folder;
   EarlierRun earlier_run = EarlierRun::kRefuse;
-  /// Whether to resume although the source has changed: complete tables stay as they are, and all others are copied as
+  /// True to resume although the source has changed: complete tables stay as they are, and all others are copied as
   /// they are now.
   bool not_consistent = false;
-  /// Whether the target keeps a ledger of what is done while the clone runs (copy/ledger.h). Without one, the clone
+  /// True if the target keeps a ledger of what is done while the clone runs (copy/ledger.h). Without one, the clone
   /// needs no schema of its own there, but cannot be resumed, and a lost connection ends it.
   bool ledger = true;
   /// How long to retry after a lost connection, counted from the last success.
@@ -114,7 +114,7 @@ struct Continuing {
   /// A snapshot that another session of the source holds; empty: the one that keep_snapshot() holds for the work
   /// folder, or a new one.
   std::string snapshot;
-  /// Whether the definitions are those that dump_schema() has written into the work folder: then the source is not
+  /// True if the definitions are those that dump_schema() has written into the work folder: then the source is not
   /// asked.
   bool definitions_from_work_folder = false;
 };

@@ -36,7 +36,7 @@ struct Plan {
   std::vector<schema::Drop> drops;
   /// Tables that hold rows which are not this run's.
   std::vector<const schema::Relation*> tables_to_empty;
-  /// Of a command that makes no tables: what is there. Else nothing.
+  /// Objects already on the target. Set only for commands that load into tables made by others.
   ExistingTarget existing;
   std::vector<TablePlan> tables;
   /// What the loading sessions compress large values by; empty: the target's own setting.
@@ -46,8 +46,8 @@ struct Plan {
   /// What the target's configuration gives one build.
   int most_parallel_workers = 0;
   TaskGraph graph;
-  /// Of partitioned tables with a foreign table among their partitions: an archive makes them in a way that leaves them
-  /// invalid.
+  /// Indexes of partitioned tables with a foreign table among their partitions: an archive makes them in a way that
+  /// leaves them invalid.
   std::set<schema::Oid> indexes_left_invalid;
   /// True if no later command has to follow.
   bool is_final_command = true;
@@ -86,7 +86,7 @@ struct PlanInput {
   std::set<std::string, std::less<>> tasks_done = {};
   std::set<schema::Oid> tables_to_empty = {};
   std::vector<schema::Drop> drops = {};
-  /// Of the target, those for which this user may not act.
+  /// The target's roles that this user may not act for.
   schema::RoleNames roles_out_of_reach;
   std::vector<std::string> warnings;
 };

@@ -25,7 +25,7 @@ Steps all_steps();
 std::string_view id_of(Step step);
 std::set<std::string> ids_of(const Steps& steps);
 
-/// Whether they read rows, which a snapshot shows.
+/// True if they read rows, which a snapshot shows.
 bool reads_rows(const Steps& steps);
 
 }  // namespace pgsluice::pipeline

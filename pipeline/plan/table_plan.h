@@ -42,7 +42,7 @@ struct TablePlanInput {
   copy::FormatWish format = copy::FormatWish::kAuto;
   copy::FormatUse use = copy::FormatUse::kCopy;
   copy::SplitOptions split;
-  /// Of those of tables_split_by_key().
+  /// The key ranges of the tables of tables_split_by_key().
   std::map<schema::Oid, copy::KeySpan> key_spans;
   /// Parts of tables that an earlier run has loaded.
   std::map<schema::Oid, std::vector<copy::RowRange>> loaded;
@@ -58,7 +58,7 @@ struct TablePlanInput {
 /// them out.
 std::vector<const schema::Relation*> tables_to_copy(const schema::Catalog& catalog);
 
-/// Those that are copied in parts.
+/// Returns the tables that are copied in parts.
 std::vector<const schema::Relation*> tables_that_are_split(const TablePlanInput& input);
 
 /// Tables of which the span of their integer key has to be known before they can be planned.

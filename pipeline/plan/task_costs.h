@@ -11,10 +11,10 @@ class TaskCosts {
   TaskCosts(const schema::Catalog& catalog, const index::EntryRelations& relations)
       : catalog_(catalog), relations_(relations) {}
 
-  /// Of an index or a key over its table, and of a foreign key over both of its ends with all their partitions; 0 for
-  /// other entries.
+  /// The cost of an index or a key over its table, and of a foreign key over both of its ends with all their
+  /// partitions; 0 for other entries.
   double building(const schema::TocEntry& entry) const;
-  /// Of a table's statistics, or a partitioned table's with all its partitions.
+  /// The cost of a table's statistics, or a partitioned table's with all its partitions.
   double statistics(const schema::Relation& relation) const;
 
  private:

@@ -41,26 +41,26 @@ struct Task {
 
   const schema::TocEntry* entry = nullptr;
   const schema::Relation* relation = nullptr;
-  /// Of table data: how the table crosses, and which of its rows.
+  /// For table data: how the table crosses, and which of its rows.
   const TablePlan* table = nullptr;
   const copy::RowRange* range = nullptr;
   /// What to run; empty: the entry's own definition.
   std::string sql;
-  /// Of privileges.
+  /// For privileges: in whose name they are granted.
   schema::OwnersPart owners_part = schema::OwnersPart::kByCurrentUser;
-  /// Of a validation: a query of the rows that keep it from succeeding.
+  /// For a validation: a query of the rows that keep it from succeeding.
   std::string sql_that_counts = {};
-  /// Of a key that is made NOT VALID only if rows have no parent: what validates it later.
+  /// For a key that is made NOT VALID only if rows have no parent: what validates it later.
   std::string sql_that_validates = {};
   /// Done again when a run goes on.
   bool repeated = false;
-  /// Of a barrier: tasks that were postponed are given up before it.
+  /// For a barrier: tasks that were postponed are given up before it.
   bool is_last_chance = false;
 
   const KindTraits& traits() const { return traits_of(kind); }
-  /// Whether it has nothing to do but to wait for others.
+  /// True if it has nothing to do but to wait for others.
   bool is_barrier() const { return kind == TaskKind::kBarrier; }
-  /// Whether it brings rows of a table, which `table` and `range` name.
+  /// True if it brings rows of a table, which `table` and `range` name.
   bool copies_rows() const { return range != nullptr; }
 };
 

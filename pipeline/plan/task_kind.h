@@ -26,7 +26,7 @@ enum class TaskKind {
   kDurability,  ///< waits until the target has everything on disk
 };
 
-/// Whether a worker takes several tasks at once.
+/// How many tasks a worker takes at once.
 enum class Batching {
   kAlone,
   kSmallTogether,  ///< those of little cost share a transaction
@@ -73,17 +73,17 @@ struct KindTraits {
   Repeating repeating = Repeating::kByLedger;
   OnError on_error = OnError::kFailed;
   NeededRight needed_right = NeededRight::kNone;
-  /// Whether it reads what only the snapshot shows.
+  /// True if it reads what only the snapshot shows.
   bool needs_snapshot = false;
-  /// Whether it sorts or looks up many rows, so that it gets a part of the target's memory and cores.
+  /// True if it sorts or looks up many rows, so that it gets a part of the target's memory and cores.
   bool sorts = false;
-  /// Whether the target runs users' functions meanwhile under the search path of maintenance commands (from 17 on).
+  /// True if the target runs users' functions meanwhile under the search path of maintenance commands (from 17 on).
   bool is_maintenance = false;
-  /// Whether it keeps what the rows of tables were when it ran, so that rows that come later make it stale.
+  /// True if it keeps what the rows of tables were when it ran, so that rows that come later make it stale.
   bool shows_rows_of_others = false;
-  /// Whether its statements are GRANT and REVOKE.
+  /// True if its statements are GRANT and REVOKE.
   bool gives_privileges = false;
-  /// Whether 'list progress' shows such tasks one by one.
+  /// True if 'list progress' shows such tasks one by one.
   bool is_listed = false;
 };
 

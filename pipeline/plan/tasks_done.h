@@ -17,7 +17,7 @@ std::vector<std::string> task_marks(const Plan& plan);
 /// What the ledger calls an object that was made without its owner, as long as it has none.
 std::string mark_of_owner(const schema::TocEntry& entry);
 
-/// Of the task that copies them.
+/// Returns the mark of the task that copies large objects.
 std::string mark_of_large_objects();
 
 /// The tasks that the ledger knows as done; of table data, what was loaded.

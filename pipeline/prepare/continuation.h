@@ -26,7 +26,7 @@ struct Continuation {
 /// asked for.
 std::optional<Continuation> take_target(pg::Connection& target, const ResolvedOptions& options, const Log& log);
 
-/// The same without changing anything: what a run would go on with.
+/// Like the above, without changing anything: what a run would continue with.
 std::optional<Continuation> look_at_target(pg::Connection& target, const ResolvedOptions& options);
 
 /// Takes the target again after the connection that kept it was lost, for the run of this id, which had these sessions.

@@ -23,7 +23,7 @@ struct Definitions {
   schema::Catalog catalog;
   schema::Selection selection;
   std::vector<std::string> warnings;
-  /// Of dump_schema(): the filter that it was given, and of which database it is.
+  /// Only of dump_schema(): the filter that it was given, and the database.
   schema::FilterRules filters = {};
   pg::SnapshotMark source = {};
 };

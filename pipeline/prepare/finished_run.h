@@ -34,11 +34,11 @@ struct FinishedRunQuestion {
   pg::Connection& target;
 };
 
-/// Whether an earlier run has done everything, at the moment of the source that this one sees. What it has made has to
+/// True if an earlier run has done everything, at the moment of the source that this one sees. What it has made has to
 /// be there.
 bool is_finished(const FinishedRunQuestion& question);
-/// The same of an earlier moment: transactions ran on the source's server since, maybe in other databases, or without
-/// changing what was copied. Reads every row that was copied where it is.
+/// Like the above, for an earlier moment: transactions ran on the source's server since, maybe in other databases, or
+/// without changing what was copied. Reads every row that was copied where it is.
 bool shows_what_was_copied(const FinishedRunQuestion& question, const Log& log);
 
 }  // namespace pgsluice::pipeline

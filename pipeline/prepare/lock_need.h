@@ -17,9 +17,10 @@ struct LockNeed {
   std::int64_t holds = 0;    ///< a session and an object that it has locked
 };
 
-/// Of a number of tables that are copied as wholes.
+/// Returns the need of a number of tables that are copied as wholes.
 LockNeed lock_need(std::int64_t tables, int table_jobs);
-/// Of a database: tables that are copied in parts lock their indexes too, in each session that copies a part.
+/// Returns the need of a database: tables that are copied in parts lock their indexes too, in each session that copies
+/// a part.
 LockNeed lock_need(const schema::Catalog& catalog, const HowToCopy& options);
 
 /// What to say, with the value of max_locks_per_transaction that is needed, where there is less room than that.

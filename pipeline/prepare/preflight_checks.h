@@ -28,7 +28,7 @@ void refuse_large_objects_that_are_there(pg::Connection& source, pg::Connection&
 /// what is missing.
 void require_tables_exist(pg::Connection& target, const schema::Catalog& catalog, const Steps& steps);
 
-/// Of the tables that rows go into, those that hold some which are none of this run's (`loaded`).
+/// Returns the tables that rows go into and that hold rows which this run has not loaded (`loaded`).
 std::set<schema::Oid> tables_to_empty(const schema::Catalog& catalog, const ExistingTarget& existing,
                                       const std::set<schema::Oid>& loaded);
 /// Throws Error(kState) naming them.
@@ -37,7 +37,7 @@ void refuse_rows_that_are_there(const PlanInput& input);
 /// rows are there (`loaded`).
 void refuse_keys_in_a_circle(const PlanInput& input, const std::set<schema::Oid>& loaded);
 
-/// Whether an extension that the target had before anything was changed holds the rows of this configuration table of
+/// True if an extension that the target had before anything was changed holds the rows of this configuration table of
 /// its. Throws Error(kState) where it holds others.
 bool has_same_configuration(pg::Connection& source, pg::Connection& target, const schema::Relation& table,
                             const std::map<std::string, std::string, std::less<>>& extensions_before);

@@ -19,7 +19,7 @@ struct RolesRequest {
   /// The folder of pg_dumpall; otherwise PATH and the usual places are searched.
   std::optional<std::filesystem::path> pg_bindir;
   bool passwords = true;
-  /// Whether the target's user becomes a member of roles that exist already, too: an earlier attempt may have created
+  /// True if the target's user becomes a member of roles that exist already, too: an earlier attempt may have created
   /// them.
   bool join_existing = false;
 };

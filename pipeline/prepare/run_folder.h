@@ -29,7 +29,7 @@ class RunFolder {
   /// before the ledger is dropped. A run that finds no ledger knows then that nothing was left to do. An empty text
   /// proves nothing.
   void mark_finished(const std::string& what) const;
-  /// Whether it was a run between these databases (databases_mark()), whatever moment of the source it has shown.
+  /// True if it was a run between these databases (databases_mark()), whatever moment of the source it has shown.
   bool is_finished_of(const std::string& databases) const;
   bool is_finished(const std::string& what) const;
 

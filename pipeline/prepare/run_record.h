@@ -25,13 +25,13 @@ struct RunRecord {
   std::map<std::string, std::string> options;
   /// What the target had before anything was changed.
   schema::TargetInventory inventory;
-  /// Whether the run is one of commands in a row, each of which does some steps of a clone.
+  /// True if the run is one of commands in a row, each of which does some steps of a clone.
   bool stepwise = false;
   /// The ids of the steps that have begun, and of those among them that have not ended. A command that does some of the
   /// steps adds its own to those that earlier commands left.
   std::set<std::string> begun = {};
   std::set<std::string> unfinished = {};
-  /// Whether the run has tried everything, so that what is missing has failed; else it may not have been reached.
+  /// True if the run has tried everything, so that what is missing has failed; else it may not have been reached.
   bool was_all_tried = false;
   /// The filter's rules; a command of a row that names none takes these.
   std::string filters = {};
@@ -46,7 +46,7 @@ struct RunRecord {
   static RunRecord parse(const std::string& text);
 };
 
-/// Whether these options are of a command that does only some steps.
+/// True if these options are of a command that does only some steps.
 bool is_stepwise(const ResolvedOptions& options);
 
 /// A new one, for these options.

@@ -21,7 +21,7 @@ struct SessionLimit {
 /// index job's, and a table job's.
 inline constexpr std::int64_t kFewestSessions = 3;
 
-/// Those of the connection's login role and of a database, which no superuser is held to.
+/// Returns the limits of the connection's login role and of a database. Superusers are held to none.
 std::vector<SessionLimit> session_limits(pg::Connection& connection, const std::string& database);
 
 /// Returns a warning for each limit of the two databases that is below the sessions that the jobs may use at a time.

@@ -11,7 +11,7 @@
 
 namespace pgsluice::pipeline {
 
-/// Whether everything that crosses by rows was loaded by an earlier run, so that the source need not be read for it.
+/// True if everything that crosses by rows was loaded by an earlier run, so that the source need not be read for it.
 bool everything_is_loaded(const copy::LedgerContents& ledger, const schema::Catalog& catalog, bool large_objects);
 
 /// Looks whether a database shows what it showed when an earlier run read it, although transactions ran on its server
@@ -24,7 +24,7 @@ std::optional<std::string> find_change(pg::Connection& source, const pg::Snapsho
                                        const pg::SnapshotMark& now, const schema::Catalog& catalog,
                                        const copy::LedgerContents& ledger, const Log& log);
 
-/// Whether the rows of a part are other ones than those that were loaded at the earlier snapshot.
+/// True if the rows of a part are other ones than those that were loaded at the earlier snapshot.
 bool has_changed(pg::Connection& source, const pg::SnapshotMark& earlier, const pg::SnapshotMark& now,
                  const schema::Relation& table, const copy::LedgerPart& part);
 

@@ -105,7 +105,7 @@ class Progress {
     const Task* task = nullptr;
     SteadyClock::time_point at;
   };
-  /// Those since the last call, in their order.
+  /// Returns the events since the last call, in their order.
   std::vector<Event> take_events();
 
   ProgressSnapshot snapshot() const;

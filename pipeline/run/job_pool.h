@@ -24,7 +24,7 @@ class JobPool {
   JobPool(const JobPool&) = delete;
   JobPool& operator=(const JobPool&) = delete;
 
-  /// Whether other runs may want a turn, so that who has nothing to do gives his back and closes his sessions.
+  /// True if other runs may want a turn, so that who has nothing to do gives his back and closes his sessions.
   bool is_shared() const { return is_shared_; }
 
   /// Given back with its end. The pool outlives it.
@@ -52,13 +52,13 @@ class JobPool {
   std::optional<Turn> take(Lane lane, double cost, const std::function<bool()>& given_up);
   void wake();
 
-  /// Whether one waits whose task costs so much more that a turn should go to it. Sessions are not opened anew for
+  /// True if one waits whose task costs so much more that a turn should go to it. Sessions are not opened anew for
   /// less.
   bool is_wanted(Lane lane, double cost) const;
 
-  /// Of the target, for all runs together.
+  /// Slots for the target's sessions, for all runs together.
   SessionSlots& target_slots() { return target_slots_; }
-  /// The same of its memory and cores: as the run says that asks first, since all build on one server.
+  /// Shares of the target's memory and cores, as the run asks that comes first, because all build on one server.
   index::BuildBudget& builds(Bytes memory, int most_workers);
 
  private:

@@ -14,16 +14,16 @@ namespace pgsluice::pipeline {
 /// Objects may need one another without a dependency that the archive records: the bodies of functions name others, and
 /// are run while something is made or loaded. So what fails is tried again when others have succeeded.
 
-/// Whether the target may carry out the same task when other tasks have succeeded: a function that it calls finds an
+/// True if the target may carry out the same task when other tasks have succeeded: a function that it calls finds an
 /// object, or rows, that are not there yet. False for what no other task changes: a lack of room or rights, rows that
 /// break a key.
 bool may_succeed_later(const Error& error);
 
-/// Whether a name was not found, which may be one that a function's body uses without its schema: it is found under the
+/// True if a name was not found, which may be one that a function's body uses without its schema: it is found under the
 /// search path of the source's database, not under the empty one of a restore.
 bool is_name_not_found(const Error& error);
 
-/// Whether rows were refused by a CHECK.
+/// True if rows were refused by a CHECK.
 bool is_refused_by_check(const Error& error);
 
 /// "index public.i was made on a later try …", for the summary.

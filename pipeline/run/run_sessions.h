@@ -13,7 +13,7 @@
 
 namespace pgsluice::pipeline {
 
-/// Whether a run that has met this error can go on by itself: a connection was lost, and there is a ledger to tell what
+/// True if a run that has met this error can go on by itself: a connection was lost, and there is a ledger to tell what
 /// is done.
 bool may_go_on(const Error& error, const ResolvedOptions& options);
 
@@ -34,9 +34,9 @@ class RunSessions {
   /// cannot go on: the snapshot is gone, and the source has changed.
   std::map<TaskId, copy::LoadedRows> recover(const Error& lost);
 
-  /// Whether an earlier run has begun it.
+  /// True if an earlier run has begun it.
   bool continues() const { return continuation_.has_value(); }
-  /// Whether recover() has found that the run had come to its end.
+  /// True if recover() has found that the run had come to its end.
   bool nothing_left() const { return nothing_left_; }
 
   const std::optional<pg::ConnInfo> source_info;  ///< pinned; nothing where only definitions are restored
@@ -48,7 +48,7 @@ class RunSessions {
   pg::Connection target;
   /// Keeps the snapshot and the locks on the tables; nothing once it was let go.
   std::optional<pg::Connection> holder;
-  /// Of workers that were stopped: the snapshot is handed on by one of them where the holder was lost.
+  /// Source sessions of workers that were stopped: the snapshot is handed on by one of them where the holder was lost.
   std::vector<pg::Connection> former_sources;
   RunRecord record;
   TargetSessions of_target;
@@ -72,7 +72,7 @@ class RunSessions {
   const Log& log_;
   const CancelToken cancel_;
   std::optional<Continuation> continuation_;
-  /// Of recoveries after which no task was done.
+  /// How many recoveries in a row were followed by no task that was done.
   int fruitless_ = 0;
   SteadyClock::time_point fruitless_since_;
   std::chrono::milliseconds pause_;

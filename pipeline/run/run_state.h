@@ -40,7 +40,7 @@ struct RunState {
     schema::Oid oid = 0;  ///< of the table or the index
     std::string schema;
     std::string relation;
-    /// Of an index: its table.
+    /// For an index: its table.
     schema::Oid table = 0;
     std::string sql;
     Bytes size;

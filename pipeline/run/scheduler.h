@@ -63,7 +63,7 @@ class Scheduler {
   /// The next task for a worker of this lane; waits for one. Nothing when the lane has no task left, or after stop().
   std::optional<TaskId> next(Lane lane);
 
-  /// The same without waiting: nothing when no task is ready, or when the one that next() would give costs more.
+  /// Like next(), without waiting: returns nullopt if no task is ready, or if the next one costs more.
   std::optional<TaskId> next_ready(Lane lane, double max_cost);
   /// For a worker that has taken a task which travels together with others (Batching::kSmallTogether): another one,
   /// also where next_ready() would wait for company. Nothing when the next one costs more or does not travel so.
@@ -79,17 +79,17 @@ class Scheduler {
   /// nullopt for a task that has not failed before.
   std::optional<EarlierFailure> earlier_failure(TaskId task) const;
 
-  /// Nothing more is begun. The first error given is kept; none means that somebody cancelled.
+  /// Begins no more tasks. Keeps the first error that is given; nullopt means that the run was cancelled.
   void stop(const std::optional<Error>& error);
 
   /// Readable once every task has ended or stop() was called.
   int ended_fd() const { return end_event_.get(); }
 
-  /// Whether stop() was called.
+  /// True if stop() was called.
   bool stopped() const;
-  /// Whether every task has ended.
+  /// True if every task has ended.
   bool finished() const;
-  /// Whether each that has ended has succeeded.
+  /// True if each that has ended has succeeded.
   bool nothing_failed() const;
   /// To be read when the workers are gone.
   std::vector<TaskFailure> failures() const;

@@ -39,7 +39,7 @@ class SessionSlots {
     --free_;
     return Slot(this);
   }
-  /// Nothing where none is free.
+  /// Returns nullopt if none is free.
   std::optional<Slot> try_take() {
     const std::lock_guard lock(mutex_);
     if (free_ <= 0) return std::nullopt;

@@ -47,21 +47,21 @@ class StatementQueue {
     std::optional<Error> error = std::nullopt;
     /// Privileges that the server would not give or take: it warns of that, and succeeds.
     std::vector<std::string> privileges_kept = {};
-    /// Of privileges that are given without other names now: why not with them.
+    /// For privileges that are granted by the current user now: why not by the source's grantors.
     std::optional<Error> refused_to_others = std::nullopt;
     /// The owner gets CREATE in the schema for the length of the transaction that makes the object.
     bool create_is_granted = false;
     /// The object's owner is given at the end.
     bool without_owner = false;
     bool replaces = false;
-    /// Of a key to a partitioned table: why it is made NOT VALID after all.
+    /// For a key to a partitioned table: why it is made NOT VALID after all.
     std::optional<Error> orphans = std::nullopt;
-    /// Of one that an earlier run has left so.
+    /// For a key that an earlier run has left NOT VALID.
     bool validates = false;
     bool is_absent = false;
-    /// Of an index or key that is there already: what the server said, until it is known whether it is the one.
+    /// For an index or key that is there already: what the server said, until it is known whether it is the one.
     std::optional<Error> duplicate = std::nullopt;
-    /// Of a build that is large enough for settings of its own.
+    /// For a build that is large enough for settings of its own.
     std::optional<index::BuildBudget::Share> share = std::nullopt;
     /// A validation that has failed: the rows that it has failed for are counted.
     bool counts = false;

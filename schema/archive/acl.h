@@ -41,15 +41,15 @@ RoleNames read_grantors(pg::Connection& source);
 std::string acl_sql(std::string_view object, std::string_view owner, const std::vector<Grant>& grants,
                     const RestoreOptions& options);
 
-/// Those who are out of reach and have granted something.
+/// Returns the roles that have granted something and are out of reach.
 RoleNames grantors_out_of_reach(const std::vector<Grant>& grants, const RestoreOptions& options);
 
 /// In whose name the owner's part of an entry is done: by the user where the object is not given to its owner (as the
 /// archive has it) by the same copy: it may have another one there, and the server only warns of what has no effect.
 enum class OwnersPart { kByOwner, kByCurrentUser };
 
-/// The same of an archive's entry, in which pg_dump has written SET SESSION AUTHORIZATION around what others have
-/// granted: only superusers may do that.
+/// Like the above, for an archive's entry, in which pg_dump has written SET SESSION AUTHORIZATION around what others
+/// have granted: only superusers may do that.
 std::string acl_definition(const TocEntry& entry, const RestoreOptions& options, OwnersPart owners_part);
 /// All of it in the name of the target's user, as pg_restore would do it but for other grantors.
 std::string acl_as_current_user(const TocEntry& entry);

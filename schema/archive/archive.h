@@ -74,7 +74,7 @@ struct Archive {
 /// damaged, cut off, of another format or of a version that is not known.
 Archive read_archive(const std::filesystem::path& path);
 
-/// The same from memory; `name` stands for the file in messages.
+/// Like read_archive(), from memory; `name` stands for the file in messages.
 Archive parse_archive(std::string_view bytes, std::string_view name);
 
 }  // namespace pgsluice::schema

@@ -22,11 +22,11 @@ struct RestoreOptions {
   /// Roles for which the target's user may not act (inventory.h): their objects keep the user that makes them, and what
   /// they have granted comes from the owner. Empty for a superuser.
   RoleNames out_of_reach;
-  /// Of the target, as server_version(); 0 where it does not matter.
+  /// The target's version, as server_version(); 0 if it does not matter.
   int target_version = 0;
 };
 
-/// Whether an entry is restored by statements of its own: not the session's settings, not what belongs to the database
+/// True if an entry is restored by statements of its own: not the session's settings, not what belongs to the database
 /// as a whole (database_properties.h), not what the options leave out.
 bool is_restored(const TocEntry& entry, const RestoreOptions& options);
 

@@ -26,7 +26,7 @@ struct ClientProgram {
 ClientProgram find_client_program(const std::optional<std::filesystem::path>& bindir, int source_version,
                                   const CancelToken& cancel, std::string_view name = "pg_dump");
 
-/// Whether a program may come from elsewhere if the one in `bindir` is too old: for reading a server that the folder
+/// True if a program may come from elsewhere if the one in `bindir` is too old: for reading a server that the folder
 /// was not given for. What was copied with an older pg_dump is not compared with a newer one: it knows of more.
 enum class Elsewhere { kYes, kNo };
 /// As above; nullopt if there is none.

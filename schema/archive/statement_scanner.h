@@ -17,7 +17,7 @@ class StatementScanner {
   /// statements, and are passed over.
   std::optional<std::string> next_statement();
 
-  /// Of a statement: words, quoted names and literals with their quotes, in their order.
+  /// The tokens of a statement: words, quoted names and literals with their quotes, in their order.
   static std::vector<std::string> tokens(std::string_view statement);
 
  private:

@@ -77,7 +77,7 @@ struct Relation {
   std::vector<std::string> bodies_of_row_functions;
   /// Values in it name indexes (regclass_values.h).
   bool names_indexes = false;
-  /// Whether its rows are copied, or the view filled; not where a filter leaves them out (selection.h).
+  /// True if its rows are copied, or the view filled; not where a filter leaves them out (selection.h).
   bool rows_wanted = true;
   /// A column of integers that tells each row from all others, for cutting the table into ranges; empty: none.
   std::string integer_key;
@@ -129,7 +129,7 @@ struct ForeignKey {
   Oid parent = 0;
   std::vector<std::string> child_columns;
   std::vector<std::string> parent_columns;
-  /// Of each pair of columns, the parent's on the left: "OPERATOR(pg_catalog.=)".
+  /// One operator for each pair of columns, the parent's on the left: "OPERATOR(pg_catalog.=)".
   std::vector<std::string> equalities;
   /// Validated on the source, and of a kind that can be added without validation first.
   bool validated_apart = false;
@@ -137,7 +137,7 @@ struct ForeignKey {
   /// Validated on the source, of a plain table to a partitioned one: VALIDATE leaves its parts for the partitions
   /// unvalidated before 18, so it is made as it is, and NOT VALID only if rows have no parent.
   bool to_partitioned = false;
-  /// Of a partitioned child that is validated apart: it is validated there.
+  /// The leaves of a partitioned child that is validated apart; each is validated by itself.
   std::vector<LeafForeignKey> leaves;
 };
 
@@ -203,7 +203,7 @@ struct Catalog {
   std::vector<ExtensionTableObject> extension_table_objects;
   std::vector<ExtensionMember> extension_members;
   std::int64_t large_objects = 0;
-  /// Of inheritance children that CREATE TABLE … INHERITS would order otherwise.
+  /// For inheritance children that CREATE TABLE … INHERITS would order otherwise.
   std::map<Oid, OwnColumnOrder> own_column_orders;
 
   const Relation* relation(Oid oid) const;

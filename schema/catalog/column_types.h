@@ -14,7 +14,7 @@ struct ColumnType {
   enum class Form { kScalar, kEnum, kDomain, kArray, kRange, kComposite };
   std::string name;  ///< as SQL writes it: "timestamp with time zone", "app.mood"
   Form form = Form::kScalar;
-  /// Of PostgreSQL itself: its OID and its name are the same on every server that has it.
+  /// True for PostgreSQL's own types: their OID and name are the same on every server that has it.
   bool built_in = false;
   /// What a domain is of, an array's elements.
   Oid base = 0;
@@ -25,7 +25,7 @@ using ColumnTypes = std::map<Oid, ColumnType>;
 /// The types of all columns of the user's tables, with what they are made of. One query.
 ColumnTypes read_column_types(pg::Connection& source);
 
-/// Whether a column of one of these types may hold values of type money, by itself or in a composite.
+/// True if a column of one of these types may hold values of type money, by itself or in a composite.
 bool may_hold_money(const ColumnTypes& types, const std::vector<Oid>& columns);
 
 }  // namespace pgsluice::schema

@@ -18,7 +18,7 @@ std::vector<std::string> read_freezes(pg::Connection& source, std::string_view t
 struct DatabaseProperty {
   std::string description;
   std::string statement;
-  /// Of privileges: who has granted some of them and is out of reach (acl.h).
+  /// Only for privileges: who has granted some of them and is out of reach (acl.h).
   RoleNames grantors_left_out = {};
 };
 

@@ -18,14 +18,15 @@ struct ExtensionMember {
   std::string statement;   ///< gives a function these: "ALTER FUNCTION …"
 };
 
-/// Those of the session's database, which has an empty search path. Throws Error(kServer).
+/// Returns the members of the extensions of the session's database. Expects an empty search_path. Throws
+/// Error(kServer).
 std::vector<ExtensionMember> read_extension_members(pg::Connection& server);
 
 /// Compares members of extensions that both databases have in one version: those that users have added
 /// (ALTER EXTENSION … ADD), and functions whose attributes they have changed (ALTER FUNCTION). Throws Error(kServer).
 std::vector<BeyondDifference> compare_extension_members(const std::vector<ExtensionMember>& source,
                                                         pg::Connection& target);
-/// Whether a difference is one of these.
+/// True if a difference is one of these.
 bool is_of_extension_members(const BeyondDifference& difference);
 
 }  // namespace pgsluice::schema

@@ -25,7 +25,7 @@ struct TargetInventory {
   void see_as_before(const TargetInventory& before);
 };
 
-/// Whether this user may make objects in the name of another role, and give it objects: SET ROLE and OWNER TO. From 16
+/// True if this user may make objects in the name of another role, and give it objects: SET ROLE and OWNER TO. From 16
 /// on, being a member is not enough. False where there is no such role.
 bool may_act_for(pg::Connection& target, std::string_view role);
 /// The roles for which it may not.
@@ -44,7 +44,7 @@ struct TargetObjects {
 
 /// Looks at the target's relations, types and functions outside extensions. Both connections have an empty search path.
 TargetObjects find_target_objects(const Archive& archive, pg::Connection& source, pg::Connection& target);
-/// The same without a source, by the names in the archive.
+/// Like the above, without a source: by the names in the archive.
 TargetObjects find_target_objects(const Archive& archive, pg::Connection& target);
 
 }  // namespace pgsluice::schema

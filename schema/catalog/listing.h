@@ -17,7 +17,7 @@ struct ListedDatabase {
   std::string name;
   Bytes size;  ///< 0 where this user may not know it
 };
-/// Those that may be cloned: no templates, and open to connections. The largest first.
+/// Returns the databases that can be cloned (no templates, open to connections), the largest first.
 std::vector<ListedDatabase> list_databases(pg::Connection& connection);
 
 struct ListedExtension {
@@ -45,7 +45,7 @@ struct ListedColumn {
   bool primary = false;    ///< of the primary key
   bool generated = false;  ///< stored, or computed when it is read
 };
-/// Of all tables of the user's, in their order.
+/// Returns one for each of the user's tables, in their order.
 std::vector<ListedColumn> list_columns(pg::Connection& connection);
 
 struct ListedOwner {

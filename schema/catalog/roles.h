@@ -15,7 +15,7 @@ namespace pgsluice::schema {
 
 /// A statement of pg_dumpall --roles-only.
 struct RoleStatement {
-  /// Of kUnknown, which is not carried out, only the first word is kept, as its role: it may hold a password.
+  /// For kUnknown, which is not carried out, only the first word is kept, as its role: it may hold a password.
   enum class Kind { kCreate, kAlter, kSetting, kComment, kGrant, kUnknown };
   Kind kind = Kind::kCreate;
   std::string role;    ///< which it is about; of a GRANT, that which is given

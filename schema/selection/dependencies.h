@@ -20,7 +20,7 @@ struct Dependency {
   CatalogId on;
   char type = 0;  ///< pg_depend.deptype
 
-  /// Whether the one is a part of the other, or in it, and says nothing by itself: an index of its table, a column's
+  /// True if the one is a part of the other, or in it, and says nothing by itself: an index of its table, a column's
   /// default, what a schema holds.
   bool is_part() const { return type != 'n' || on.table == kPgNamespace; }
 };
@@ -35,7 +35,7 @@ class Dependencies {
   std::span<const Dependency> dependents_of(CatalogId on) const;
   std::span<const Dependency> needs_of(CatalogId dependent) const;
 
-  /// Of a member; nothing for what belongs to no extension.
+  /// The extension of a member; nullopt for what belongs to none.
   std::optional<CatalogId> extension_of(CatalogId member) const;
   /// A member, or a part of one, such as an operator in its family.
   bool is_of_extension(CatalogId id) const;

@@ -25,7 +25,7 @@ class NamePattern {
   static NamePattern regex(const std::string& expression);
 
   bool matches(std::string_view name) const;
-  /// Whether quotes would have made it match: it was folded to lower case, and the name was not.
+  /// True if quotes would have made it match: it was folded to lower case, and the name was not.
   bool would_match_quoted(std::string_view name) const;
   bool is_regex() const { return compiled_ != nullptr; }
 
@@ -57,7 +57,7 @@ inline constexpr std::array<FilterSection, 8> kFilterSections = {
 std::string_view to_string(FilterSection section);
 
 struct FilterEntry {
-  /// Of tables and indexes.
+  /// Names of tables and indexes.
   std::optional<NamePattern> schema;
   NamePattern name;
   std::string text;  ///< as written
@@ -87,7 +87,7 @@ struct FilterRules {
 /// Throws Error(kConfig) naming file and line for what is none of these, a section that is not known, and sections that
 /// exclude one another.
 FilterRules parse_filter_rules(std::string_view text, std::string_view file);
-/// The same from a file. Throws Error(kConfig) for one that cannot be read.
+/// Like the above, from a file. Throws Error(kConfig) for one that cannot be read.
 FilterRules read_filter_rules(const std::filesystem::path& file);
 
 }  // namespace pgsluice::schema

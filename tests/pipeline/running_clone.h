@@ -37,7 +37,7 @@ class Gate {
     session_.execute(fmt::format("SELECT pg_advisory_lock({})", number));
   }
   void open() { session_.execute("SELECT pg_advisory_unlock_all()"); }
-  /// Whether the clone has come to it.
+  /// True if the clone has come to it.
   bool is_reached() const {
     return is_true(shared_target(), fmt::format("EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT"
                                                 " granted AND objid = {})",
@@ -58,7 +58,7 @@ class RunningClone {
       : clone_(wanted, sink), thread_([this] { run(); }) {}
   ~RunningClone() { clone_.cancel(); }
 
-  /// Whether the condition is met while the clone runs.
+  /// True if the condition is met while the clone runs.
   bool meets(const std::function<bool()>& condition) {
     bool met = false;
     wait_until([&] {

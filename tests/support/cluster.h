@@ -32,7 +32,7 @@ class Cluster {
     std::vector<std::string> initdb_arguments;
     /// The server's environment besides this process's.
     std::vector<std::pair<std::string, std::string>> environment;
-    /// Whether the server takes TLS over TCP, with a certificate of its own making.
+    /// True if the server takes TLS over TCP, with a certificate of its own making.
     Tls tls = Tls::kOff;
     /// A server of which this one is a standby.
     const Cluster* primary = nullptr;

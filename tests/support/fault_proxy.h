@@ -55,7 +55,7 @@ class FaultProxy {
   void arm(const std::optional<Fault>& fault);
   /// The bytes that have come for one way since then.
   std::int64_t passed(Fault::Way way) const;
-  /// Whether the fault has been met.
+  /// True if the fault has been met.
   bool has_happened() const;
 
  private:

@@ -32,7 +32,7 @@ class Console : public LogSink {
   /// Shows a text of one line in place of the status line before; an empty one removes it.
   void set_status(const std::string& text);
 
-  /// Whether standard error is a terminal that can redraw a line.
+  /// True if standard error is a terminal that can redraw a line.
   static bool is_terminal();
   /// Columns of the terminal; 80 where it does not say.
   static std::size_t width();

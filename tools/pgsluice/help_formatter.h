@@ -25,7 +25,7 @@ class HelpFormatter : public CLI::Formatter {
   const std::size_t width_;
 };
 
-/// Of the terminal that standard output is, within what can be read well.
+/// The width of the terminal that standard output is, within what can be read well.
 std::size_t help_width();
 
 /// Text in lines of a width, all but the first with an indentation; words longer than a line stay whole.

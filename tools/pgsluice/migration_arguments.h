@@ -37,7 +37,7 @@ struct MigrationArguments {
   std::string progress = "auto";
   LogOptions log{.describe = &migration::describe};
 
-  /// Of the migration; empty where it was not given.
+  /// The name of the migration; empty if it was not given.
   const std::string& own_name() const { return migration_name.empty() ? name : migration_name; }
   /// As the user calls the target server; empty where it was not given.
   const std::string& target_name() const { return migration_name.empty() ? target : name; }
@@ -45,7 +45,7 @@ struct MigrationArguments {
   std::map<std::string, std::string> labels() const;
 };
 
-/// Of every command: --store, -o, the labels of the tutorial.
+/// Adds the options of every command: --store, -o, the labels of the tutorial.
 void add_migration_options(CLI::App& command, MigrationArguments& args);
 /// --name, --migration-name, --target.
 void add_name_options(CLI::App& command, MigrationArguments& args);

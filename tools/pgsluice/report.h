@@ -18,7 +18,7 @@ std::string plan_json(const pipeline::Plan& plan);
 /// What was done.
 std::string summary_text(const pipeline::CloneSummary& summary);
 std::string summary_json(const pipeline::CloneSummary& summary);
-/// The same of all databases of a server.
+/// Like the above, for all databases of a server.
 std::string server_plan_text(const std::vector<pipeline::PlannedDatabase>& databases);
 std::string server_plan_json(const std::vector<pipeline::PlannedDatabase>& databases);
 std::string server_summary_text(const pipeline::ServerSummary& summary);

@@ -12,7 +12,7 @@ namespace pgsluice::tools {
 /// of the signal.
 int run_reporting(const LogOptions& options, const std::function<int(Console&)>& work);
 
-/// The same, of work that SIGINT and SIGTERM cancel.
+/// Like the above, for work that SIGINT and SIGTERM cancel.
 int run_cancellable(const LogOptions& options, const std::function<int(Console&, const CancelToken&)>& work);
 
 }  // namespace pgsluice::tools

@@ -13,7 +13,7 @@ class SignalsCancel {
   SignalsCancel& operator=(const SignalsCancel&) = delete;
   ~SignalsCancel();
 
-  /// Of a process that was cancelled: 128 and the signal's number.
+  /// The exit code of a process that was cancelled: 128 and the signal's number.
   static int exit_code();
 
  private:
