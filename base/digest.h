@@ -7,8 +7,8 @@
 
 namespace pgsluice {
 
-/// 128 bits that stand for a text: two texts of the same digest are taken for the same. Not against somebody who looks
-/// for such a pair (XXH3).
+/// 128 bits that stand for a text: two texts of the same digest are taken for the same. Not against an attacker who
+/// looks for such a pair (XXH3).
 struct Digest {
   std::uint64_t high = 0;
   std::uint64_t low = 0;

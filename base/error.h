@@ -21,7 +21,7 @@ enum class ErrorKind {
   kConnection,  ///< a connection could not be made, or was lost
   kServer,      ///< a server refused a statement; sqlstate() says why
   kMismatch,    ///< the two ends of a copy do not agree
-  kCancelled,   ///< somebody asked to stop
+  kCancelled,   ///< a user or program asked to stop
   kSystem,      ///< the operating system refused
   kInternal,    ///< a defect of pgsluice
 };

@@ -59,7 +59,7 @@ class FileLock {
   /// Throws Error(kState) with this text when another process holds the lock, Error(kConfig) when there can be none.
   FileLock(const std::filesystem::path& path, const std::string& when_held);
 
-  /// True if a process holds it; nobody who takes it is kept from that meanwhile.
+  /// True if a process holds it; taking it meanwhile is not prevented.
   static bool is_held(const std::filesystem::path& path);
 
  private:

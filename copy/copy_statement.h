@@ -11,8 +11,8 @@ namespace pgsluice::copy {
 /// How rows go into a table that is empty as yet.
 enum class Loading {
   kAppend,
-  /// COPY … FREEZE: the rows need no VACUUM to be seen by all. Only for a table that nobody else fills meanwhile and
-  /// that may be truncated, since the server allows it in the transaction that has made or truncated the table.
+  /// COPY … FREEZE: the rows need no VACUUM to be seen by all. Only for a table that no other session fills meanwhile
+  /// and that may be truncated, since the server allows it in the transaction that has made or truncated the table.
   kFreeze,
 };
 
@@ -23,7 +23,7 @@ std::string copy_out_statement(const schema::Relation& table, CopyFormat format,
 /// Like the above, for all rows of a partitioned table.
 std::string copy_out_of_tree_statement(const schema::Relation& table, CopyFormat format);
 
-/// What the server's message holds when copy_in_statement() has found rows of somebody else.
+/// What the server's message holds when copy_in_statement() has found rows that another session has inserted.
 inline constexpr std::string_view kRowsOfOthers = "pgsluice: the table holds rows";
 
 /// Reads the stored generated columns of a table (a partitioned one's whole tree), which COPY itself leaves out, as

@@ -18,7 +18,7 @@ namespace pgsluice::copy {
 /// same transaction, so what the ledger says is so whatever was lost: an acknowledged commit that a crash has undone is
 /// gone with its row. It is made when a run begins, read when one goes on, and dropped when nothing is missing.
 ///
-/// Rows stand under primary keys and are put in before what they stand for: a backend that nobody talks to any more
+/// Rows stand under primary keys and are put in before what they stand for: a backend whose client is gone
 /// cannot do the same a second time.
 ///
 ///   pgsluice.run            one row: what the run is (a text of the caller's)

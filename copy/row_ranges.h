@@ -21,8 +21,8 @@ inline constexpr std::string_view kByBlocks = "ctid";
 struct RangeBounds {
   /// Empty: all rows; kByBlocks: by the number of a block; else the key's name.
   std::string by;
-  std::optional<std::int64_t> from;  ///< nothing: from the first one on
-  std::optional<std::int64_t> to;    ///< the first one after the range; nothing: to the last
+  std::optional<std::int64_t> from;  ///< nullopt: from the first one on
+  std::optional<std::int64_t> to;    ///< the first one after the range; nullopt: to the last
   /// The rows that have no key, and no others.
   bool nulls = false;
 
@@ -92,7 +92,7 @@ std::vector<RowRange> ranges_of_keys(const std::vector<Bytes>& sizes, const std:
 /// is, if that is cut by the same key.
 std::vector<RowRange> around_loaded(const std::vector<RowRange>& planned, std::vector<RowRange> loaded);
 
-/// Reads the span of a table's integer key; nothing for a table without a row that has one.
+/// Reads the span of a table's integer key; nullopt for a table without a row that has one.
 std::optional<KeySpan> read_key_span(pg::Connection& source, const schema::Relation& table);
 
 }  // namespace pgsluice::copy

@@ -50,7 +50,7 @@ struct CopyTablesResult {
   std::vector<CopiedTable> copied;
   /// Why the target has nothing of any of them; the error names the table.
   std::optional<Error> error;
-  /// Which one it is about; nothing where it is about all of them.
+  /// Which one it is about; nullopt if it is about all of them.
   std::optional<std::size_t> failed;
 };
 

@@ -9,7 +9,7 @@
 namespace pgsluice::index {
 
 /// The archive's "ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY …;" with NOT VALID in front of its end: it holds both
-/// tables for a moment only. Nothing for a text that is not of this form.
+/// tables for a moment only. Returns nullopt for a text that is not of this form.
 std::optional<std::string> not_valid_statement(std::string_view definition);
 
 /// "ALTER TABLE … ADD CONSTRAINT … NOT VALID" for a leaf's own key. When it is validated, the partitioned table's key

@@ -51,7 +51,7 @@ struct Request {
 };
 
 struct PropertiesContext {
-  /// Who has written them. Somebody elsewhere may name no files, variables or programs of this machine.
+  /// Where they were written. A remote client may name no files, variables or programs of this machine.
   enum class Origin { kLocal, kRemote };
   Origin origin = Origin::kLocal;
   /// The target server, where the file does not name it: "host:port@user", port and user left away at will.

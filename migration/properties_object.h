@@ -19,7 +19,7 @@ bool same_key(std::string_view one, std::string_view other);
 /// times the memory of its text.
 nlohmann::json parse_json(const std::string& text, std::string* repeated_key = nullptr);
 
-/// An object of a properties file: its values are taken by key, whatever the case, and what nobody has asked for is
+/// An object of a properties file: its values are taken by key, whatever the case, and what was not asked for is
 /// unknown. null is as good as absent. Every function throws Error(kConfig), which names the key by its path from
 /// the top and never shows a value that may be a secret.
 class PropertiesObject {

@@ -20,7 +20,7 @@
 
 namespace pgsluice::migration {
 
-// Who has asked for an end before the end.
+// What has asked for an end before the end.
 enum class Asked { kNothing, kCancel, kStop };
 
 // What another process has to know of a migration's end.

@@ -86,9 +86,9 @@ class Store {
   /// that was found by its name has to be followed by this: the name may be given to another one meanwhile.
   std::optional<Migration> refreshed(const Migration& migration);
 
-  /// Asks the worker to cancel; one that nobody has taken up yet is Canceled at once. Throws Error(kState) for one that
-  /// has come to its end, or that is completing: all its databases are verified then, and those that were there before
-  /// may be gone.
+  /// Asks the worker to cancel; one that no worker has taken up yet is Canceled at once. Throws Error(kState) for one
+  /// that has come to its end, or that is completing: all its databases are verified then, and those that were there
+  /// before may be gone.
   void request_cancel(const Migration& migration);
   /// Like request_cancel(), before the migration is removed. Does nothing for one that is completing: its end has to be
   /// waited for.

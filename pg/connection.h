@@ -59,7 +59,7 @@ class Connection {
   /// What follows is the caller's (copy/): the connection is idle again when take_result() has returned nothing.
   void start_copy(std::string_view sql);
 
-  /// The next answer of the running statement, waited for; nothing when there is none left and the session is idle.
+  /// The next answer of the running statement, waited for; nullopt if there is none left and the session is idle.
   /// Throws like execute() for an error answer, with the following answers taken first.
   std::optional<Result> take_result();
 

@@ -21,7 +21,7 @@ class ConnInfo {
 
   Side side() const { return side_; }
 
-  /// A parameter as given; nothing where it was not (libpq's environment variables and defaults still apply).
+  /// A parameter as given; nullopt if it was not (libpq's environment variables and defaults still apply).
   std::optional<std::string> get(std::string_view key) const;
 
   /// Returns a copy with one parameter set.

@@ -64,11 +64,11 @@ bool of_one_database(const SnapshotMark& a, const SnapshotMark& b);
 /// name prove. A standby's snapshot does not name those that were running, so that two of them are never known to.
 bool show_the_same(const SnapshotMark& a, const SnapshotMark& b);
 
-/// Why what the two show cannot be compared, by their transactions or by those of each row; nothing when it can.
+/// Why what the two show cannot be compared, by their transactions or by those of each row; nullopt if it can.
 /// `unlogged`: whether rows of unlogged tables count.
 std::optional<std::string> why_not_comparable(const SnapshotMark& earlier, const SnapshotMark& later, bool unlogged);
 
-/// Why the later snapshot may show other rows than the earlier one, in any database of the server; nothing when it
+/// Why the later snapshot may show other rows than the earlier one, in any database of the server; nullopt if it
 /// shows the same.
 std::optional<std::string> why_not_the_same(const SnapshotMark& earlier, const SnapshotMark& later, bool unlogged);
 

@@ -15,7 +15,7 @@ namespace pgsluice::pg {
 /// Source: io_uring_prep_send(3), io_uring_prep_recv(3) of liburing 2.3.
 class UringIo : public WireIo {
  public:
-  /// Why this kernel does not let us (containers often forbid io_uring); nothing where it does.
+  /// Why this kernel does not let us (containers often forbid io_uring); nullopt if it does.
   static std::optional<std::string> unavailable_because();
 
   /// Throws Error(kSystem).

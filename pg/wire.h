@@ -84,7 +84,7 @@ class Wire {
     CopyRun copy;
     Answer answer;
   };
-  /// What has been received, one thing at a time; nothing when wait() has to bring more. A run of CopyData is valid
+  /// What has been received, one thing at a time; nullopt if wait() has to bring more. A run of CopyData is valid
   /// until wait(). Notices go to the log.
   std::optional<Event> next_event();
 
@@ -97,7 +97,7 @@ class Wire {
   /// server that writes before it reads cannot block. A rest that ends brings nothing. Throws Error(kCancelled) with
   /// the first one's connection's token.
   static void wait(std::span<Wire* const> wires);
-  /// The shortest time in which one of the wires ends its rest; nothing where none rests.
+  /// The shortest time in which one of the wires ends its rest; nullopt if none rests.
   static std::optional<std::chrono::microseconds> shortest_rest(std::span<Wire* const> wires);
   static void wait(std::initializer_list<Wire*> wires) { wait(std::span(wires.begin(), wires.size())); }
 
@@ -157,7 +157,7 @@ class Wire {
 
   std::string out_;
   std::size_t out_at_ = 0;
-  std::string_view run_;  // of CopyData, somebody else's memory
+  std::string_view run_;  // of CopyData, memory of the caller's
   std::size_t run_missing_ = 0;
   bool held_ = false;
   bool sends_elsewhere_ = false;

@@ -25,7 +25,7 @@ struct CopyRun {
 ///   length  four bytes, most significant first, counts itself and the body
 ///   body    length - 4 bytes
 ///
-/// A DataRow comes without its body, which is passed over: who needs rows asks through libpq.
+/// A DataRow comes without its body, which is skipped: code that needs rows uses libpq.
 class WireReader {
  public:
   /// The side is for messages.

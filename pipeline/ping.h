@@ -18,7 +18,7 @@ struct PingOptions {
   std::chrono::seconds limit{60};
 };
 
-/// Why a server could not be reached in the end; nothing where it has answered.
+/// Why a server could not be reached in the end; nullopt if it has answered.
 struct PingResult {
   std::optional<Error> source;
   std::optional<Error> target;

@@ -41,8 +41,8 @@ struct ComparedTable {
   /// source either.
   std::string note;
 
-  /// Why its rows cannot be compared by this user, who may be shown a part of them only: row-level security. Nothing
-  /// that is wrong.
+  /// Why its rows cannot be compared by this user, who may be shown a part of them only: row-level security. Not a
+  /// difference.
   std::string undecided;
 
   bool equal() const { return undecided.empty() && !differs(); }

@@ -17,7 +17,7 @@ class Verification {
   void add(const schema::Relation& into, const copy::LoadedRows& loaded);
   copy::RowsDigest of(const schema::Relation& into) const;
 
-  /// Held by who names the rows that differ.
+  /// Serializes the naming of rows that differ: the source allows one extra session.
   std::mutex naming_rows;
 
  private:

@@ -7,7 +7,7 @@
 namespace pgsluice::pipeline {
 
 /// Makes barriers of the tasks that are not of these steps: what other commands do, or have done. Materialized views
-/// are filled by those who do what is left, and by those who copy the rows last of all.
+/// are filled by commands that do what is left, and by those that copy the rows last of all.
 void replace_steps_of_other_commands(TaskGraph& graph, const schema::Archive& archive, const Steps& steps,
                                      bool is_final_command);
 

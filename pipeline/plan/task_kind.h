@@ -50,7 +50,7 @@ enum class OnError {
   kSkipped,  ///< an error of a user's function is only listed: nothing is missing on the target
 };
 
-/// Who may carry out a task, where the target's user may not.
+/// The right that a task needs, where the target's user lacks it.
 enum class NeededRight {
   kNone,
   kOwnersMembership,  ///< a member of the object's owner

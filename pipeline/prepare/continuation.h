@@ -20,8 +20,8 @@ struct Continuation {
   bool inconsistent = false;
 };
 
-/// Takes the target for this run: nobody else's goes on beside it, and no session of an earlier one is left when this
-/// returns. The connection keeps the target as long as it lives. Returns what goes on; nothing where the run begins
+/// Takes the target for this run: no other run continues beside it, and no session of an earlier one is left when this
+/// returns. The connection keeps the target as long as it lives. Returns what goes on; nullopt if the run begins
 /// anew. Throws Error(kState) with what to do: another run is at work, or an earlier one's state is there and was not
 /// asked for.
 std::optional<Continuation> take_target(pg::Connection& target, const ResolvedOptions& options, const Log& log);
@@ -30,12 +30,12 @@ std::optional<Continuation> take_target(pg::Connection& target, const ResolvedOp
 std::optional<Continuation> look_at_target(pg::Connection& target, const ResolvedOptions& options);
 
 /// Takes the target again after the connection that kept it was lost, for the run of this id, which had these sessions.
-/// Returns the ledger as it is now; nothing where it is gone. Throws Error(kState) when another run has taken it.
+/// Returns the ledger as it is now; nullopt if it is gone. Throws Error(kState) when another run has taken it.
 std::optional<copy::LedgerContents> take_target_again(pg::Connection& target, const std::string& run_id,
                                                       const std::vector<copy::Backend>& sessions);
 
 /// The snapshot that the holder's session keeps for the run, and what tells it from others: the one that was asked for,
-/// that of the earlier run while somebody keeps it, or a new one. Leaves the holder in its transaction.
+/// that of the earlier run while a session keeps it, or a new one. Leaves the holder in its transaction.
 pg::SnapshotMark hold_snapshot(pg::Connection& holder, const ResolvedOptions& options,
                                const std::optional<Continuation>& continuation, const Log& log);
 
@@ -47,7 +47,7 @@ void require_same_source(const pg::SnapshotMark& earlier, const pg::SnapshotMark
 void check_same_rows(Continuation& continuation, RunRecord& now, pg::Connection& source, const schema::Catalog& catalog,
                      const ResolvedOptions& options, const Log& log);
 
-/// For RunFolder: from which database into which. Empty where a server does not say who it is.
+/// For RunFolder: from which database into which. Empty if a server does not tell its identity.
 std::string databases_mark(const pg::SnapshotMark& source, pg::Connection& target);
 
 /// For RunFolder: what a run of this record has copied, from where to where. Empty where a server does not say who it

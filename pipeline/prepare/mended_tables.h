@@ -14,7 +14,7 @@ namespace pgsluice::pipeline {
 
 /// For a run that has tried everything (RunRecord::was_all_tried): returns tables that it has loaded, whose rows are
 /// other ones on the source now, and which lack on the target a key, a unique index or a CHECK that holds on the
-/// source: somebody has mended the rows there. Of a foreign key both tables, as long as rows on the target have no
+/// source: the rows were mended there. Of a foreign key both tables, as long as rows on the target have no
 /// parent. `source` sees the snapshot `now`; `earlier` is that of the rows that were loaded.
 std::set<schema::Oid> find_mended_tables(pg::Connection& source, pg::Connection& target,
                                          const pg::SnapshotMark& earlier, const pg::SnapshotMark& now,

@@ -15,9 +15,9 @@ namespace pgsluice::pipeline {
 
 /// The sessions with which a clone begins, and what they have found out.
 struct Preflight {
-  /// Holds the snapshot and the locks on the tables; does nothing else. Nothing where no rows are read.
+  /// Holds the snapshot and the locks on the tables; does nothing else. nullopt if no rows are read.
   std::optional<pg::Connection> holder;
-  /// In the snapshot's transaction. Nothing where the definitions come from the work folder.
+  /// In the snapshot's transaction. nullopt if the definitions come from the work folder.
   std::optional<pg::Connection> source;
   pg::Connection target;
   /// The source's server encoding: client_encoding of every session.
@@ -30,7 +30,7 @@ struct Preflight {
   std::set<std::string> copied = {};
   /// What the ledger will say of the run, its snapshot included.
   RunRecord record;
-  /// What it goes on with; nothing for a run that begins.
+  /// What it goes on with; nullopt for a run that begins.
   std::optional<Continuation> continuation;
 };
 

@@ -34,11 +34,11 @@ class RunFolder {
   bool is_finished(const std::string& what) const;
 
   /// The filter of the commands that this folder saw last between two databases (a text that tells them), for those
-  /// that follow when the ledger is gone. Nothing where there was none; an empty text forgets it.
+  /// that follow when the ledger is gone. Returns nullopt if there was none; an empty text forgets it.
   std::string filters(const std::string& databases) const;
   void keep_filters(const std::string& databases, const std::string& filters) const;
 
-  /// The snapshot that `pgsluice snapshot` holds for the other commands; nothing where it holds none.
+  /// The snapshot that `pgsluice snapshot` holds for the other commands; nullopt if it holds none.
   std::optional<pg::SnapshotMark> shared_snapshot() const;
   void share_snapshot(const pg::SnapshotMark& mark) const;
   void unshare_snapshot() const;

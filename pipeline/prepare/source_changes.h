@@ -19,7 +19,7 @@ bool everything_is_loaded(const copy::LedgerContents& ledger, const schema::Cata
 /// since they are read now. Reads every row of those parts where they are, which takes the time of a count.
 ///
 /// `source` sees the snapshot `now`, which is comparable with the earlier one (pg::why_not_comparable). Returns what is
-/// not the same, or cannot be known; nothing where all is.
+/// not the same, or cannot be known; nullopt if all is.
 std::optional<std::string> find_change(pg::Connection& source, const pg::SnapshotMark& earlier,
                                        const pg::SnapshotMark& now, const schema::Catalog& catalog,
                                        const copy::LedgerContents& ledger, const Log& log);

@@ -15,8 +15,8 @@
 namespace pgsluice::pipeline {
 
 /// Turns for the workers of several runs at once: all together they copy and build no more at a time than one run of
-/// these jobs would. Whoever has a turn has sessions; whoever waits has none. Definitions (Lane::kMain) take no turns.
-/// Any thread.
+/// these jobs would. A worker with a turn has sessions; one that waits has none. Definitions (Lane::kMain) take no
+/// turns. Any thread.
 class JobPool {
  public:
   /// `runs`: as many as are at work at most, each with a session of its own on the target for its definitions.
@@ -24,7 +24,7 @@ class JobPool {
   JobPool(const JobPool&) = delete;
   JobPool& operator=(const JobPool&) = delete;
 
-  /// True if other runs may want a turn, so that who has nothing to do gives his back and closes his sessions.
+  /// True if other runs may want a turn, so that an idle worker gives its turn back and closes its sessions.
   bool is_shared() const { return is_shared_; }
 
   /// Given back with its end. The pool outlives it.
@@ -47,8 +47,8 @@ class JobPool {
     Lane lane_;
   };
 
-  /// Waits for a turn. Of those that wait, whose task costs most gets the next one, of whichever run it is. Nothing
-  /// when `given_up` says so, which is asked again after wake().
+  /// Waits for a turn. Of those that wait, whose task costs most gets the next one, of whichever run it is. Returns
+  /// nullopt when `given_up` says so, which is asked again after wake().
   std::optional<Turn> take(Lane lane, double cost, const std::function<bool()>& given_up);
   void wake();
 

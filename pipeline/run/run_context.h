@@ -68,7 +68,7 @@ struct RunContext {
   const Plan& plan;
   const ResolvedOptions& options;      ///< the plan's
   JobPool& pool;                       ///< of the jobs, which other runs may share
-  std::optional<pg::ConnInfo> source;  ///< pinned; nothing where no task reads
+  std::optional<pg::ConnInfo> source;  ///< pinned; nullopt if no task reads
   pg::ConnInfo target;                 ///< pinned
   std::string encoding;
   /// The snapshot's, with the locks on the tables; the main worker's thread lets it go.

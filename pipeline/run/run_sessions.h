@@ -39,14 +39,14 @@ class RunSessions {
   /// True if recover() has found that the run had come to its end.
   bool nothing_left() const { return nothing_left_; }
 
-  const std::optional<pg::ConnInfo> source_info;  ///< pinned; nothing where only definitions are restored
+  const std::optional<pg::ConnInfo> source_info;  ///< pinned; nullopt if only definitions are restored
   const pg::ConnInfo target_info;                 ///< pinned
   const std::string encoding;
-  /// In the snapshot's transaction, for the first worker that reads; nothing after that.
+  /// In the snapshot's transaction, for the first worker that reads; nullopt after that.
   std::optional<pg::Connection> source;
   /// Keeps the target for this run; the main worker's.
   pg::Connection target;
-  /// Keeps the snapshot and the locks on the tables; nothing once it was let go.
+  /// Keeps the snapshot and the locks on the tables; nullopt once it was let go.
   std::optional<pg::Connection> holder;
   /// Source sessions of workers that were stopped: the snapshot is handed on by one of them where the holder was lost.
   std::vector<pg::Connection> former_sources;

@@ -61,7 +61,7 @@ struct RunState {
 /// The phase of a run that was ended before its end.
 inline constexpr std::string_view kInterrupted = "interrupted";
 
-/// Reads it, also while it is written. Nothing where there is no file. Throws Error(kState) for one that cannot be
+/// Reads it, also while it is written. Returns nullopt if there is no file. Throws Error(kState) for one that cannot be
 /// read.
 std::optional<RunState> read_run_state(const std::filesystem::path& file);
 

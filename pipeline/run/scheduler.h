@@ -60,17 +60,18 @@ class Scheduler {
 
   static constexpr std::size_t kMinimumBatch = 32;
 
-  /// The next task for a worker of this lane; waits for one. Nothing when the lane has no task left, or after stop().
+  /// The next task for a worker of this lane; waits for one. Returns nullopt if the lane has no task left, or after
+  /// stop().
   std::optional<TaskId> next(Lane lane);
 
   /// Like next(), without waiting: returns nullopt if no task is ready, or if the next one costs more.
   std::optional<TaskId> next_ready(Lane lane, double max_cost);
   /// For a worker that has taken a task which travels together with others (Batching::kSmallTogether): another one,
-  /// also where next_ready() would wait for company. Nothing when the next one costs more or does not travel so.
+  /// also where next_ready() would wait for company. Returns nullopt if the next one costs more or does not travel so.
   std::optional<TaskId> next_to_join(Lane lane, double max_cost);
   /// How many tasks of a lane could begin now, and cost at least so much.
   int count_ready(Lane lane, double least_cost) const;
-  /// The task whose end has let this one begin; nothing for one that could begin at once.
+  /// The task whose end has let this one begin; nullopt for one that could begin at once.
   std::optional<TaskId> freed_by(TaskId task) const;
 
   /// What a worker says of the task it took.

@@ -29,7 +29,7 @@ struct StalledSession {
   std::chrono::seconds since{};
   std::vector<Blocker> blockers;
 
-  /// True if it waits for somebody else than us, the disk or the CPU: a lock, or a synchronous standby.
+  /// True if it waits for anything but us, the disk or the CPU: a lock, or a synchronous standby.
   bool waits_for_others() const;
 };
 

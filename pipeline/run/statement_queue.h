@@ -29,7 +29,7 @@ class StatementQueue {
 
   void send(TaskId task, std::vector<pg::Statement> statements);
   bool empty() const { return in_flight_.empty(); }
-  /// What another task may cost to be sent after those in flight; nothing when there is no room. A long one would
+  /// What another task may cost to be sent after those in flight; nullopt if there is no room. A long one would
   /// keep the short ones after it from workers that could do them.
   std::optional<double> room() const;
 

@@ -40,7 +40,7 @@ struct TocEntry {
   std::string definition;
   std::string drop_statement;
   std::optional<std::string> schema;
-  std::optional<std::string> tablespace;     ///< nothing: does not matter; "": the database's default
+  std::optional<std::string> tablespace;     ///< nullopt: does not matter; "": the database's default
   std::optional<std::string> access_method;  ///< from archive version 1.14
   char relation_kind = 0;                    ///< pg_class.relkind, from archive version 1.16
   std::string owner;

@@ -13,7 +13,7 @@ class StatementScanner {
  public:
   explicit StatementScanner(std::string_view text) : rest_(text) {}
 
-  /// Without its semicolon; nothing at the end. Comments and psql's commands are lines by themselves between
+  /// Without its semicolon; nullopt at the end. Comments and psql's commands are lines by themselves between
   /// statements, and are passed over.
   std::optional<std::string> next_statement();
 

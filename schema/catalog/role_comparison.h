@@ -10,7 +10,7 @@
 namespace pgsluice::schema {
 
 enum class Roles {
-  kOrdinary,  ///< those that somebody has made
+  kOrdinary,  ///< roles that users have created
   kAll,       ///< those of initdb, too
 };
 

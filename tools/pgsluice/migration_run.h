@@ -22,7 +22,7 @@ struct MigrationRunOptions {
 int run_migration(migration::Store& store, const migration::Migration& migration, const migration::Request& request,
                   const MigrationRunOptions& options, Console& console, migration::HttpServer* server = nullptr);
 
-/// Tells whoever has started this process detached that it has begun; nothing for others.
+/// Tells the process that has started this one detached that it has begun. Does nothing if there is none.
 void report_ready();
 
 }  // namespace pgsluice::tools
