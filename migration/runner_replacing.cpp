@@ -122,6 +122,9 @@ void Runner::Implementation::prepare(const pipeline::PlannedDatabase& planned) {
 void Runner::Implementation::drop_kept() {
   {
     const std::lock_guard lock(mutex);
+    const bool is_any_kept = std::any_of(migration.details.begin(), migration.details.end(),
+                                         [](const DatabaseDetails& database) { return !database.kept_as.empty(); });
+    if (!is_any_kept) return;
     if (!claim.write(migration)) throw Error(ErrorKind::kState, "another process has ended this migration");
   }
   heed_a_cancellation();

@@ -284,23 +284,30 @@ std::optional<Migration> Store::refreshed(const Migration& migration) {
 }
 
 void Store::request_cancel(const Migration& migration) {
-  if (try_to_cancel(migration)) return;
+  if (try_to_cancel(migration, WhenEnded::kRefuse)) return;
   throw Error(ErrorKind::kState,
               fmt::format("the migration {} is completing: it cannot be canceled any more", migration.name))
       .hint("all its databases are there and verified; to be rid of them, drop them on the target");
 }
 
-void Store::cancel_to_remove(const Migration& migration) { try_to_cancel(migration); }
+void Store::cancel_to_remove(const Migration& migration) { try_to_cancel(migration, WhenEnded::kIgnore); }
 
-bool Store::try_to_cancel(const Migration& migration) {
+bool Store::try_to_cancel(const Migration& migration, WhenEnded when_ended) {
   SqliteFile::Transaction transaction(*file_);
   const std::vector<Migration> now = select("id = ? AND NOT deleted", {migration.id});
   if (now.empty() || !now.front().active()) {
+    if (when_ended == WhenEnded::kIgnore) return true;
     throw Error(ErrorKind::kState, fmt::format("the migration {} has come to its end: {}", migration.name,
                                                now.empty() ? "deleted" : std::string(to_string(now.front().state))))
         .hint("databases that it has made stay on the target; resume it to continue, or drop them yourself");
   }
-  if (now.front().substate == Substate::kCompletingMigration) return false;
+  // Also one that was resumed after its worker had died meanwhile: kept databases may be gone.
+  const std::vector<DatabaseDetails>& details = now.front().details;
+  const bool is_all_done =
+      !details.empty() && std::all_of(details.begin(), details.end(), [](const DatabaseDetails& database) {
+        return database.state == DatabaseState::kSucceeded;
+      });
+  if (is_all_done || now.front().substate == Substate::kCompletingMigration) return false;
   file_->execute("UPDATE migration SET cancel = 1 WHERE id = ? AND claimed", {migration.id});
   if (file_->changes() == 0) {
     Migration canceled = now.front();

@@ -122,7 +122,8 @@ class Store {
   /// Writes an active migration's document. Returns false if it is not active any more.
   bool put(const std::string& id, const Migration& migration);
   /// Returns false, and does nothing, for one that is completing.
-  bool try_to_cancel(const Migration& migration);
+  enum class WhenEnded { kRefuse, kIgnore };
+  bool try_to_cancel(const Migration& migration, WhenEnded when_ended);
   void forget_deleted();
   void find_dead_workers();
   void require_no_other(const Migration& migration, const std::string& system);

@@ -59,6 +59,10 @@ void when_nobody_is_connected(pg::Connection& server, const std::string& name, c
       return;
     } catch (const Error& error) {
       if (error.sqlstate() != sqlstate::kObjectInUse || tries == kTries) throw;
+      // What is not a session, a prepared transaction for example, does not go away.
+      const pg::Result sessions =
+          server.execute("SELECT FROM pg_catalog.pg_stat_activity WHERE datname = $1", parameters);
+      if (sessions.empty() && tries > 1) throw;
     }
   }
 }

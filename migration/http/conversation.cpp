@@ -313,11 +313,11 @@ class Conversation {
     if (at_work >= (waits ? state_.limits.waiting_threads : state_.limits.requests)) {
       co_return co_await send(too_busy("too many requests are at work; try again"), request, parser);
     }
-    if (state_.requests == 0) state_.last_end = std::chrono::steady_clock::now();
+    if (!waits && state_.requests == 0) state_.last_end = std::chrono::steady_clock::now();
     std::optional<Place> place(std::in_place, at_work);
     HttpResponse response = co_await on_a_thread(waits ? *state_.waiting : *state_.handlers,
                                                  [&] { return answer(route, request, state_.log); });
-    state_.last_end = std::chrono::steady_clock::now();
+    if (!waits) state_.last_end = std::chrono::steady_clock::now();
     if (request.method == "HEAD") response.next = {};
     if (response.next) {
       place.reset();

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "migration/remedies.h"
 #include "migration/validations/validations.h"
 #include "migration/verification.h"
 #include "pg/quote.h"
@@ -150,9 +151,10 @@ void compare_roles(const ValidationContext& context, Validation& validation) {
   }
 }
 
-// The ways out are worded by whoever shows the findings.
+// In the words of a properties file, or of the program that clones into an existing database.
 std::string with_remedy(const ValidationContext& context, const std::string& finding, Remedy remedy) {
-  return context.log.describe(Error(ErrorKind::kConfig, finding).remedy(remedy));
+  const Error error = Error(ErrorKind::kConfig, finding).remedy(remedy);
+  return context.request.existing_target ? context.log.describe(error) : describe(error);
 }
 
 std::string out_of_reach(const ValidationContext& context, const std::string& what, const std::string& name,

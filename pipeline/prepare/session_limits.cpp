@@ -27,15 +27,18 @@ std::vector<SessionLimit> session_limits(pg::Connection& connection, const std::
   return limits;
 }
 
-std::vector<std::string> check_session_limits(pg::Connection& source, pg::Connection& target, const HowToCopy& jobs) {
+std::vector<std::string> check_session_limits(pg::Connection& source, pg::Connection& target,
+                                              const ResolvedOptions& options) {
   const struct {
     pg::Connection& server;
     std::int64_t needed;
-  } sides[] = {{source, jobs.table_jobs + 2}, {target, jobs.table_jobs + jobs.index_jobs + 1}};
+    bool needs_the_fewest;
+  } sides[] = {{source, options.table_jobs + 2, true},
+               {target, options.table_jobs + options.index_jobs + 1, options.steps == all_steps()}};
   std::vector<std::string> warnings;
-  for (const auto& [server, needed] : sides) {
+  for (const auto& [server, needed, needs_the_fewest] : sides) {
     for (const SessionLimit& limit : session_limits(server, server.database())) {
-      if (limit.limit < kFewestSessions) {
+      if (needs_the_fewest && limit.limit < kFewestSessions) {
         throw Error(ErrorKind::kConfig,
                     fmt::format("{}: its CONNECTION LIMIT is {}, and a copy needs {} sessions at least", limit.holder,
                                 limit.limit, kFewestSessions))

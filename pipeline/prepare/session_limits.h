@@ -8,7 +8,7 @@
 
 namespace pgsluice::pipeline {
 
-struct HowToCopy;
+struct ResolvedOptions;
 
 /// A CONNECTION LIMIT that a clone's sessions are held to.
 struct SessionLimit {
@@ -25,7 +25,8 @@ inline constexpr std::int64_t kFewestSessions = 3;
 std::vector<SessionLimit> session_limits(pg::Connection& connection, const std::string& database);
 
 /// Returns a warning for each limit of the two databases that is below the sessions that the jobs may use at a time.
-/// Throws Error(kConfig) for one that no clone can work with.
-std::vector<std::string> check_session_limits(pg::Connection& source, pg::Connection& target, const HowToCopy& jobs);
+/// Throws Error(kConfig) for one that no clone can work with; some of its steps by themselves may, on the target.
+std::vector<std::string> check_session_limits(pg::Connection& source, pg::Connection& target,
+                                              const ResolvedOptions& options);
 
 }  // namespace pgsluice::pipeline

@@ -105,8 +105,7 @@ void report_done(const Plan& plan, const std::map<TaskId, copy::LoadedRows>& don
   for (const auto& [id, loaded] : done) {
     const Task& task = plan.graph[id];
     progress.add_done(task, loaded);
-    if (std::holds_alternative<CopyLargeObjects>(work_of(plan, task)))
-      progress.set_large_objects(plan.catalog.large_objects);
+    if (task.traits().step == Step::kLargeObjects) progress.set_large_objects(plan.catalog.large_objects);
     if (task.copies_rows()) verification.add(*task.table->into, loaded);
   }
   if (!done.empty()) log.info(fmt::format("{} of {} tasks are done already", done.size(), plan.graph.size()));

@@ -281,6 +281,25 @@ TEST_F(StoreTest, OneThatIsCompletingIsNotCanceledAnyMore) {
   EXPECT_EQ(store_.find("first", std::nullopt).state, State::kSucceeded);
 }
 
+// Its kept databases may be gone already.
+TEST_F(StoreTest, OneThatWasResumedWhenItWasCompletingIsNotCanceledEither) {
+  Migration at_work = migration("first");
+  store_.add(at_work);
+  {
+    Claim claim = store_.claim(at_work.id);
+    at_work.details[0].state = DatabaseState::kSucceeded;
+    for (const Substate next : {Substate::kMigratingData, Substate::kCompletingMigration}) {
+      at_work.substate = next;
+      claim.write(at_work);
+    }
+  }
+  const Migration dead = store_.find("first", std::nullopt);
+  ASSERT_EQ(dead.state, State::kFailed);
+  const Migration again = store_.requeue(dead);
+  EXPECT_THAT(refusal([&] { store_.request_cancel(again); }), HasSubstr("it cannot be canceled any more"));
+  EXPECT_TRUE(store_.find("first", std::nullopt).active());
+}
+
 TEST_F(StoreTest, AFolderThatAnyUserMayWriteToIsRefusedAndOneOfOurOwnIsMadePrivate) {
   namespace fs = std::filesystem;
   const fs::path open = folder_.path() / "open";

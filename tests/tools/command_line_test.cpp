@@ -119,13 +119,15 @@ TEST_F(CommandLineTest, AMistypedCommandIsAnsweredWithTheNearestWhateverFollows)
 }
 
 TEST_F(CommandLineTest, ANameCannotForgeALineOfTheLog) {
-  const std::string name = "x\n2026-01-01 00:00:00 1 INFO    all rows are there\x1b[2J";
+  const std::string name =
+      "x\n2026-01-01 00:00:00 1 INFO    all rows are there\x1b[2J\xc2\x9b"
+      "1m";
   shared_source().create_database("command");
   shared_source().sql("command", "CREATE TABLE \"" + name + "\" AS SELECT 1 AS i");
   shared_target().create_database("command");
   shared_target().sql("command", "CREATE TABLE \"" + name + "\" (i int)");
   const std::string errors = clone().errors;
-  EXPECT_THAT(errors, HasSubstr("\n\t2026-01-01 00:00:00 1 INFO    all rows are there\\x1b[2J"));
+  EXPECT_THAT(errors, HasSubstr("\n\t2026-01-01 00:00:00 1 INFO    all rows are there\\x1b[2J\\x9b1m"));
   EXPECT_THAT(errors, Not(HasSubstr("\n2026-01-01")));
 }
 

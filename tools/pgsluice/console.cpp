@@ -51,14 +51,20 @@ std::string now_as(const std::string& format) {
 // begins at the margin.
 std::string on_one_entry(std::string_view message) {
   std::string shown;
+  unsigned char before = 0;
   for (const char c : message) {
+    const auto byte = static_cast<unsigned char>(c);
+    // In UTF-8 the control characters of ISO 8859, of which terminals know some, are two bytes.
+    const bool is_c1 = before == 0xC2 && byte >= 0x80 && byte <= 0x9F;
     if (c == '\n') {
       shown += "\n\t";
-    } else if (std::iscntrl(static_cast<unsigned char>(c)) != 0 && c != '\t') {
-      shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    } else if ((std::iscntrl(byte) != 0 && c != '\t') || is_c1) {
+      if (is_c1) shown.pop_back();
+      shown += fmt::format("\\x{:02x}", byte);
     } else {
       shown += c;
     }
+    before = byte;
   }
   return shown;
 }
