@@ -52,7 +52,7 @@ SnapshotMark identity_of(Connection& connection);
 /// Reads it in the snapshot's transaction; waits a moment for the log.
 SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snapshot);
 
-/// To be called after a read in a snapshot, with SnapshotMark::read_before. Whoever reads later gets "snapshot too
+/// To be called after a read in a snapshot, with SnapshotMark::read_before. A later read gets "snapshot too
 /// old" from the server, but not a session that has imported the snapshot: it may read what is left (tried on 15:
 /// 50,000 of 100,000 rows). Throws Error(kState, 72000).
 void require_read_in_time(Connection& connection, const std::string& read_before);

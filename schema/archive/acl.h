@@ -11,8 +11,8 @@ namespace pgsluice::schema {
 
 /// Privileges as the source has them, on a target whose user may not act for everybody. A superuser's GRANT is the
 /// owner's; of anybody else the server picks a grantor among the roles that he is a member of. So the owner's part is
-/// done by SET ROLE to the owner, and what somebody else has granted by SET ROLE to him: the ACL comes out the same.
-/// What a role out of reach (RestoreOptions) has granted comes from the owner instead.
+/// done by SET ROLE to the owner, and what another role has granted by SET ROLE to that role: the ACL comes out the
+/// same. What a role out of reach (RestoreOptions) has granted comes from the owner instead.
 
 struct Grant {
   std::string grantee;  ///< empty: PUBLIC

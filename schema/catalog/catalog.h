@@ -63,8 +63,8 @@ struct Relation {
   /// The partitioned table that takes this leaf's rows in its place: where the leaf is chosen by a hash that is not
   /// the same on the target (of an enum's values). 0: rows go into this table.
   Oid load_via_root = 0;
-  /// The same for a leaf that is chosen by a range of a key in a collation, which may sort in another way on the target
-  /// (collations.h): 0 where no such key is.
+  /// Like load_via_root, for a leaf that is chosen by a range of a key in a collation, which may sort in another way on
+  /// the target (collations.h): 0 where no such key is.
   Oid collation_sensitive_root = 0;
   bool may_select = true;
   bool row_security_applies = false;

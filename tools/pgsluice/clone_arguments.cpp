@@ -64,10 +64,9 @@ void add_row_options(CLI::App& command, CloneArguments& args) {
       group.option("-J,--table-jobs,--jobs", options.table_jobs, "Tables copied at a time (1 to 256, default 4)")
           ->check(whole_number(1, 256)),
       options.table_jobs, "TABLE_JOBS", whole_number(1, 256));
-  CLI::Option* format = group
-                            .option("--copy-format", args.copy_format,
-                                    "auto or binary: binary wherever it is safe; text: never binary")
-                            ->check(one_of({"auto", "text", "binary"}));
+  CLI::Option* format =
+      group.option("--copy-format", args.copy_format, "auto or binary: binary wherever it is safe; text: never binary")
+          ->check(one_of({"auto", "text", "binary"}));
   with_environment(command,
                    group.flag("--use-copy-binary", args.use_copy_binary, "--copy-format binary")->excludes(format),
                    args.use_copy_binary, "USE_COPY_BINARY");
