@@ -208,7 +208,7 @@ const BadFile kBadFiles[] = {
     {"CutoverIsOnline", "/triggerCutover", "true", "properties.triggerCutover belongs to online migrations"},
     {"LogicalReplicationIsOnline", "/setupLogicalReplicationOnSourceDbIfNeeded", "\"True\"",
      "properties.setupLogicalReplicationOnSourceDbIfNeeded belongs to online migrations"},
-    {"CancelIsACommand", "/cancel", "\"True\"", "properties.cancel is said by 'pgsluice migration update"},
+    {"CancelIsACommand", "/cancel", "\"True\"", "properties.cancel is no property of a new migration: cancel"},
     {"SecretsAreAText", "/SecretParameters", "\"s3cret-of-the-test\"",
      "properties.SecretParameters is of type string: an object {…} is wanted"},
     {"AnUnknownSecret", "/SecretParameters/Password", "\"s3cret-of-the-test\"",
