@@ -29,7 +29,7 @@ std::vector<ExtensionMember> read_extension_members(pg::Connection& server) {
   std::vector<ExtensionMember> members;
   for (const pg::Row row : server.execute(
            // From 17 on the server says json where it said pg_catalog.json.
-           R"(SELECT i.type, pg_catalog.regexp_replace(i.identity, '\mpg_catalog\.json\M', 'json', 'g'),)"
+           "SELECT i.type, pg_catalog.regexp_replace(i.identity, '[[:<:]]pg_catalog[.]json[[:>:]]', 'json', 'g'),"
            " e.extname || ' ' || e.extversion,"
            "       CASE WHEN i.type IN ('function', 'procedure') THEN pg_catalog.concat_ws(' ',"
            "         CASE WHEN i.type = 'function' THEN pg_catalog.concat_ws(' ',"
