@@ -95,7 +95,7 @@ void remove_leavings(const fs::path& folder) {
 // $PGSLUICE_TEST_CLUSTERS names another folder.
 fs::path choose_folder() {
   if (const char* wanted = std::getenv("PGSLUICE_TEST_CLUSTERS")) return wanted;
-  constexpr std::uintmax_t kEnough = std::uintmax_t{12} << 30U;  // the suite takes 8 GiB at its peak
+  constexpr std::uintmax_t kEnough = std::uintmax_t{16} << 30U;  // two programs at once take 8 GiB
   const fs::path memory = "/dev/shm";
   std::error_code error;
   const fs::space_info space = fs::space(memory, error);
