@@ -122,7 +122,9 @@ std::string describe_database(pg::Connection& server, const std::string& name) {
   const pg::Row row = server.execute(
       "SELECT CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') THEN pg_catalog.pg_database_size(oid) END,"
       " pg_catalog.pg_get_userbyid(datdba),"
-      " (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid)"
+      // A validation's own session may not have ended yet.
+      " (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid"
+      "   AND a.application_name <> 'pgsluice: validate')"
       " FROM pg_catalog.pg_database d WHERE datname = $1",
       parameters)[0];
   const std::string size = row.is_null(0) ? "of a size that may not be read" : to_string(Bytes{row.integer(0)});
