@@ -23,7 +23,7 @@ std::string copy_out_statement(const schema::Relation& table, CopyFormat format,
 /// Like the above, for all rows of a partitioned table.
 std::string copy_out_of_tree_statement(const schema::Relation& table, CopyFormat format);
 
-/// What the server's message holds when copy_in_statement() has found rows that another session has inserted.
+/// A part of the server's message when copy_in_statement() has found rows that another session has inserted.
 inline constexpr std::string_view kRowsOfOthers = "pgsluice: the table holds rows";
 
 /// Reads the stored generated columns of a table (a partitioned one's whole tree), which COPY itself leaves out, as

@@ -63,7 +63,7 @@ Backend session_of(pg::Connection& target);
 Backend create_ledger(pg::Connection& target, std::string_view run);
 /// Says anew what the run is.
 void update_ledger(pg::Connection& target, std::string_view run);
-/// Returns nullopt if there is none. Throws ledger_of_another_version() where it has not these tables.
+/// Returns nullopt if there is none. Throws ledger_of_another_version() if it lacks these tables.
 std::optional<LedgerContents> read_ledger(pg::Connection& target);
 /// The error for a ledger whose tables, or whose text about the run, this version cannot read. `details` says in what
 /// it differs, if that is known: "it has format 2, and this version reads format 3".

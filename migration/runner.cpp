@@ -213,11 +213,11 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
       verification = verified.text;
       if (!verified.equal) {
         anew = true;
-        result.error =
-            Error(ErrorKind::kMismatch, "source and target differ: " + verified.text)
-                .hint(
-                    "has somebody written to the source meanwhile? Stop that, and resume the migration: it copies the "
-                    "database again");
+        result.error = Error(ErrorKind::kMismatch, "source and target differ: " + verified.text)
+                           .hint(
+                               "if applications have written to the source meanwhile, stop them and resume the "
+                               "migration: it copies "
+                               "the database again");
       }
     } catch (const Error& error) {
       result.error = error;

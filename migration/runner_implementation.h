@@ -20,7 +20,7 @@
 
 namespace pgsluice::migration {
 
-// What has asked for an end before the end.
+// Why the work stops early.
 enum class Asked { kNothing, kCancel, kStop };
 
 // What another process has to know of a migration's end.

@@ -44,9 +44,9 @@ void refuse_others(pg::Connection& server, const std::string& name) {
       .hint("migrations need this name for a moment: rename or drop it");
 }
 
-// Ends a database's sessions and does what nobody may be connected for: the server waits up to five seconds for those
-// that were ended, and lets no new one in meanwhile, but one may have come just before.
-void when_nobody_is_connected(pg::Connection& server, const std::string& name, const std::string& statements) {
+// Ends a database's sessions and runs statements that the server refuses while one is connected. The server waits up to
+// five seconds for the ended ones and admits no new one meanwhile, but one may have connected just before.
+void run_without_sessions(pg::Connection& server, const std::string& name, const std::string& statements) {
   constexpr int kTries = 10;
   const std::array<std::string, 1> parameters = {name};
   for (int tries = 1;; ++tries) {
@@ -59,7 +59,7 @@ void when_nobody_is_connected(pg::Connection& server, const std::string& name, c
       return;
     } catch (const Error& error) {
       if (error.sqlstate() != sqlstate::kObjectInUse || tries == kTries) throw;
-      // What is not a session, a prepared transaction for example, does not go away.
+      // If no session is left, something else is in the way, a prepared transaction for example, and stays.
       const pg::Result sessions =
           server.execute("SELECT FROM pg_catalog.pg_stat_activity WHERE datname = $1", parameters);
       if (sessions.empty() && tries > 1) throw;
@@ -73,7 +73,7 @@ void drop_database(pg::Connection& server, const std::string& name) {
     server.execute(fmt::format("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted));
     return;
   }
-  when_nobody_is_connected(server, name, fmt::format("DROP DATABASE IF EXISTS {}", quoted));
+  run_without_sessions(server, name, fmt::format("DROP DATABASE IF EXISTS {}", quoted));
 }
 
 void explain(Error& error, const std::string& name, std::string_view step, std::string_view hint) {
@@ -83,9 +83,9 @@ void explain(Error& error, const std::string& name, std::string_view step, std::
 
 // In one transaction: at any moment the database either has its name and is open, or is kept and closed.
 void rename_aside(pg::Connection& server, const std::string& name, const std::string& kept_as) {
-  when_nobody_is_connected(server, name,
-                           fmt::format("ALTER DATABASE {0} RENAME TO {1}; ALTER DATABASE {1} ALLOW_CONNECTIONS false",
-                                       pg::quote_identifier(name), pg::quote_identifier(kept_as)));
+  run_without_sessions(server, name,
+                       fmt::format("ALTER DATABASE {0} RENAME TO {1}; ALTER DATABASE {1} ALLOW_CONNECTIONS false",
+                                   pg::quote_identifier(name), pg::quote_identifier(kept_as)));
 }
 
 // Ends the half of a database that could not take its place.

@@ -36,7 +36,7 @@ HttpResponse error_response(int status, const std::string& code, const std::stri
 
 namespace {
 
-// What is a migration's name, a target, a filter: text without a byte of zero.
+// True if a name, a target or a filter may be this: valid UTF-8 without a zero byte.
 bool is_text(const std::string& decoded) {
   if (decoded.find('\0') != std::string::npos) return false;
   try {

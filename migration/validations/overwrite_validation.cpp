@@ -45,7 +45,7 @@ void find_drop_blockers(const ValidationContext& context, const std::string& dat
   }
 }
 
-// The server drops the slots of a database with it, as long as nobody reads from them at that moment.
+// DROP DATABASE drops the replication slots of the database, too, unless one is in use at that moment.
 void warn_of_slots(const ValidationContext& context, const std::string& database, Validation& validation) {
   const std::array<std::string, 1> name = {database};
   for (const pg::Row row : context.target.execute(
