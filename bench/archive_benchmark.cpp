@@ -18,7 +18,7 @@ void BM_ReadArchive(benchmark::State& state) {
     schema::TocEntry entry;
     entry.dump_id = i;
     entry.catalog_id = {1259, static_cast<schema::Oid>(16384 + i)};
-    entry.kind = "TABLE";
+    entry.kind = schema::EntryKind::kTable;
     entry.tag = "table_" + std::to_string(i);
     entry.schema = "public";
     entry.owner = "postgres";

@@ -5,7 +5,7 @@
 namespace pgsluice::index {
 
 BuildBudget::Share BuildBudget::take(int others_ready) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   --free_;
   const int workers = std::clamp(free_ - others_ready, 0, most_workers_);
   free_ -= workers;
@@ -13,7 +13,7 @@ BuildBudget::Share BuildBudget::take(int others_ready) {
 }
 
 void BuildBudget::give_back(int parallel_workers) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   free_ += 1 + parallel_workers;
 }
 

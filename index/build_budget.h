@@ -1,9 +1,9 @@
 #pragma once
 
-#include <mutex>
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/mutex.h"
 
 namespace pgsluice::index {
 
@@ -52,8 +52,8 @@ class BuildBudget {
 
   const Bytes share_;
   const int most_workers_;
-  std::mutex mutex_;
-  int free_;
+  Mutex mutex_;
+  int free_ GUARDED_BY(mutex_);
 };
 
 }  // namespace pgsluice::index

@@ -10,31 +10,32 @@ namespace pgsluice::index {
 
 namespace {
 
+using schema::EntryKind;
 using schema::Oid;
 using schema::TocEntry;
 
 struct KindRule {
-  std::string_view kind;
+  EntryKind::Known kind;
   LockMode mode;
   bool whole_tree;  // whether partitions and children are locked too
 };
 
 // What is not listed takes ACCESS EXCLUSIVE on what it touches: such statements are short.
 constexpr std::array<KindRule, 9> kRules = {{
-    {"INDEX", LockMode::kShare, false},
-    {"FK CONSTRAINT", LockMode::kShareRowExclusive, true},
-    {"TRIGGER", LockMode::kShareRowExclusive, true},
-    {"STATISTICS", LockMode::kShareUpdateExclusive, false},
-    {"COMMENT", LockMode::kShareUpdateExclusive, false},
-    {"SECURITY LABEL", LockMode::kShareUpdateExclusive, false},
-    {"PUBLICATION TABLE", LockMode::kShareUpdateExclusive, false},
-    {"CHECK CONSTRAINT", LockMode::kAccessExclusive, true},
-    {"CONSTRAINT", LockMode::kAccessExclusive, true},
+    {EntryKind::kIndex, LockMode::kShare, false},
+    {EntryKind::kFkConstraint, LockMode::kShareRowExclusive, true},
+    {EntryKind::kTrigger, LockMode::kShareRowExclusive, true},
+    {EntryKind::kStatistics, LockMode::kShareUpdateExclusive, false},
+    {EntryKind::kComment, LockMode::kShareUpdateExclusive, false},
+    {EntryKind::kSecurityLabel, LockMode::kShareUpdateExclusive, false},
+    {EntryKind::kPublicationTable, LockMode::kShareUpdateExclusive, false},
+    {EntryKind::kCheckConstraint, LockMode::kAccessExclusive, true},
+    {EntryKind::kConstraint, LockMode::kAccessExclusive, true},
 }};
 
-KindRule rule_for(std::string_view kind) {
+KindRule rule_for(const EntryKind& kind) {
   const auto* found = std::find_if(kRules.begin(), kRules.end(), [&](const KindRule& r) { return r.kind == kind; });
-  return found == kRules.end() ? KindRule{kind, LockMode::kAccessExclusive, false} : *found;
+  return found == kRules.end() ? KindRule{kind.known(), LockMode::kAccessExclusive, false} : *found;
 }
 
 }  // namespace
@@ -129,7 +130,7 @@ std::vector<Oid> EntryRelations::ancestors(Oid relation) const {
 std::vector<LockClaim> EntryRelations::claims(const TocEntry& entry) const {
   KindRule rule = rule_for(entry.kind);
   // Its entry holds an ALTER TABLE beside the CREATE INDEX: the lock that is taken first is the one held to the end.
-  if (entry.kind == "INDEX" && indexes_that_alter_.contains(entry.catalog_id.oid))
+  if (entry.kind == EntryKind::kIndex && indexes_that_alter_.contains(entry.catalog_id.oid))
     rule.mode = LockMode::kAccessExclusive;
   std::set<Oid> relations;
   for (const Oid relation : of(entry)) {

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
-#include <mutex>
 #include <set>
 #include <thread>
 #include <utility>
@@ -39,25 +38,30 @@ void Runner::Implementation::ask(Asked for_what) noexcept {
   work.cancel();
 }
 
-DatabaseDetails& Runner::Implementation::details_of(const std::string& database) {
+DatabaseDetails& details_of(Migration& migration, const std::string& database) {
   return *std::find_if(migration.details.begin(), migration.details.end(),
                        [&](const DatabaseDetails& details) { return details.name == database; });
 }
 
-bool Runner::Implementation::is_made(const std::string& database) {
-  const std::lock_guard lock(mutex);
-  return details_of(database).made;
+Migration Runner::Implementation::snapshot() const {
+  const MutexLock lock(mutex);
+  return migration;
+}
+
+bool Runner::Implementation::is_made(const std::string& database) const {
+  Migration now = snapshot();
+  return details_of(now, database).made;
 }
 
 void Runner::Implementation::change(const std::function<void(Migration&)>& what) {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   what(migration);
   write();
 }
 
 void Runner::Implementation::enter(Substate substate) {
   change([&](Migration& of) { of.substate = substate; });
-  log.info(fmt::format("migration {}: {}", migration.name, to_string(substate)));
+  log.info(fmt::format("migration {}: {}", name, to_string(substate)));
 }
 
 void Runner::Implementation::refresh() {
@@ -76,7 +80,6 @@ void Runner::Implementation::refresh() {
   }
 }
 
-// With the mutex held. A store that cannot be written keeps nobody from migrating.
 void Runner::Implementation::write() {
   try {
     if (!claim.write(migration)) is_lost = true;
@@ -87,9 +90,14 @@ void Runner::Implementation::write() {
   if (is_lost) ask(Asked::kStop);
 }
 
+void Runner::Implementation::keep_failure(const Error& error) {
+  const MutexLock lock(mutex);
+  if (!failure) failure = error;
+}
+
 void Runner::Implementation::heed_a_cancellation() {
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (claim.cancel_requested()) ask(Asked::kCancel);
   }
   work.token().throw_if_cancelled();
@@ -100,7 +108,7 @@ void Runner::Implementation::report_while_it_runs(const CancelToken& until) {
     last_beat = SteadyClock::now();
     Migration copy;
     {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       refresh();
       if (migration.substate == Substate::kMigratingData) {
         migration.time_left = time_left.update(fraction_done(migration), SteadyClock::now());
@@ -146,7 +154,7 @@ void Runner::Implementation::look_at_servers() {
   std::set<std::string> on_source;
   const std::map<std::string, DatabaseId> on_target = databases_of(there);
   const std::vector<schema::Database> databases = schema::read_databases(source);
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   migration.source_version = source.server_version_text();
   migration.target_version = there.server_version_text();
   if (!system.empty()) claim.set_target_system(system);
@@ -167,7 +175,8 @@ void Runner::Implementation::validate() {
   enter(Substate::kValidationInProgress);
   change([](Migration& of) { of.validation = {.started = now()}; });
   ValidationRequest wanted = validation_request(request);
-  for (const DatabaseDetails& details : migration.details) {
+  const Migration before = snapshot();
+  for (const DatabaseDetails& details : before.details) {
     if (details.made && !details.anew) wanted.kept.insert(details.name);
   }
   Validator validator(std::move(wanted), log, work.token());
@@ -192,17 +201,17 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
   std::string message;
   std::string verification;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     refresh();
   }
   const pipeline::CloneSummary& summary = result.summary;
   // Of a copy that was gone on with: the source has changed, or what is there is not what the ledger says.
   bool anew = result.error && result.error->cannot_resume() && is_made(result.name);
   if (!result.error && summary.complete() && request.verify) {
-    change([&](Migration&) { details_of(result.name).operation = "Verifying"; });
+    change([&](Migration& of) { details_of(of, result.name).operation = "Verifying"; });
     try {
       const auto watch = [&](const pipeline::DataComparison* comparison) {
-        const std::lock_guard lock(mutex);
+        const MutexLock lock(mutex);
         if (comparison == nullptr) {
           comparisons.erase(result.name);
         } else {
@@ -225,8 +234,8 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
   }
   if (result.error) {
     message = describe(*result.error);
-    const std::lock_guard lock(mutex);
-    const DatabaseDetails& details = details_of(result.name);
+    const MutexLock lock(mutex);
+    const DatabaseDetails& details = details_of(migration, result.name);
     const bool is_empty = result.error->is_unchanged() && details.made && details.copied.count == 0;
     if (is_empty) message += "; the database that the migration has made is empty";
   } else if (!summary.complete()) {
@@ -234,9 +243,9 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
   }
   // What is cancelled gets its state with the whole.
   if (result.error && result.error->kind() == ErrorKind::kCancelled) return;
-  change([&](Migration&) {
-    if (result.error && !failure) failure = result.error;
-    DatabaseDetails& details = details_of(result.name);
+  if (result.error) keep_failure(*result.error);
+  change([&](Migration& of) {
+    DatabaseDetails& details = details_of(of, result.name);
     details.state = message.empty() ? DatabaseState::kSucceeded : DatabaseState::kFailed;
     details.operation = message.empty() ? "Completed" : "Ended";
     details.message = message;
@@ -256,10 +265,11 @@ void Runner::Implementation::migrate() {
   target.lock(work.token());
   options.source = request.conninfo(Side::kSource, connect(Side::kSource, work.token()).requested_database());
   options.target = request.conninfo(Side::kTarget, connect(Side::kTarget, work.token()).requested_database());
-  options.work_folder = store.work_folder(migration.id);
+  options.work_folder = store.work_folder(id);
   options.roles = request.roles;
   pipeline::ServerCloneOptions care{.at_once = request.databases_at_once};
-  for (const DatabaseDetails& details : migration.details) {
+  const Migration before = snapshot();
+  for (const DatabaseDetails& details : before.details) {
     if (details.made) options.earlier_run = pipeline::EarlierRun::kResume;
     if (details.state != DatabaseState::kSucceeded) care.databases.push_back(details.name);
   }
@@ -267,11 +277,13 @@ void Runner::Implementation::migrate() {
   check_before_anything_is_replaced(options);
   care.prepare = [this](const pipeline::PlannedDatabase& planned) { prepare(planned); };
   care.on_end = [this](pipeline::DatabaseResult& result) { end_database(result); };
+  pipeline::ServerClone* running = nullptr;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     clone = std::make_unique<pipeline::ServerClone>(std::move(options), sink, std::move(care), work.token());
+    running = clone.get();
   }
-  const pipeline::ServerSummary summary = clone->run();
+  const pipeline::ServerSummary summary = running->run();
   work.token().throw_if_cancelled();
   change([&](Migration& of) { of.next_steps = next_steps(of, summary); });
 }
@@ -284,7 +296,8 @@ End Runner::Implementation::work_through() {
   if (request.option == MigrationOption::kMigrate) look_at_servers();
   validate();
   work.token().throw_if_cancelled();
-  if (migration.validation.ended && migration.validation.state() == ValidationState::kFailed) {
+  const ValidationDetails validated = snapshot().validation;
+  if (validated.ended && validated.state() == ValidationState::kFailed) {
     return {State::kValidationFailed, Substate::kFailed, end_invalid()};
   }
   if (request.option != MigrationOption::kMigrate) look_at_servers();
@@ -298,7 +311,8 @@ End Runner::Implementation::work_through() {
   } else {
     migrate();
   }
-  for (const DatabaseDetails& details : migration.details) {
+  const Migration after = snapshot();
+  for (const DatabaseDetails& details : after.details) {
     if (details.state == DatabaseState::kSucceeded) continue;
     return {State::kFailed, Substate::kFailed, fmt::format("{}: {}", details.name, details.message)};
   }
@@ -308,7 +322,7 @@ End Runner::Implementation::work_through() {
 }
 
 WrittenEnd Runner::Implementation::write_end(const End& end) {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   migration.state = end.state;
   migration.substate = end.substate;
   migration.error = end.error;
@@ -346,7 +360,7 @@ Migration Runner::run() {
   finished.cancel();
   reporter.join();
   {
-    const std::lock_guard lock(self.mutex);
+    const MutexLock lock(self.mutex);
     self.clone.reset();
   }
   try {
@@ -356,15 +370,16 @@ Migration Runner::run() {
     self.log.error(
         fmt::format("the migration's end, {}, could not be recorded: {}", to_string(end.state), error.what()));
   }
-  if (self.on_progress) self.on_progress(self.migration);
-  return self.migration;
+  Migration ended = self.snapshot();
+  if (self.on_progress) self.on_progress(ended);
+  return ended;
 }
 
 void Runner::cancel() noexcept { implementation_->ask(Asked::kCancel); }
 void Runner::stop() noexcept { implementation_->ask(Asked::kStop); }
 
 std::optional<Error> Runner::failure() const {
-  const std::lock_guard lock(implementation_->mutex);
+  const MutexLock lock(implementation_->mutex);
   return implementation_->failure;
 }
 
@@ -375,9 +390,6 @@ bool Runner::is_alive() const {
 
 bool Runner::stopped() const { return implementation_->asked == Asked::kStop; }
 
-Migration Runner::migration() const {
-  const std::lock_guard lock(implementation_->mutex);
-  return implementation_->migration;
-}
+Migration Runner::migration() const { return implementation_->snapshot(); }
 
 }  // namespace pgsluice::migration

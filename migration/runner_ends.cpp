@@ -41,8 +41,9 @@ bool Runner::Implementation::drop_created() {
     }
   });
   bool is_all = true;
-  for (const std::string& name : migration.databases) {
-    const DatabaseDetails before = details_of(name);
+  Migration before_all = snapshot();
+  for (const std::string& database : before_all.databases) {
+    const DatabaseDetails before = details_of(before_all, database);
     const std::string failure_of_before = before.state == DatabaseState::kFailed ? " (" + before.message + ")" : "";
     std::string message;
     bool is_left = false;
@@ -54,8 +55,8 @@ bool Runner::Implementation::drop_created() {
       is_left = true;
     }
     is_all = is_all && !is_left;
-    change([&](Migration&) {
-      DatabaseDetails& details = details_of(name);
+    change([&](Migration& of) {
+      DatabaseDetails& details = details_of(of, database);
       details.state = is_left ? DatabaseState::kFailed : DatabaseState::kCanceled;
       details.operation = "Ended";
       details.message = message;
@@ -95,7 +96,7 @@ std::string Runner::Implementation::end_invalid() {
 End Runner::Implementation::end_of(const Error& error) {
   bool cancels = asked == Asked::kCancel;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     // A cancellation that was accepted just before SIGTERM has to be carried out.
     if (asked == Asked::kStop && !is_lost) cancels = claim.cancel_requested();
     cancels = cancels && !is_lost;

@@ -5,12 +5,12 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "base/duration.h"
 #include "base/error.h"
+#include "base/mutex.h"
 #include "migration/progress_estimate.h"
 #include "migration/runner.h"
 #include "migration/target_server.h"
@@ -32,8 +32,13 @@ struct End {
 
 inline Time now() { return std::chrono::system_clock::now(); }
 
+/// What is known of one of a migration's databases.
+DatabaseDetails& details_of(Migration& migration, const std::string& database);
+
 struct Runner::Implementation {
   Store& store;
+  const std::string id;    ///< the migration's
+  const std::string name;  ///< the migration's
   const Request request;
   LogSink& sink;
   const Log log;
@@ -44,21 +49,22 @@ struct Runner::Implementation {
   std::atomic<SteadyClock::time_point> last_beat{SteadyClock::now()};
   TargetServer target;
 
-  /// Guards all members below.
-  mutable std::mutex mutex = {};
-  Claim claim;
-  Migration migration;
-  std::unique_ptr<pipeline::ServerClone> clone = {};
+  mutable Mutex mutex = {};
+  Claim claim GUARDED_BY(mutex);
+  Migration migration GUARDED_BY(mutex);
+  std::unique_ptr<pipeline::ServerClone> clone GUARDED_BY(mutex) = {};
   /// The comparisons of databases whose rows are being compared.
-  std::map<std::string, const pipeline::DataComparison*> comparisons = {};
-  TimeLeft time_left = {};
+  std::map<std::string, const pipeline::DataComparison*> comparisons GUARDED_BY(mutex) = {};
+  TimeLeft time_left GUARDED_BY(mutex) = {};
   /// The first thing that went wrong, in a database or with the whole.
-  std::optional<Error> failure = {};
+  std::optional<Error> failure GUARDED_BY(mutex) = {};
   /// Others have taken this worker for dead.
-  bool is_lost = false;
+  bool is_lost GUARDED_BY(mutex) = false;
 
   Implementation(Store& in, const Migration& of, Request wanted, LogSink& to, OnProgress progress)
       : store(in),
+        id(of.id),
+        name(of.name),
         request(std::move(wanted)),
         sink(to),
         log(to),
@@ -68,18 +74,21 @@ struct Runner::Implementation {
         migration(of) {}
 
   void ask(Asked for_what) noexcept;
-  DatabaseDetails& details_of(const std::string& database);
-  bool is_made(const std::string& database);
+  /// A copy of what is known now.
+  Migration snapshot() const;
+  bool is_made(const std::string& database) const;
   void change(const std::function<void(Migration&)>& what);
   void enter(Substate substate);
-  void refresh();
-  void write();
+  void refresh() REQUIRES(mutex);
+  /// A store that cannot be written keeps nobody from migrating.
+  void write() REQUIRES(mutex);
+  void keep_failure(const Error& error);
   void report_while_it_runs(const CancelToken& until);
   /// Looks whether others have asked to cancel, before something that cannot be undone. Throws Error(kCancelled).
   void heed_a_cancellation();
 
   pg::Connection connect(Side side, const CancelToken& cancel) const;
-  void look_for_what_was_made(const std::map<std::string, DatabaseId>& on_target);
+  void look_for_what_was_made(const std::map<std::string, DatabaseId>& on_target) REQUIRES(mutex);
   void look_at_servers();
   void validate();
   void migrate();

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <mutex>
 #include <string>
 
 #include "base/error.h"
@@ -27,12 +26,12 @@ void Runner::Implementation::check_before_anything_is_replaced(const pipeline::C
     const auto& names = request.databases;
     const bool is_wanted = std::find(names.begin(), names.end(), database.name) != names.end();
     if (!is_wanted || !on_target.contains(database.name) || is_made(database.name)) continue;
-    change([&](Migration&) { details_of(database.name).operation = "CheckingBeforeReplacing"; });
+    change([&](Migration& of) { details_of(of, database.name).operation = "CheckingBeforeReplacing"; });
     try {
       prepare_into_a_temporary(database, options);
     } catch (Error& error) {
       if (error.kind() == ErrorKind::kCancelled) throw;
-      change([&](Migration&) { details_of(database.name).message = describe(error); });
+      change([&](Migration& of) { details_of(of, database.name).message = describe(error); });
       throw error.hint("no database of the target was dropped");
     }
   }
@@ -45,7 +44,7 @@ void Runner::Implementation::prepare_into_a_temporary(const schema::Database& da
   try {
     options.source = request.conninfo(Side::kSource, database.name);
     options.target = request.conninfo(Side::kTarget, temporary);
-    options.work_folder = store.work_folder(migration.id) / "check";
+    options.work_folder = store.work_folder(id) / "check";
     options.earlier_run = pipeline::EarlierRun::kRefuse;
     pipeline::Clone(std::move(options), sink, work.token()).plan();
   } catch (...) {
@@ -58,21 +57,21 @@ void Runner::Implementation::prepare_into_a_temporary(const schema::Database& da
     throw;
   }
   target.drop_own(temporary, {});
-  change([&](Migration&) { details_of(database.name).making.clear(); });
+  change([&](Migration& of) { details_of(of, database.name).making.clear(); });
 }
 
 // What a worker that dies from now on may leave.
 void Runner::Implementation::record_temporary(const std::string& database) {
-  const std::lock_guard lock(mutex);
-  details_of(database).making = temporary_name(database);
+  const MutexLock lock(mutex);
+  details_of(migration, database).making = temporary_name(database);
   if (!claim.write(migration)) throw Error(ErrorKind::kState, "another process has ended this migration");
 }
 
 // Before a database of the target is dropped or renamed it has to be known what for: a store that cannot be written
 // ends the migration here.
 void Runner::Implementation::record(const std::string& database, const TargetServer::Making& making) {
-  const std::lock_guard lock(mutex);
-  DatabaseDetails& details = details_of(database);
+  const MutexLock lock(mutex);
+  DatabaseDetails& details = details_of(migration, database);
   details.making = making.temporary;
   details.target_oid = making.id;
   // An earlier attempt may have replaced one, which is not forgotten when its successor is made again.
@@ -87,12 +86,12 @@ void Runner::Implementation::record(const std::string& database, const TargetSer
 }
 
 void Runner::Implementation::prepare(const pipeline::PlannedDatabase& planned) {
-  const std::string& name = planned.database.name;
+  const std::string& database = planned.database.name;
   bool is_ours = false;
   bool anew = false;
   DatabaseId ours = 0;
-  change([&](Migration&) {
-    DatabaseDetails& details = details_of(name);
+  change([&](Migration& of) {
+    DatabaseDetails& details = details_of(of, database);
     is_ours = details.made;
     anew = details.anew;
     ours = details.made ? details.target_oid : 0;
@@ -103,12 +102,12 @@ void Runner::Implementation::prepare(const pipeline::PlannedDatabase& planned) {
   // One that an earlier attempt has made holds what that one has copied.
   target.lock(work.token());
   const bool is_made = !is_ours || anew;
-  if (is_made) record_temporary(name);
-  const auto before_replacing = [&](const TargetServer::Making& making) { record(name, making); };
+  if (is_made) record_temporary(database);
+  const auto before_replacing = [&](const TargetServer::Making& making) { record(database, making); };
   const DatabaseId made =
       is_made ? target.create_or_replace(planned.database, request.overwrite, ours, before_replacing, work.token()) : 0;
-  change([&](Migration&) {
-    DatabaseDetails& details = details_of(name);
+  change([&](Migration& of) {
+    DatabaseDetails& details = details_of(of, database);
     if (is_made) details.target_oid = made;
     details.made = true;
     details.making.clear();
@@ -121,25 +120,26 @@ void Runner::Implementation::prepare(const pipeline::PlannedDatabase& planned) {
 // and from here on none is accepted, which the store has to know before the first one is dropped.
 void Runner::Implementation::drop_kept() {
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     const bool is_any_kept = std::any_of(migration.details.begin(), migration.details.end(),
                                          [](const DatabaseDetails& database) { return !database.kept_as.empty(); });
     if (!is_any_kept) return;
     if (!claim.write(migration)) throw Error(ErrorKind::kState, "another process has ended this migration");
   }
   heed_a_cancellation();
-  for (const std::string& database : migration.databases) {
+  const Migration completing = snapshot();
+  for (const std::string& database : completing.databases) {
     std::string kept_as;
     {
-      const std::lock_guard lock(mutex);
-      kept_as = details_of(database).kept_as;
+      const MutexLock lock(mutex);
+      kept_as = details_of(migration, database).kept_as;
     }
     if (kept_as.empty()) continue;
     try {
       if (!target.drop_own(kept_as, {})) {
         throw Error(ErrorKind::kState, "it is gone, or somebody has opened it").on(Side::kTarget).object(kept_as);
       }
-      change([&](Migration&) { details_of(database).kept_as.clear(); });
+      change([&](Migration& of) { details_of(of, database).kept_as.clear(); });
     } catch (const Error& error) {
       const std::string left = fmt::format("the database that was there before {} is still there as {}: {}",
                                            pg::display_name("", database), kept_as, describe(error));

@@ -136,7 +136,7 @@ pg::Connection TargetServer::connect(const CancelToken& cancel) const {
 }
 
 void TargetServer::lock(const CancelToken& cancel) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   try {
     if (holder_ && holder_->alive()) {
       holder_->execute("SELECT 1");

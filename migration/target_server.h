@@ -2,12 +2,12 @@
 
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "base/cancel.h"
 #include "base/log.h"
+#include "base/mutex.h"
 #include "migration/properties.h"
 #include "pg/connection.h"
 #include "schema/catalog/databases.h"
@@ -82,8 +82,8 @@ class TargetServer {
 
   const Request& request_;
   const Log log_;
-  std::mutex mutex_;
-  std::optional<pg::Connection> holder_;  ///< of the lock
+  Mutex mutex_;
+  std::optional<pg::Connection> holder_ GUARDED_BY(mutex_);  ///< of the lock
 };
 
 }  // namespace pgsluice::migration

@@ -11,9 +11,10 @@
 #include "copy/table_copy.h"
 #include "pg/snapshot.h"
 #include "pipeline/plan/plan.h"
-#include "pipeline/prepare/continuation.h"
+#include "pipeline/prepare/existing_rows.h"
 #include "pipeline/prepare/preflight_checks.h"
 #include "pipeline/prepare/sessions.h"
+#include "pipeline/prepare/source_snapshot.h"
 #include "schema/selection/dependencies.h"
 #include "schema/selection/selection.h"
 

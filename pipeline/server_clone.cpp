@@ -5,13 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <mutex>
+#include <semaphore>
 #include <set>
 #include <thread>
 #include <utility>
 
 #include "base/counted.h"
 #include "base/file_descriptor.h"
+#include "base/mutex.h"
 #include "base/threads.h"
 #include "pg/quote.h"
 #include "pipeline/prepare/preflight_checks.h"
@@ -62,6 +63,23 @@ struct Servers {
   pg::Connection target;
 };
 
+/// A thread's turn to prepare a clone, until end() or its own end.
+class Turn {
+ public:
+  explicit Turn(std::binary_semaphore& turns) : turns_(&turns) { turns.acquire(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() { end(); }
+
+  void end() {
+    if (turns_ != nullptr) turns_->release();
+    turns_ = nullptr;
+  }
+
+ private:
+  std::binary_semaphore* turns_;
+};
+
 /// A database and the clone that is at work on it.
 struct Cloning {
   PlannedDatabase planned;
@@ -107,12 +125,12 @@ struct ServerClone::Implementation {
   CancelSource cancel{users_cancel.token()};
   const SteadyClock::time_point started = SteadyClock::now();
 
-  /// Of the list and what it points to.
-  mutable std::mutex mutex;
+  /// Guards the list and what it points to, but for reading the list once all databases are in it.
+  mutable Mutex mutex;
   std::vector<std::unique_ptr<Cloning>> databases;
 
-  /// Whoever has it prepares a database's clone: one at a time, in the list's order.
-  std::mutex preparing;
+  /// Clones are prepared one at a time, in the list's order.
+  std::binary_semaphore preparing{1};
   std::size_t next = 0;
 
   Implementation(CloneOptions wanted, LogSink& to, ServerCloneOptions with, const CancelToken& parent)
@@ -124,7 +142,7 @@ struct ServerClone::Implementation {
   void make(const PlannedDatabase& planned) const;
   CloneOptions options_of(const std::string& database) const;
   void end_with(Cloning& of, const Error& error);
-  void clone_one(Cloning& of, std::unique_lock<std::mutex>& turn, JobPool& pool);
+  void clone_one(Cloning& of, Turn& turn, JobPool& pool);
   void clone_many(JobPool& pool);
   void sum_up(ServerSummary& summary) const;
 };
@@ -207,13 +225,13 @@ CloneOptions ServerClone::Implementation::options_of(const std::string& database
 }
 
 void ServerClone::Implementation::end_with(Cloning& of, const Error& error) {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   of.result.error = error;
   of.result.target_changed = of.clone && of.clone->target_changed();
   if (error.kind() != ErrorKind::kCancelled) Log(*of.sink).error(error);
 }
 
-void ServerClone::Implementation::clone_one(Cloning& of, std::unique_lock<std::mutex>& turn, JobPool& pool) {
+void ServerClone::Implementation::clone_one(Cloning& of, Turn& turn, JobPool& pool) {
   const std::string& name = of.planned.database.name;
   try {
     if (!of.planned.database.may_connect) {
@@ -228,13 +246,13 @@ void ServerClone::Implementation::clone_one(Cloning& of, std::unique_lock<std::m
       of.result.made = true;
       Log(*of.sink).info("database made on the target");
     }
-    const RunEnvironment environment{.pool = &pool, .on_begin = [&turn] { turn.unlock(); }};
+    const RunEnvironment environment{.pool = &pool, .on_begin = [&turn] { turn.end(); }};
     {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       of.clone = std::make_unique<Clone>(options_of(name), *of.sink, cancel.token(), environment);
     }
     CloneSummary summary = of.clone->run();
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     of.result.summary = std::move(summary);
   } catch (const Error& error) {
     end_with(of, error);
@@ -245,11 +263,11 @@ void ServerClone::Implementation::clone_one(Cloning& of, std::unique_lock<std::m
     if (!of.result.complete() && options.on_failure == FailurePolicy::kStopAtFirst) cancel.cancel();
   };
   stop_if_it_failed();  // before the next one has its turn
-  if (turn.owns_lock()) turn.unlock();
+  turn.end();
   if (care.on_end) {
     DatabaseResult result = of.result;  // others may read it meanwhile
     care.on_end(result);
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     of.result = std::move(result);
   }
   stop_if_it_failed();
@@ -257,7 +275,7 @@ void ServerClone::Implementation::clone_one(Cloning& of, std::unique_lock<std::m
 
 void ServerClone::Implementation::clone_many(JobPool& pool) {
   while (true) {
-    std::unique_lock turn(preparing);
+    Turn turn(preparing);
     if (next == databases.size() || cancel.cancelled()) return;
     clone_one(*databases[next++], turn, pool);
   }
@@ -303,7 +321,7 @@ ServerSummary ServerClone::run() {
       cloning->sink = std::make_unique<NamedSink>(planned.database.name, self.sink);
       cloning->result.name = planned.database.name;
       cloning->planned = std::move(planned);
-      const std::lock_guard list(self.mutex);
+      const MutexLock list(self.mutex);
       self.databases.push_back(std::move(cloning));
     }
   }
@@ -326,7 +344,7 @@ ProgressSnapshot ServerClone::progress() const {
   ProgressSnapshot all;
   all.elapsed = SteadyClock::now() - self.started;
   double weight = 0;
-  const std::lock_guard lock(self.mutex);
+  const MutexLock lock(self.mutex);
   for (const std::unique_ptr<Cloning>& cloning : self.databases) {
     const double size = static_cast<double>(cloning->planned.database.size.count) + 1;
     weight += size;
@@ -344,7 +362,7 @@ ProgressSnapshot ServerClone::progress() const {
 
 std::optional<ProgressSnapshot> ServerClone::progress_of(const std::string& database) const {
   const Implementation& self = *implementation_;
-  const std::lock_guard lock(self.mutex);
+  const MutexLock lock(self.mutex);
   for (const std::unique_ptr<Cloning>& cloning : self.databases) {
     if (cloning->planned.database.name == database && cloning->clone) return cloning->clone->progress();
   }

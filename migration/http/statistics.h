@@ -2,9 +2,10 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
 #include <utility>
+
+#include "base/mutex.h"
 
 namespace pgsluice::migration {
 
@@ -24,8 +25,8 @@ class HttpStatistics {
   Counts read() const;
 
  private:
-  mutable std::mutex mutex_;
-  Counts counts_;
+  mutable Mutex mutex_;
+  Counts counts_ GUARDED_BY(mutex_);
 };
 
 }  // namespace pgsluice::migration

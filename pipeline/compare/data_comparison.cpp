@@ -6,9 +6,9 @@
 #include <array>
 #include <atomic>
 #include <map>
-#include <mutex>
 #include <set>
 
+#include "base/mutex.h"
 #include "base/threads.h"
 #include "copy/large_objects.h"
 #include "pg/quote.h"
@@ -101,8 +101,9 @@ struct DataComparison::Implementation {
 
   std::vector<Unit> units;
   std::atomic<std::size_t> next_unit{0};
-  std::mutex results;
-  std::optional<Error> first_error;
+  /// Guards the results of the tables too.
+  Mutex results;
+  std::optional<Error> first_error GUARDED_BY(results);
 
   ComparedData run();
   void add_units(TableComparison& table, Server& source);
@@ -149,7 +150,7 @@ void DataComparison::Implementation::read(const Unit& unit, pg::Connection& sour
   const std::vector<RowsDigest> digests =
       digest_both(source, target, unit.table->copy_out(Side::kSource, unit.condition),
                   unit.table->copy_out(Side::kTarget, unit.condition), unit.table->format());
-  const std::lock_guard lock(results);
+  const MutexLock lock(results);
   unit.table->result().source += digests[0];
   unit.table->result().target += digests[1];
 }
@@ -172,13 +173,13 @@ void DataComparison::Implementation::work(int number, const Server& source, cons
       } catch (Error& error) {
         if (error.poisons_connection()) throw;
         // A right that is missing, a type that cannot be written: the table cannot be compared, others can.
-        const std::lock_guard lock(results);
+        const MutexLock lock(results);
         units[at].table->result().trouble = error.describe();
       }
       ++units_done;
     }
   } catch (const Error& error) {
-    const std::lock_guard lock(results);
+    const MutexLock lock(results);
     if (!first_error || first_error->kind() == ErrorKind::kCancelled) first_error = error;
     cancel.cancel();
   }
@@ -334,7 +335,10 @@ ComparedData DataComparison::Implementation::run() {
   units_total = units.size();
   run_in_threads(std::min(options.jobs, static_cast<int>(units.size())),
                  [&](int number) { work(number, source, target); });
-  if (first_error) throw Error(*first_error);
+  {
+    const MutexLock lock(results);
+    if (first_error) throw Error(*first_error);
+  }
   cancel.token().throw_if_cancelled();
   for (const std::unique_ptr<TableComparison>& table : tables) {
     if (!table->is_possible() || !table->result().differs()) continue;

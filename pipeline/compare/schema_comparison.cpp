@@ -31,6 +31,8 @@ namespace pgsluice::pipeline {
 
 namespace {
 
+using schema::EntryKind;
+
 constexpr int kMajor = 10000;
 
 // By what they are about; several entries of one name (COMMENTs of functions that differ in their arguments have
@@ -79,7 +81,7 @@ Texts texts_of(const schema::Archive& archive, Maintain maintain) {
   for (const schema::TocEntry& entry : archive.entries) {
     if (!schema::is_restored(entry, {}) || copy::belongs_to_ledger(entry)) continue;
     Text& text = texts[entry.describe()];
-    const bool is_acl = entry.kind == "ACL" || entry.kind == "DEFAULT ACL";
+    const bool is_acl = entry.kind.is_one_of({EntryKind::kAcl, EntryKind::kDefaultAcl});
     const std::string definition =
         is_acl && maintain == Maintain::kNotTold ? without_maintain(entry.definition) : entry.definition;
     text.sql += schema::entry_sql(archive, entry, {.owners = false}, definition);
@@ -229,7 +231,7 @@ class Comparison {
     std::map<std::string, std::string> definitions;
     for (const schema::TocEntry& entry : archive_.entries) {
       const auto order = orders.find(entry.catalog_id.oid);
-      if (entry.kind != "TABLE" || order == orders.end()) continue;
+      if (entry.kind != EntryKind::kTable || order == orders.end()) continue;
       if (const auto definition = schema::definition_in_own_order(entry.definition, order->second)) {
         definitions[entry.describe()] = *definition;
       }

@@ -12,12 +12,12 @@ namespace pgsluice::pipeline {
 
 void Verification::add(const schema::Relation& into, const copy::LoadedRows& loaded) {
   if (!loaded.digest) return;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   sent_[into.oid] += {.rows = loaded.rows, .sum = *loaded.digest};
 }
 
 copy::RowsDigest Verification::of(const schema::Relation& into) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = sent_.find(into.oid);
   return found == sent_.end() ? copy::RowsDigest{} : found->second;
 }

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <map>
-#include <mutex>
 #include <vector>
 
+#include "base/mutex.h"
 #include "copy/row_digest.h"
 #include "copy/row_ranges.h"
 #include "schema/catalog/catalog.h"
@@ -18,11 +18,11 @@ class Verification {
   copy::RowsDigest of(const schema::Relation& into) const;
 
   /// Serializes the naming of rows that differ: the source allows one extra session.
-  std::mutex naming_rows;
+  Mutex naming_rows;
 
  private:
-  mutable std::mutex mutex_;
-  std::map<schema::Oid, copy::RowsDigest> sent_;
+  mutable Mutex mutex_;
+  std::map<schema::Oid, copy::RowsDigest> sent_ GUARDED_BY(mutex_);
 };
 
 /// Reads a table of the target back, its generated columns too, and compares it with what was sent. `before_generated`

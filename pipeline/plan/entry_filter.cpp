@@ -9,6 +9,8 @@ namespace pgsluice::pipeline {
 
 namespace {
 
+using schema::EntryKind;
+
 using Names = std::set<std::string, std::less<>>;
 
 bool is_about(const schema::TocEntry& entry, std::string_view kind, const Names& names) {
@@ -21,10 +23,10 @@ bool is_about(const schema::TocEntry& entry, std::string_view kind, const Names&
 std::optional<std::string> reason_to_leave_out(const schema::TocEntry& entry,
                                                const schema::TargetInventory& inventory) {
   constexpr const char* kThere = "on the target already, taken as it is";
-  if (entry.kind == "SCHEMA" && entry.tag != "public" && inventory.schemas.contains(entry.tag)) return kThere;
-  if (entry.kind == "EXTENSION" && inventory.extensions.contains(entry.tag)) return kThere;
+  if (entry.kind == EntryKind::kSchema && entry.tag != "public" && inventory.schemas.contains(entry.tag)) return kThere;
+  if (entry.kind == EntryKind::kExtension && inventory.extensions.contains(entry.tag)) return kThere;
 
-  const bool about_another = entry.kind == "COMMENT" || entry.kind == "SECURITY LABEL" || entry.kind == "ACL";
+  const bool about_another = entry.kind.is_one_of({EntryKind::kComment, EntryKind::kSecurityLabel, EntryKind::kAcl});
   if (about_another && (is_about(entry, "EXTENSION ", inventory.others_extensions) ||
                         is_about(entry, "SCHEMA ", inventory.others_schemas))) {
     return "owned by another role on the target";

@@ -7,6 +7,7 @@
 
 namespace pgsluice::pipeline {
 
+using schema::EntryKind;
 using schema::Oid;
 using schema::Relation;
 
@@ -30,8 +31,8 @@ void skip_existing_objects(Plan& plan, const std::set<std::string, std::less<>>&
   for (TaskId id = 0; id < plan.graph.size(); ++id) {
     Task& task = plan.graph[id];
     if (task.entry == nullptr) continue;
-    const bool is_index = task.entry->kind == "INDEX";
-    if (!is_index && task.entry->kind != "CONSTRAINT") continue;
+    const bool is_index = task.entry->kind == EntryKind::kIndex;
+    if (!is_index && task.entry->kind != EntryKind::kConstraint) continue;
     const auto& indexes = is_index ? by_oid : by_constraint;
     const auto index = indexes.find(task.entry->catalog_id.oid);
     if (index == indexes.end() || tasks_done.contains(plan.task_marks[id])) continue;

@@ -32,7 +32,7 @@ std::vector<TaskId> GraphState::dependencies_of(const TocEntry& entry) const {
     const auto found = task_of_entry.find(dependency);
     if (found != task_of_entry.end()) tasks.push_back(found->second);
   }
-  if (entry.kind != "USER MAPPING") return tasks;
+  if (entry.kind != schema::EntryKind::kUserMapping) return tasks;
   // The archive names its server only in the tag.
   for (const auto& [server, task] : task_of_server) {
     if (entry.tag.ends_with(" SERVER " + server)) tasks.push_back(task);

@@ -73,7 +73,7 @@ void report_skipped(Plan& plan, const ResolvedOptions& options) {
         fmt::format("options of the user mapping of {}: the source's user may not see them", mapping));
   }
   for (const TocEntry& entry : plan.archive.entries) {
-    if (entry.kind == "SUBSCRIPTION") {
+    if (entry.kind == schema::EntryKind::kSubscription) {
       plan.warnings.push_back(fmt::format("{}: made disabled; enable it when the source's is gone", entry.describe()));
     }
   }

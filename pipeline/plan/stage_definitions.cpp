@@ -10,11 +10,12 @@ namespace pgsluice::pipeline {
 
 namespace {
 
+using schema::EntryKind;
 using schema::TocEntry;
 
 // They concern only what they name as dependencies, and pg_dump puts them after all tables.
 bool may_come_earlier(const TocEntry& entry) {
-  return entry.kind == "DEFAULT" || entry.kind == "SEQUENCE OWNED BY" || entry.kind == "COMMENT";
+  return entry.kind.is_one_of({EntryKind::kDefault, EntryKind::kSequenceOwnedBy, EntryKind::kComment});
 }
 
 // The entries of the section, those that may come earlier right after the last of their dependencies.
@@ -98,13 +99,13 @@ PreData add_pre_data(GraphState& state) {
                                            .entry = entry});
     for (const TaskId needed : state.dependencies_of(*entry)) state.graph().require_in_order(task, needed);
     state.task_of_entry[entry->dump_id] = task;
-    if (entry->kind == "SERVER") state.task_of_server[entry->tag] = task;
+    if (entry->kind == EntryKind::kServer) state.task_of_server[entry->tag] = task;
     if (is_relation(state, *entry)) made.task_of_relation[entry->catalog_id.oid] = task;
     std::set<schema::Oid> touched = made.touched_by(state, *entry);
     for (const schema::Oid relation : touched) made.touching[relation].push_back(task);
     made.touched_by_entry[entry->dump_id] = std::move(touched);
     state.graph().after(made.done, task);
-    call_before_restore(state, made, entry->kind == "EXTENSION" && entry->tag == "timescaledb");
+    call_before_restore(state, made, entry->kind == EntryKind::kExtension && entry->tag == "timescaledb");
   }
   distribute_tables(state, made);
   return made;

@@ -8,6 +8,7 @@ namespace pgsluice::pipeline {
 
 namespace {
 
+using schema::EntryKind;
 using schema::Oid;
 using schema::Relation;
 using schema::RelationKind;
@@ -143,14 +144,14 @@ class LastStage {
     }
     return entries;
   }
-  static bool is_refresh(const TocEntry& entry) { return entry.kind == "MATERIALIZED VIEW DATA"; }
+  static bool is_refresh(const TocEntry& entry) { return entry.kind == EntryKind::kMaterializedViewData; }
 
   // Of the source's those that were on the target, or are made.
   std::map<std::string, std::string, std::less<>> extensions_there() const {
     std::map<std::string, std::string, std::less<>> extensions = state_.plan.catalog.extensions;
     std::set<std::string, std::less<>> made;
     for (const TocEntry& entry : state_.plan.archive.entries) {
-      if (entry.kind == "EXTENSION") made.insert(entry.tag);
+      if (entry.kind == EntryKind::kExtension) made.insert(entry.tag);
     }
     std::erase_if(extensions, [&](const auto& extension) {
       return !made.contains(extension.first) && !state_.inventory.extensions.contains(extension.first);

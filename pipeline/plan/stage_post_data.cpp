@@ -12,11 +12,12 @@ namespace pgsluice::pipeline {
 
 namespace {
 
+using schema::EntryKind;
 using schema::Oid;
 using schema::Relation;
 using schema::TocEntry;
 
-bool builds_index(const TocEntry& entry) { return entry.kind == "INDEX" || entry.kind == "CONSTRAINT"; }
+bool builds_index(const TocEntry& entry) { return entry.kind.is_one_of({EntryKind::kIndex, EntryKind::kConstraint}); }
 
 class PostDataStage {
  public:
@@ -50,7 +51,7 @@ class PostDataStage {
   TaskGraph& graph() { return state_.graph(); }
 
   void add_entry(const TocEntry& entry) {
-    Task task{.kind = entry.kind == "INDEX" ? TaskKind::kIndexBuild : TaskKind::kPostData,
+    Task task{.kind = entry.kind == EntryKind::kIndex ? TaskKind::kIndexBuild : TaskKind::kPostData,
               .lane = Lane::kBuild,
               .name = entry.describe(),
               .cost = kStatementCost + state_.costs.building(entry),
@@ -63,7 +64,7 @@ class PostDataStage {
       graph().require(add_task(entry, std::move(task)), build);
       return;
     }
-    if (entry.kind == "FK CONSTRAINT") return add_foreign_key(entry, std::move(task));
+    if (entry.kind == EntryKind::kFkConstraint) return add_foreign_key(entry, std::move(task));
     add_task(entry, std::move(task));
   }
 
@@ -100,9 +101,9 @@ class PostDataStage {
   }
 
   bool calls_functions(const TocEntry& entry) const {
-    if (entry.kind == "INDEX") return function_indexes_.contains(entry.catalog_id.oid);
+    if (entry.kind == EntryKind::kIndex) return function_indexes_.contains(entry.catalog_id.oid);
     const auto key = index_of_constraint_.find(entry.catalog_id.oid);
-    return entry.kind == "CONSTRAINT" && key != index_of_constraint_.end() && key->second->calls_functions;
+    return entry.kind == EntryKind::kConstraint && key != index_of_constraint_.end() && key->second->calls_functions;
   }
 
   // An index that becomes a key is built like any other; the archive's entry then only adds the constraint.
@@ -119,7 +120,7 @@ class PostDataStage {
   }
 
   const schema::Index* key_built_before(const TocEntry& entry) const {
-    if (entry.kind != "CONSTRAINT" || entry.catalog_id.table != schema::kPgConstraint) return nullptr;
+    if (entry.kind != EntryKind::kConstraint || entry.catalog_id.table != schema::kPgConstraint) return nullptr;
     const auto found = index_of_constraint_.find(entry.catalog_id.oid);
     if (found == index_of_constraint_.end() || !index::built_before_constraint(*found->second)) return nullptr;
     // From 18 on, PRIMARY KEY USING INDEX makes a NOT NULL that was inherited the child's own.
@@ -268,7 +269,7 @@ class PostDataStage {
     std::map<TaskId, Oid> table_below;
     for (const auto& [dump_id, task] : state_.task_of_entry) {
       const TocEntry& entry = *graph()[task].entry;
-      if (entry.kind != "INDEX ATTACH") continue;
+      if (entry.kind != EntryKind::kIndexAttach) continue;
       const std::vector<Oid>& tables = state_.relations.of(entry);
       for (const Oid below : tables) {
         for (const Oid above : state_.relations.ancestors(below)) {

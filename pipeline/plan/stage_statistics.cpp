@@ -8,6 +8,7 @@ namespace pgsluice::pipeline {
 
 namespace {
 
+using schema::EntryKind;
 using schema::Oid;
 using schema::Relation;
 using schema::RelationKind;
@@ -98,8 +99,8 @@ class StatisticsStage {
   }
 
   static bool precedes_statistics(const Task& task) {
-    const std::string& kind = task.entry->kind;
-    return kind == "INDEX" || kind == "CONSTRAINT" || kind == "STATISTICS";
+    const EntryKind& kind = task.entry->kind;
+    return kind.is_one_of({EntryKind::kIndex, EntryKind::kConstraint, EntryKind::kStatistics});
   }
 
   std::vector<index::LockClaim> claims(const Relation& relation) const {

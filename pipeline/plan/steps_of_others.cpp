@@ -9,18 +9,20 @@ namespace pgsluice::pipeline {
 
 namespace {
 
+using schema::EntryKind;
+
 using Constraints = std::set<int>;  // dump ids
 
 // Of what is left after the rows, keys are a step of their own. A partition's index is attached when its parent's is
 // there, which may be a constraint's.
 Step step_of_post_data(const schema::TocEntry* entry, const Constraints& constraints) {
   if (entry == nullptr) return Step::kPostData;
-  if (entry->kind == "INDEX ATTACH") {
+  if (entry->kind == EntryKind::kIndexAttach) {
     const std::vector<int>& on = entry->dependencies;
     const bool of_constraint = std::any_of(on.begin(), on.end(), [&](int id) { return constraints.contains(id); });
     return of_constraint ? Step::kConstraints : Step::kIndexes;
   }
-  return entry->kind == "CONSTRAINT" ? Step::kConstraints : Step::kPostData;
+  return entry->kind == EntryKind::kConstraint ? Step::kConstraints : Step::kPostData;
 }
 
 // nullopt for what belongs to each run.
@@ -35,7 +37,7 @@ void replace_steps_of_other_commands(TaskGraph& graph, const schema::Archive& ar
                                      bool is_final_command) {
   Constraints constraints;
   for (const schema::TocEntry& entry : archive.entries) {
-    if (entry.kind == "CONSTRAINT") constraints.insert(entry.dump_id);
+    if (entry.kind == EntryKind::kConstraint) constraints.insert(entry.dump_id);
   }
   for (TaskId id = 0; id < graph.size(); ++id) {
     const std::optional<Step> step = step_of(graph[id], constraints);

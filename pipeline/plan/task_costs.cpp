@@ -2,6 +2,8 @@
 
 namespace pgsluice::pipeline {
 
+using schema::EntryKind;
+
 namespace {
 // Shares of what copying the same bytes costs.
 constexpr double kSorting = 0.25;
@@ -9,8 +11,8 @@ constexpr double kSampling = 0.125;
 }  // namespace
 
 double TaskCosts::building(const schema::TocEntry& entry) const {
-  const bool foreign_key = entry.kind == "FK CONSTRAINT";
-  if (!foreign_key && entry.kind != "INDEX" && entry.kind != "CONSTRAINT") return 0;
+  const bool foreign_key = entry.kind == EntryKind::kFkConstraint;
+  if (!foreign_key && !entry.kind.is_one_of({EntryKind::kIndex, EntryKind::kConstraint})) return 0;
   double bytes = 0;
   for (const schema::Oid relation : relations_.of(entry)) {
     bytes += foreign_key ? tree_size(relation) : heap_size(relation);

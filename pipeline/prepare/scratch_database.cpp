@@ -64,8 +64,8 @@ constexpr std::array<std::string_view, 13> kDecisiveSettings = {"standard_confor
 
 // An event trigger of the login event would fire for pg_dump, and a subscription would connect.
 bool is_left_out(const schema::TocEntry& entry) {
-  constexpr std::array<std::string_view, 3> kLeftOut = {"EVENT TRIGGER", "MATERIALIZED VIEW DATA", "SUBSCRIPTION"};
-  return std::find(kLeftOut.begin(), kLeftOut.end(), entry.kind) != kLeftOut.end();
+  using schema::EntryKind;
+  return entry.kind.is_one_of({EntryKind::kEventTrigger, EntryKind::kMaterializedViewData, EntryKind::kSubscription});
 }
 
 // As the role that has made the database, whatever one its sessions are set to.
@@ -163,7 +163,7 @@ ScratchContents ScratchDatabase::restore(const schema::Archive& archive,
     // A server does not print what an owner has got from himself.
     const bool is_of_another_owner = std::any_of(entry.dependencies.begin(), entry.dependencies.end(),
                                                  [&](int id) { return without_owner.contains(id); });
-    if (entry.kind == "ACL" && is_of_another_owner) contents.other_owner.insert(object);
+    if (entry.kind == schema::EntryKind::kAcl && is_of_another_owner) contents.other_owner.insert(object);
   };
   for (const schema::RestorePass pass :
        {schema::RestorePass::kMain, schema::RestorePass::kAcl, schema::RestorePass::kPostAcl}) {

@@ -9,7 +9,7 @@
 
 namespace pgsluice::pipeline {
 
-/// What a source has to be like before a copy of it begins; preflight_checks.h has the same of the target.
+/// What a source has to be like before a copy of it begins; target_checks.h has the same of the target.
 
 /// Every table can be read whole: SELECT is granted and no row-level security hides rows; so can every large object; a
 /// standby has its rows; the lock table has room. Returns what may become an obstacle. Throws Error(kServer) or

@@ -9,12 +9,12 @@
 namespace pgsluice::pipeline {
 
 void Progress::enter_phase(std::string_view phase) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   phase_ = phase;
 }
 
 void Progress::set_work(const TaskGraph& graph) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (tasks_total_ > 0) {
     for (const Task& task : graph.tasks()) note(Event::Kind::kWillRetry, task);
   }
@@ -42,20 +42,20 @@ void Progress::set_work(const TaskGraph& graph) {
 
 void Progress::add_done(const Task& task, const copy::LoadedRows& loaded) {
   if (task.copies_rows()) add_rows(*task.table, loaded, {});
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   count_done(task);
   bytes_of_ended_ += loaded.bytes.count;
   bytes_before_ += loaded.bytes.count;
 }
 
 void Progress::record_events(bool wanted) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   events_wanted_ = wanted;
   if (!wanted) events_.clear();
 }
 
 std::vector<Progress::Event> Progress::take_events() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return std::exchange(events_, {});
 }
 
@@ -87,13 +87,13 @@ double Progress::Running::Entry::cost() const {
 }
 
 Progress::Running::Running(Progress& progress, std::vector<const Task*> tasks) : progress_(progress) {
-  const std::lock_guard lock(progress_.mutex_);
+  const MutexLock lock(progress_.mutex_);
   entry_ = progress_.running_.emplace(progress_.running_.end(), std::move(tasks));
   for (const Task* task : entry_->tasks) progress_.note(Event::Kind::kBegan, *task);
 }
 
 Progress::Running::~Running() {
-  const std::lock_guard lock(progress_.mutex_);
+  const MutexLock lock(progress_.mutex_);
   progress_.end(*entry_);
   progress_.running_.erase(entry_);
 }
@@ -115,7 +115,7 @@ void Progress::end(const Running::Entry& entry) {
 }
 
 void Progress::add_rows(const TablePlan& table, const copy::LoadedRows& loaded, std::chrono::nanoseconds duration) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   results_.rows += loaded.rows;
   results_.bytes += loaded.bytes;
   TableResult& result = tables_[&table];
@@ -134,32 +134,32 @@ void Progress::add_rows(const TablePlan& table, const copy::LoadedRows& loaded, 
 }
 
 void Progress::add_skipped(std::string text) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   results_.skipped.push_back(std::move(text));
 }
 
 void Progress::add_failed(FailedObject object) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   results_.failed.push_back(std::move(object));
 }
 
 void Progress::add_warning(std::string text) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   results_.warnings.push_back(std::move(text));
 }
 
 void Progress::set_large_objects(std::int64_t count) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   results_.large_objects = count;
 }
 
 void Progress::set_sequences(std::int64_t count) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   results_.sequences = count;
 }
 
 ProgressSnapshot Progress::snapshot() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto now = SteadyClock::now();
   ProgressSnapshot result;
   result.phase = phase_;
@@ -198,7 +198,7 @@ ProgressSnapshot Progress::snapshot() const {
 }
 
 CloneSummary Progress::summary() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   CloneSummary result = results_;
   for (const auto& [plan, table] : tables_) result.tables.push_back(table);
   std::sort(result.tables.begin(), result.tables.end(),

@@ -6,13 +6,13 @@
 #include <cstdint>
 #include <list>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/duration.h"
+#include "base/mutex.h"
 #include "pipeline/plan/plan.h"
 #include "pipeline/plan/task_graph.h"
 #include "pipeline/progress/summary.h"
@@ -120,34 +120,34 @@ class Progress {
     std::int64_t tasks = 0;
   };
 
-  void end(const Running::Entry& entry);
-  void count_done(const Task& task);
-  void note(Event::Kind kind, const Task& task);
+  void end(const Running::Entry& entry) REQUIRES(mutex_);
+  void count_done(const Task& task) REQUIRES(mutex_);
+  void note(Event::Kind kind, const Task& task) REQUIRES(mutex_);
 
   const SteadyClock::time_point started_;
-  mutable std::mutex mutex_;
-  std::string phase_;
-  std::list<Running::Entry> running_;
-  std::map<TaskKind, Step> steps_;
-  CloneSummary results_;
-  std::map<const TablePlan*, TableResult> tables_;
+  mutable Mutex mutex_;
+  std::string phase_ GUARDED_BY(mutex_);
+  std::list<Running::Entry> running_ GUARDED_BY(mutex_);
+  std::map<TaskKind, Step> steps_ GUARDED_BY(mutex_);
+  CloneSummary results_ GUARDED_BY(mutex_);
+  std::map<const TablePlan*, TableResult> tables_ GUARDED_BY(mutex_);
   struct PartsLeft {
     std::size_t count = 0;
     Bytes each;  ///< of the table on disk
   };
-  std::map<const TablePlan*, PartsLeft> parts_left_;
-  Bytes pending_;
-  std::size_t tables_done_ = 0;
-  std::size_t tables_total_ = 0;
-  std::size_t tasks_done_ = 0;
-  std::size_t tasks_total_ = 0;
+  std::map<const TablePlan*, PartsLeft> parts_left_ GUARDED_BY(mutex_);
+  Bytes pending_ GUARDED_BY(mutex_);
+  std::size_t tables_done_ GUARDED_BY(mutex_) = 0;
+  std::size_t tables_total_ GUARDED_BY(mutex_) = 0;
+  std::size_t tasks_done_ GUARDED_BY(mutex_) = 0;
+  std::size_t tasks_total_ GUARDED_BY(mutex_) = 0;
   std::atomic<std::size_t> roles_made_{0};
-  double cost_done_ = 0;
-  double cost_total_ = 0;
-  std::int64_t bytes_of_ended_ = 0;
-  std::int64_t bytes_before_ = 0;
-  bool events_wanted_ = false;
-  std::vector<Event> events_;
+  double cost_done_ GUARDED_BY(mutex_) = 0;
+  double cost_total_ GUARDED_BY(mutex_) = 0;
+  std::int64_t bytes_of_ended_ GUARDED_BY(mutex_) = 0;
+  std::int64_t bytes_before_ GUARDED_BY(mutex_) = 0;
+  bool events_wanted_ GUARDED_BY(mutex_) = false;
+  std::vector<Event> events_ GUARDED_BY(mutex_);
 };
 
 }  // namespace pgsluice::pipeline

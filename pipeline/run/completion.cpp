@@ -24,6 +24,8 @@ namespace pgsluice::pipeline {
 
 namespace {
 
+using schema::EntryKind;
+
 // On a source that has changed since an earlier run made the object, it may belong to somebody else by now.
 bool has_other_owner(const RunContext& context, pg::Connection& target, const schema::TocEntry& entry) {
   const bool may_have_changed = context.continues && context.options.not_consistent && context.plan.restore.owners;
@@ -32,7 +34,7 @@ bool has_other_owner(const RunContext& context, pg::Connection& target, const sc
   if (!may_have_changed || !is_given || entry.schema.value_or("").empty()) return false;
   // "DROP FUNCTION public.f(integer);" has the name as such a question takes it.
   const std::size_t name = entry.drop_statement.find(*entry.schema + ".");
-  const bool is_routine = entry.kind == "FUNCTION" || entry.kind == "PROCEDURE" || entry.kind == "AGGREGATE";
+  const bool is_routine = entry.kind.is_one_of({EntryKind::kFunction, EntryKind::kProcedure, EntryKind::kAggregate});
   if (is_routine && name == std::string::npos) return false;
   const std::array<std::string, 2> names = {
       is_routine ? entry.drop_statement.substr(name, entry.drop_statement.find(';') - name)
@@ -40,7 +42,7 @@ bool has_other_owner(const RunContext& context, pg::Connection& target, const sc
       entry.owner};
   const std::string sql = is_routine ? "SELECT FROM pg_catalog.pg_proc WHERE oid = pg_catalog.to_regprocedure($1)"
                                        " AND pg_catalog.pg_get_userbyid(proowner) <> $2"
-                          : entry.kind == "TYPE" || entry.kind == "DOMAIN"
+                          : entry.kind.is_one_of({EntryKind::kType, EntryKind::kDomain})
                               ? "SELECT FROM pg_catalog.pg_type WHERE oid = pg_catalog.to_regtype($1)"
                                 " AND pg_catalog.pg_get_userbyid(typowner) <> $2"
                               : "SELECT FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1)"
@@ -198,7 +200,7 @@ bool validate_checks(RunContext& context, pg::Connection& target) {
   if (!context.options.steps.contains(Step::kPreData) || !reads_rows(context.options.steps)) return true;
   std::set<std::string> left_as_they_are;
   for (const schema::TocEntry& entry : context.plan.archive.entries) {
-    if (entry.kind == "CHECK CONSTRAINT") left_as_they_are.insert(entry.schema.value_or("") + " " + entry.tag);
+    if (entry.kind == EntryKind::kCheckConstraint) left_as_they_are.insert(entry.schema.value_or("") + " " + entry.tag);
   }
   std::set<std::string> loaded;
   for (TaskId id = 0; id < context.plan.graph.size(); ++id) {

@@ -4,15 +4,16 @@ namespace pgsluice::pipeline {
 
 JobPool::JobPool(int table_jobs, int index_jobs, int runs)
     : target_slots_(table_jobs + index_jobs + runs), index_jobs_(index_jobs), is_shared_(runs > 1) {
+  const MutexLock lock(mutex_);
   queue(Lane::kCopy).free = table_jobs;
   queue(Lane::kBuild).free = index_jobs;
 }
 
 std::optional<JobPool::Turn> JobPool::take(Lane lane, double cost, const std::function<bool()>& given_up) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   Queue& of = queue(lane);
   const auto me = of.waiting.insert(cost);
-  changed_.wait(lock, [&] { return given_up() || (of.free > 0 && *of.waiting.rbegin() <= cost); });
+  while (!given_up() && (of.free <= 0 || *of.waiting.rbegin() > cost)) lock.wait(changed_);
   of.waiting.erase(me);
   // Whoever costs less may be next.
   changed_.notify_all();
@@ -22,25 +23,25 @@ std::optional<JobPool::Turn> JobPool::take(Lane lane, double cost, const std::fu
 }
 
 void JobPool::wake() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   changed_.notify_all();
 }
 
 index::BuildBudget& JobPool::builds(Bytes memory, int most_workers) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!builds_) builds_.emplace(memory, index_jobs_, most_workers);
   return *builds_;
 }
 
 bool JobPool::is_wanted(Lane lane, double cost) const {
   constexpr double kMuchMore = 2;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const Queue& of = queues_.at(static_cast<std::size_t>(lane));
   return of.free == 0 && !of.waiting.empty() && *of.waiting.rbegin() > kMuchMore * cost;
 }
 
 void JobPool::give_back(Lane lane) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ++queue(lane).free;
   changed_.notify_all();
 }

@@ -3,11 +3,11 @@
 #include <array>
 #include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <utility>
 
+#include "base/mutex.h"
 #include "index/build_budget.h"
 #include "pipeline/plan/task_graph.h"
 #include "pipeline/run/session_slots.h"
@@ -66,16 +66,16 @@ class JobPool {
     int free = 0;
     std::multiset<double> waiting;  ///< by cost
   };
-  Queue& queue(Lane lane) { return queues_.at(static_cast<std::size_t>(lane)); }
+  Queue& queue(Lane lane) REQUIRES(mutex_) { return queues_.at(static_cast<std::size_t>(lane)); }
   void give_back(Lane lane);
 
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::condition_variable changed_;
-  std::array<Queue, kLanes> queues_;
+  std::array<Queue, kLanes> queues_ GUARDED_BY(mutex_);
   SessionSlots target_slots_;
   const int index_jobs_;
   const bool is_shared_;
-  std::optional<index::BuildBudget> builds_;
+  std::optional<index::BuildBudget> builds_ GUARDED_BY(mutex_);
 };
 
 }  // namespace pgsluice::pipeline

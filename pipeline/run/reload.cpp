@@ -13,6 +13,7 @@ namespace pgsluice::pipeline {
 
 namespace {
 
+using schema::EntryKind;
 using schema::Oid;
 
 std::set<Oid> ancestors_too(std::set<Oid> tables, const schema::Catalog& catalog) {
@@ -58,12 +59,12 @@ void make_loadable(pg::Connection& target, const Plan& plan, const std::set<Oid>
   for (TaskId id = 0; id < plan.graph.size(); ++id) {
     const schema::TocEntry* entry = plan.graph[id].entry;
     const bool is_dropped = entry != nullptr && to_drop.contains(entry->catalog_id) &&
-                            (entry->kind == "FK CONSTRAINT" || entry->kind == "TRIGGER");
+                            (entry->kind.is_one_of({EntryKind::kFkConstraint, EntryKind::kTrigger}));
     if (is_dropped && forget(id) && dropped.insert(entry->dump_id).second) of_tables.entries.push_back(*entry);
   }
   for (TaskId id = 0; id < plan.graph.size(); ++id) {
     const schema::TocEntry* entry = plan.graph[id].entry;
-    if (entry == nullptr || entry->kind != "COMMENT") continue;
+    if (entry == nullptr || entry->kind != EntryKind::kComment) continue;
     const bool goes_along = std::any_of(entry->dependencies.begin(), entry->dependencies.end(),
                                         [&](int dump_id) { return dropped.contains(dump_id); });
     if (goes_along) forget(id);

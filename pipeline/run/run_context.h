@@ -1,13 +1,13 @@
 #pragma once
 
 #include <atomic>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "copy/ledger.h"
 #include "index/build_budget.h"
 #include "pg/conninfo.h"
@@ -28,17 +28,17 @@ class JobPool;
 class TargetSessions {
  public:
   void add(copy::Backend session) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     all_.push_back(std::move(session));
   }
   std::vector<copy::Backend> all() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return all_;
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::vector<copy::Backend> all_;
+  mutable Mutex mutex_;
+  std::vector<copy::Backend> all_ GUARDED_BY(mutex_);
 };
 
 /// Objects that were made without the owner that they are to have, until it can be given. The ledger knows them too, by
@@ -46,21 +46,21 @@ class TargetSessions {
 class OwnersToGive {
  public:
   void add(const schema::TocEntry& entry) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     entries_.insert(&entry);
   }
   void remove(const schema::TocEntry& entry) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     entries_.erase(&entry);
   }
   std::set<const schema::TocEntry*> all() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return entries_;
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::set<const schema::TocEntry*> entries_;
+  mutable Mutex mutex_;
+  std::set<const schema::TocEntry*> entries_ GUARDED_BY(mutex_);
 };
 
 /// What all workers of a run share. The references outlive the workers.

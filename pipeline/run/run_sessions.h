@@ -58,12 +58,7 @@ class RunSessions {
   void require_finished();
   void restore_holder(const std::map<TaskId, copy::LoadedRows>& done, const copy::LedgerContents& ledger);
   std::optional<pg::Connection> take_over_snapshot();
-  void clear_target();
-  void empty_tables();
-  void forget_earlier_run();
-  void empty_broken_tables();
-  void refuse_partially_lost_partition_trees(const copy::LedgerContents& ledger);
-  void refuse_reloading_tables_with_triggers(const std::map<TaskId, copy::LoadedRows>& done) const;
+  std::map<TaskId, copy::LoadedRows> take_over_ledger();
   void pause();
 
   const Plan& plan_;

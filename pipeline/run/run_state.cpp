@@ -125,7 +125,7 @@ struct RunStateWriter::Implementation {
         if (index.constraint != 0) constraints[index.constraint] = &index;
       }
     }
-    const auto& map = task.entry->kind == "INDEX" ? indexes : constraints;
+    const auto& map = task.entry->kind == schema::EntryKind::kIndex ? indexes : constraints;
     const auto found = map.find(task.entry->catalog_id.oid);
     return found == map.end() ? nullptr : found->second;
   }

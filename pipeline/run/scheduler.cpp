@@ -46,7 +46,7 @@ Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::se
     // Definitions go in the archive's order, which is that of the task numbers.
     if (graph_[task].lane == Lane::kMain) weights_[task] = 0;
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::set<TaskId> free;
   for (TaskId task = 0; task < graph_.size(); ++task) {
     if (graph_.waits_for(task) == 0) free.insert(task);
@@ -60,10 +60,13 @@ Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::se
 }
 
 bool Scheduler::claims_are_free(const Task& task) const {
-  return std::none_of(task.claims.begin(), task.claims.end(), [&](const index::LockClaim& claim) {
+  for (const index::LockClaim& claim : task.claims) {
     const auto [begin, end] = held_.equal_range(claim.relation);
-    return std::any_of(begin, end, [&](const auto& held) { return index::conflicts(held.second, claim.mode); });
-  });
+    const bool is_held =
+        std::any_of(begin, end, [&](const auto& held) { return index::conflicts(held.second, claim.mode); });
+    if (is_held) return false;
+  }
+  return true;
 }
 
 void Scheduler::hold_claims(const Task& task) {
@@ -116,35 +119,36 @@ void Scheduler::begin(TaskId task) {
 }
 
 std::optional<TaskId> Scheduler::next(Lane lane) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (!stopped_ && left_in_lane_[index_of(lane)] > 0) {
     if (const std::optional<TaskId> task = take_ready(lane, kAnyCost, Company::kNone)) return task;
-    changed_.wait(lock);
+    lock.wait(changed_);
   }
   return std::nullopt;
 }
 
 std::optional<TaskId> Scheduler::next_ready(Lane lane, double max_cost) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return stopped_ ? std::nullopt : take_ready(lane, max_cost, Company::kNone);
 }
 
 std::optional<TaskId> Scheduler::next_to_join(Lane lane, double max_cost) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return stopped_ ? std::nullopt : take_ready(lane, max_cost, Company::kJoins);
 }
 
 int Scheduler::count_ready(Lane lane, double least_cost) const {
-  const std::lock_guard lock(mutex_);
-  const std::set<Ready>& ready = ready_[index_of(lane)];
-  return static_cast<int>(std::count_if(ready.begin(), ready.end(), [&](const Ready& candidate) {
+  const MutexLock lock(mutex_);
+  int count = 0;
+  for (const Ready& candidate : ready_[index_of(lane)]) {
     const Task& task = graph_[candidate.task];
-    return task.cost >= least_cost && claims_are_free(task);
-  }));
+    if (task.cost >= least_cost && claims_are_free(task)) ++count;
+  }
+  return count;
 }
 
 std::optional<TaskId> Scheduler::freed_by(TaskId task) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return freed_by_[task];
 }
 
@@ -198,7 +202,7 @@ std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> roo
 }
 
 void Scheduler::succeeded(TaskId task) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   release_claims(graph_[task]);
   --running_;
   ++succeeded_since_;
@@ -212,7 +216,7 @@ void Scheduler::succeeded(TaskId task) {
 }
 
 FailureOutcome Scheduler::failed(TaskId task, const Error& error) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   release_claims(graph_[task]);
   --running_;
   if (is_in_order(graph_[task])) --definitions_running_;
@@ -232,7 +236,7 @@ FailureOutcome Scheduler::failed(TaskId task, const Error& error) {
 }
 
 std::optional<EarlierFailure> Scheduler::earlier_failure(TaskId task) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = earlier_failures_.find(task);
   return found == earlier_failures_.end() ? std::nullopt : std::optional(found->second);
 }
@@ -286,11 +290,14 @@ void Scheduler::retry_definitions() {
   const bool are_quiet = definitions_running_ == 0 && ready_[index_of(Lane::kMain)].empty();
   if (definitions_postponed_ == 0 || definitions_since_ == 0 || !are_quiet) return;
   definitions_since_ = 0;
-  std::erase_if(postponed_, [&](TaskId task) {
-    const bool is_definition = is_in_order(graph_[task]);
-    if (is_definition) requeue(task);
-    return is_definition;
-  });
+  for (auto task = postponed_.begin(); task != postponed_.end();) {
+    if (is_in_order(graph_[*task])) {
+      requeue(*task);
+      task = postponed_.erase(task);
+    } else {
+      ++task;
+    }
+  }
 }
 
 bool Scheduler::is_quiet() const {
@@ -379,7 +386,7 @@ bool Scheduler::carry_over() {
 }
 
 void Scheduler::stop(const std::optional<Error>& error) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!stopped_ && error) fatal_ = error;
   stopped_ = true;
   signal_end();
@@ -392,37 +399,37 @@ void Scheduler::signal_end() {
 }
 
 bool Scheduler::stopped() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return stopped_;
 }
 
 bool Scheduler::finished() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return left_ == 0;
 }
 
 bool Scheduler::nothing_failed() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return failures_.empty() && left_out_.empty();
 }
 
 std::vector<TaskFailure> Scheduler::failures() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return failures_;
 }
 
 std::vector<TaskLeftOut> Scheduler::left_out() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return left_out_;
 }
 
 std::vector<TaskLeftOut> Scheduler::made_without() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return made_without_;
 }
 
 std::optional<Error> Scheduler::fatal() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return fatal_;
 }
 

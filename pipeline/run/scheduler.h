@@ -3,7 +3,6 @@
 #include <array>
 #include <condition_variable>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/file_descriptor.h"
+#include "base/mutex.h"
 #include "pipeline/plan/options.h"
 #include "pipeline/plan/task_graph.h"
 
@@ -109,68 +109,68 @@ class Scheduler {
   };
 
   enum class Company { kNone, kJoins };
-  std::optional<TaskId> take_ready(Lane lane, double max_cost, Company company);
-  void begin(TaskId task);
-  bool claims_are_free(const Task& task) const;
-  bool is_held_for_batch(const Task& task) const;
-  void hold_claims(const Task& task);
-  void release_claims(const Task& task);
-  void release(std::vector<TaskId> free);
-  std::vector<TaskId> mark_ended(TaskId task, std::optional<TaskId> root_cause);
+  std::optional<TaskId> take_ready(Lane lane, double max_cost, Company company) REQUIRES(mutex_);
+  void begin(TaskId task) REQUIRES(mutex_);
+  bool claims_are_free(const Task& task) const REQUIRES(mutex_);
+  bool is_held_for_batch(const Task& task) const REQUIRES(mutex_);
+  void hold_claims(const Task& task) REQUIRES(mutex_);
+  void release_claims(const Task& task) REQUIRES(mutex_);
+  void release(std::vector<TaskId> free) REQUIRES(mutex_);
+  std::vector<TaskId> mark_ended(TaskId task, std::optional<TaskId> root_cause) REQUIRES(mutex_);
   void signal_end();
-  bool is_quiet() const;
-  void keep(TaskId task, const Error& error);
-  bool take_from_postponed(TaskId task);
-  void postpone(TaskId task);
-  void retry_definitions();
-  void go_on_when_quiet();
-  bool goes_on();
-  void retry_postponed();
-  bool carry_over();
-  bool rows_need(TaskId task) const;
-  void give_up(TaskId task);
-  void requeue(TaskId task);
-  bool is_released(TaskId task, const TaskGraph::Edge& edge) const;
+  bool is_quiet() const REQUIRES(mutex_);
+  void keep(TaskId task, const Error& error) REQUIRES(mutex_);
+  bool take_from_postponed(TaskId task) REQUIRES(mutex_);
+  void postpone(TaskId task) REQUIRES(mutex_);
+  void retry_definitions() REQUIRES(mutex_);
+  void go_on_when_quiet() REQUIRES(mutex_);
+  bool goes_on() REQUIRES(mutex_);
+  void retry_postponed() REQUIRES(mutex_);
+  bool carry_over() REQUIRES(mutex_);
+  bool rows_need(TaskId task) const REQUIRES(mutex_);
+  void give_up(TaskId task) REQUIRES(mutex_);
+  void requeue(TaskId task) REQUIRES(mutex_);
+  bool is_released(TaskId task, const TaskGraph::Edge& edge) const REQUIRES(mutex_);
 
   const TaskGraph& graph_;
   const FailurePolicy policy_;
   std::vector<double> weights_;
 
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::condition_variable changed_;
-  std::vector<std::size_t> waits_;
-  std::vector<std::optional<TaskId>> doomed_by_;
-  std::vector<std::optional<TaskId>> freed_by_;
-  std::vector<bool> begun_;
-  std::vector<bool> ended_;
-  std::vector<bool> succeeded_;
-  bool is_going_on_ = false;  ///< go_on_when_quiet() is at work
-  std::set<TaskId> postponed_;
-  std::map<TaskId, EarlierFailure> earlier_failures_;
+  std::vector<std::size_t> waits_ GUARDED_BY(mutex_);
+  std::vector<std::optional<TaskId>> doomed_by_ GUARDED_BY(mutex_);
+  std::vector<std::optional<TaskId>> freed_by_ GUARDED_BY(mutex_);
+  std::vector<bool> begun_ GUARDED_BY(mutex_);
+  std::vector<bool> ended_ GUARDED_BY(mutex_);
+  std::vector<bool> succeeded_ GUARDED_BY(mutex_);
+  bool is_going_on_ GUARDED_BY(mutex_) = false;  ///< go_on_when_quiet() is at work
+  std::set<TaskId> postponed_ GUARDED_BY(mutex_);
+  std::map<TaskId, EarlierFailure> earlier_failures_ GUARDED_BY(mutex_);
   /// Tasks whose followers that only come after them need not wait for them any more.
-  std::vector<bool> carried_;
+  std::vector<bool> carried_ GUARDED_BY(mutex_);
   /// Last chances that have come while there were postponed tasks.
-  std::vector<TaskId> held_barriers_;
-  std::size_t running_ = 0;
-  std::size_t definitions_running_ = 0;
-  std::size_t definitions_postponed_ = 0;
+  std::vector<TaskId> held_barriers_ GUARDED_BY(mutex_);
+  std::size_t running_ GUARDED_BY(mutex_) = 0;
+  std::size_t definitions_running_ GUARDED_BY(mutex_) = 0;
+  std::size_t definitions_postponed_ GUARDED_BY(mutex_) = 0;
   /// Since postponed tasks were tried again: all that have succeeded, and the definitions among them.
-  std::size_t succeeded_since_ = 0;
-  std::size_t definitions_since_ = 0;
-  std::array<std::set<Ready>, kLanes> ready_;
-  std::array<std::size_t, kLanes> left_in_lane_{};
-  std::size_t left_ = 0;
-  std::multimap<schema::Oid, index::LockMode> held_;
+  std::size_t succeeded_since_ GUARDED_BY(mutex_) = 0;
+  std::size_t definitions_since_ GUARDED_BY(mutex_) = 0;
+  std::array<std::set<Ready>, kLanes> ready_ GUARDED_BY(mutex_);
+  std::array<std::size_t, kLanes> left_in_lane_ GUARDED_BY(mutex_){};
+  std::size_t left_ GUARDED_BY(mutex_) = 0;
+  std::multimap<schema::Oid, index::LockMode> held_ GUARDED_BY(mutex_);
   /// Rows of small tables.
-  std::size_t small_ready_ = 0;
-  std::size_t small_running_ = 0;
+  std::size_t small_ready_ GUARDED_BY(mutex_) = 0;
+  std::size_t small_running_ GUARDED_BY(mutex_) = 0;
   /// Definitions before the data that have not ended.
-  std::size_t definitions_left_ = 0;
-  std::vector<TaskFailure> failures_;
-  std::vector<TaskLeftOut> left_out_;
-  std::vector<TaskLeftOut> made_without_;
-  std::optional<Error> fatal_;
-  bool stopped_ = false;
+  std::size_t definitions_left_ GUARDED_BY(mutex_) = 0;
+  std::vector<TaskFailure> failures_ GUARDED_BY(mutex_);
+  std::vector<TaskLeftOut> left_out_ GUARDED_BY(mutex_);
+  std::vector<TaskLeftOut> made_without_ GUARDED_BY(mutex_);
+  std::optional<Error> fatal_ GUARDED_BY(mutex_);
+  bool stopped_ GUARDED_BY(mutex_) = false;
   FileDescriptor end_event_;
 };
 

@@ -1,9 +1,10 @@
 #pragma once
 
 #include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <utility>
+
+#include "base/mutex.h"
 
 namespace pgsluice::pipeline {
 
@@ -34,14 +35,14 @@ class SessionSlots {
 
   /// Waits for one.
   Slot take() {
-    std::unique_lock lock(mutex_);
-    freed_.wait(lock, [&] { return free_ > 0; });
+    MutexLock lock(mutex_);
+    while (free_ <= 0) lock.wait(freed_);
     --free_;
     return Slot(this);
   }
   /// Returns nullopt if none is free.
   std::optional<Slot> try_take() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (free_ <= 0) return std::nullopt;
     --free_;
     return Slot(this);
@@ -50,15 +51,15 @@ class SessionSlots {
  private:
   void give_back() {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       ++free_;
     }
     freed_.notify_one();
   }
 
-  std::mutex mutex_;
+  Mutex mutex_;
   std::condition_variable freed_;
-  int free_;
+  int free_ GUARDED_BY(mutex_);
 };
 
 }  // namespace pgsluice::pipeline

@@ -24,6 +24,8 @@ namespace pgsluice::pipeline {
 
 namespace {
 
+using schema::EntryKind;
+
 constexpr int kTries = 5;
 constexpr std::chrono::milliseconds kFirstPause{50};  // before a try, doubled with each
 
@@ -41,7 +43,7 @@ bool is_duplicate(std::string_view sqlstate) {
 
 // The tag of a constraint's entry begins with its table: "orders orders_pkey".
 std::string index_name_of(const schema::TocEntry& entry) {
-  const std::size_t blank = entry.kind == "CONSTRAINT" ? entry.tag.rfind(' ') : std::string::npos;
+  const std::size_t blank = entry.kind == EntryKind::kConstraint ? entry.tag.rfind(' ') : std::string::npos;
   return blank == std::string::npos ? entry.tag : entry.tag.substr(blank + 1);
 }
 
@@ -256,7 +258,7 @@ void StatementQueue::leave_not_valid(InFlight ended) {
 bool StatementQueue::may_be_there(const InFlight& ended) const {
   const schema::TocEntry* entry = plan_.graph[ended.task].entry;
   return context_.continues && !ended.duplicate && ended.error && is_duplicate(ended.error->sqlstate()) &&
-         entry != nullptr && (entry->kind == "INDEX" || entry->kind == "CONSTRAINT");
+         entry != nullptr && (entry->kind.is_one_of({EntryKind::kIndex, EntryKind::kConstraint}));
 }
 
 void StatementQueue::look_for_it(InFlight ended) {
@@ -319,8 +321,8 @@ Error StatementQueue::error_of(const InFlight& ended) const {
   // Making these calls no function.
   const bool calls_nothing =
       task.entry != nullptr &&
-      (task.traits().gives_privileges || task.entry->kind == "COMMENT" || task.entry->kind == "SECURITY LABEL" ||
-       task.entry->kind == "VIEW" || task.entry->kind == "RULE");
+      (task.traits().gives_privileges || task.entry->kind.is_one_of({EntryKind::kComment, EntryKind::kSecurityLabel,
+                                                                     EntryKind::kView, EntryKind::kRule}));
   if (is_name_not_found(error) && !calls_nothing) {
     error.remedy(Remedy::kResumeInconsistent)
         .hint(fmt::format(
@@ -331,7 +333,7 @@ Error StatementQueue::error_of(const InFlight& ended) const {
                 : ""));
   }
   if (context_.continues && task.entry != nullptr && is_duplicate(error.sqlstate())) {
-    const bool is_table = task.entry->kind == "TABLE";
+    const bool is_table = task.entry->kind == EntryKind::kTable;
     std::string drop = task.entry->drop_statement;
     while (!drop.empty() && (drop.back() == '\n' || drop.back() == ';')) drop.pop_back();
     error.remedy(Remedy::kResumeInconsistent)

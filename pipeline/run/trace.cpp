@@ -39,12 +39,12 @@ json event_of(const TraceSpan& span, SteadyClock::time_point began, int thread) 
 }  // namespace
 
 void Trace::add(TraceSpan span) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   spans_.push_back(std::move(span));
 }
 
 void Trace::write(const std::filesystem::path& file) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::ofstream out(file);
   out << "{\"traceEvents\":[\n"
       << line({{"ph", "M"}, {"pid", 1}, {"name", "process_name"}, {"args", {{"name", "pgsluice"}}}});

@@ -3,11 +3,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/duration.h"
+#include "base/mutex.h"
 
 namespace pgsluice::pipeline {
 
@@ -36,8 +36,8 @@ class Trace {
 
  private:
   const SteadyClock::time_point began_;
-  mutable std::mutex mutex_;
-  std::vector<TraceSpan> spans_;
+  mutable Mutex mutex_;
+  std::vector<TraceSpan> spans_ GUARDED_BY(mutex_);
 };
 
 }  // namespace pgsluice::pipeline

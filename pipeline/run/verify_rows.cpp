@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -24,7 +23,7 @@ namespace {
 std::vector<std::string> name_rows(RunContext& context, pg::Connection& target, const schema::Relation& table) {
   constexpr int kMaxRows = 10;
   std::vector<std::string> rows;
-  const std::lock_guard one_at_a_time(context.verification.naming_rows);
+  const MutexLock one_at_a_time(context.verification.naming_rows);
   try {
     pg::Connection source = open_session(*context.source, "differences", context.encoding, context.log, context.cancel);
     try {

@@ -68,7 +68,7 @@ std::vector<GrantedBy> statements_of(const TocEntry& entry) {
 }
 
 // Default privileges are of a role, not of an object's owner.
-bool is_of_an_object(const TocEntry& entry) { return entry.kind == "ACL"; }
+bool is_of_an_object(const TocEntry& entry) { return entry.kind == EntryKind::kAcl; }
 
 }  // namespace
 

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "schema/archive/entry_kind.h"
+
 namespace pgsluice::schema {
 
 using Oid = std::uint32_t;
@@ -34,8 +36,8 @@ enum class RestorePass { kMain, kAcl, kPostAcl };
 struct TocEntry {
   int dump_id = 0;
   CatalogId catalog_id;
-  std::string tag;   ///< the object's name as pg_restore --list shows it
-  std::string kind;  ///< "TABLE", "FK CONSTRAINT", …
+  std::string tag;  ///< the object's name as pg_restore --list shows it
+  EntryKind kind;
   Section section = Section::kNone;
   std::string definition;
   std::string drop_statement;
@@ -66,8 +68,8 @@ struct Archive {
   std::string dump_version;    ///< of the pg_dump
   std::vector<TocEntry> entries;
 
-  /// The definition of the first entry of a kind: ENCODING, STDSTRINGS, SEARCHPATH; empty where there is none.
-  std::string_view definition_of(std::string_view kind) const;
+  /// The definition of the first entry of a kind; empty if there is none.
+  std::string_view definition_of(EntryKind kind) const;
 };
 
 /// Reads an archive of version 1.12 to 1.16. Throws Error(kConfig) that names the file and the byte where it is

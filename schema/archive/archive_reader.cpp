@@ -153,7 +153,7 @@ TocEntry read_entry(Cursor& cursor, const ArchiveVersion& version, int offset_si
   entry.catalog_id.table = cursor.number<Oid>(cursor.string());
   entry.catalog_id.oid = cursor.number<Oid>(cursor.string());
   entry.tag = cursor.string().value_or("");
-  entry.kind = cursor.string().value_or("");
+  entry.kind = EntryKind(cursor.string().value_or(""));
   entry.section = read_section(cursor);
   entry.definition = without_internal_options(cursor.string().value_or(""), entry.kind);
   entry.drop_statement = cursor.string().value_or("");

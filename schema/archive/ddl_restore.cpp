@@ -23,8 +23,9 @@ std::string shown(std::string_view definition) {
 
 }  // namespace
 
-bool may_hold_secret(std::string_view kind) {
-  return kind == "SUBSCRIPTION" || kind == "USER MAPPING" || kind == "SERVER" || kind == "FOREIGN DATA WRAPPER";
+bool may_hold_secret(const EntryKind& kind) {
+  return kind.is_one_of(
+      {EntryKind::kSubscription, EntryKind::kUserMapping, EntryKind::kServer, EntryKind::kForeignDataWrapper});
 }
 
 void begin_restore(pg::Connection& target, const Archive& archive) {

@@ -8,7 +8,7 @@
 namespace pgsluice::schema {
 
 /// True if definitions of entries of this kind hold connection strings and passwords: they are never shown.
-bool may_hold_secret(std::string_view kind);
+bool may_hold_secret(const EntryKind& kind);
 
 /// Makes a session ready for the statements of entries: what the archive was written for (encoding, literals, search
 /// path). To be called after pg::apply_session_settings().

@@ -17,13 +17,9 @@ namespace pgsluice::schema {
 namespace {
 
 // Of those after the data, what does not go with its table or would keep it from going.
-constexpr std::array<std::string_view, 3> kApartFromTables = {"FK CONSTRAINT", "EVENT TRIGGER", "PUBLICATION"};
-constexpr std::array<std::string_view, 4> kStay = {"SCHEMA", "EXTENSION", "PROCEDURAL LANGUAGE", "SUBSCRIPTION"};
-
-template <std::size_t N>
-bool is_one_of(std::string_view kind, const std::array<std::string_view, N>& kinds) {
-  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
-}
+constexpr auto kApartFromTables = {EntryKind::kFkConstraint, EntryKind::kEventTrigger, EntryKind::kPublication};
+constexpr auto kStay = {EntryKind::kSchema, EntryKind::kExtension, EntryKind::kProceduralLanguage,
+                        EntryKind::kSubscription};
 
 bool insert_behind(std::string& text, std::string_view words, std::size_t from = 0) {
   const std::size_t at = text.find(words, from);
@@ -38,11 +34,11 @@ std::string if_exists(const TocEntry& entry) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
   if (text.rfind("ALTER ", 0) == 0) {
     if (text.rfind("ALTER TABLE ", 0) == 0) insert_behind(text, "ALTER TABLE ");
-    if (entry.kind == "DEFAULT") return text;
+    if (entry.kind == EntryKind::kDefault) return text;
     return insert_behind(text, " DROP CONSTRAINT ") ? text : "";
   }
-  const std::string kind = entry.kind == "SHELL TYPE" ? "TYPE" : entry.kind;
-  const std::string drop = "DROP " + kind + " ";
+  const EntryKind kind = entry.kind == EntryKind::kShellType ? EntryKind::kType : entry.kind;
+  const std::string drop = fmt::format("DROP {} ", kind.words());
   return text.rfind(drop, 0) == 0 && insert_behind(text, drop) ? text : "";
 }
 
@@ -52,7 +48,7 @@ std::optional<std::string> freed_view(const TocEntry& entry) {
   constexpr std::string_view kRule = " _RETURN";
   constexpr std::string_view kReplace = "CREATE OR REPLACE VIEW ";
   const bool is_query =
-      entry.kind == "RULE" && entry.tag.ends_with(kRule) && entry.drop_statement.starts_with(kReplace);
+      entry.kind == EntryKind::kRule && entry.tag.ends_with(kRule) && entry.drop_statement.starts_with(kReplace);
   if (!is_query) return std::nullopt;
   return pg::quote_qualified(entry.schema.value_or(""), entry.tag.substr(0, entry.tag.size() - kRule.size()));
 }
@@ -87,8 +83,8 @@ namespace {
 // What may use a function that has to go before its table does. A partition's trigger goes only with its parent's: its
 // entry makes none, but alters its state.
 bool stands_in_the_way(const TocEntry& entry) {
-  const bool makes_trigger = entry.kind == "TRIGGER" && entry.definition.find("CREATE ") < 2;
-  return entry.kind == "RULE" || entry.kind == "POLICY" || makes_trigger;
+  const bool makes_trigger = entry.kind == EntryKind::kTrigger && entry.definition.find("CREATE ") < 2;
+  return entry.kind.is_one_of({EntryKind::kRule, EntryKind::kPolicy}) || makes_trigger;
 }
 
 }  // namespace
@@ -96,16 +92,16 @@ bool stands_in_the_way(const TocEntry& entry) {
 std::vector<Drop> drop_statements(const Archive& archive, const RestoreOptions& options) {
   std::vector<Drop> statements;
   for (auto entry = archive.entries.rbegin(); entry != archive.entries.rend(); ++entry) {
-    if (entry->pass() == RestorePass::kAcl || !is_restored(*entry, options) || is_one_of(entry->kind, kStay)) continue;
+    if (entry->pass() == RestorePass::kAcl || !is_restored(*entry, options) || entry->kind.is_one_of(kStay)) continue;
     if (const auto view = freed_view(*entry)) {
       statements.push_back({.sql = entry->drop_statement, .cascading_type = "", .only_with = *view});
       continue;
     }
-    const bool goes_with_its_table = !is_one_of(entry->kind, kApartFromTables) && !stands_in_the_way(*entry);
+    const bool goes_with_its_table = !entry->kind.is_one_of(kApartFromTables) && !stands_in_the_way(*entry);
     if (entry->section == Section::kPostData && goes_with_its_table) continue;
     std::string text = if_exists(*entry);
     if (text.empty()) continue;
-    const bool cascades = entry->kind == "TYPE" && text.ends_with(" CASCADE;");
+    const bool cascades = entry->kind == EntryKind::kType && text.ends_with(" CASCADE;");
     const std::string name = pg::quote_qualified(entry->schema.value_or(""), entry->tag);
     statements.push_back({.sql = std::move(text), .cascading_type = cascades ? name : ""});
   }

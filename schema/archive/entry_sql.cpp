@@ -14,40 +14,35 @@ namespace {
 
 using pg::quote_identifier;
 
-template <std::size_t N>
-bool is_one_of(std::string_view kind, const std::array<std::string_view, N>& kinds) {
-  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
-}
-
 // Objects whose name is schema and tag.
-constexpr std::array<std::string_view, 20> kNamedByTag = {"COLLATION",
-                                                          "CONVERSION",
-                                                          "DATABASE",
-                                                          "DOMAIN",
-                                                          "EVENT TRIGGER",
-                                                          "FOREIGN DATA WRAPPER",
-                                                          "FOREIGN TABLE",
-                                                          "MATERIALIZED VIEW",
-                                                          "PROCEDURAL LANGUAGE",
-                                                          "PUBLICATION",
-                                                          "SCHEMA",
-                                                          "SEQUENCE",
-                                                          "SERVER",
-                                                          "STATISTICS",
-                                                          "SUBSCRIPTION",
-                                                          "TABLE",
-                                                          "TEXT SEARCH CONFIGURATION",
-                                                          "TEXT SEARCH DICTIONARY",
-                                                          "TYPE",
-                                                          "VIEW"};
+constexpr auto kNamedByTag = {EntryKind::kCollation,
+                              EntryKind::kConversion,
+                              EntryKind::kDatabase,
+                              EntryKind::kDomain,
+                              EntryKind::kEventTrigger,
+                              EntryKind::kForeignDataWrapper,
+                              EntryKind::kForeignTable,
+                              EntryKind::kMaterializedView,
+                              EntryKind::kProceduralLanguage,
+                              EntryKind::kPublication,
+                              EntryKind::kSchema,
+                              EntryKind::kSequence,
+                              EntryKind::kServer,
+                              EntryKind::kStatistics,
+                              EntryKind::kSubscription,
+                              EntryKind::kTable,
+                              EntryKind::kTextSearchConfiguration,
+                              EntryKind::kTextSearchDictionary,
+                              EntryKind::kType,
+                              EntryKind::kView};
 
 // Objects whose name needs argument types or an access method: the drop statement has it.
-constexpr std::array<std::string_view, 6> kNamedByDropStatement = {"AGGREGATE",      "FUNCTION",        "OPERATOR",
-                                                                   "OPERATOR CLASS", "OPERATOR FAMILY", "PROCEDURE"};
+constexpr auto kNamedByDropStatement = {EntryKind::kAggregate,     EntryKind::kFunction,       EntryKind::kOperator,
+                                        EntryKind::kOperatorClass, EntryKind::kOperatorFamily, EntryKind::kProcedure};
 
 // Settings of the session, and what belongs to the database as a whole.
-constexpr std::array<std::string_view, 5> kNotRestored = {"ENCODING", "STDSTRINGS", "SEARCHPATH", "DATABASE",
-                                                          "DATABASE PROPERTIES"};
+constexpr auto kNotRestored = {EntryKind::kEncoding, EntryKind::kStdStrings, EntryKind::kSearchPath,
+                               EntryKind::kDatabase, EntryKind::kDatabaseProperties};
 
 bool is_about(const TocEntry& entry, std::string_view object) {
   return entry.tag.compare(0, object.size(), object) == 0;
@@ -56,19 +51,19 @@ bool is_about(const TocEntry& entry, std::string_view object) {
 // The name that a range type's definition gives its multirange type, for SQL; empty for other entries.
 std::string multirange_of(const TocEntry& entry) {
   constexpr std::string_view kName = "multirange_type_name = ";
-  const std::size_t at = entry.kind == "TYPE" ? entry.definition.find(kName) : std::string::npos;
+  const std::size_t at = entry.kind == EntryKind::kType ? entry.definition.find(kName) : std::string::npos;
   if (at == std::string::npos) return "";
   const std::size_t begin = at + kName.size();
   return entry.definition.substr(begin, entry.definition.find_first_of(",\n", begin) - begin);
 }
 
 std::string object_name(const TocEntry& entry) {
-  if (is_one_of(entry.kind, kNamedByTag)) {
+  if (entry.kind.is_one_of(kNamedByTag)) {
     const bool qualified = entry.schema && !entry.schema->empty();
-    return fmt::format("{} {}{}", entry.kind, qualified ? quote_identifier(*entry.schema) + "." : "",
+    return fmt::format("{} {}{}", entry.kind.words(), qualified ? quote_identifier(*entry.schema) + "." : "",
                        quote_identifier(entry.tag));
   }
-  if (is_one_of(entry.kind, kNamedByDropStatement)) {
+  if (entry.kind.is_one_of(kNamedByDropStatement)) {
     std::string_view name = entry.drop_statement;
     constexpr std::string_view kDrop = "DROP ";
     if (name.rfind(kDrop, 0) == 0) name.remove_prefix(kDrop.size());
@@ -81,11 +76,11 @@ std::string object_name(const TocEntry& entry) {
 }  // namespace
 
 bool is_restored(const TocEntry& entry, const RestoreOptions& options) {
-  if (is_one_of(entry.kind, kNotRestored) || entry.section == Section::kData) return false;
+  if (entry.kind.is_one_of(kNotRestored) || entry.section == Section::kData) return false;
   const bool acl = entry.pass() == RestorePass::kAcl;
-  const bool comment = entry.kind == "COMMENT";
-  if ((acl || comment || entry.kind == "SECURITY LABEL") && is_about(entry, "DATABASE ")) return false;
-  if (entry.kind == "COLLATION" && !options.collations) return false;
+  const bool comment = entry.kind == EntryKind::kComment;
+  if ((acl || comment || entry.kind == EntryKind::kSecurityLabel) && is_about(entry, "DATABASE ")) return false;
+  if (entry.kind == EntryKind::kCollation && !options.collations) return false;
   if (!options.collations && !acl && is_about(entry, "COLLATION ")) return false;
   if (acl && !options.acls) return false;
   if (comment && !options.comments) return false;
@@ -94,10 +89,10 @@ bool is_restored(const TocEntry& entry, const RestoreOptions& options) {
 
 std::string session_sql(const Archive& archive) {
   std::string result;
-  for (std::string_view kind : {"ENCODING", "STDSTRINGS", "SEARCHPATH"}) {
+  for (const EntryKind::Known kind : {EntryKind::kEncoding, EntryKind::kStdStrings, EntryKind::kSearchPath}) {
     const std::string_view definition = archive.definition_of(kind);
     // The session has the target's own encoding then, under which the bytes are checked.
-    if (kind == "ENCODING" && definition.find("'SQL_ASCII'") != std::string_view::npos) continue;
+    if (kind == EntryKind::kEncoding && definition.find("'SQL_ASCII'") != std::string_view::npos) continue;
     result += definition;
   }
   return result;
@@ -105,7 +100,7 @@ std::string session_sql(const Archive& archive) {
 
 std::string settings_sql(const Archive& archive, const TocEntry& entry, const RestoreOptions& options) {
   std::string result;
-  if (archive.definition_of("SEARCHPATH").empty() && entry.schema && !entry.schema->empty()) {
+  if (archive.definition_of(EntryKind::kSearchPath).empty() && entry.schema && !entry.schema->empty()) {
     result += fmt::format("SET LOCAL search_path = {}, pg_catalog;\n", quote_identifier(*entry.schema));
   }
   if (options.tablespaces && entry.tablespace && !entry.tablespace->empty()) {

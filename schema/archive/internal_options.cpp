@@ -32,8 +32,8 @@ std::string options_of_users(std::string_view list) {
 
 namespace {
 
-bool is_relation(std::string_view kind) {
-  return kind == "TABLE" || kind == "FOREIGN TABLE" || kind == "VIEW" || kind == "MATERIALIZED VIEW";
+bool is_relation(const EntryKind& kind) {
+  return kind.is_one_of({EntryKind::kTable, EntryKind::kForeignTable, EntryKind::kView, EntryKind::kMaterializedView});
 }
 
 // Without the options that are not the user's; empty where it sets no others.
@@ -65,7 +65,7 @@ std::size_t end_of_statement(std::string_view text, std::size_t begin) {
 
 }  // namespace
 
-std::string without_internal_options(std::string definition, std::string_view kind) {
+std::string without_internal_options(std::string definition, const EntryKind& kind) {
   if (!is_relation(kind) || definition.find(kSet) == std::string::npos) return definition;
   std::string result;
   for (std::size_t begin = 0; begin < definition.size();) {
@@ -82,7 +82,7 @@ std::string without_internal_options(std::string definition, std::string_view ki
 void leave_out_persistence_of_sequences(Archive& archive) {
   for (TocEntry& entry : archive.entries) {
     std::string& definition = entry.definition;
-    if (entry.kind != "SEQUENCE" || definition.find("\n    SEQUENCE NAME ") == std::string::npos) continue;
+    if (entry.kind != EntryKind::kSequence || definition.find("\n    SEQUENCE NAME ") == std::string::npos) continue;
     for (const std::string_view word : {"\n    LOGGED", "\n    UNLOGGED"}) {
       const std::size_t at = definition.find(std::string(word) + "\n    START WITH ");
       if (at != std::string::npos) definition.erase(at, word.size());

@@ -234,7 +234,7 @@ std::optional<std::string> definition_in_own_order(const std::string& definition
 
 void keep_column_orders(const std::map<Oid, OwnColumnOrder>& orders, Archive& archive) {
   for (TocEntry& entry : archive.entries) {
-    if (entry.kind != "TABLE" || entry.catalog_id.table != kPgClass) continue;
+    if (entry.kind != EntryKind::kTable || entry.catalog_id.table != kPgClass) continue;
     const auto order = orders.find(entry.catalog_id.oid);
     if (order == orders.end()) continue;
     if (std::optional<std::string> definition = definition_in_own_order(entry.definition, order->second)) {

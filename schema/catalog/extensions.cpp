@@ -40,7 +40,7 @@ ExtensionVersions read_requirements(const std::filesystem::path& file) {
 void apply(const ExtensionVersions& versions, Archive& archive) {
   for (TocEntry& entry : archive.entries) {
     const auto version = versions.find(entry.tag);
-    if (entry.kind != "EXTENSION" || version == versions.end()) continue;
+    if (entry.kind != EntryKind::kExtension || version == versions.end()) continue;
     const std::size_t end = entry.definition.rfind(';');
     if (end != std::string::npos) {
       entry.definition.insert(end, fmt::format(" VERSION {}", pg::quote_literal(version->second)));

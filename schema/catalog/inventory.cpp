@@ -119,9 +119,9 @@ std::string object_key(const TocEntry& entry) {
   if (entry.catalog_id.table == kPgClass && entry.section == Section::kPreData) {
     return fmt::format("relation {}", pg::display_name(schema, entry.tag));
   }
-  if (entry.kind == "TYPE" || entry.kind == "DOMAIN")
+  if (entry.kind.is_one_of({EntryKind::kType, EntryKind::kDomain}))
     return fmt::format("type {}", pg::display_name(schema, entry.tag));
-  if (entry.kind == "FUNCTION" || entry.kind == "PROCEDURE" || entry.kind == "AGGREGATE") {
+  if (entry.kind.is_one_of({EntryKind::kFunction, EntryKind::kProcedure, EntryKind::kAggregate})) {
     return fmt::format("function {}.{}", pg::display_name("", schema), entry.tag);
   }
   return "";

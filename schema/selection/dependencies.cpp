@@ -1,17 +1,24 @@
 #include "schema/selection/dependencies.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace pgsluice::schema {
 
-Dependencies::Dependencies(pg::Connection& source) {
+Dependencies Dependencies::read(pg::Connection& source) {
+  std::vector<Dependency> all;
   for (const pg::Row row :
        source.execute("SELECT DISTINCT classid, objid, refclassid, refobjid, deptype FROM pg_catalog.pg_depend"
                       " WHERE deptype <> 'p' AND objid >= 16384 AND (classid <> refclassid OR objid <> refobjid)")) {
-    by_need_.push_back({{row.oid(0), row.oid(1)}, {row.oid(2), row.oid(3)}, row.text(4).front()});
-    if (by_need_.back().type == 'e') extensions_[by_need_.back().dependent] = by_need_.back().on;
+    all.push_back({{row.oid(0), row.oid(1)}, {row.oid(2), row.oid(3)}, row.text(4).front()});
   }
-  by_dependent_ = by_need_;
+  return Dependencies(std::move(all));
+}
+
+Dependencies::Dependencies(std::vector<Dependency> all) : by_need_(std::move(all)), by_dependent_(by_need_) {
+  for (const Dependency& dependency : by_need_) {
+    if (dependency.type == 'e') extensions_[dependency.dependent] = dependency.on;
+  }
   std::sort(by_need_.begin(), by_need_.end(), [](const auto& a, const auto& b) { return a.on < b.on; });
   std::sort(by_dependent_.begin(), by_dependent_.end(),
             [](const auto& a, const auto& b) { return a.dependent < b.dependent; });

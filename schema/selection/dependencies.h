@@ -28,8 +28,9 @@ struct Dependency {
 /// What depends on what among a database's own objects. Read-only; any thread.
 class Dependencies {
  public:
-  /// Reads all in the connection's transaction. Throws Error(kServer).
-  explicit Dependencies(pg::Connection& source);
+  explicit Dependencies(std::vector<Dependency> all);
+  /// Reads pg_depend in the connection's transaction. Throws Error(kServer).
+  static Dependencies read(pg::Connection& source);
 
   const std::vector<Dependency>& all() const { return by_need_; }
   std::span<const Dependency> dependents_of(CatalogId on) const;

@@ -47,7 +47,8 @@ void apply(const Selection& selection, Archive& archive) {
   for (const TocEntry& entry : archive.entries) by_id[entry.dump_id] = &entry;
   std::set<int> left_out;
   for (const TocEntry& entry : archive.entries) {
-    const bool filled = entry.kind == "MATERIALIZED VIEW DATA" && selection.without_rows.contains(entry.catalog_id.oid);
+    const bool filled =
+        entry.kind == EntryKind::kMaterializedViewData && selection.without_rows.contains(entry.catalog_id.oid);
     if (filled || !selection.keeps(entry.catalog_id)) left_out.insert(entry.dump_id);
   }
   // Comments, privileges and the like are of what they name first.
@@ -56,7 +57,7 @@ void apply(const Selection& selection, Archive& archive) {
     const bool of_none_kept = std::any_of(entry.dependencies.begin(), entry.dependencies.end(), [&](int on) {
       if (left_out.contains(on)) return true;
       const auto found = by_id.find(on);
-      return entry.kind == "SEQUENCE OWNED BY" && found != by_id.end() &&
+      return entry.kind == EntryKind::kSequenceOwnedBy && found != by_id.end() &&
              selection.sequences_without_owner.contains(found->second->catalog_id.oid);
     });
     if (of_none_kept) left_out.insert(entry.dump_id);

@@ -99,7 +99,7 @@ std::vector<std::string> archive_seeds() {
     entry.dump_id = 7;
     entry.catalog_id = {schema::kPgClass, 16384};
     entry.tag = "t";
-    entry.kind = "TABLE";
+    entry.kind = schema::EntryKind::kTable;
     entry.definition = "CREATE TABLE s.t (i int);\n";
     entry.drop_statement = "DROP TABLE s.t;\n";
     entry.schema = "s";

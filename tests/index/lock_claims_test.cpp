@@ -13,7 +13,7 @@ using schema::TocEntry;
 TocEntry entry(int dump_id, const char* kind, schema::CatalogId id, std::vector<int> dependencies = {}) {
   TocEntry result;
   result.dump_id = dump_id;
-  result.kind = kind;
+  result.kind = schema::EntryKind(kind);
   result.catalog_id = id;
   result.dependencies = std::move(dependencies);
   return result;

@@ -11,6 +11,7 @@
 namespace pgsluice::pipeline {
 namespace {
 
+using schema::EntryKind;
 using schema::Section;
 using schema::TocEntry;
 
@@ -18,7 +19,7 @@ TocEntry entry(int dump_id, const char* kind, const char* tag, schema::CatalogId
                std::vector<int> dependencies = {}) {
   TocEntry result;
   result.dump_id = dump_id;
-  result.kind = kind;
+  result.kind = schema::EntryKind(kind);
   result.tag = tag;
   result.catalog_id = id;
   result.section = section;
@@ -194,7 +195,7 @@ TEST(Plan, AForeignKeyIsMadeNotValidAndValidatedApart) {
   in.catalog.foreign_keys[0].parent_columns = {"y"};
   in.catalog.foreign_keys[0].equalities = {"OPERATOR(pg_catalog.=)"};
   for (TocEntry& of : in.archive.entries) {
-    if (of.kind == "FK CONSTRAINT")
+    if (of.kind == EntryKind::kFkConstraint)
       of.definition = "ALTER TABLE ONLY b ADD CONSTRAINT fk FOREIGN KEY (x) REFERENCES a(y);\n";
   }
   const std::unique_ptr<const Plan> plan = make_plan(std::move(in), {});
@@ -271,7 +272,7 @@ TEST(Plan, IndexesAreAttachedFromTheBottom) {
   std::map<std::string, TaskId> attaches;
   for (TaskId id = 0; id < plan->graph.size(); ++id) {
     const TocEntry* of = plan->graph[id].entry;
-    if (of != nullptr && of->kind == "INDEX ATTACH") attaches[of->tag] = id;
+    if (of != nullptr && of->kind == EntryKind::kIndexAttach) attaches[of->tag] = id;
   }
   ASSERT_EQ(attaches.size(), 2U);
   const auto& after = plan->graph.followers(attaches["leaf_i"]);

@@ -74,7 +74,7 @@ std::string archive_of(const Cluster& source) {
                                                                        "'{}'",
                                                                        definition.name))};
     entry.tag = is_table(definition) ? definition.name : fmt::format("{} {}", definition.of, definition.name);
-    entry.kind = definition.kind;
+    entry.kind = schema::EntryKind(definition.kind);
     entry.definition = definition.sql;
     entry.schema = "public";
     entry.owner = "postgres";

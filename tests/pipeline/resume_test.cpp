@@ -3,7 +3,7 @@
 #include <thread>
 
 #include "pg/snapshot.h"
-#include "pipeline/prepare/continuation.h"
+#include "pipeline/prepare/target_claim.h"
 #include "tests/pipeline/clone_fixture.h"
 
 namespace pgsluice::test {

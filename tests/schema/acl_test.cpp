@@ -5,7 +5,7 @@
 namespace pgsluice::schema {
 namespace {
 
-const TocEntry kTwoGrantors = {.kind = "ACL",
+const TocEntry kTwoGrantors = {.kind = EntryKind::kAcl,
                                .definition =
                                    "GRANT SELECT ON TABLE public.t TO a WITH GRANT OPTION;\n"
                                    "SET SESSION AUTHORIZATION a;\n"
@@ -59,7 +59,7 @@ TEST(Acl, IsTheUsersOwnWhereTheOwnerIsOutOfReachOrOwnersAreLeftOut) {
 }
 
 TEST(Acl, OfDefaultPrivilegesIsLeftAsItIs) {
-  const TocEntry entry = {.kind = "DEFAULT ACL",
+  const TocEntry entry = {.kind = EntryKind::kDefaultAcl,
                           .definition = "ALTER DEFAULT PRIVILEGES FOR ROLE o GRANT SELECT ON TABLES  TO a;\n",
                           .owner = "o"};
   EXPECT_EQ(acl_definition(entry, {.out_of_reach = {"postgres"}}, OwnersPart::kByOwner), entry.definition);

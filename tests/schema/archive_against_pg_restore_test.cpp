@@ -39,14 +39,14 @@ std::string sanitized(std::string text) {
 }
 
 bool is_setting(const TocEntry& entry) {
-  return entry.kind == "ENCODING" || entry.kind == "STDSTRINGS" || entry.kind == "SEARCHPATH";
+  return entry.kind.is_one_of({EntryKind::kEncoding, EntryKind::kStdStrings, EntryKind::kSearchPath});
 }
 
 // A line of pg_restore --list.
 std::string list_line(const TocEntry& entry) {
-  return fmt::format("{}; {} {} {} {} {} {}", entry.dump_id, entry.catalog_id.table, entry.catalog_id.oid, entry.kind,
-                     entry.schema && !entry.schema->empty() ? sanitized(*entry.schema) : "-", sanitized(entry.tag),
-                     sanitized(entry.owner));
+  return fmt::format("{}; {} {} {} {} {} {}", entry.dump_id, entry.catalog_id.table, entry.catalog_id.oid,
+                     entry.kind.words(), entry.schema && !entry.schema->empty() ? sanitized(*entry.schema) : "-",
+                     sanitized(entry.tag), sanitized(entry.owner));
 }
 
 // What pg_restore writes into a script, without comments, blank lines and the quotes round names.
@@ -184,7 +184,7 @@ TEST(ArchiveAgainstPgRestore, AnArchiveOfPgDump18) {
   EXPECT_EQ(archive.server_version.substr(0, 2), "18");
   const auto find = [&](std::string_view kind, std::string_view tag) -> const TocEntry& {
     for (const TocEntry& entry : archive.entries) {
-      if (entry.kind == kind && entry.tag == tag) return entry;
+      if (entry.kind.words() == kind && entry.tag == tag) return entry;
     }
     throw std::runtime_error(fmt::format("no {} {}", kind, tag));
   };

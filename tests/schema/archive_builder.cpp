@@ -29,7 +29,7 @@ void ArchiveBuilder::add_entry(std::string& out, const schema::TocEntry& entry, 
   string(out, std::to_string(entry.catalog_id.table));
   string(out, std::to_string(entry.catalog_id.oid));
   string(out, entry.tag);
-  string(out, entry.kind);
+  string(out, std::string(entry.kind.words()));
   integer(out, section_number);
   string(out, entry.definition);
   string(out, entry.drop_statement);

@@ -16,7 +16,7 @@ TocEntry table_entry() {
   entry.dump_id = 7;
   entry.catalog_id = {1259, 16384};
   entry.tag = "my table";
-  entry.kind = "TABLE";
+  entry.kind = EntryKind::kTable;
   entry.definition = "CREATE TABLE app.\"my table\" (i int);\n";
   entry.drop_statement = "DROP TABLE app.\"my table\";\n";
   entry.schema = "app";
@@ -32,7 +32,7 @@ TocEntry comment_entry() {
   TocEntry entry;
   entry.dump_id = 9;
   entry.tag = "TABLE \"my table\"";
-  entry.kind = "COMMENT";
+  entry.kind = EntryKind::kComment;
   entry.definition = "COMMENT ON TABLE app.\"my table\" IS 'x';\n";
   entry.schema = "app";
   entry.dependencies = {7};
@@ -61,7 +61,7 @@ TEST_P(EachArchiveVersion, IsReadWhole) {
     EXPECT_EQ(entry.dump_id, 7);
     EXPECT_EQ(entry.catalog_id, (CatalogId{1259, 16384}));
     EXPECT_EQ(entry.tag, "my table");
-    EXPECT_EQ(entry.kind, "TABLE");
+    EXPECT_EQ(entry.kind, EntryKind::kTable);
     EXPECT_EQ(entry.section, Section::kPreData);
     EXPECT_EQ(entry.definition, table_entry().definition);
     EXPECT_EQ(entry.drop_statement, table_entry().drop_statement);
@@ -122,6 +122,19 @@ TEST(Archive, OtherVersionsFormatsAndFilesAreRefusedByName) {
   EXPECT_NE(message(directory.bytes()).find("format custom"), std::string::npos);
   EXPECT_NE(message("-- PostgreSQL database dump").find("not an archive"), std::string::npos);
   EXPECT_THROW(read_archive("/no/such/file"), Error);
+}
+
+TEST(EntryKind, IsKnownByPgDumpsWordsAndKeepsThoseThatAreNotListed) {
+  EXPECT_EQ(EntryKind("FK CONSTRAINT"), EntryKind::kFkConstraint);
+  EXPECT_EQ(EntryKind("FK CONSTRAINT").words(), "FK CONSTRAINT");
+  EXPECT_EQ(EntryKind("ACL").known(), EntryKind::kAcl);
+  EXPECT_EQ(EntryKind("VIEW").known(), EntryKind::kView);
+  const EntryKind later("PROPERTY GRAPH");
+  EXPECT_EQ(later.known(), EntryKind::kOther);
+  EXPECT_EQ(later.words(), "PROPERTY GRAPH");
+  EXPECT_FALSE(later == EntryKind("ANOTHER"));
+  EXPECT_FALSE(later.is_one_of({EntryKind::kTable, EntryKind::kView}));
+  EXPECT_TRUE(EntryKind("TABLE").is_one_of({EntryKind::kTable, EntryKind::kView}));
 }
 
 TEST(EntrySql, SetsTablespaceAccessMethodAndOwnerInOneText) {

@@ -12,7 +12,7 @@ namespace {
 TocEntry entry(const char* kind, const char* tag, const char* definition) {
   TocEntry result;
   result.dump_id = 1;
-  result.kind = kind;
+  result.kind = EntryKind(kind);
   result.tag = tag;
   result.schema = "public";
   result.definition = definition;

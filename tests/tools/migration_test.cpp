@@ -270,12 +270,24 @@ TEST_F(MigrationCommandTest, EngineOptionsAreThoseOfClone) {
                                    {"tableJobs", "many"},
                                    {"resume", true},
                                    {"source", "host=elsewhere"},
-                                   {"all-databases", true}}) {
+                                   {"all-databases", true},
+                                   {"noOwner", "perhaps"},
+                                   {"retryFor", -1},
+                                   {"memory", "much"},
+                                   {"verbose", true},
+                                   {"tableJobs", {1, 2}}}) {
     write_properties({{"engine", {{key, value}}}});
     const SubprocessResult refused = command("migration create --name migration2 --properties body.json");
     EXPECT_EQ(refused.exit_code, 2) << key;
     EXPECT_THAT(refused.errors, HasSubstr("properties.engine")) << key;
   }
+}
+
+TEST_F(MigrationCommandTest, EngineOptionsThatContradictEachOtherAreRefused) {
+  write_properties({{"engine", {{"useCopyBinary", "True"}, {"copyFormat", "text"}}}});
+  const SubprocessResult refused = command("migration create --name migration3 --properties body.json");
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.errors, HasSubstr("exclude one another"));
 }
 
 TEST_F(MigrationCommandTest, CheckPrintsWhatStandsInTheWay) {

@@ -2,49 +2,23 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "pipeline/clone.h"
 #include "tools/pgsluice/log_options.h"
 #include "tools/pgsluice/progress_display.h"
+#include "tools/pgsluice/settings.h"
 
 namespace pgsluice::tools {
 
 /// What the commands that copy something take from their command lines, or from variables.
 struct CloneArguments {
+  /// What the command is without any: its steps, where its definitions come from.
   pipeline::CloneOptions options;
-  std::string work_folder;
-  std::string pg_bindir;
-  std::string copy_format = "auto";
-  bool use_copy_binary = false;
-  std::string split_larger_than = "auto";
-  int split_max_parts = 0;
-  bool skip_split_by_ctid = false;
-  std::string transport = "auto";
-  std::string toast_compression = "auto";
-  std::string memory;
-  std::string trace_file;
-  std::string filters;
-  std::string requirements;
-  bool no_role_passwords = false;
-  bool skip_analyze = false;
-  int restore_jobs = 0;
-  int large_objects_jobs = 0;
-  bool resume = false;
-  bool restart = false;
-  bool no_ledger = false;
-  int retry_for = 300;
-  bool no_owner = false;
-  bool no_acl = false;
-  bool no_comments = false;
-  bool no_tablespaces = false;
-  bool skip_extensions = false;
-  bool skip_ext_comments = false;
-  bool skip_collations = false;
-  bool skip_large_objects = false;
-  bool skip_vacuum = false;
-  bool skip_db_properties = false;
-  bool fail_fast = false;
+  /// Settings that were given, by option or variable.
+  std::map<const Setting*, std::string> given;
+  std::map<const Setting*, bool> flags;
   bool dry_run = false;
   bool all_databases = false;
   bool json = false;
@@ -52,24 +26,14 @@ struct CloneArguments {
   std::string progress = "auto";
 };
 
-/// Options of a command, by what they are for; each takes its default from its variable.
-void add_connection_options(CLI::App& command, CloneArguments& args);
-/// How rows are read and sent.
-void add_row_options(CLI::App& command, CloneArguments& args);
-/// How indexes and constraints are built.
-void add_build_options(CLI::App& command, CloneArguments& args);
-/// What becomes of an earlier run, of lost connections, of failed objects.
-void add_run_options(CLI::App& command, CloneArguments& args);
-/// Roles that are copied too.
-void add_role_options(CLI::App& command, CloneArguments& args, const char* head = "Options");
-/// Filters, and what goes with definitions.
-void add_leaving_out_options(CLI::App& command, CloneArguments& args);
-void add_vacuum_option(CLI::App& command, CloneArguments& args);
-/// What only a clone of all can leave out.
-void add_whole_clone_options(CLI::App& command, CloneArguments& args);
+/// Adds the options of a group, each with its variable, under a head of the command's help; nullptr: the group's own.
+void add_settings(CLI::App& command, CloneArguments& args, SettingGroup group, const char* head = nullptr);
+/// Takes the options of a group as pgcopydb does, where they change nothing; not in --help. Those that the command has
+/// stay as they are.
+void take_without_effect(CLI::App& command, SettingGroup group);
 void add_output_options(CLI::App& command, CloneArguments& args);
 
-/// All of the above: what `clone` takes.
+/// What `clone` takes.
 void add_clone_options(CLI::App& command, CloneArguments& args);
 
 /// Throws Error(kUsage, kConfig, kState) for what is none of an option's values.

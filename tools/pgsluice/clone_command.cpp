@@ -13,10 +13,11 @@
 #include "tools/pgsluice/commands.h"
 #include "tools/pgsluice/console.h"
 #include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/plan_report.h"
 #include "tools/pgsluice/progress_display.h"
-#include "tools/pgsluice/report.h"
 #include "tools/pgsluice/running.h"
 #include "tools/pgsluice/signals.h"
+#include "tools/pgsluice/summary_report.h"
 
 namespace pgsluice::tools {
 
@@ -39,14 +40,15 @@ constexpr const char* kFooter =
     "Exit codes: 0 complete, 1 arguments, 2 configuration, 3 work directory, 6 source, 7 target, 12 internal,\n"
     "21 rows differ, 22 finished with something missing, 130/143 cancelled.";
 
-std::string_view what_is_left(const Error& error, const Clone& clone, const CloneArguments& args) {
+std::string_view what_is_left(const Error& error, const Clone& clone, const pipeline::CloneOptions& options) {
   if (!clone.target_changed() && clone.roles_made() > 0) {
     return "roles were made on the target, and stay there; nothing else was changed";
   }
   if (!clone.target_changed()) {
-    return args.resume ? "nothing more was changed on the target" : "nothing was changed on the target";
+    return options.earlier_run == pipeline::EarlierRun::kResume ? "nothing more was changed on the target"
+                                                                : "nothing was changed on the target";
   }
-  if (args.no_ledger) {
+  if (!options.ledger) {
     return "the target holds a part of the copy: drop and create its database again, then run the same command";
   }
   if (error.cannot_resume()) return "the target holds a part of the copy";
@@ -66,7 +68,7 @@ int report_error(const Error& error, const Clone& clone, const CloneArguments& a
   const bool cancelled = error.kind() == ErrorKind::kCancelled;
   if (!cancelled) log.error(error);
   if (error.kind() == ErrorKind::kUsage) return kExitUsage;
-  const std::string_view state = what_is_left(error, clone, args);
+  const std::string_view state = what_is_left(error, clone, clone_options(args));
   if (!cancelled) {
     // Said already, where the error was found before anything was begun.
     if (!error.is_unchanged() || clone.target_changed() || clone.roles_made() > 0)
@@ -171,7 +173,8 @@ int run_clone(const CloneArguments& args) {
   return run_reporting(args.log, [&args](Console& console) {
     note_change_data_capture(Log(console));
     try {
-      if (args.options.source.empty() && args.options.target.empty() && !args.options.definitions_from_work_folder) {
+      const pipeline::CloneOptions options = clone_options(args);
+      if (options.source.empty() && options.target.empty() && !options.definitions_from_work_folder) {
         throw Error(ErrorKind::kUsage, "neither source nor target was given")
             .hint("give --source and --target, or set PGSLUICE_SOURCE_PGURI and PGSLUICE_TARGET_PGURI");
       }
@@ -185,19 +188,19 @@ int run_clone(const CloneArguments& args) {
 }
 
 void add_clone_options(CLI::App& command, CloneArguments& args) {
-  add_connection_options(command, args);
-  add_row_options(command, args);
-  add_build_options(command, args);
-  add_run_options(command, args);
+  for (const SettingGroup group :
+       {SettingGroup::kConnections, SettingGroup::kRows, SettingGroup::kBuilds, SettingGroup::kRuns}) {
+    add_settings(command, args, group);
+  }
   command
       .add_flag("--all-databases", args.all_databases,
                 "All databases of the server that are no templates; they are made where they are not there")
       ->group("Work");
   command.add_flag("--dry-run", args.dry_run, "Print the plan and change nothing")->group("Work");
-  add_leaving_out_options(command, args);
-  command.add_flag("--roles", args.options.roles, "Copy the server's roles first")->group("Work");
-  add_role_options(command, args, "Work");
-  add_whole_clone_options(command, args);
+  for (const SettingGroup group : {SettingGroup::kOmissions, SettingGroup::kRolesFirst, SettingGroup::kRoles,
+                                   SettingGroup::kLargeObjects, SettingGroup::kVacuum, SettingGroup::kProperties}) {
+    add_settings(command, args, group);
+  }
   add_output_options(command, args);
   refuse_change_data_capture(command);
 }

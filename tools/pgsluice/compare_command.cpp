@@ -13,12 +13,12 @@
 #include "pipeline/prepare/sessions.h"
 #include "schema/catalog/databases.h"
 #include "tools/pgsluice/commands.h"
+#include "tools/pgsluice/comparison_report.h"
 #include "tools/pgsluice/console.h"
 #include "tools/pgsluice/environment.h"
 #include "tools/pgsluice/exit_code.h"
 #include "tools/pgsluice/option_values.h"
 #include "tools/pgsluice/progress_display.h"
-#include "tools/pgsluice/report.h"
 #include "tools/pgsluice/running.h"
 
 namespace pgsluice::tools {

@@ -131,7 +131,7 @@ Console::Console(const LogOptions& options)
 }
 
 void Console::write(LogLevel level, std::string_view message, const std::source_location& where) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   erase_status();
   for (const Output& output : outputs_) {
     output.logger->log(spdlog_level(level), output.json ? json_line(level, message, where, fields_)
@@ -142,12 +142,12 @@ void Console::write(LogLevel level, std::string_view message, const std::source_
 }
 
 void Console::set_field(const std::string& name, const std::string& value) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   fields_[name] = value;
 }
 
 void Console::set_status(const std::string& text) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   erase_status();
   status_ = text;
   std::fputs(status_.c_str(), stderr);

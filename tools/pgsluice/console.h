@@ -4,10 +4,10 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "tools/pgsluice/log_options.h"
 
 namespace pgsluice::tools {
@@ -42,15 +42,15 @@ class Console : public LogSink {
     std::shared_ptr<spdlog::logger> logger;
     bool json = false;
   };
-  void erase_status();
+  void erase_status() REQUIRES(mutex_);
 
   const LogLevel least_;
   const std::string time_format_;
   std::string (*const describe_)(const Error& error);
-  std::mutex mutex_;
-  std::vector<Output> outputs_;
-  std::map<std::string, std::string> fields_;
-  std::string status_;
+  Mutex mutex_;
+  std::vector<Output> outputs_ GUARDED_BY(mutex_);
+  std::map<std::string, std::string> fields_ GUARDED_BY(mutex_);
+  std::string status_ GUARDED_BY(mutex_);
 };
 
 }  // namespace pgsluice::tools

@@ -19,9 +19,9 @@
 #include "tools/pgsluice/environment.h"
 #include "tools/pgsluice/exit_code.h"
 #include "tools/pgsluice/option_values.h"
-#include "tools/pgsluice/report.h"
 #include "tools/pgsluice/run_summary_document.h"
 #include "tools/pgsluice/running.h"
+#include "tools/pgsluice/summary_report.h"
 #include "tools/pgsluice/text_table.h"
 
 namespace pgsluice::tools {

@@ -18,6 +18,7 @@
 #include "tools/pgsluice/commands.h"
 #include "tools/pgsluice/console.h"
 #include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/option_values.h"
 #include "tools/pgsluice/running.h"
 
 namespace pgsluice::tools {
@@ -27,7 +28,7 @@ namespace {
 using schema::TocEntry;
 
 bool is_left_out(const TocEntry& entry, const pipeline::CloneOptions& options) {
-  const bool extension = !options.extensions && entry.kind == "EXTENSION";
+  const bool extension = !options.extensions && entry.kind == schema::EntryKind::kExtension;
   return extension || !schema::is_restored(entry, options.restore);
 }
 
@@ -40,14 +41,14 @@ std::string archive_list(const schema::Archive& archive, const schema::Archive& 
   for (const schema::TocEntry& entry : archive.entries) {
     const std::string schema = entry.schema.value_or("");
     text += fmt::format("{}{}; {} {} {} {} {} {}\n", left.contains(entry.dump_id) ? "" : ";", entry.dump_id,
-                        entry.catalog_id.table, entry.catalog_id.oid, entry.kind, schema.empty() ? "-" : schema,
+                        entry.catalog_id.table, entry.catalog_id.oid, entry.kind.words(), schema.empty() ? "-" : schema,
                         entry.tag, entry.owner);
   }
   return text;
 }
 
 // Kinds of more than one word that options leave out; of all others the first word is enough.
-constexpr std::array<std::string_view, 2> kLongKinds = {"DEFAULT ACL", "SECURITY LABEL"};
+constexpr std::array kLongKinds = {schema::EntryKind::kDefaultAcl, schema::EntryKind::kSecurityLabel};
 
 /// A line of a list: "215; 1259 16386 TABLE public t owner". Nothing for a comment.
 std::optional<TocEntry> parse_line(const std::string& line) {
@@ -59,12 +60,12 @@ std::optional<TocEntry> parse_line(const std::string& line) {
   words >> entry.catalog_id.table >> entry.catalog_id.oid >> std::ws;
   std::string rest;
   std::getline(words, rest);
-  entry.kind = rest.substr(0, rest.find(' '));
-  for (const std::string_view kind : kLongKinds) {
-    if (rest.starts_with(kind)) entry.kind = kind;
+  entry.kind = schema::EntryKind(rest.substr(0, rest.find(' ')));
+  for (const schema::EntryKind kind : kLongKinds) {
+    if (rest.starts_with(kind.words())) entry.kind = kind;
   }
   entry.section = schema::Section::kPreData;
-  const std::size_t tag = rest.find(' ', entry.kind.size() + 1);  // after the schema
+  const std::size_t tag = rest.find(' ', entry.kind.words().size() + 1);  // after the schema
   if (tag != std::string::npos) entry.tag = rest.substr(tag + 1, rest.rfind(' ') - tag - 1);
   return entry;
 }
@@ -133,11 +134,11 @@ void add_parse_list_command(CLI::App& app, int& exit_code) {
   auto args = std::make_shared<CloneArguments>();
   auto file = std::make_shared<std::string>();
   command->add_option("file", *file, "An archive or a list; by default the archive of the work directory");
-  add_connection_options(*command, *args);
-  add_run_options(*command, *args);
-  add_leaving_out_options(*command, *args);
+  for (const SettingGroup group : {SettingGroup::kConnections, SettingGroup::kRuns, SettingGroup::kOmissions}) {
+    add_settings(*command, *args, group);
+  }
   add_log_options(*command, args->log);
-  command->add_option("--table-jobs,--jobs", args->restore_jobs)->group("");
+  take_without_effect(*command, {}, {"--table-jobs", "--jobs"});
   command->callback([args, file, &exit_code] {
     exit_code = run_reporting(args->log, [&](Console&) {
       std::fputs(list_of(*file, clone_options(*args)).c_str(), stdout);

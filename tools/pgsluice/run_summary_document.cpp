@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/duration.h"
 #include "pg/quote.h"
+#include "tools/pgsluice/report_format.h"
 
 namespace pgsluice::tools {
 
@@ -17,10 +18,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using pipeline::RunState;
 using pipeline::TaskKind;
-
-std::int64_t milliseconds(std::chrono::nanoseconds duration) {
-  return std::chrono::round<std::chrono::milliseconds>(duration).count();
-}
 
 // Nothing of what an earlier run has copied, of which nobody knows how long it took.
 std::string rate(Bytes bytes, std::chrono::nanoseconds duration) {

@@ -73,19 +73,13 @@ const std::vector<StepCommand>& restore_commands() {
 }
 
 // pgcopydb's commands of a group take one list of options, also where they have no effect: so do these.
-const std::vector<std::string> kFlagsOfCopy = {"--roles",       "--no-role-passwords",  "--skip-vacuum",
-                                               "--skip-blobs",  "--skip-large-objects", "--skip-db-properties",
-                                               "--skip-analyze"};
-
-// Of runs in parts, and of what is left out: of no effect on what has neither.
-const std::vector<std::string> kFlagsOfRuns = {"--resume",    "--restart",   "--not-consistent",
-                                               "--no-ledger", "--fail-fast", "--allow-orphans"};
-const std::vector<std::string> kOptionsOfRuns = {
-    "--snapshot", "--retry-for", "--trace-file", "--index-jobs", "--restore-jobs", "--large-objects-jobs", "--memory"};
-const std::vector<std::string> kFlagsOfAll = {"--drop-if-exists",    "--no-owner",         "--no-acl",
-                                              "--no-comments",       "--no-tablespaces",   "--skip-extensions",
-                                              "--skip-ext-comments", "--skip-ext-comment", "--skip-collations"};
-const std::vector<std::string> kOptionsOfAll = {"--filters", "--filter", "--requirements"};
+void take_options_of_clone(CLI::App& command) {
+  for (const SettingGroup group : {SettingGroup::kRolesFirst, SettingGroup::kRoles, SettingGroup::kLargeObjects,
+                                   SettingGroup::kVacuum, SettingGroup::kProperties}) {
+    take_without_effect(command, group);
+  }
+  take_without_effect(command, {"--skip-analyze"}, {"--table-jobs", "--jobs"});
+}
 
 std::string footer(std::string_view group, const StepCommand& command) {
   const bool copies = group == "copy";
@@ -108,18 +102,14 @@ void add_step_command(CLI::App& group, const StepCommand& step, bool from_work_f
   auto args = std::make_shared<CloneArguments>();
   args->options.steps = step.steps;
   args->options.definitions_from_work_folder = from_work_folder;
-  add_connection_options(*command, *args);
-  add_row_options(*command, *args);
-  add_build_options(*command, *args);
-  add_run_options(*command, *args);
-  add_leaving_out_options(*command, *args);
-  if (step.steps.contains(Step::kLargeObjects)) {
-    command->add_flag("--skip-large-objects,--skip-blobs", args->skip_large_objects, "No large objects")
-        ->group("Leaving out");
+  for (const SettingGroup group : {SettingGroup::kConnections, SettingGroup::kRows, SettingGroup::kBuilds,
+                                   SettingGroup::kRuns, SettingGroup::kOmissions}) {
+    add_settings(*command, *args, group);
   }
-  if (step.steps.contains(Step::kStatistics)) add_vacuum_option(*command, *args);
+  if (step.steps.contains(Step::kLargeObjects)) add_settings(*command, *args, SettingGroup::kLargeObjects);
+  if (step.steps.contains(Step::kStatistics)) add_settings(*command, *args, SettingGroup::kVacuum);
   add_output_options(*command, *args);
-  take_without_effect(*command, kFlagsOfCopy, {});
+  take_options_of_clone(*command);
   command->callback([args, &exit_code] { exit_code = run_clone(*args); });
 }
 
@@ -131,11 +121,11 @@ void add_dump_schema(CLI::App& group, int& exit_code) {
       "The archive, schema/schema.dump in the work directory, can be read by pg_restore too.\n"
       "Exit codes: 0 well, 1 arguments, 2 configuration, 3 work directory, 6 source, 130/143 cancelled.");
   auto args = std::make_shared<CloneArguments>();
-  add_connection_options(*command, *args);
-  add_run_options(*command, *args);
-  add_leaving_out_options(*command, *args);
+  for (const SettingGroup group : {SettingGroup::kConnections, SettingGroup::kRuns, SettingGroup::kOmissions}) {
+    add_settings(*command, *args, group);
+  }
   add_log_options(*command, args->log);
-  take_without_effect(*command, kFlagsOfCopy, {"--table-jobs", "--jobs"});
+  take_options_of_clone(*command);
   command->callback([args, &exit_code] {
     exit_code = run_cancellable(args->log, [&](Console& console, const CancelToken& cancel) {
       pipeline::dump_schema(clone_options(*args), Log(console), cancel);
@@ -166,16 +156,17 @@ void add_other_command(CLI::App& group, const OtherCommand& other, int& exit_cod
                   "22 finished with something missing, 130/143 cancelled.",
                   group.get_name(), other.name, other.options));
   auto args = std::make_shared<CloneArguments>();
-  add_connection_options(*command, *args);
+  add_settings(*command, *args, SettingGroup::kConnections);
   if (other.takes == OtherCommand::Takes::kRoles) {
-    add_role_options(*command, *args);
-    take_without_effect(*command, kFlagsOfAll, kOptionsOfAll);
+    add_settings(*command, *args, SettingGroup::kRoles, "Options");
+    take_without_effect(*command, SettingGroup::kOmissions);
   } else {
-    add_leaving_out_options(*command, *args);
+    add_settings(*command, *args, SettingGroup::kOmissions);
   }
   add_log_options(*command, args->log);
-  take_without_effect(*command, kFlagsOfRuns, kOptionsOfRuns);
-  take_without_effect(*command, kFlagsOfCopy, {"--table-jobs", "--jobs"});
+  take_without_effect(*command, SettingGroup::kRuns);
+  take_without_effect(*command, SettingGroup::kBuilds);
+  take_options_of_clone(*command);
   command->callback([args, run = other.run, &exit_code] {
     exit_code = run_cancellable(args->log, [&](Console& console, const CancelToken& cancel) {
       return run(clone_options(*args), Log(console), cancel);
@@ -241,7 +232,7 @@ void add_snapshot_command(CLI::App& app, int& exit_code) {
       "Prints the snapshot's name. Commands with the same --dir use it by themselves, others by --snapshot.\n"
       "Exit codes: 0 ended by SIGTERM or SIGINT, 1 arguments, 3 work directory, 6 source.");
   auto args = std::make_shared<CloneArguments>();
-  add_connection_options(*command, *args);
+  add_settings(*command, *args, SettingGroup::kConnections);
   add_log_options(*command, args->log);
   take_without_effect(*command, {"--not-consistent", "--resume", "--restart"}, {"--table-jobs", "--jobs"});
   refuse_change_data_capture(*command);

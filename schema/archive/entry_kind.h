@@ -1,0 +1,91 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+namespace pgsluice::schema {
+
+/// The kind of an archive's entry, which pg_dump writes as words: "TABLE", "FK CONSTRAINT". A kind that is not in
+/// Known keeps its words, and is equal only to one with the same words.
+class EntryKind {
+ public:
+  // In the order of their words, which entry_kind.cpp has.
+  enum Known : std::uint8_t {
+    kAcl,
+    kAclLanguage,
+    kAggregate,
+    kCheckConstraint,
+    kCollation,
+    kComment,
+    kConstraint,
+    kConversion,
+    kDatabase,
+    kDatabaseProperties,
+    kDefault,
+    kDefaultAcl,
+    kDomain,
+    kEncoding,
+    kEventTrigger,
+    kExtension,
+    kFkConstraint,
+    kForeignDataWrapper,
+    kForeignTable,
+    kFunction,
+    kIndex,
+    kIndexAttach,
+    kMaterializedView,
+    kMaterializedViewData,
+    kOperator,
+    kOperatorClass,
+    kOperatorFamily,
+    kPolicy,
+    kProceduralLanguage,
+    kProcedure,
+    kPublication,
+    kPublicationTable,
+    kRule,
+    kSchema,
+    kSearchPath,
+    kSecurityLabel,
+    kSequence,
+    kSequenceOwnedBy,
+    kServer,
+    kShellType,
+    kStatistics,
+    kStdStrings,
+    kSubscription,
+    kTable,
+    kTextSearchConfiguration,
+    kTextSearchDictionary,
+    kTrigger,
+    kType,
+    kUserMapping,
+    kView,
+    kOther,  ///< none of these: has words of its own
+  };
+
+  /// Of no words.
+  EntryKind() = default;
+  EntryKind(Known known) : known_(known) {}
+  explicit EntryKind(std::string_view words);
+
+  /// For a switch; kOther for what is not listed.
+  Known known() const { return known_; }
+  /// As pg_dump writes it.
+  std::string_view words() const;
+
+  bool is_one_of(std::initializer_list<Known> kinds) const {
+    return std::find(kinds.begin(), kinds.end(), known_) != kinds.end();
+  }
+
+  bool operator==(const EntryKind&) const = default;
+
+ private:
+  Known known_ = kOther;
+  std::string other_;
+};
+
+}  // namespace pgsluice::schema

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "base/error.h"
+#include "pipeline/progress/summary.h"
+#include "pipeline/server_clone.h"
+
+namespace pgsluice::tools {
+
+/// What a clone has done, for a person and for a program.
+std::string summary_text(const pipeline::CloneSummary& summary);
+std::string summary_json(const pipeline::CloneSummary& summary);
+/// Like the above, for all databases of a server.
+std::string server_summary_text(const pipeline::ServerSummary& summary);
+std::string server_summary_json(const pipeline::ServerSummary& summary);
+/// For a clone that could not start or continue.
+std::string error_json(const Error& error, bool target_changed);
+
+}  // namespace pgsluice::tools
