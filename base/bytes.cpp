@@ -1,4 +1,4 @@
-#include "base/bytes.h"
+#include "pgsluice/bytes.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice {
 

@@ -6,7 +6,7 @@
 #include <charconv>
 #include <utility>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 // The state's size is part of the library's interface only for those who say this.
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>

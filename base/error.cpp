@@ -1,4 +1,4 @@
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 #include <fmt/format.h>
 
@@ -135,7 +135,7 @@ bool Error::is_retryable() const {
     if (sqlstate_.empty()) return true;
   }
   // Class 08: the connection failed. 57P01-57P03: the server or an administrator ended it, or it starts up.
-  // 53300: no connection slot is free at this moment. 40P01: a deadlock with another session, which has gone on.
+  // 53300: no connection slot is free at this moment. 40P01: a deadlock with another session, which continues.
   // Everything else would fail again in the same way.
   static constexpr std::array<std::string_view, 5> kPassing = {
       sqlstate::kAdminShutdown, sqlstate::kCrashShutdown, sqlstate::kCannotConnectNow, sqlstate::kTooManyConnections,

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice {
 
@@ -45,7 +45,10 @@ void write_file(const std::filesystem::path& path, std::string_view content) {
     throw Error(ErrorKind::kState, system_error(fmt::format("cannot write {}", path.string()), error_number).what())
         .hint("its folder has to be writable and have some space");
   };
-  FileDescriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kOwnerOnly));
+  // One that is left of a run that was killed, or that others have put there, maybe a link to another file, is not
+  // written into.
+  ::unlink(temporary.c_str());
+  FileDescriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kOwnerOnly));
   if (!file.valid()) refuse(errno);
   while (!content.empty()) {
     const ssize_t written = ::write(file.get(), content.data(), content.size());

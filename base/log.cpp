@@ -1,6 +1,6 @@
-#include "base/log.h"
+#include "pgsluice/log.h"
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice {
 

@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <utility>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice {
 
@@ -65,7 +66,18 @@ void SqliteFile::execute(const char* sql, const std::vector<Value>& values,
 int SqliteFile::changes() const { return ::sqlite3_changes(database_.get()); }
 
 void SqliteFile::fail() const {
-  throw Error(ErrorKind::kState, fmt::format("the file {}: {}", file_, ::sqlite3_errmsg(database_.get())));
+  const int code = ::sqlite3_errcode(database_.get());
+  const int of_system = ::sqlite3_system_errno(database_.get());
+  Error error(ErrorKind::kState, fmt::format("the file {}: {}", file_, ::sqlite3_errmsg(database_.get())));
+  if (code == SQLITE_FULL || of_system == ENOSPC || of_system == EDQUOT) {
+    throw Error(ErrorKind::kSystem, fmt::format("no space is left for the file {}", file_))
+        .hint("make room on its disk");
+  }
+  if (code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_CORRUPT ||
+      code == SQLITE_NOTADB) {
+    throw Error(ErrorKind::kSystem, error.what()).hint("look at the file, its folder and its disk");
+  }
+  throw error;
 }
 
 SqliteFile::Transaction::Transaction(SqliteFile& file) : file_(&file) { file.execute("BEGIN IMMEDIATE"); }

@@ -15,8 +15,8 @@
 #include <map>
 #include <span>
 
-#include "base/error.h"
 #include "base/wait.h"
+#include "pgsluice/error.h"
 
 extern "C" char** environ;
 
@@ -93,7 +93,7 @@ int wait_status(pid_t pid) {
 
 namespace {
 
-// The same for a process that goes on by itself: the child's child, so that nobody has to wait for it.
+// Starts a process that outlives this one: the child's child, so that no one has to wait for it.
 [[noreturn]] void exec_detached(char* const* argv, char* const* envp, int input, int log, int ready, int report) {
   ::setsid();
   const pid_t own = ::fork();
@@ -113,7 +113,7 @@ namespace {
   ::_exit(127);
 }
 
-// What the child says of a failed exec; 0 where it was begun.
+// Returns the errno of a failed exec in the child; 0 if it was started.
 int read_report(int fd) {
   int error_number = 0;
   ssize_t got = 0;
@@ -121,6 +121,28 @@ int read_report(int fd) {
     got = ::read(fd, &error_number, sizeof error_number);
   } while (got < 0 && errno == EINTR);
   return got > 0 ? error_number : 0;
+}
+
+}  // namespace
+
+namespace {
+
+// A process that has closed its input has ended, or will say so by the ready descriptor.
+void send_input(int socket, const DetachedOptions& options) {
+  constexpr std::chrono::seconds kLimit{60};
+  for (std::size_t at = 0; at < options.input.size();) {
+    const ssize_t sent =
+        ::send(socket, options.input.data() + at, options.input.size() - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent > 0) at += static_cast<std::size_t>(sent);
+    if (sent >= 0 || errno == EINTR) continue;
+    if (errno != EAGAIN) return;
+    std::array<WaitFor, 1> set{WaitFor{.fd = socket, .want_write = true}};
+    const WaitResult result = wait_for(set, options.cancel, kLimit);
+    if (result == WaitResult::kCancelled) options.cancel.throw_if_cancelled();
+    if (result == WaitResult::kTimeout) {
+      throw Error(ErrorKind::kSystem, fmt::format("{} does not read its input", options.process.command.front()));
+    }
+  }
 }
 
 }  // namespace
@@ -153,12 +175,7 @@ FileDescriptor start_detached(const DetachedOptions& options) {
   if (const int error_number = read_report(report.read.get()); error_number != 0) {
     throw Error(ErrorKind::kConfig, system_error(fmt::format("cannot run {}", command.front()), error_number).what());
   }
-  // A process that does not read it has ended, which the ready descriptor tells.
-  for (std::size_t at = 0; at < options.input.size();) {
-    const ssize_t sent = ::send(writer.get(), options.input.data() + at, options.input.size() - at, MSG_NOSIGNAL);
-    if (sent < 0 && errno != EINTR) break;
-    if (sent > 0) at += static_cast<std::size_t>(sent);
-  }
+  send_input(writer.get(), options);
   return std::move(ready.read);
 }
 
@@ -198,7 +215,7 @@ void Subprocess::terminate() noexcept {
     if (!handle.valid() || wait_for(ended, {}, std::chrono::seconds(2)) != WaitResult::kReady) ::kill(pid, SIGKILL);
     wait_status(pid);
   } catch (const Error&) {
-    ::kill(pid, SIGKILL);  // a destructor has nobody to tell
+    ::kill(pid, SIGKILL);  // a destructor cannot report an error
   }
 }
 

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/cancel.h"
 #include "base/file_descriptor.h"
+#include "pgsluice/cancel.h"
 
 namespace pgsluice {
 
@@ -52,15 +52,17 @@ class Subprocess {
   FileDescriptor errors_;
 };
 
-/// A process that goes on when this one ends: in a session of its own, with nothing of this one's but the environment.
+/// A process that outlives this one: in a session of its own, with nothing of this one's but the environment.
 struct DetachedOptions {
   SubprocessOptions process;
   std::string input;          ///< its standard input
   std::filesystem::path log;  ///< gets its standard output and error, at the end of what is there; made with mode 0600
+  CancelToken cancel = {};    ///< ends the wait for the process to read its input
 };
 
 /// Starts it. The descriptor is readable when the process writes to its descriptor 3 or closes it, as its end does.
-/// Throws Error(kConfig) when the program cannot be started.
+/// Throws Error(kConfig) when the program cannot be started, Error(kSystem) if it has not read its input within a
+/// minute, Error(kCancelled).
 FileDescriptor start_detached(const DetachedOptions& options);
 /// Descriptor 3 of a process that was started so.
 inline constexpr int kReadyDescriptor = 3;

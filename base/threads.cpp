@@ -4,7 +4,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice {
 

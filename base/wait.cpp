@@ -6,7 +6,7 @@
 #include <array>
 #include <cerrno>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <span>
 
-#include "base/cancel.h"
+#include "pgsluice/cancel.h"
 
 namespace pgsluice {
 

@@ -7,9 +7,9 @@
 #include <string>
 
 #include "base/file_descriptor.h"
-#include "base/log.h"
 #include "migration/http/rest_api.h"
-#include "migration/store.h"
+#include "pgsluice/log.h"
+#include "pgsluice/migration/store.h"
 #include "tests/support/recording_sink.h"
 
 namespace pgsluice::migration {

@@ -24,10 +24,11 @@ TaskGraph graph_of(std::int64_t tables) {
 void BM_ScheduleTasks(benchmark::State& state) {
   const TaskGraph graph = graph_of(state.range(0));
   Progress progress;
+  progress.set_work(graph);
   for (auto _ : state) {
     Scheduler scheduler(graph, FailurePolicy::kGoOn);
     while (const std::optional<TaskId> task = scheduler.next(Lane::kBuild)) {
-      { const Progress::Running running(progress, graph[*task]); }
+      { const Progress::Running running(progress, {*task}, graph[*task].name); }
       scheduler.succeeded(*task);
     }
   }

@@ -1,4 +1,5 @@
-# One static library a folder. Includes are paths from the repository's root.
+# One static library a folder. Includes are paths from the repository's root, or "pgsluice/…" of include/, which alone is
+# installed.
 
 find_program(PGSLUICE_CCACHE ccache)
 if(PGSLUICE_CCACHE)
@@ -38,8 +39,8 @@ function(pgsluice_folder_library folder)
   set(target pgsluice_${name})
   add_library(${target} STATIC ${ARG_SOURCES})
   add_library(pgsluice::${name} ALIAS ${target})
-  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
-                                              $<INSTALL_INTERFACE:include> $<INSTALL_INTERFACE:include/pgsluice>)
+  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                                              $<INSTALL_INTERFACE:include>)
   target_compile_features(${target} PUBLIC cxx_std_20)
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
   target_link_libraries(${target} PUBLIC ${ARG_LINKS})

@@ -4,10 +4,7 @@ include(GNUInstallDirs)
 
 get_property(libraries GLOBAL PROPERTY PGSLUICE_LIBRARIES)
 install(TARGETS ${libraries} EXPORT pgsluiceTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-foreach(folder base pg schema copy index pipeline migration)
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pgsluice/${folder}
-          FILES_MATCHING PATTERN "*.h" PATTERN "page" EXCLUDE)
-endforeach()
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/pgsluice DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/pgsluice)
 install(EXPORT pgsluiceTargets NAMESPACE pgsluice:: DESTINATION ${package_folder})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/pgsluiceConfig.cmake.in

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "pgsluice/row_options.h"
 #include "schema/catalog/catalog.h"
 
 namespace pgsluice::copy {
@@ -11,9 +12,6 @@ enum class CopyFormat { kText, kBinary };
 
 /// "text", "binary".
 std::string_view to_string(CopyFormat format);
-
-/// What the user asked for. There is no way to force binary where it could change values.
-enum class FormatWish { kAuto, kText, kBinary };
 
 enum class FormatUse {
   kCopy,

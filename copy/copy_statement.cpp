@@ -71,8 +71,8 @@ std::string copy_in_statement(const schema::Relation& table, const schema::Relat
   const std::string copy = fmt::format("COPY {}{} FROM STDIN{}", into.quoted(), in_parentheses(column_list(table)),
                                        options(format, loading));
   if (loading != Loading::kFreeze) return copy;
-  // The lock first: rows that somebody has put in since the table was looked at are not ours to truncate. The cast of a
-  // text fails, in any server and without a language, where there is a row.
+  // The lock first: rows that another session has inserted since the table was looked at are not ours to truncate. The
+  // cast of a text fails, in any server and without a language, where there is a row.
   return fmt::format(
       "LOCK TABLE ONLY {0} IN ACCESS EXCLUSIVE MODE;"
       " SELECT (one.is || '{1}')::pg_catalog.int4 FROM (SELECT ''::pg_catalog.text AS is FROM ONLY {0} LIMIT 1) one;"

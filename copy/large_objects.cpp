@@ -10,12 +10,12 @@
 #include <span>
 #include <tuple>
 
-#include "base/error.h"
 #include "base/sqlstate.h"
 #include "copy/relay.h"
 #include "pg/query_pipeline.h"
 #include "pg/quote.h"
 #include "pg/transaction.h"
+#include "pgsluice/error.h"
 #include "schema/archive/acl.h"
 #include "schema/catalog/inventory.h"
 
@@ -64,7 +64,7 @@ std::vector<LargeObject> list_objects(pg::Connection& source) {
   return objects;
 }
 
-// Those of an earlier run that this one goes on with: an object and its contents commit together.
+// Objects that the run which is resumed has copied: an object and its contents commit together.
 std::set<Oid> objects_there(pg::Connection& target) {
   std::set<Oid> there;
   for (const pg::Row row : target.execute("SELECT oid FROM pg_catalog.pg_largeobject_metadata")) {

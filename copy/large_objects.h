@@ -12,7 +12,7 @@ namespace pgsluice::copy {
 
 struct LargeObjectsOutcome {
   std::int64_t objects = 0;
-  /// What could not be carried over, for a person: owners that this user may not act for.
+  /// Properties that could not be carried over, for a person: owners that this user may not act for.
   std::vector<std::string> skipped;
 };
 

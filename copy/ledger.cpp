@@ -8,12 +8,12 @@
 #include <limits>
 
 #include "base/duration.h"
-#include "base/error.h"
 #include "base/sqlstate.h"
 #include "base/wait.h"
 #include "pg/quote.h"
 #include "pg/session_proof.h"
 #include "pg/transaction.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::copy {
 
@@ -47,7 +47,7 @@ std::string number_or_null(const std::optional<std::int64_t>& number) {
   return number ? fmt::format("'{}'", *number) : "NULL";
 }
 
-// What the primary key is made of.
+// The columns of the primary key.
 std::string key_of(const LedgerPart& part) {
   return fmt::format("{}::pg_catalog.oid, {}, {}, '{}'::pg_catalog.int8", part.relation,
                      pg::quote_literal(part.bounds.by), part.bounds.nulls, part.bounds.from.value_or(kNoBeginning));
@@ -75,7 +75,7 @@ std::string text_of_time(std::string_view column) {
   return fmt::format("pg_catalog.to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00'", column);
 }
 
-// Of these sessions the ones that live, but for this one.
+// Returns the sessions that are alive, without this one.
 std::string living(const std::vector<Backend>& sessions) {
   std::string rows;
   for (const Backend& session : sessions) {
@@ -199,7 +199,7 @@ bool belongs_to_ledger(const schema::TocEntry& entry) {
 }
 
 void drop_ledger(pg::Connection& target) {
-  // What goes with it is its own, and no news.
+  // Dropping the schema drops its own tables too, which needs no notice.
   std::string sql = "SET LOCAL client_min_messages = warning; DROP SCHEMA IF EXISTS pgsluice CASCADE;";
   for (const pg::Row row : target.execute("SELECT evtname, evtenabled FROM pg_catalog.pg_event_trigger"
                                           " WHERE evtenabled <> 'D' AND pg_catalog.pg_has_role(evtowner, 'USAGE')")) {
@@ -267,7 +267,7 @@ void end_sessions(pg::Connection& target, const std::vector<Backend>& sessions) 
           .hint("end them on the server (pg_terminate_backend)")
           .remedy(Remedy::kResume);
     }
-    // The server tells nobody when a session is gone.
+    // The server does not report when a session is gone.
     pgsluice::pause(target.cancel_token(), pause);
     pause = std::min(2 * pause, kLongestPause);
   }

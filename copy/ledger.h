@@ -6,17 +6,18 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "copy/row_ranges.h"
 #include "pg/connection.h"
+#include "pgsluice/error.h"
 #include "schema/archive/archive.h"
 #include "schema/catalog/catalog.h"
 
 namespace pgsluice::copy {
 
-/// What a run has done, in tables of a schema of its own on the target. A row commits with what it stands for, in the
-/// same transaction, so what the ledger says is so whatever was lost: an acknowledged commit that a crash has undone is
-/// gone with its row. It is made when a run begins, read when one goes on, and dropped when nothing is missing.
+/// A run's record of what it has done, in tables of a schema of its own on the target. A row commits with what it
+/// stands for, in the same transaction, so what the ledger says is so whatever was lost: an acknowledged commit that a
+/// crash has undone is gone with its row. It is made when a run begins, read when one is resumed, and dropped when
+/// nothing is missing.
 ///
 /// Rows stand under primary keys and are put in before what they stand for: a backend whose client is gone
 /// cannot do the same a second time.
@@ -61,7 +62,7 @@ Backend session_of(pg::Connection& target);
 /// Makes the schema and what is in it, this session too, on disk when this returns. Throws Error(kState) when there is
 /// one already, Error(kServer, 42501) when the user may not.
 Backend create_ledger(pg::Connection& target, std::string_view run);
-/// Says anew what the run is.
+/// Updates the record of the run.
 void update_ledger(pg::Connection& target, std::string_view run);
 /// Returns nullopt if there is none. Throws ledger_of_another_version() if it lacks these tables.
 std::optional<LedgerContents> read_ledger(pg::Connection& target);
@@ -76,7 +77,7 @@ void forget_task(pg::Connection& target, std::string_view mark);
 std::string forget_task_sql(std::string_view mark);
 /// LedgerContents::tasks alone. Throws Error(kServer).
 std::set<std::string, std::less<>> read_tasks(pg::Connection& target);
-/// Forgets parts, which are to be loaded anew. In the caller's transaction.
+/// Forgets parts, which will be loaded again. In the caller's transaction.
 void forget_parts(pg::Connection& target, schema::Oid relation);
 
 /// True if the server has crashed since the ledger was made or update_ledger() was called.

@@ -6,7 +6,7 @@
 #include <array>
 
 #include "base/duration.h"
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::copy {
 

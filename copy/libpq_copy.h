@@ -20,7 +20,7 @@ class CopyReader {
   enum class Status { kData, kWait, kEnd };
   /// Takes the next row of the stream without blocking; kWait when the socket has to become readable first.
   Status next();
-  /// What next() has taken; valid until it is called again.
+  /// Returns what next() has taken; valid until it is called again.
   std::string_view data() const { return {buffer_.get(), size_}; }
   /// To be called when the socket is readable. Throws Error(kConnection).
   void receive();

@@ -3,8 +3,8 @@
 #include <array>
 
 #include "base/duration.h"
-#include "base/error.h"
 #include "copy/libpq_copy.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::copy {
 

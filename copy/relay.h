@@ -11,6 +11,7 @@
 
 #include "copy/row_digest.h"
 #include "pg/connection.h"
+#include "pgsluice/row_options.h"
 
 namespace pgsluice::copy {
 
@@ -25,7 +26,7 @@ struct RelayRequest {
   RowDigester* digester = nullptr;
 };
 
-/// What both servers said at the end of a COPY. It is the caller's to compare them before committing.
+/// The answers of both servers at the end of a COPY. The caller compares them before it commits.
 struct RelayOutcome {
   std::int64_t source_rows = 0;
   std::int64_t target_rows = 0;
@@ -40,14 +41,6 @@ struct RelayResult {
   std::optional<Error> error;
   /// Which request the error is about.
   std::size_t failed = 0;
-};
-
-/// How rows cross this process.
-enum class Transport {
-  kAuto,     ///< the first of these that both connections and the kernel allow
-  kIoUring,  ///< the protocol on the sockets, by io_uring (TLS: by poll)
-  kPoll,     ///< the same by poll
-  kLibpq,    ///< libpq's calls, a row at a time: works over every kind of connection, GSS encryption included
 };
 
 /// Carries COPY streams between two sessions that belong to the calling thread, to which it belongs then.

@@ -7,9 +7,9 @@
 #include <initializer_list>
 #include <memory>
 
-#include "base/error.h"
 #include "copy/libpq_copy.h"
 #include "pg/wire.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::copy {
 
@@ -45,7 +45,7 @@ class WireStream {
   pg::Wire& wire() { return wire_; }
   bool done() const { return done_; }
 
-  // Whether anything has come.
+  // True if anything has come.
   bool take() {
     const std::optional<pg::Wire::Event> event = wire_.next_event();
     if (!event) return false;

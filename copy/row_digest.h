@@ -13,15 +13,6 @@
 
 namespace pgsluice::copy {
 
-/// What rows come to, in whatever order: two sets of rows of the same digest are taken for the same.
-struct RowsDigest {
-  std::int64_t rows = 0;
-  Digest sum;
-
-  bool operator==(const RowsDigest&) const = default;
-  RowsDigest& operator+=(const RowsDigest& other);
-};
-
 /// Digests the rows of a COPY TO stream: what a server puts into one CopyData message is a row. One thread.
 class RowDigester {
  public:

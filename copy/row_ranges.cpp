@@ -138,7 +138,7 @@ std::vector<RowRange> around_loaded(const std::vector<RowRange>& planned, std::v
   };
   std::sort(loaded.begin(), loaded.end(),
             [](const RowRange& a, const RowRange& b) { return a.bounds.from < b.bounds.from; });
-  // Nothing comes before every number, so the first part sorts first.
+  // A missing number sorts before every number, so the first part sorts first.
   std::optional<std::int64_t> covered;
   bool nothing_covered = true;
   bool nulls_are_there = by == kByBlocks;
@@ -166,7 +166,7 @@ std::vector<RowRange> around_loaded(const std::vector<RowRange>& planned, std::v
 std::optional<KeySpan> read_key_span(pg::Connection& source, const schema::Relation& table) {
   const std::string column = pg::quote_identifier(table.integer_key);
   const pg::Row row = source.execute(
-      // Not behind somebody who waits for the snapshot's holder; see table_copy.cpp.
+      // Not after a session that waits for the snapshot's holder; see table_copy.cpp.
       fmt::format("LOCK TABLE ONLY {1} IN ACCESS SHARE MODE NOWAIT;"
                   " SELECT pg_catalog.min({0}), pg_catalog.max({0}) FROM ONLY {1}",
                   column, table.quoted()))[0];

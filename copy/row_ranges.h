@@ -6,10 +6,11 @@
 #include <string_view>
 #include <vector>
 
-#include "base/bytes.h"
 #include "base/digest.h"
 #include "copy/copy_format.h"
 #include "pg/connection.h"
+#include "pgsluice/bytes.h"
+#include "pgsluice/row_options.h"
 #include "schema/catalog/catalog.h"
 
 namespace pgsluice::copy {
@@ -32,11 +33,11 @@ struct RangeBounds {
 /// For WHERE; empty: all rows.
 std::string condition_of(const RangeBounds& bounds);
 
-/// What has arrived of a part.
+/// The rows that have arrived of a part.
 struct LoadedRows {
   std::int64_t rows = 0;
   Bytes bytes;  ///< of the COPY stream
-  /// What the rows add up to, where they were digested.
+  /// The sum of the rows' digests, if they were digested.
   std::optional<Digest> digest = std::nullopt;
   /// In which they have crossed.
   CopyFormat format = CopyFormat::kText;
@@ -51,21 +52,6 @@ struct RowRange {
   std::optional<LoadedRows> loaded = std::nullopt;
 
   std::string condition() const { return condition_of(bounds); }
-};
-
-/// When a table is cut into parts that cross at the same time.
-struct SplitOptions {
-  enum class When {
-    kAuto,    ///< a table that is more than one job's fair share of all there is to copy
-    kLarger,  ///< a table larger than `size`
-    kNever,
-  };
-  When when = When::kAuto;
-  Bytes size;
-  /// At most so many parts for a table; 0: no limit.
-  int max_parts = 0;
-  /// True if tables may be cut by the place of their rows (ctid).
-  bool by_ctid = true;
 };
 
 /// The least and the greatest key of a table.

@@ -6,13 +6,13 @@
 #include <string>
 
 #include "base/digest.h"
-#include "base/error.h"
 #include "base/sqlstate.h"
 #include "copy/wide_rows.h"
 #include "pg/quote.h"
 #include "pg/snapshot.h"
 #include "pg/transaction.h"
 #include "pg/version.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::copy {
 
@@ -72,8 +72,9 @@ std::optional<Objection> find_objection(pg::Connection& source, std::span<const 
   return std::nullopt;
 }
 
-// The snapshot's holder has a lock on the table. Whoever waits for that one to go, to truncate or drop the table, keeps
-// us waiting behind him, and the server sees no deadlock, since the holder waits in this process: so we do not wait.
+// The snapshot's holder has a lock on the table. A session that waits for that lock, to truncate or drop the table,
+// keeps us waiting behind it, and the server sees no deadlock, since the holder waits in this process: so we do not
+// wait.
 std::string lock_statement(const schema::Relation& table) {
   return fmt::format("LOCK TABLE ONLY {} IN ACCESS SHARE MODE NOWAIT; ", table.quoted());
 }
@@ -85,7 +86,7 @@ std::string copy_out(const TableCopy& copy) {
   return lock_statement(copy.table) + copy_out_statement(in_order, copy.format, copy.range.condition());
 }
 
-// What to do, where the server's message does not say it.
+// Adds what to do where the server's message does not say it.
 void explain(Error& error) {
   if (error.side() == Side::kTarget && std::string_view(error.what()).find(kRowsOfOthers) != std::string_view::npos) {
     error = Error(ErrorKind::kState, "it holds rows that are not of this run, and was not truncated")
@@ -124,7 +125,7 @@ std::string ledger_sql(std::span<const TableCopy> tables, const std::vector<Copi
   return loaded_sql(parts);
 }
 
-// What the source has in columns that do not cross.
+// Reads the values of columns that are not copied.
 Digest digest_of_generated_columns(pg::Connection& source, const TableCopy& copy) {
   schema::Relation in_order = copy.table;
   in_order.generated_columns = copy.into.generated_columns;

@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-#include "base/bytes.h"
-#include "base/error.h"
 #include "copy/copy_format.h"
+#include "pgsluice/bytes.h"
+#include "pgsluice/error.h"
 #include "schema/catalog/catalog.h"
 
 namespace pgsluice::copy {
@@ -18,7 +18,7 @@ struct WideRow {
   Bytes size;                  ///< of what COPY would have to send, at least
 };
 
-/// What to do about one.
+/// The remedy for one.
 inline constexpr std::string_view kWideRowHint =
     "PostgreSQL sends no row of more than 1 GB (a bytea counts twice in text): make the row smaller, or copy the "
     "table's "

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/duration.h"
-#include "base/error.h"
 #include "pg/wire.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::copy {
 
@@ -16,7 +16,7 @@ using pg::Wire;
 
 // Carries streams one after another. The source gets all its COPYs at once. The target gets a COPY's statement with
 // its rows, and their end when the source has said how many they were: a stream that broke off is never finished.
-// What the target says of a stream arrives while later ones are on their way.
+// The target's answer to a stream arrives while later ones are on their way.
 class Streams {
  public:
   explicit Streams(std::span<const RelayRequest> requests) : requests_(requests) {}
@@ -29,7 +29,7 @@ class Streams {
         if (error_ && error_->side() == Side::kTarget) return;
         continue;
       }
-      // What is whole is waited for, since one of these may be what the target refuses.
+      // Whole streams are waited for, because one of them may be what the target refuses.
       if (error_ && answered_ == current_) return;
       if (error_ || current_ == requests_.size()) {
         io.wait({&to});

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "base/bytes.h"
 #include "base/mutex.h"
+#include "pgsluice/bytes.h"
 
 namespace pgsluice::index {
 
@@ -16,8 +16,8 @@ class BuildBudget {
   BuildBudget(Bytes memory, int places, int most_workers)
       : share_{memory.count / places}, most_workers_(most_workers), free_(places) {}
 
-  /// What one build of an index, or one validation, may use of the target. Given back with its end; the budget outlives
-  /// it.
+  /// The part of the target that one build of an index, or one validation, may use. Given back with its end; the budget
+  /// outlives it.
   class Share {
    public:
     Share(Share&& other) noexcept : budget_(std::exchange(other.budget_, nullptr)), share_(other.share_) {}

@@ -4,7 +4,7 @@
 #include <array>
 #include <set>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::index {
 
@@ -20,7 +20,7 @@ struct KindRule {
   bool whole_tree;  // whether partitions and children are locked too
 };
 
-// What is not listed takes ACCESS EXCLUSIVE on what it touches: such statements are short.
+// Other kinds take ACCESS EXCLUSIVE on the relations that they touch: such statements are short.
 constexpr std::array<KindRule, 9> kRules = {{
     {EntryKind::kIndex, LockMode::kShare, false},
     {EntryKind::kFkConstraint, LockMode::kShareRowExclusive, true},
@@ -41,7 +41,7 @@ KindRule rule_for(const EntryKind& kind) {
 }  // namespace
 
 bool conflicts(LockMode a, LockMode b) {
-  // Of these modes ROW SHARE only keeps ACCESS EXCLUSIVE away, and of the others only SHARE can be held twice.
+  // ROW SHARE conflicts only with ACCESS EXCLUSIVE, and of the other modes only SHARE can be held twice.
   if (a == LockMode::kRowShare || b == LockMode::kRowShare) {
     return a == LockMode::kAccessExclusive || b == LockMode::kAccessExclusive;
   }
@@ -103,7 +103,7 @@ const std::vector<Oid>& EntryRelations::of(const TocEntry& entry) const {
 
 namespace {
 
-// What can be reached from a relation, itself first.
+// Returns all that can be reached from a relation, the relation itself first.
 std::vector<Oid> reachable(Oid relation, const std::map<Oid, std::vector<Oid>>& links) {
   std::vector<Oid> result = {relation};
   std::set<Oid> seen = {relation};

@@ -5,10 +5,11 @@
 #include <optional>
 #include <system_error>
 
-#include "base/error.h"
 #include "base/file_descriptor.h"
+#include "base/sqlite.h"
 #include "migration/progress_estimate.h"
-#include "migration/store.h"
+#include "pgsluice/error.h"
+#include "pgsluice/migration/store.h"
 
 namespace pgsluice::migration {
 
@@ -16,6 +17,9 @@ namespace {
 // Once a migration has more, every second one goes, and the others still show its course.
 constexpr std::int64_t kMaxSamples = 600;
 }  // namespace
+
+Claim::Claim(Claim&&) noexcept = default;
+Claim::~Claim() = default;
 
 Claim::Claim(std::filesystem::path folder, std::string id, std::unique_ptr<FileLock> lock, const Migration& migration)
     : store_(std::move(folder)),
@@ -92,6 +96,13 @@ void Claim::set_target_system(const std::string& identifier) {
   store_.require_no_other(*store_.find_id(id_), identifier);
   file.execute("UPDATE migration SET system = ? WHERE id = ?", {identifier, id_});
   transaction.commit();
+}
+
+std::string Claim::target_system() {
+  std::string system;
+  store_.file_->execute("SELECT system FROM migration WHERE id = ?", {id_},
+                        [&](const SqliteFile::Row& row) { system = row.text(0); });
+  return system;
 }
 
 bool Claim::cancel_requested() {

@@ -1,4 +1,4 @@
-#include "migration/control.h"
+#include "pgsluice/migration/control.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -8,10 +8,10 @@
 #include <fstream>
 #include <iterator>
 
-#include "base/error.h"
 #include "base/subprocess.h"
 #include "base/wait.h"
-#include "migration/properties.h"
+#include "pgsluice/error.h"
+#include "pgsluice/migration/properties.h"
 
 namespace pgsluice::migration {
 
@@ -22,7 +22,7 @@ constexpr std::chrono::milliseconds kStartLimit{60'000};
 // Between looks at a migration that another process writes.
 constexpr std::chrono::milliseconds kPause{200};
 
-// What the shell's command has ended with is written where a worker says that it is ready.
+// The exit status of the shell's command is written to the pipe on which a worker reports that it is ready.
 constexpr const char* kShellScript = R"((eval "$PGSLUICE_WORKER_COMMAND") 3>&-; echo "e$?" >&3)";
 
 std::string last_lines(const std::filesystem::path& file) {
@@ -34,9 +34,16 @@ std::string last_lines(const std::filesystem::path& file) {
   return text;
 }
 
-std::string read_word(int fd) {
+std::string read_word(int fd, const CancelToken& cancel) {
   std::array<WaitFor, 1> set{WaitFor{.fd = fd, .want_read = true}};
-  if (wait_for(set, {}, kStartLimit) == WaitResult::kTimeout) return "timeout";
+  switch (wait_for(set, cancel, kStartLimit)) {
+    case WaitResult::kTimeout:
+      return "timeout";
+    case WaitResult::kCancelled:
+      throw Error(ErrorKind::kCancelled, "cancelled before a worker came up; one may still take the migration up");
+    case WaitResult::kReady:
+      break;
+  }
   std::array<char, 16> buffer{};
   const ssize_t got = ::read(fd, buffer.data(), buffer.size());
   return got <= 0 ? "" : std::string(buffer.data(), static_cast<std::size_t>(got));
@@ -76,15 +83,23 @@ void require_same(const Migration& migration, const Request& request, Sameness s
   require(migration.databases == request.databases, "databases");
   if (sameness == Sameness::kServersAndDatabases) return;
   require(migration.roles == request.roles && migration.overwrite == request.overwrite, "options");
+  if (!request.option_is_given || request.option == migration.option) return;
+  throw Error(ErrorKind::kState, fmt::format("the migration {} has the option {}, not {}", migration.name,
+                                             to_string(migration.option), to_string(request.option)))
+      .hint("omit the option, or create another migration with it");
 }
 
 Migration resume_migration(Store& store, const Migration& migration, const Request& request) {
   // Until a database was made, what becomes of those that are there may be thought over.
   const bool any_made =
-      std::any_of(migration.details.begin(), migration.details.end(),
-                  [](const DatabaseDetails& details) { return details.made || !details.making.empty(); });
-  if (any_made) require_same(migration, request, Sameness::kWhole);
-  if (request.option == MigrationOption::kValidate && migration.option != MigrationOption::kValidate) {
+      std::any_of(migration.details.begin(), migration.details.end(), [](const DatabaseDetails& details) {
+        return details.made || !details.making.empty() || !details.kept_as.empty();
+      });
+  Request as_begun = request;
+  as_begun.option_is_given = false;  // the option may be another one
+  if (any_made) require_same(migration, as_begun, Sameness::kWhole);
+  const MigrationOption option = request.option_is_given ? request.option : migration.option;
+  if (option == MigrationOption::kValidate && migration.option != MigrationOption::kValidate) {
     throw Error(ErrorKind::kState,
                 fmt::format("the migration {} was begun to migrate: with the option Validate it would "
                             "end without its databases",
@@ -93,23 +108,30 @@ Migration resume_migration(Store& store, const Migration& migration, const Reque
   }
   Migration wanted = migration;
   if (!any_made) {
-    // Nothing was created yet, so a corrected properties file may name other servers and databases.
+    // No database was created yet, so a corrected properties file may name other servers and databases.
     wanted.source_server = request.source.text();
     wanted.target_server = request.target.text();
     wanted.databases = request.databases;
     wanted.details.clear();
     for (const std::string& database : request.databases) wanted.details.push_back({.name = database});
+    // A target that was not given a name is called by its address.
+    const std::string before = migration.target_server.substr(0, migration.target_server.find('@'));
+    if (migration.target == before) wanted.target = request.target.host_and_port();
   }
-  wanted.option = request.option;
+  wanted.ssl_mode = request.ssl_mode;
+  wanted.source_type = request.source_type;
+  wanted.option = option;
   wanted.roles = request.roles;
   wanted.overwrite = request.overwrite;
-  return store.requeue(wanted);
+  return store.requeue(wanted, migration);
 }
 
-void start_worker(Store& store, const Migration& migration, const std::string& properties, const WorkerStart& start) {
-  DetachedOptions options{.input = properties, .log = store.log_file(migration.id)};
+void start_worker(Store& store, const Migration& migration, const std::string& properties, const WorkerStart& start,
+                  const CancelToken& cancel) {
+  DetachedOptions options{.input = properties, .log = store.log_file(migration.id), .cancel = cancel};
   options.process.environment = {{"PGSLUICE_MIGRATION_NAME", migration.name},
                                  {"PGSLUICE_MIGRATION_TARGET", migration.target},
+                                 {"PGSLUICE_MIGRATION_ID", migration.id},
                                  {"PGSLUICE_STORE", std::filesystem::absolute(store.folder()).string()}};
   if (start.command.empty()) {
     options.process.environment.emplace_back("PGSLUICE_READY", "1");
@@ -126,8 +148,17 @@ void start_worker(Store& store, const Migration& migration, const std::string& p
     options.process.environment.emplace_back("PGSLUICE_WORKER_COMMAND", start.command);
     options.process.command = {"/bin/sh", "-c", kShellScript};
   }
-  const FileDescriptor ready = start_detached(options);
-  const std::string word = read_word(ready.get());
+  const FileDescriptor ready = [&] {
+    try {
+      return start_detached(options);
+    } catch (const Error& error) {
+      store.fail_unclaimed(migration, "no worker could be started: " + error.describe());
+      if (error.kind() == ErrorKind::kCancelled) throw;
+      throw Error(ErrorKind::kSystem,
+                  fmt::format("no worker could be started for the migration {}: {}", migration.name, error.describe()));
+    }
+  }();
+  const std::string word = read_word(ready.get(), cancel);
   const bool begun = word == "1" || word.rfind("e0", 0) == 0 || (word == "timeout" && !start.command.empty());
   if (begun) return;
   // Others may have cancelled or deleted it before a worker came up: it has its end then.
@@ -148,8 +179,19 @@ void cancel_and_remove(Store& store, const Migration& migration, const CancelTok
     while ((now = store.refreshed(migration)) && now->active()) {
       pause(cancel, kPause);
     }
+    if (now) require_canceled(*now);
   }
   if (now) store.remove(*now);
+}
+
+void require_canceled(const Migration& migration) {
+  if (migration.state != State::kFailed) return;
+  throw Error(ErrorKind::kState,
+              fmt::format("the migration {} has failed before it was canceled, and is not deleted: {}", migration.name,
+                          migration.error))
+      .hint(
+          "databases that it has made may be on the target: resume it, which cancels it, or delete it once more (in a "
+          "request with force=true), which leaves them");
 }
 
 NameAvailability check_name(Store& store, const std::string& name, const std::string& target) {
@@ -163,9 +205,7 @@ NameAvailability check_name(Store& store, const std::string& name, const std::st
   }
   bool is_taken = false;
   if (target.empty()) {
-    const std::vector<Migration> all = store.list(Filter::kAll, std::nullopt);
-    is_taken = std::any_of(all.begin(), all.end(),
-                           [&](const Migration& other) { return !store.name_available(name, other.target); });
+    is_taken = !store.name_available(name);
   } else {
     is_taken = !store.name_available(name, target);
   }
@@ -175,14 +215,6 @@ NameAvailability check_name(Store& store, const std::string& name, const std::st
     result.message = fmt::format("there is a migration named {} already", name);
   }
   return result;
-}
-
-nlohmann::ordered_json to_document(const NameAvailability& name) {
-  return {{"name", name.name},
-          {"type", "pgsluice/migrations"},
-          {"nameAvailable", name.available},
-          {"reason", name.reason},
-          {"message", name.message}};
 }
 
 }  // namespace pgsluice::migration

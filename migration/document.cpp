@@ -5,8 +5,8 @@
 
 #include <ctime>
 
-#include "base/error.h"
 #include "migration/progress_estimate.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::migration {
 
@@ -59,8 +59,10 @@ Json to_document(const DatabaseDetails& database) {
           {"targetOid", database.target_oid},
           {"copiedAnewByResume", database.anew},
           {"temporaryName", database.making},
+          {"temporaryOid", database.making_oid},
           {"replacedDatabase", database.replaced},
-          {"replacedDatabaseKeptAs", database.kept_as}};
+          {"replacedDatabaseKeptAs", database.kept_as},
+          {"replacedDatabaseOid", database.kept_oid}};
 }
 
 DatabaseDetails read_database(const Json& document) {
@@ -84,8 +86,10 @@ DatabaseDetails read_database(const Json& document) {
           .target_oid = document.value("targetOid", std::uint32_t{0}),
           .anew = document.value("copiedAnewByResume", false),
           .making = document.value("temporaryName", ""),
+          .making_oid = document.value("temporaryOid", std::uint32_t{0}),
           .replaced = document.value("replacedDatabase", ""),
-          .kept_as = document.value("replacedDatabaseKeptAs", "")};
+          .kept_as = document.value("replacedDatabaseKeptAs", ""),
+          .kept_oid = document.value("replacedDatabaseOid", std::uint32_t{0})};
 }
 
 Json to_document(const std::vector<Validation>& validations) {
@@ -175,6 +179,11 @@ Migration read_document(const Json& document) {
   for (const auto& [name, database] : substate.at("dbDetails").items()) {
     migration.details.push_back(read_database(database));
   }
+  for (const std::string& name : migration.databases) {
+    const bool is_there = std::any_of(migration.details.begin(), migration.details.end(),
+                                      [&](const DatabaseDetails& details) { return details.name == name; });
+    if (!is_there) throw Error(ErrorKind::kState, fmt::format("the store has no state of the database {}", name));
+  }
   return migration;
 }
 
@@ -238,6 +247,14 @@ Migration from_document(const std::string& document) {
     throw Error(ErrorKind::kState,
                 fmt::format("the store holds what this version does not understand: {}", error.what()));
   }
+}
+
+nlohmann::ordered_json to_document(const NameAvailability& name) {
+  return {{"name", name.name},
+          {"type", "pgsluice/migrations"},
+          {"nameAvailable", name.available},
+          {"reason", name.reason},
+          {"message", name.message}};
 }
 
 }  // namespace pgsluice::migration

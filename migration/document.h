@@ -3,7 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "migration/migration.h"
+#include "pgsluice/migration/control.h"
+#include "pgsluice/migration/migration.h"
 
 namespace pgsluice::migration {
 
@@ -12,6 +13,8 @@ nlohmann::ordered_json to_document(const Migration& migration);
 
 /// Its validationDetails.
 nlohmann::ordered_json to_document(const ValidationDetails& details);
+
+nlohmann::ordered_json to_document(const NameAvailability& name);
 
 /// One document as text. What servers say need not be UTF-8: such bytes are replaced.
 std::string to_text(const nlohmann::ordered_json& document, int indent = -1);

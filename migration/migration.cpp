@@ -1,4 +1,4 @@
-#include "migration/migration.h"
+#include "pgsluice/migration/migration.h"
 
 #include <fmt/format.h>
 #include <strings.h>

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "base/error.h"
 #include "migration/remedies.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::migration {
 

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
-#include "migration/migration.h"
 #include "migration/target_server.h"
-#include "pipeline/server_clone.h"
+#include "pgsluice/error.h"
+#include "pgsluice/migration/migration.h"
+#include "pgsluice/server_clone.h"
 
 namespace pgsluice::migration {
 
@@ -19,11 +19,11 @@ inline constexpr double kComparisonsPart = 0.2;
 /// Counts of tables, bytes and rows, and the part of the work that is done: `copys_part` of it is the copy.
 void take_progress(const pipeline::ProgressSnapshot& progress, double copys_part, DatabaseDetails& details);
 
-/// What is left for a person when databases were copied: applications, parameters, roles; what was left out, and
-/// warnings.
+/// Returns what is left for a person when databases were copied: applications, parameters, roles; what was left out,
+/// and warnings.
 std::vector<std::string> next_steps(const Migration& migration, const pipeline::ServerSummary& summary);
 
-/// What a copy has not been able to make: all of it, up to a number.
+/// Returns the objects that a copy has not been able to make: all of them, up to a number.
 std::string describe_missing(const pipeline::CloneSummary& summary);
 
 /// Gives each database that cannot be migrated, since the source has none of its name or the target has one that is to

@@ -66,7 +66,7 @@ std::string_view phase_of(const Migration& migration) {
 std::optional<std::chrono::seconds> TimeLeft::update(double fraction, SteadyClock::time_point now) {
   constexpr double kEnough = 0.02;
   constexpr double kShare = 0.1;  // of what the last second says
-  // What an earlier attempt has done took no time of this one.
+  // An earlier attempt's work took no time of this one.
   if (!started_) {
     started_ = now;
     first_ = fraction;

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/duration.h"
-#include "migration/migration.h"
+#include "pgsluice/migration/migration.h"
 
 namespace pgsluice::migration {
 

@@ -1,5 +1,6 @@
-#include "migration/properties.h"
+#include "pgsluice/migration/properties.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <fnmatch.h>
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
@@ -16,6 +18,7 @@
 #include <sstream>
 
 #include "base/file_descriptor.h"
+#include "migration/engine_options.h"
 #include "migration/properties_object.h"
 #include "pg/quote.h"
 
@@ -31,7 +34,7 @@ struct UnsupportedKey {
   std::string_view reason;
 };
 
-// Of the service's interface, and without a meaning here.
+// Keys of the service's interface that have no meaning here.
 constexpr std::string_view kOnlineOnly = "belongs to online migrations, and pgsluice's are offline: leave it away";
 constexpr std::array<UnsupportedKey, 12> kUnsupported = {{
     {"setupLogicalReplicationOnSourceDbIfNeeded", kOnlineOnly},
@@ -80,6 +83,8 @@ ServerAddress parse_server(const std::string& text, const std::string& path) {
     if (text[at] != '@') refuse("what follows the host is neither a port nor a user");
     server.user = text.substr(at + 1);
     if (server.user.empty()) refuse("the user is missing after the @");
+    // A password there would be stored and shown.
+    if (server.user.find(':') != std::string::npos) refuse("the user has a colon: passwords have keys of their own");
   }
   return server;
 }
@@ -162,9 +167,24 @@ void read_secrets(PropertiesObject& properties, PropertiesContext::Origin origin
   secrets->require_all_known();
 }
 
+// True for "10.*" and the like: digits and no letters. A name such as 10.example.com, which its owner may lead
+// anywhere, is not meant by it.
+bool is_of_addresses(const std::string& pattern) {
+  const std::string host = pattern.substr(0, pattern.starts_with('[') ? pattern.size() : pattern.find(':'));
+  const auto is_letter = [](unsigned char c) { return std::isalpha(c) != 0; };
+  const auto is_digit = [](unsigned char c) { return std::isdigit(c) != 0; };
+  return std::any_of(host.begin(), host.end(), is_digit) && std::none_of(host.begin(), host.end(), is_letter);
+}
+
+bool is_address(const std::string& host) {
+  in6_addr address{};
+  return ::inet_pton(AF_INET, host.c_str(), &address) == 1 || ::inet_pton(AF_INET6, host.c_str(), &address) == 1;
+}
+
 // "host" or "host:port", where an IPv6 address is in brackets, which are no bracket expression then. A pattern with a
 // port is compared with the address and its port: an address must not be taken for one.
 bool matches(const ServerAddress& server, const std::string& pattern) {
+  if (is_of_addresses(pattern) && !is_address(server.host)) return false;
   const bool is_v6 = server.host.find(':') != std::string::npos;
   const std::string host = is_v6 ? fmt::format("[{}]", server.host) : server.host;
   const std::size_t closing = pattern.starts_with('[') ? pattern.find(']') : std::string::npos;
@@ -254,9 +274,8 @@ void read_engine(PropertiesObject& properties, const PropertiesContext& context,
   }
   const nlohmann::json rest = engine->rest();
   if (rest.empty()) return;
-  if (!context.engine) engine->require_all_known();
   try {
-    request.engine = context.engine(rest, context.origin);
+    request.engine = engine_options(rest, context.origin);
   } catch (const Error& error) {
     // "tableJobs: …" of the object's own keys.
     throw Error(ErrorKind::kConfig, fmt::format("{}.{}", properties.path_of("engine"), error.what()))
@@ -277,9 +296,13 @@ void read_choices(PropertiesObject& properties, const PropertiesContext& context
                         fmt::format("\"{}\" is none: Validate, Migrate or ValidateAndMigrate is wanted", *option));
     }
     request.option = *known;
+    request.option_is_given = true;
   }
   // The command line goes before the file.
-  if (context.option) request.option = *context.option;
+  if (context.option) {
+    request.option = *context.option;
+    request.option_is_given = true;
+  }
   if (const auto mode = properties.text("sslMode")) {
     constexpr std::array<const char*, 4> kModes = {"Prefer", "Require", "VerifyCA", "VerifyFull"};
     const auto* known = std::find_if(kModes.begin(), kModes.end(), [&](const char* of) { return same_key(of, *mode); });

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/error.h"
 #include "base/nearest.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::migration {
 
@@ -21,7 +21,7 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-// Whether a comma stands before a closing brace or bracket, outside of texts.
+// True if a comma stands before a closing brace or bracket, outside of texts.
 bool has_trailing_comma(const std::string& text) {
   bool in_text = false;
   bool after_comma = false;
@@ -54,7 +54,7 @@ std::string known_mistake(const std::string& text) {
   return "";
 }
 
-// What was wrong, without the text around it: that may be a password.
+// The parser's complaint, without the text around it: that may be a password.
 std::string without_text(const std::string& what) {
   // "[json.exception.parse_error.101] parse error at line 3, column 5: syntax error … - …; last read: '…'"
   const std::size_t begin = what.find("at line");

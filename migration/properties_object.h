@@ -39,7 +39,7 @@ class PropertiesObject {
   std::optional<std::vector<std::string>> texts(const std::string& key);
   std::optional<PropertiesObject> object(const std::string& key);
 
-  /// What has not been asked for; known from here on.
+  /// Returns the keys that have not been asked for; they are known from here on.
   nlohmann::json rest();
   void require_all_known() const;
 

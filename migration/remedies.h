@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::migration {
 

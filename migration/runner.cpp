@@ -9,18 +9,19 @@
 #include <utility>
 
 #include "base/duration.h"
-#include "base/error.h"
 #include "base/wait.h"
 #include "migration/outcome.h"
 #include "migration/remedies.h"
 #include "migration/runner_implementation.h"
-#include "migration/validations/validator.h"
+#include "migration/server_connection.h"
 #include "migration/verification.h"
 #include "pg/quote.h"
 #include "pg/server_identity.h"
 #include "pg/snapshot.h"
+#include "pgsluice/error.h"
+#include "pgsluice/migration/validator.h"
+#include "pgsluice/server_clone.h"
 #include "pipeline/prepare/sessions.h"
-#include "pipeline/server_clone.h"
 #include "schema/archive/pg_dump.h"
 #include "schema/catalog/databases.h"
 
@@ -30,7 +31,24 @@ namespace {
 
 constexpr std::chrono::milliseconds kPeriod{1000};
 
+// Does something when its scope is left.
+class AtEnd {
+ public:
+  explicit AtEnd(std::function<void()> action) : action_(std::move(action)) {}
+  AtEnd(const AtEnd&) = delete;
+  AtEnd& operator=(const AtEnd&) = delete;
+  ~AtEnd() { action_(); }
+
+ private:
+  const std::function<void()> action_;
+};
+
 }  // namespace
+
+Request of_migration(Request request, const Migration& migration) {
+  request.option = migration.option;
+  return request;
+}
 
 void Runner::Implementation::ask(Asked for_what) noexcept {
   Asked nothing = Asked::kNothing;
@@ -56,7 +74,13 @@ bool Runner::Implementation::is_made(const std::string& database) const {
 void Runner::Implementation::change(const std::function<void(Migration&)>& what) {
   const MutexLock lock(mutex);
   what(migration);
+  show();
   write();
+}
+
+void Runner::Implementation::show() {
+  const MutexLock lock(shown_mutex);
+  shown = migration;
 }
 
 void Runner::Implementation::enter(Substate substate) {
@@ -113,6 +137,7 @@ void Runner::Implementation::report_while_it_runs(const CancelToken& until) {
       if (migration.substate == Substate::kMigratingData) {
         migration.time_left = time_left.update(fraction_done(migration), SteadyClock::now());
       }
+      show();
       write();
       try {
         if (claim.cancel_requested()) ask(Asked::kCancel);
@@ -125,21 +150,61 @@ void Runner::Implementation::report_while_it_runs(const CancelToken& until) {
   }
 }
 
+void Runner::Implementation::keep_lock(const CancelToken& until) {
+  constexpr std::chrono::milliseconds kBetweenLooks{2000};
+  while (wait_for({}, until, kBetweenLooks) != WaitResult::kCancelled) {
+    try {
+      target.lock(until);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::kCancelled) return;
+      // A server that cannot be reached now is the copy's to wait for; another migration that has taken the lock
+      // replaces what this one copies into.
+      if (error.kind() != ErrorKind::kState) continue;
+      {
+        const MutexLock lock(mutex);
+        lost_lock = error;
+      }
+      work.cancel();
+      return;
+    }
+  }
+}
+
 pg::Connection Runner::Implementation::connect(Side side, const CancelToken& cancel) const {
   return connect_to_server(request, side, log, cancel);
 }
 
-// What was copied by an earlier attempt counts as long as it is there.
+// An earlier attempt has worked on one server: on another one the same names and numbers are other databases.
+void Runner::Implementation::require_same_target(const std::string& system) {
+  const std::string before = claim.target_system();
+  if (before.empty() || system.empty() || before == system) return;
+  const bool has_worked =
+      std::any_of(migration.details.begin(), migration.details.end(), [](const DatabaseDetails& database) {
+        return database.made || !database.making.empty() || !database.kept_as.empty();
+      });
+  if (!has_worked) return;
+  throw Error(ErrorKind::kState, "another server answers at the target's address than the one that was migrated to")
+      .on(Side::kTarget)
+      .hint("nothing was changed on it; delete this migration, and create another one for this server");
+}
+
+// Databases that an earlier attempt has copied count as long as they exist.
 void Runner::Implementation::look_for_what_was_made(const std::map<std::string, DatabaseId>& on_target) {
   for (DatabaseDetails& details : migration.details) {
     const auto there = on_target.find(details.name);
-    const bool is_in_place = there != on_target.end() && there->second == details.target_oid;
+    const auto is_in_place = [&](DatabaseId made) {
+      return made != 0 && there != on_target.end() && there->second == made;
+    };
     // A worker that died after it had given the database its name, and before it had recorded that.
-    if (!details.making.empty() && is_in_place) details.made = true;
-    if (!details.made || is_in_place) continue;
+    if (is_in_place(details.making_oid)) {
+      details.made = true;
+      details.target_oid = details.making_oid;
+    }
+    if (!details.made || is_in_place(details.target_oid)) continue;
     log.warning(fmt::format("the database {} that was made before is not there any more: it is copied anew",
                             pg::display_name("", details.name)));
-    details = {.name = details.name, .replaced = details.replaced, .kept_as = details.kept_as};
+    details = {
+        .name = details.name, .replaced = details.replaced, .kept_as = details.kept_as, .kept_oid = details.kept_oid};
   }
 }
 
@@ -157,7 +222,12 @@ void Runner::Implementation::look_at_servers() {
   const MutexLock lock(mutex);
   migration.source_version = source.server_version_text();
   migration.target_version = there.server_version_text();
-  if (!system.empty()) claim.set_target_system(system);
+  require_same_target(system);
+  if (!system.empty()) {
+    claim.set_target_system(system);
+    target.expect(system);
+  }
+  seen_on_target = on_target;
   look_for_what_was_made(on_target);
   for (const schema::Database& database : databases) {
     on_source.insert(database.name);
@@ -205,7 +275,7 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
     refresh();
   }
   const pipeline::CloneSummary& summary = result.summary;
-  // Of a copy that was gone on with: the source has changed, or what is there is not what the ledger says.
+  // A copy that was resumed: the source has changed, or the target is not as the ledger says.
   bool anew = result.error && result.error->cannot_resume() && is_made(result.name);
   if (!result.error && summary.complete() && request.verify) {
     change([&](Migration& of) { details_of(of, result.name).operation = "Verifying"; });
@@ -241,7 +311,7 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
   } else if (!summary.complete()) {
     message = describe_missing(summary);
   }
-  // What is cancelled gets its state with the whole.
+  // A cancelled database gets its state with the whole migration.
   if (result.error && result.error->kind() == ErrorKind::kCancelled) return;
   if (result.error) keep_failure(*result.error);
   change([&](Migration& of) {
@@ -262,7 +332,11 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
 void Runner::Implementation::migrate() {
   enter(Substate::kMigratingData);
   pipeline::CloneOptions options = request.engine;
-  target.lock(work.token());
+  // The lock's session is asked in vain no longer than the work goes on.
+  CancelSource done(work.token());
+  target.lock(done.token());
+  const std::jthread lock_keeper([&] { keep_lock(done.token()); });
+  const AtEnd end_lock_keeper([&] { done.cancel(); });
   options.source = request.conninfo(Side::kSource, connect(Side::kSource, work.token()).requested_database());
   options.target = request.conninfo(Side::kTarget, connect(Side::kTarget, work.token()).requested_database());
   options.work_folder = store.work_folder(id);
@@ -328,11 +402,13 @@ WrittenEnd Runner::Implementation::write_end(const End& end) {
   migration.error = end.error;
   migration.ended = now();
   migration.time_left.reset();
+  show();
   const WrittenEnd written = claim.write_end(migration);
   if (written == WrittenEnd::kCancelRequested) {
     migration.state = State::kInProgress;
     migration.substate = claim.substate();
     migration.ended.reset();
+    show();
   }
   return written;
 }
@@ -388,8 +464,14 @@ bool Runner::is_alive() const {
   return SteadyClock::now() - implementation_->last_beat.load() < kPatience;
 }
 
-bool Runner::stopped() const { return implementation_->asked == Asked::kStop; }
+bool Runner::stopped() const {
+  const MutexLock lock(implementation_->mutex);
+  return implementation_->asked == Asked::kStop && !implementation_->is_lost;
+}
 
-Migration Runner::migration() const { return implementation_->snapshot(); }
+Migration Runner::migration() const {
+  const MutexLock lock(implementation_->shown_mutex);
+  return implementation_->shown;
+}
 
 }  // namespace pgsluice::migration

@@ -7,17 +7,21 @@
 
 namespace pgsluice::migration {
 
-// What becomes of one database; says what the target has afterwards.
+// Drops one database, and returns a sentence about what the target has afterwards.
 std::string Runner::Implementation::drop_created(const DatabaseDetails& before) {
-  bool is_dropped =
-      before.target_oid != 0 && target.drop(before.name, before.target_oid, {}) == TargetServer::Dropped::kYes;
+  const bool is_something_left = before.target_oid != 0 || !before.making.empty() || !before.kept_as.empty();
+  if (is_something_left) target.lock({});  // or another migration's would be dropped, whose names are the same
+  bool is_dropped = false;
+  for (const DatabaseId made : {before.target_oid, before.making_oid}) {
+    is_dropped = (made != 0 && target.drop(before.name, made, {}) == TargetServer::Dropped::kYes) || is_dropped;
+  }
   if (!before.making.empty()) is_dropped = target.drop_own(before.making, {}) || is_dropped;
   const bool was_touched = before.made || !before.replaced.empty() || !before.kept_as.empty();
   if (!was_touched) return "canceled; the target was not changed";
   std::string text = is_dropped ? "canceled; the database that was made was dropped"
                                 : "canceled; what was made is not on the target any more";
   if (!before.kept_as.empty()) {
-    switch (target.give_back(before.kept_as, before.name, {})) {
+    switch (target.give_back(before.kept_as, before.kept_oid, before.name, {})) {
       case TargetServer::GivenBack::kYes:
         return text + ", and the one that was there has its name again";
       case TargetServer::GivenBack::kNameIsTaken:
@@ -64,6 +68,7 @@ bool Runner::Implementation::drop_created() {
       if (!is_left) {
         details.made = false;
         details.making.clear();
+        details.making_oid = 0;
         details.kept_as.clear();
       }
       if (!details.ended) details.ended = now();
@@ -93,10 +98,16 @@ std::string Runner::Implementation::end_invalid() {
   return first;
 }
 
-End Runner::Implementation::end_of(const Error& error) {
+End Runner::Implementation::end_of(const Error& thrown) {
   bool cancels = asked == Asked::kCancel;
+  bool was_taken_for_dead = false;
+  Error error = thrown;
   {
     const MutexLock lock(mutex);
+    // The work was cancelled for this.
+    if (lost_lock && thrown.kind() == ErrorKind::kCancelled) error = *lost_lock;
+    was_taken_for_dead = is_lost;
+    if (is_lost) error = Error(ErrorKind::kState, "the worker was taken for dead");
     // A cancellation that was accepted just before SIGTERM has to be carried out.
     if (asked == Asked::kStop && !is_lost) cancels = claim.cancel_requested();
     cancels = cancels && !is_lost;
@@ -104,7 +115,9 @@ End Runner::Implementation::end_of(const Error& error) {
   }
   if (cancels) return cancel();
   std::string text = describe(error);
-  if (asked == Asked::kStop) {
+  if (was_taken_for_dead) {
+    text = "the store has this migration as ended: its worker was taken for dead, or others have removed its files";
+  } else if (asked == Asked::kStop) {
     text = "the worker was told to stop; resume the migration to continue where it was";
   }
   end_open_databases(text);

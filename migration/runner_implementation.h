@@ -1,4 +1,4 @@
-// What runner.cpp and runner_ends.cpp share.
+// The implementation of Runner, in runner.cpp, runner_replacing.cpp and runner_ends.cpp.
 #pragma once
 
 #include <atomic>
@@ -9,21 +9,21 @@
 #include <string>
 
 #include "base/duration.h"
-#include "base/error.h"
 #include "base/mutex.h"
 #include "migration/progress_estimate.h"
-#include "migration/runner.h"
 #include "migration/target_server.h"
 #include "pg/connection.h"
-#include "pipeline/compare/data_comparison.h"
-#include "pipeline/server_clone.h"
+#include "pgsluice/data_comparison.h"
+#include "pgsluice/error.h"
+#include "pgsluice/migration/runner.h"
+#include "pgsluice/server_clone.h"
 
 namespace pgsluice::migration {
 
 // Why the work stops early.
 enum class Asked { kNothing, kCancel, kStop };
 
-// What another process has to know of a migration's end.
+// A migration's end, as it is recorded for other processes.
 struct End {
   State state;
   Substate substate;
@@ -32,8 +32,11 @@ struct End {
 
 inline Time now() { return std::chrono::system_clock::now(); }
 
-/// What is known of one of a migration's databases.
+/// Returns the details of one of a migration's databases.
 DatabaseDetails& details_of(Migration& migration, const std::string& database);
+
+/// The request with the migration's own option, which goes before what its worker was told.
+Request of_migration(Request request, const Migration& migration);
 
 struct Runner::Implementation {
   Store& store;
@@ -60,18 +63,28 @@ struct Runner::Implementation {
   std::optional<Error> failure GUARDED_BY(mutex) = {};
   /// Others have taken this worker for dead.
   bool is_lost GUARDED_BY(mutex) = false;
+  /// The target's databases when it was looked at: one that has come since was not checked.
+  std::map<std::string, DatabaseId> seen_on_target GUARDED_BY(mutex) = {};
+  /// Why the lock on the target could not be kept.
+  std::optional<Error> lost_lock GUARDED_BY(mutex) = {};
+  /// A copy of `migration` as it was last written or shown, so that a reader never waits for the store.
+  mutable Mutex shown_mutex = {};
+  Migration shown GUARDED_BY(shown_mutex);
 
   Implementation(Store& in, const Migration& of, Request wanted, LogSink& to, OnProgress progress)
       : store(in),
         id(of.id),
         name(of.name),
-        request(std::move(wanted)),
+        request(of_migration(std::move(wanted), of)),
         sink(to),
         log(to),
         on_progress(std::move(progress)),
         target(request, log),
         claim(in.claim(of.id)),
-        migration(of) {}
+        migration(of),
+        shown(of) {
+    target.expect(claim.target_system());
+  }
 
   void ask(Asked for_what) noexcept;
   /// A copy of what is known now.
@@ -80,20 +93,25 @@ struct Runner::Implementation {
   void change(const std::function<void(Migration&)>& what);
   void enter(Substate substate);
   void refresh() REQUIRES(mutex);
-  /// A store that cannot be written keeps nobody from migrating.
+  /// A store that cannot be written does not stop the migration.
   void write() REQUIRES(mutex);
   void keep_failure(const Error& error);
+  void show() REQUIRES(mutex);
   void report_while_it_runs(const CancelToken& until);
+  /// Looks now and then whether the session that holds the lock on the target lives, and takes the lock again if not.
+  void keep_lock(const CancelToken& until);
   /// Looks whether others have asked to cancel, before something that cannot be undone. Throws Error(kCancelled).
   void heed_a_cancellation();
 
   pg::Connection connect(Side side, const CancelToken& cancel) const;
+  void require_same_target(const std::string& system) REQUIRES(mutex);
   void look_for_what_was_made(const std::map<std::string, DatabaseId>& on_target) REQUIRES(mutex);
   void look_at_servers();
   void validate();
   void migrate();
   void check_before_anything_is_replaced(const pipeline::CloneOptions& options);
   void prepare_into_a_temporary(const schema::Database& database, pipeline::CloneOptions options);
+  void require_free_kept_name(const std::string& database, const std::map<std::string, DatabaseId>& on_target);
   void record_temporary(const std::string& database);
   void record(const std::string& database, const TargetServer::Making& making);
   void prepare(const pipeline::PlannedDatabase& planned);

@@ -4,17 +4,19 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <vector>
 
-#include "base/error.h"
 #include "migration/remedies.h"
 #include "migration/runner_implementation.h"
 #include "pg/quote.h"
-#include "pipeline/clone.h"
+#include "pgsluice/clone.h"
+#include "pgsluice/error.h"
 #include "schema/catalog/databases.h"
 
 namespace pgsluice::migration {
 
-// A copy into an empty database of the same kind is prepared, with all its checks, for each that will replace one.
+// Before the first database is replaced, a copy of each one that is not made yet is prepared, with all its checks, into
+// an empty database of the same kind: also of those that replace none, because the migration fails with any of them.
 void Runner::Implementation::check_before_anything_is_replaced(const pipeline::CloneOptions& options) {
   if (request.overwrite == Overwrite::kNo) return;
   pg::Connection source = connect(Side::kSource, work.token());
@@ -22,10 +24,20 @@ void Runner::Implementation::check_before_anything_is_replaced(const pipeline::C
     pg::Connection there = connect(Side::kTarget, work.token());
     return databases_of(there);
   }();
-  for (const schema::Database& database : schema::read_databases(source)) {
+  std::vector<schema::Database> unmade;
+  bool is_any_replaced = false;
+  for (schema::Database& database : schema::read_databases(source)) {
     const auto& names = request.databases;
     const bool is_wanted = std::find(names.begin(), names.end(), database.name) != names.end();
-    if (!is_wanted || !on_target.contains(database.name) || is_made(database.name)) continue;
+    if (!is_wanted || is_made(database.name)) continue;
+    is_any_replaced = is_any_replaced || on_target.contains(database.name);
+    if (request.overwrite == Overwrite::kKeep && on_target.contains(database.name)) {
+      require_free_kept_name(database.name, on_target);
+    }
+    unmade.push_back(std::move(database));
+  }
+  if (!is_any_replaced) return;
+  for (const schema::Database& database : unmade) {
     change([&](Migration& of) { details_of(of, database.name).operation = "CheckingBeforeReplacing"; });
     try {
       prepare_into_a_temporary(database, options);
@@ -35,6 +47,20 @@ void Runner::Implementation::check_before_anything_is_replaced(const pipeline::C
       throw error.hint("no database of the target was dropped");
     }
   }
+}
+
+// The name under which a database will be kept may be that of one that an earlier migration has left.
+void Runner::Implementation::require_free_kept_name(const std::string& database,
+                                                    const std::map<std::string, DatabaseId>& on_target) {
+  const std::string kept = kept_name(database);
+  const auto taken = on_target.find(kept);
+  if (taken == on_target.end()) return;
+  Migration now = snapshot();
+  if (details_of(now, database).kept_oid == taken->second) return;  // an earlier attempt has kept it
+  throw Error(ErrorKind::kState, fmt::format("a database is kept as {} from an earlier migration of {}", kept,
+                                             pg::display_name("", database)))
+      .on(Side::kTarget)
+      .hint("rename or drop it; no database of the target was dropped");
 }
 
 void Runner::Implementation::prepare_into_a_temporary(const schema::Database& database,
@@ -60,7 +86,7 @@ void Runner::Implementation::prepare_into_a_temporary(const schema::Database& da
   change([&](Migration& of) { details_of(of, database.name).making.clear(); });
 }
 
-// What a worker that dies from now on may leave.
+// Records the database that a worker may leave behind if it dies from now on.
 void Runner::Implementation::record_temporary(const std::string& database) {
   const MutexLock lock(mutex);
   details_of(migration, database).making = temporary_name(database);
@@ -72,14 +98,21 @@ void Runner::Implementation::record_temporary(const std::string& database) {
 void Runner::Implementation::record(const std::string& database, const TargetServer::Making& making) {
   const MutexLock lock(mutex);
   DatabaseDetails& details = details_of(migration, database);
+  const DatabaseDetails before = details;
   details.making = making.temporary;
-  details.target_oid = making.id;
+  details.making_oid = making.id;
   // An earlier attempt may have replaced one, which is not forgotten when its successor is made again.
   if (!making.replaced.empty()) {
     details.replaced = making.replaced;
     details.kept_as = making.kept_as;
+    details.kept_oid = making.kept_id;
   }
-  if (!claim.write(migration)) throw Error(ErrorKind::kState, "another process has ended this migration");
+  try {
+    if (!claim.write(migration)) throw Error(ErrorKind::kState, "another process has ended this migration");
+  } catch (const Error&) {
+    details = before;  // nothing is replaced
+    throw;
+  }
   if (making.replaced.empty()) return;
   log.warning(fmt::format("the database {} of the target ({}) is {}", pg::display_name("", database), making.replaced,
                           making.kept_as.empty() ? "to be dropped now" : "to be renamed to " + making.kept_as));
@@ -90,6 +123,12 @@ void Runner::Implementation::prepare(const pipeline::PlannedDatabase& planned) {
   bool is_ours = false;
   bool anew = false;
   DatabaseId ours = 0;
+  DatabaseId checked = 0;
+  {
+    const MutexLock lock(mutex);
+    const auto seen = seen_on_target.find(database);
+    if (seen != seen_on_target.end()) checked = seen->second;
+  }
   change([&](Migration& of) {
     DatabaseDetails& details = details_of(of, database);
     is_ours = details.made;
@@ -104,13 +143,15 @@ void Runner::Implementation::prepare(const pipeline::PlannedDatabase& planned) {
   const bool is_made = !is_ours || anew;
   if (is_made) record_temporary(database);
   const auto before_replacing = [&](const TargetServer::Making& making) { record(database, making); };
-  const DatabaseId made =
-      is_made ? target.create_or_replace(planned.database, request.overwrite, ours, before_replacing, work.token()) : 0;
+  const DatabaseId made = is_made ? target.create_or_replace(planned.database, request.overwrite, ours, checked,
+                                                             before_replacing, work.token())
+                                  : 0;
   change([&](Migration& of) {
     DatabaseDetails& details = details_of(of, database);
     if (is_made) details.target_oid = made;
     details.made = true;
     details.making.clear();
+    details.making_oid = 0;
     details.anew = false;
     details.operation = "MigratingData";
   });
@@ -130,14 +171,17 @@ void Runner::Implementation::drop_kept() {
   const Migration completing = snapshot();
   for (const std::string& database : completing.databases) {
     std::string kept_as;
+    DatabaseId kept_id = 0;
     {
       const MutexLock lock(mutex);
-      kept_as = details_of(migration, database).kept_as;
+      const DatabaseDetails& details = details_of(migration, database);
+      kept_as = details.kept_as;
+      kept_id = details.kept_oid;
     }
     if (kept_as.empty()) continue;
     try {
-      if (!target.drop_own(kept_as, {})) {
-        throw Error(ErrorKind::kState, "it is gone, or somebody has opened it").on(Side::kTarget).object(kept_as);
+      if (target.drop_kept(kept_as, kept_id, {}) == TargetServer::Dropped::kAnother) {
+        log.notice(fmt::format("the database that was kept as {} is not there any more", kept_as));
       }
       change([&](Migration& of) { details_of(of, database).kept_as.clear(); });
     } catch (const Error& error) {

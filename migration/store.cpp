@@ -1,5 +1,6 @@
-#include "migration/store.h"
+#include "pgsluice/migration/store.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <pwd.h>
 #include <unistd.h>
@@ -9,93 +10,27 @@
 #include <set>
 #include <system_error>
 
-#include "base/error.h"
+#include "base/file_descriptor.h"
+#include "base/sqlite.h"
 #include "migration/document.h"
 #include "migration/remedies.h"
 #include "migration/store_folder.h"
+#include "migration/unattended_end.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::migration {
 
 namespace {
 
-constexpr const char* kFirstFormat = R"(
-CREATE TABLE migration (id TEXT PRIMARY KEY, name TEXT NOT NULL, target TEXT NOT NULL, address TEXT NOT NULL,
-                        system TEXT NOT NULL DEFAULT '', active INTEGER NOT NULL, deleted INTEGER NOT NULL DEFAULT 0,
-                        claimed INTEGER NOT NULL DEFAULT 0, cancel INTEGER NOT NULL DEFAULT 0, created REAL NOT NULL,
-                        waits_since REAL NOT NULL, document TEXT NOT NULL);
-CREATE UNIQUE INDEX name_of_target ON migration (target COLLATE NOCASE, name COLLATE NOCASE) WHERE NOT deleted;
-CREATE UNIQUE INDEX active_on_address ON migration (address COLLATE NOCASE) WHERE active;
-CREATE UNIQUE INDEX active_on_system ON migration (system) WHERE active AND system <> '';
-CREATE TABLE sample (migration TEXT NOT NULL, at REAL NOT NULL, copied INTEGER NOT NULL);
-CREATE INDEX samples ON sample (migration, at);
-PRAGMA user_version = 1;
-)";
-
-// What lists ask for without reading documents: the state, and when it was reached.
-constexpr const char* kSecondFormat = R"(
-ALTER TABLE migration ADD COLUMN state TEXT NOT NULL DEFAULT '';
-ALTER TABLE migration ADD COLUMN ended REAL NOT NULL DEFAULT 0;
-UPDATE migration SET state = coalesce(CASE WHEN json_valid(document) THEN
-  json_extract(document, '$.properties.currentStatus.state') END, '');
-CREATE INDEX newest ON migration (created DESC, id DESC);
-CREATE INDEX ended_at ON migration (ended);
-PRAGMA user_version = 2;
-)";
-// What the page's chart shows beside the bytes.
-constexpr const char* kThirdFormat = R"(
-ALTER TABLE sample ADD COLUMN fraction REAL NOT NULL DEFAULT 0;
-ALTER TABLE sample ADD COLUMN phase TEXT NOT NULL DEFAULT '';
-PRAGMA user_version = 3;
-)";
-constexpr std::int64_t kFormat = 3;
-
 constexpr std::chrono::hours kWatchedFor{1};
 constexpr std::chrono::hours kDeletedAreKept{24 * 30};
 
-// A worker that is begun by somebody else (a container) has so long to come up.
+// The time that a worker which is started elsewhere (in a container) has to come up.
 constexpr std::chrono::minutes kPatience{10};
 
 // Without the user: who migrates is nothing to the server.
 std::string address_of(const Migration& migration) {
   return migration.target_server.substr(0, migration.target_server.find('@'));
-}
-
-// Nobody is there who could drop what the migration has made: each database says what became of it.
-void end_canceled(Migration& migration, const std::string& reason) {
-  migration.state = State::kCanceled;
-  migration.substate = Substate::kCompleted;
-  migration.error = reason;
-  migration.time_left.reset();
-  migration.ended = std::chrono::system_clock::now();
-  for (DatabaseDetails& database : migration.details) {
-    if (!database.ended) database.ended = migration.ended;
-    database.state = DatabaseState::kCanceled;
-    database.operation = "Ended";
-    database.loading_tables = database.queued_tables = 0;
-    database.message = !database.making.empty() && !database.made
-                           ? fmt::format(
-                                 "{}; it was being made: {} may be on the target, and the one that was there may "
-                                 "be gone",
-                                 reason, database.making)
-                       : database.made && !database.kept_as.empty()
-                           ? fmt::format(
-                                 "{}; the database that was made is still on the target, and the one that was there "
-                                 "is kept as {}: drop the one, and rename the other (ALLOW_CONNECTIONS true)",
-                                 reason, database.kept_as)
-                       : database.made
-                           ? fmt::format("{}; the database that was made is still on the target: drop it there", reason)
-                       : !database.kept_as.empty()
-                           ? fmt::format("{}; the database that was there is kept as {}", reason, database.kept_as)
-                           : fmt::format("{}; the target was not changed", reason);
-  }
-}
-
-// Databases that have not come to an end do so with the migration.
-void fail_open_databases(Migration& migration, const std::string& message) {
-  for (DatabaseDetails& database : migration.details) {
-    const bool open = database.state == DatabaseState::kInProgress || database.state == DatabaseState::kCanceling;
-    if (open) database.end_unfinished(message);
-  }
 }
 
 void mark_deleted(Migration& migration) {
@@ -104,34 +39,60 @@ void mark_deleted(Migration& migration) {
   migration.error = "deleted";
 }
 
+// The columns that read_migration() reads.
+constexpr const char* kColumns = "id, name, target, created, deleted, document";
+
+// A document that this version cannot read is shown as a Failed migration whose error says so.
+Migration read_migration(const SqliteFile::Row& row) {
+  Migration migration{.id = row.text(0), .name = row.text(1), .target = row.text(2), .created = time_of(row.real(3))};
+  try {
+    migration = from_document(row.text(5));
+  } catch (const Error& error) {
+    migration.state = State::kFailed;
+    migration.substate = Substate::kFailed;
+    migration.error = describe(error) + "; delete it, and create another one";
+  }
+  if (row.integer(4) != 0) mark_deleted(migration);
+  return migration;
+}
+
+std::vector<Migration> select(SqliteFile& file, const std::string& where,
+                              const std::vector<SqliteFile::Value>& values) {
+  std::vector<Migration> found;
+  const std::string sql =
+      fmt::format("SELECT {} FROM migration WHERE {} ORDER BY created DESC, id DESC", kColumns, where);
+  file.execute(sql.c_str(), values, [&](const SqliteFile::Row& row) { found.push_back(read_migration(row)); });
+  return found;
+}
+
+bool is_any(SqliteFile& file, const std::string& where, const std::vector<SqliteFile::Value>& values) {
+  bool found = false;
+  const std::string sql = fmt::format("SELECT 1 FROM migration WHERE {} LIMIT 1", where);
+  file.execute(sql.c_str(), values, [&](const SqliteFile::Row&) { found = true; });
+  return found;
+}
+
+// Makes the file before SQLite does, for whose files the umask decides; those that it makes beside it get the same
+// mode. A file that SQLite has open must not be opened here: closing it would end this process's locks on it, SQLite's
+// among them, and another process would remove the log of a store that it takes to be unused.
+void make_for_owner(const std::filesystem::path& file) {
+  constexpr mode_t kOwnerOnly = 0600;
+  const FileDescriptor made(::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, kOwnerOnly));
+}
+
 }  // namespace
+
+Store::Store(Store&&) noexcept = default;
+Store::~Store() = default;
 
 Store::Store(std::filesystem::path folder) : folder_(std::move(folder)) {
   make_store_folders(folder_);
-  file_ = std::make_unique<SqliteFile>(folder_ / "migrations.sqlite", SqliteFile::Open::kMakeMissing);
-  file_->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+  const std::filesystem::path file = folder_ / "migrations.sqlite";
+  make_for_owner(file);
+  file_ = std::make_unique<SqliteFile>(file, SqliteFile::Open::kMakeMissing);
+  // Each request of a server has a store of its own: a cache of 256 kB is enough.
+  file_->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -256");
   update_format();
-}
-
-void Store::update_format() {
-  std::int64_t format = 0;
-  const auto read_format = [&] {
-    file_->execute("PRAGMA user_version", {}, [&](const SqliteFile::Row& row) { format = row.integer(0); });
-  };
-  read_format();
-  if (format < kFormat) {
-    SqliteFile::Transaction transaction(*file_);
-    read_format();
-    if (format < 1) file_->execute(kFirstFormat);
-    if (format < 2) file_->execute(kSecondFormat);
-    if (format < 3) file_->execute(kThirdFormat);
-    transaction.commit();
-    read_format();
-  }
-  if (format != kFormat) {
-    throw Error(ErrorKind::kState, fmt::format("the store {} is of a later version of pgsluice", folder_.string()))
-        .hint("use that version, or another store");
-  }
 }
 
 std::filesystem::path Store::default_folder() {
@@ -145,17 +106,6 @@ std::filesystem::path Store::default_folder() {
   throw Error(ErrorKind::kUsage, "where migrations are kept is not known").hint("name a folder, or set PGSLUICE_STORE");
 }
 
-std::vector<Migration> Store::select(const std::string& where, const std::vector<SqliteFile::Value>& values) {
-  std::vector<Migration> found;
-  const std::string sql = "SELECT document, deleted FROM migration WHERE " + where + " ORDER BY created DESC, id DESC";
-  file_->execute(sql.c_str(), values, [&](const SqliteFile::Row& row) {
-    Migration migration = from_document(row.text(0));
-    if (row.integer(1) != 0) mark_deleted(migration);
-    found.push_back(std::move(migration));
-  });
-  return found;
-}
-
 void Store::add(const Migration& migration) {
   find_dead_workers();
   SqliteFile::Transaction transaction(*file_);
@@ -164,7 +114,8 @@ void Store::add(const Migration& migration) {
                 fmt::format("the target {} has a migration named {} already", migration.target, migration.name))
         .hint("choose another name; deleting a migration frees its name, and one that has failed can be resumed");
   }
-  const std::vector<Migration> active = select("active AND address = ? COLLATE NOCASE", {address_of(migration)});
+  const std::vector<Migration> active =
+      select(*file_, "active AND address = ? COLLATE NOCASE", {address_of(migration)});
   if (!active.empty()) {
     throw Error(ErrorKind::kState,
                 fmt::format("the migration {} is active on the target {}", active.front().name, address_of(migration)))
@@ -179,8 +130,9 @@ void Store::add(const Migration& migration) {
   transaction.commit();
 }
 
-bool Store::name_available(const std::string& name, const std::string& target) {
-  return select("NOT deleted AND name = ? COLLATE NOCASE AND target = ? COLLATE NOCASE", {name, target}).empty();
+bool Store::name_available(const std::string& name, const std::optional<std::string>& target) {
+  if (!target) return !is_any(*file_, "NOT deleted AND name = ? COLLATE NOCASE", {name});
+  return !is_any(*file_, "NOT deleted AND name = ? COLLATE NOCASE AND target = ? COLLATE NOCASE", {name, *target});
 }
 
 std::vector<Migration> Store::list(Filter filter, const std::optional<std::string>& target, const Page& page) {
@@ -212,20 +164,9 @@ std::vector<Migration> Store::list(Filter filter, const std::optional<std::strin
   }
   values.emplace_back(static_cast<std::int64_t>(page.size));
   std::vector<Migration> found;
-  const std::string sql = "SELECT id, name, target, created, deleted, document FROM migration WHERE " + where +
-                          " ORDER BY created DESC, id DESC LIMIT ?";
-  file_->execute(sql.c_str(), values, [&](const SqliteFile::Row& row) {
-    Migration migration{.id = row.text(0), .name = row.text(1), .target = row.text(2), .created = time_of(row.real(3))};
-    try {
-      migration = from_document(row.text(5));
-    } catch (const Error& error) {
-      migration.state = State::kFailed;
-      migration.substate = Substate::kFailed;
-      migration.error = describe(error);
-    }
-    if (row.integer(4) != 0) mark_deleted(migration);
-    found.push_back(std::move(migration));
-  });
+  const std::string sql =
+      fmt::format("SELECT {} FROM migration WHERE {} ORDER BY created DESC, id DESC LIMIT ?", kColumns, where);
+  file_->execute(sql.c_str(), values, [&](const SqliteFile::Row& row) { found.push_back(read_migration(row)); });
   return found;
 }
 
@@ -252,7 +193,7 @@ std::vector<Migration> Store::named(const std::string& name, const std::optional
     where += " AND target = ? COLLATE NOCASE";
     values.emplace_back(*target);
   }
-  return select(where, values);
+  return select(*file_, where, values);
 }
 
 Migration Store::find(const std::string& name, const std::optional<std::string>& target) {
@@ -273,7 +214,7 @@ Error ambiguous_name(const std::vector<Migration>& found) {
 }
 
 std::optional<Migration> Store::find_id(const std::string& id) {
-  std::vector<Migration> found = select("id = ?", {id});
+  std::vector<Migration> found = select(*file_, "id = ?", {id});
   if (found.empty()) return std::nullopt;
   return std::move(found.front());
 }
@@ -290,11 +231,16 @@ void Store::request_cancel(const Migration& migration) {
       .hint("all its databases are there and verified; to be rid of them, drop them on the target");
 }
 
+bool Store::is_cancellation_left(const Migration& migration) {
+  const std::string failed(to_string(State::kFailed));
+  return is_any(*file_, "id = ? AND NOT active AND cancel AND state = ?", {migration.id, failed});
+}
+
 void Store::cancel_to_remove(const Migration& migration) { try_to_cancel(migration, WhenEnded::kIgnore); }
 
 bool Store::try_to_cancel(const Migration& migration, WhenEnded when_ended) {
   SqliteFile::Transaction transaction(*file_);
-  const std::vector<Migration> now = select("id = ? AND NOT deleted", {migration.id});
+  const std::vector<Migration> now = select(*file_, "id = ? AND NOT deleted", {migration.id});
   if (now.empty() || !now.front().active()) {
     if (when_ended == WhenEnded::kIgnore) return true;
     throw Error(ErrorKind::kState, fmt::format("the migration {} has come to its end: {}", migration.name,
@@ -342,7 +288,7 @@ void Store::remove(const Migration& migration) {
     file_->execute("DELETE FROM sample WHERE migration = ?", {migration.id});
     transaction.commit();
   }
-  std::error_code ignored;  // what cannot be removed is in nobody's way
+  std::error_code ignored;  // a file that cannot be removed does no harm
   std::filesystem::remove_all(work_folder(migration.id), ignored);
   std::filesystem::remove(log_file(migration.id), ignored);
   std::filesystem::remove(lock_file(migration.id), ignored);
@@ -360,10 +306,10 @@ Claim Store::claim(const std::string& id) {
   return {folder_, id, std::move(lock), migration};
 }
 
-Migration Store::requeue(const Migration& migration) {
+Migration Store::requeue(const Migration& migration, const Migration& read) {
   find_dead_workers();
   SqliteFile::Transaction transaction(*file_);
-  const std::vector<Migration> now = select("id = ? AND NOT deleted", {migration.id});
+  const std::vector<Migration> now = select(*file_, "id = ? AND NOT deleted", {migration.id});
   const bool may_go_on =
       !now.empty() && (now.front().state == State::kFailed || now.front().state == State::kValidationFailed);
   if (!may_go_on) {
@@ -372,11 +318,24 @@ Migration Store::requeue(const Migration& migration) {
                                                migration.name, state))
         .hint("delete it to free its name");
   }
+  if (to_text(now.front()) != to_text(read)) {
+    throw Error(ErrorKind::kState, fmt::format("the migration {} has come to its end at this moment", migration.name))
+        .hint("look at how it has ended, and resume it then");
+  }
   Migration again = now.front();
   again.state = State::kInProgress;
   again.substate = Substate::kPerformingPreRequisiteSteps;
+  again.target = migration.target;
+  again.source_type = migration.source_type;
+  again.ssl_mode = migration.ssl_mode;
+  const bool is_other_server = address_of(again) != address_of(migration);
   again.source_server = migration.source_server;
   again.target_server = migration.target_server;
+  if (now.front().target != again.target && !name_available(again.name, again.target)) {
+    throw Error(ErrorKind::kState,
+                fmt::format("the target {} has a migration named {} already", again.target, again.name))
+        .hint("create another migration for this server, with a name of its own");
+  }
   again.databases = migration.databases;
   again.details = migration.details;
   again.option = migration.option;
@@ -387,7 +346,7 @@ Migration Store::requeue(const Migration& migration) {
   again.validation = {};
   for (DatabaseDetails& database : again.details) {
     if (database.state == DatabaseState::kSucceeded) continue;
-    // What was counted stays: a run that finds nothing left counts nothing.
+    // The counters stay: a run that finds nothing left counts nothing.
     database.state = DatabaseState::kInProgress;
     database.operation = "Queued";
     database.message.clear();
@@ -395,13 +354,16 @@ Migration Store::requeue(const Migration& migration) {
     database.ended.reset();
   }
   std::string system;
-  file_->execute("SELECT system FROM migration WHERE id = ?", {again.id},
-                 [&](const SqliteFile::Row& row) { system = row.text(0); });
+  if (!is_other_server) {
+    file_->execute("SELECT system FROM migration WHERE id = ?", {again.id},
+                   [&](const SqliteFile::Row& row) { system = row.text(0); });
+  }
   require_no_other(again, system);
   const double since = seconds_of(std::chrono::system_clock::now());
   // A cancellation that was accepted is still to be carried out.
-  file_->execute("UPDATE migration SET active = 1, claimed = 0, waits_since = ?, address = ? WHERE id = ?",
-                 {since, address_of(again), again.id});
+  file_->execute(
+      "UPDATE migration SET active = 1, claimed = 0, waits_since = ?, address = ?, target = ?, system = ? WHERE id = ?",
+      {since, address_of(again), again.target, system, again.id});
   put(again.id, again);
   transaction.commit();
   return again;
@@ -409,7 +371,7 @@ Migration Store::requeue(const Migration& migration) {
 
 void Store::require_no_other(const Migration& migration, const std::string& system) {
   const std::vector<Migration> others =
-      select("active AND id <> ? AND (address = ? COLLATE NOCASE OR (system = ? AND system <> ''))",
+      select(*file_, "active AND id <> ? AND (address = ? COLLATE NOCASE OR (system = ? AND system <> ''))",
              {migration.id, address_of(migration), system});
   if (others.empty()) return;
   throw Error(ErrorKind::kState, fmt::format("the migration {} is active on the same target server, as {}",
@@ -419,7 +381,7 @@ void Store::require_no_other(const Migration& migration, const std::string& syst
 
 void Store::fail_unclaimed(const Migration& migration, const std::string& reason) {
   SqliteFile::Transaction transaction(*file_);
-  const std::vector<Migration> now = select("id = ? AND active AND NOT claimed", {migration.id});
+  const std::vector<Migration> now = select(*file_, "id = ? AND active AND NOT claimed", {migration.id});
   if (!now.empty()) fail_lost_worker(now.front(), reason);
   transaction.commit();
 }
@@ -441,7 +403,15 @@ void Store::find_dead_workers() {
     try {
       const FileLock lock(lock_file(suspect.id), "it lives");
       std::optional<Migration> migration = find_id(suspect.id);
-      if (!migration || !migration->active()) continue;
+      const std::int64_t claimed = suspect.claimed ? 1 : 0;
+      if (!migration || !is_any(*file_, "id = ? AND active AND claimed = ?", {suspect.id, claimed})) continue;
+      if (!migration->active()) {
+        // Its document cannot be read: it would keep its target from being migrated to for ever.
+        file_->execute(
+            "UPDATE migration SET active = 0, state = ?, ended = ? WHERE id = ?",
+            {std::string(to_string(State::kFailed)), seconds_of(std::chrono::system_clock::now()), suspect.id});
+        continue;
+      }
       const bool is_something_left =
           std::any_of(migration->details.begin(), migration->details.end(), [](const DatabaseDetails& database) {
             return database.made || !database.making.empty() || !database.kept_as.empty();

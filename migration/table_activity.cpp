@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <chrono>
 
-#include "base/error.h"
 #include "pg/quote.h"
+#include "pgsluice/error.h"
+#include "pgsluice/server_clone.h"
 #include "pipeline/prepare/run_folder.h"
 #include "pipeline/run/run_state.h"
-#include "pipeline/server_clone.h"
 
 namespace pgsluice::migration {
 

@@ -8,9 +8,10 @@
 #include "base/digest.h"
 #include "base/sqlstate.h"
 #include "migration/remedies.h"
-#include "migration/validations/validator.h"
+#include "migration/server_connection.h"
 #include "pg/advisory_lock.h"
 #include "pg/quote.h"
+#include "pg/snapshot.h"
 #include "pg/version.h"
 
 namespace pgsluice::migration {
@@ -22,11 +23,9 @@ constexpr const char* kKeptPrefix = "pgsluice_kept_";
 // By it a database is known as a migration's until it has its own name.
 constexpr const char* kOwnComment = "made by a pgsluice migration, which drops it";
 
-std::string kept_name(const std::string& name) { return kKeptPrefix + digest_of(name).hex(); }
-
 enum class Whose { kNobodys, kOurs, kOthers };
 
-// Those that migrations have made have the comment, and those that they keep are closed.
+// Databases that migrations have made have the comment, and those that they keep are closed.
 Whose whose(pg::Connection& server, const std::string& name) {
   const std::array<std::string, 2> parameters = {name, kOwnComment};
   const pg::Result found = server.execute(
@@ -101,6 +100,8 @@ void drop_quietly(pg::Connection& server, const std::string& name, const Log& lo
 
 std::string temporary_name(const std::string& name) { return kOwnPrefix + digest_of(name).hex(); }
 
+std::string kept_name(const std::string& name) { return kKeptPrefix + digest_of(name).hex(); }
+
 bool is_own_name(const std::string& name) {
   constexpr std::size_t kDigits = 32;
   const std::size_t prefix = name.starts_with(kKeptPrefix)  ? std::string_view(kKeptPrefix).size()
@@ -135,11 +136,26 @@ pg::Connection TargetServer::connect(const CancelToken& cancel) const {
   return connect_to_server(request_, Side::kTarget, log_, cancel);
 }
 
+void TargetServer::expect(std::string system) { system_ = std::move(system); }
+
+pg::Connection TargetServer::connect_to_change(const CancelToken& cancel) const {
+  pg::Connection server = connect(cancel);
+  const std::string system = pg::system_identifier(server);
+  if (system_.empty() || system.empty() || system == system_) return server;
+  throw Error(ErrorKind::kState, "another server answers at the target's address than the one that was migrated to")
+      .on(Side::kTarget)
+      .hint(
+          "nothing was changed on it; for this server, create another migration: this one knows databases that it "
+          "does not have");
+}
+
 void TargetServer::lock(const CancelToken& cancel) {
+  cancel.throw_if_cancelled();
   const MutexLock guard(mutex_);
   try {
     if (holder_ && holder_->alive()) {
-      holder_->execute("SELECT 1");
+      // A session whose work was cancelled cannot be asked any more; it has the lock until it is closed.
+      if (!holder_->cancel_token().cancelled()) holder_->execute("SELECT 1");
       return;
     }
   } catch (const Error& error) {
@@ -150,7 +166,7 @@ void TargetServer::lock(const CancelToken& cancel) {
   pg::Connection session = connect(cancel);
   // The migration of the database that this session is in holds its lock in another one.
   constexpr pg::AdvisoryLock kLock = pg::AdvisoryLock::kMigration;
-  if (!pg::try_lock(session, kLock) || pg::is_held_by_another(session, kLock)) {
+  if (!pg::lock_soon(session, kLock, pg::LockReach::kServer)) {
     throw Error(ErrorKind::kState, "another migration is at work on the target server")
         .hint("it is in another store: wait for its end");
   }
@@ -164,7 +180,7 @@ void TargetServer::make(pg::Connection& server, const schema::Database& database
     server.execute("SET default_transaction_read_only = off");
     refuse_others(server, temporary);
     drop_database(server, temporary);
-    // A session of somebody who looks at each new database would be in the way of its renaming.
+    // A session of a program that looks at each new database would be in the way of its renaming.
     server.execute(schema::create_sql(made, server.server_version(), request_.engine.restore.tablespaces) +
                    " ALLOW_CONNECTIONS false");
     server.execute(
@@ -177,10 +193,11 @@ void TargetServer::make(pg::Connection& server, const schema::Database& database
 }
 
 DatabaseId TargetServer::create_or_replace(const schema::Database& database, Overwrite overwrite, DatabaseId ours,
-                                           const BeforeReplacing& before_replacing, const CancelToken& cancel) {
+                                           DatabaseId checked, const BeforeReplacing& before_replacing,
+                                           const CancelToken& cancel) {
   cancel.throw_if_cancelled();
-  // Not to be cancelled from here on: between the drop and the new name nobody could say what is there.
-  pg::Connection server = connect({});
+  // Not to be cancelled from here on: between the drop and the new name the target's state would be unknown.
+  pg::Connection server = connect_to_change({});
   Making making{.temporary = temporary_name(database.name)};
   make(server, database, making.temporary);
   schema::Database made = database;
@@ -193,8 +210,21 @@ DatabaseId TargetServer::create_or_replace(const schema::Database& database, Ove
     const bool is_there = existing != there.end();
     const bool is_ours = is_there && ours != 0 && existing->second == ours;
     if (is_there && !is_ours && overwrite != Overwrite::kNo) {
+      if (existing->second != checked) {
+        throw Error(ErrorKind::kState, "another database of that name was created on the target meanwhile")
+            .hint("it was left as it is; resume the migration, which then checks and replaces it, or drop it");
+      }
       making.replaced = describe_database(server, database.name);
-      if (overwrite == Overwrite::kKeep) making.kept_as = kept_name(database.name);
+      if (overwrite == Overwrite::kKeep) {
+        making.kept_as = kept_name(database.name);
+        making.kept_id = existing->second;
+        if (there.contains(making.kept_as)) {
+          throw Error(
+              ErrorKind::kState,
+              fmt::format("a database is kept as {} already, by an earlier attempt or migration", making.kept_as))
+              .hint("give one of the two another name: the one that is there now is kept under it");
+        }
+      }
     }
     before_replacing(making);
     if (is_ours || (is_there && overwrite == Overwrite::kYes)) {
@@ -212,7 +242,7 @@ DatabaseId TargetServer::create_or_replace(const schema::Database& database, Ove
 }
 
 std::string TargetServer::make_temporary(const schema::Database& database, const CancelToken& cancel) {
-  pg::Connection server = connect(cancel);
+  pg::Connection server = connect_to_change(cancel);
   const std::string temporary = temporary_name(database.name);
   make(server, database, temporary);
   const std::string quoted = pg::quote_identifier(temporary);
@@ -221,21 +251,32 @@ std::string TargetServer::make_temporary(const schema::Database& database, const
   return temporary;
 }
 
+TargetServer::Dropped TargetServer::drop_kept(const std::string& kept_as, DatabaseId id, const CancelToken& cancel) {
+  if (id != 0) return drop(kept_as, id, cancel);
+  return drop_own(kept_as, cancel) ? Dropped::kYes : Dropped::kAnother;
+}
+
 bool TargetServer::drop_own(const std::string& name, const CancelToken& cancel) {
-  pg::Connection server = connect(cancel);
+  pg::Connection server = connect_to_change(cancel);
   if (whose(server, name) != Whose::kOurs) return false;
   server.execute("SET default_transaction_read_only = off");
   drop_database(server, name);
   return true;
 }
 
-TargetServer::GivenBack TargetServer::give_back(const std::string& kept_as, const std::string& name,
+TargetServer::GivenBack TargetServer::give_back(const std::string& kept_as, DatabaseId id, const std::string& name,
                                                 const CancelToken& cancel) {
-  pg::Connection server = connect(cancel);
+  pg::Connection server = connect_to_change(cancel);
   const std::map<std::string, DatabaseId> there = databases_of(server);
   server.execute("SET default_transaction_read_only = off");
-  // Its renaming may not have come about.
-  if (!there.contains(kept_as)) return there.contains(name) ? GivenBack::kYes : GivenBack::kIsGone;
+  // Its renaming may not have come about; and another migration may have kept one under the same name.
+  const auto kept = there.find(kept_as);
+  const bool is_kept = kept != there.end() && (id == 0 || kept->second == id);
+  if (!is_kept) {
+    const auto named = there.find(name);
+    const bool has_its_name = named != there.end() && (id == 0 || named->second == id);
+    return has_its_name ? GivenBack::kYes : GivenBack::kIsGone;
+  }
   if (there.contains(name)) return GivenBack::kNameIsTaken;
   server.execute(fmt::format("ALTER DATABASE {0} RENAME TO {1}; ALTER DATABASE {1} ALLOW_CONNECTIONS true",
                              pg::quote_identifier(kept_as), pg::quote_identifier(name)));
@@ -265,7 +306,7 @@ void TargetServer::give_name(pg::Connection& server, const std::string& made, co
 }
 
 TargetServer::Dropped TargetServer::drop(const std::string& name, DatabaseId made, const CancelToken& cancel) {
-  pg::Connection server = connect(cancel);
+  pg::Connection server = connect_to_change(cancel);
   const std::map<std::string, DatabaseId> there = databases_of(server);
   const auto found = there.find(name);
   if (found == there.end() || found->second != made) return Dropped::kAnother;

@@ -7,33 +7,25 @@
 
 #include "base/counted.h"
 #include "pg/quote.h"
-#include "pipeline/compare/schema_comparison.h"
+#include "pgsluice/schema_comparison.h"
 #include "schema/catalog/extension_members.h"
 
 namespace pgsluice::migration {
 
 namespace {
 
-constexpr std::size_t kMostNamed = 5;
+constexpr std::size_t kMaxNamed = 5;
 
-// What of the source should be on the target.
-struct Wanted {
-  bool relations = true;    ///< every one
-  bool definitions = true;  ///< all of them, and as they are
-  bool large_objects = true;
-};
-
-Wanted wanted_of(const pipeline::CloneOptions& engine) {
+// True if all definitions should be on the target, and as they are on the source.
+bool is_whole(const pipeline::CloneOptions& engine) {
   const schema::RestoreOptions all;
   const schema::RestoreOptions& wanted = engine.restore;
   const bool everything = wanted.owners == all.owners && wanted.acls == all.acls && wanted.comments == all.comments &&
                           wanted.tablespaces == all.tablespaces &&
                           wanted.extension_comments == all.extension_comments && wanted.collations == all.collations;
-  return {.relations = engine.filters.empty() && engine.extensions,
-          // A key with orphan rows that is allowed stays NOT VALID.
-          .definitions = everything && engine.extensions && engine.large_objects && engine.extension_versions.empty() &&
-                         engine.filters.empty() && !engine.allow_orphans,
-          .large_objects = engine.large_objects};
+  // A key with orphan rows that is allowed stays NOT VALID.
+  return everything && engine.extensions && engine.large_objects && engine.extension_versions.empty() &&
+         engine.filters.empty() && !engine.allow_orphans;
 }
 
 std::string side_of(const pipeline::SchemaDifference& difference) {
@@ -43,12 +35,10 @@ std::string side_of(const pipeline::SchemaDifference& difference) {
 
 std::string name_of(const pipeline::ComparedTable& table) { return pg::display_name(table.schema, table.name); }
 
-std::vector<std::string> differences_of(const pipeline::ComparedData& data, const Wanted& wanted) {
+std::vector<std::string> differences_of(const pipeline::ComparedData& data) {
   std::vector<std::string> differences;
   for (const pipeline::ComparedTable& table : data.tables) {
     if (!table.differs()) continue;
-    const bool is_left_out = !wanted.relations && !(table.on_source && table.on_target);
-    if (is_left_out) continue;
     const std::string what = !table.on_target         ? "only on the source"
                              : !table.on_source       ? "only on the target"
                              : !table.trouble.empty() ? table.trouble
@@ -59,8 +49,8 @@ std::vector<std::string> differences_of(const pipeline::ComparedData& data, cons
   const auto add = [&](const std::vector<std::string>& more) {
     differences.insert(differences.end(), more.begin(), more.end());
   };
-  if (wanted.relations) add(data.sequences);
-  if (wanted.large_objects) add(data.large_objects);
+  add(data.sequences);
+  add(data.large_objects);
   return differences;
 }
 
@@ -90,18 +80,18 @@ std::vector<std::string> tables_unread(const pipeline::ComparedData& data) {
 
 }  // namespace
 
-bool compares_definitions(const pipeline::CloneOptions& engine) { return wanted_of(engine).definitions; }
+bool compares_definitions(const pipeline::CloneOptions& engine) { return is_whole(engine); }
 
 Verification verify_database(const Request& request, const std::string& database, LogSink& sink,
                              const CancelToken& cancel, const WatchComparison& watch) {
   const std::string source = request.conninfo(Side::kSource, database);
   const std::string target = request.conninfo(Side::kTarget, database);
-  const Wanted wanted = wanted_of(request.engine);
+  const bool compares_all = is_whole(request.engine);
   std::vector<std::string> differences;
   std::string note;
-  if (wanted.definitions) {
+  if (compares_all) {
     const pipeline::CompareSchemaOptions options{
-        .source = source, .target = target, .pg_bindir = request.engine.pg_bindir, .elsewhere = schema::Elsewhere::kNo};
+        .source = source, .target = target, .pg_bindir = request.engine.pg_bindir, .may_use_other_programs = false};
     const pipeline::SchemaComparison compared = pipeline::compare_schemas(options, Log(sink), cancel);
     std::vector<std::string> in_extensions;
     for (const pipeline::SchemaDifference& difference : compared.differences) {
@@ -109,7 +99,7 @@ Verification verify_database(const Request& request, const std::string& database
       const bool is_in_extension = schema::is_of_extension_members({difference.object, "", ""});
       (is_in_extension ? in_extensions : differences).push_back(difference.object + side_of(difference));
     }
-    if (!in_extensions.empty()) note += "; but not " + some_of(in_extensions, kMostNamed, "; ");
+    if (!in_extensions.empty()) note += "; but not " + some_of(in_extensions, kMaxNamed, "; ");
     if (!compared.undecided.empty()) {
       note += fmt::format(
           "; {} could not be compared, since the servers print them in different words and the target's "
@@ -118,24 +108,29 @@ Verification verify_database(const Request& request, const std::string& database
     }
     if (!compared.not_compared.empty()) note += "; definitions were not compared: " + compared.not_compared;
   }
-  pipeline::DataComparison comparison(
-      {.source = source, .target = target, .jobs = request.engine.table_jobs, .split = request.engine.split}, sink,
-      cancel);
+  pipeline::DataComparison comparison({.source = source,
+                                       .target = target,
+                                       .jobs = request.engine.table_jobs,
+                                       .split = request.engine.split,
+                                       .filters = request.engine.filters,
+                                       .extensions = request.engine.extensions,
+                                       .large_objects = request.engine.large_objects},
+                                      sink, cancel);
   const Watched watched(comparison, watch);
   const pipeline::ComparedData data = comparison.run();
-  for (std::string& difference : differences_of(data, wanted)) differences.push_back(std::move(difference));
+  for (std::string& difference : differences_of(data)) differences.push_back(std::move(difference));
   const std::vector<std::string> unread = tables_unread(data);
   if (!unread.empty()) {
     note += fmt::format(
         "; rows were counted while they were copied, but could not be compared, since row-level security hides them "
         "from "
         "the migration's user: {}",
-        some_of(unread, kMostNamed, ", "));
+        some_of(unread, kMaxNamed, ", "));
   }
-  if (!differences.empty()) return {.equal = false, .text = some_of(differences, kMostNamed, "; ")};
+  if (!differences.empty()) return {.equal = false, .text = some_of(differences, kMaxNamed, "; ")};
   return {.equal = true,
-          .text = wanted.definitions ? "equal" + note
-                                     : "contents equal; definitions were not compared, since some are left out" + note};
+          .text = compares_all ? "equal" + note
+                               : "contents equal; definitions were not compared, since some are left out" + note};
 }
 
 }  // namespace pgsluice::migration

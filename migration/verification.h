@@ -3,10 +3,10 @@
 #include <functional>
 #include <string>
 
-#include "base/cancel.h"
-#include "base/log.h"
-#include "migration/properties.h"
-#include "pipeline/compare/data_comparison.h"
+#include "pgsluice/cancel.h"
+#include "pgsluice/data_comparison.h"
+#include "pgsluice/log.h"
+#include "pgsluice/migration/properties.h"
 
 namespace pgsluice::migration {
 

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <string>
+
+#include "base/wait.h"
 
 namespace pgsluice::pg {
 
@@ -23,6 +26,19 @@ bool try_lock(Connection& connection, AdvisoryLock lock) {
   return connection
       .execute(fmt::format("SELECT pg_catalog.pg_try_advisory_lock({}, {})", kOurs, static_cast<int>(lock)))[0]
       .boolean(0);
+}
+
+bool lock_soon(Connection& connection, AdvisoryLock lock, LockReach reach) {
+  constexpr std::chrono::seconds kLimit{3};
+  constexpr std::chrono::milliseconds kBetweenTries{50};
+  const auto end = std::chrono::steady_clock::now() + kLimit;
+  bool is_mine = false;
+  while (true) {
+    is_mine = is_mine || try_lock(connection, lock);
+    if (is_mine && (reach == LockReach::kDatabase || !is_held_by_another(connection, lock))) return true;
+    if (std::chrono::steady_clock::now() >= end) return false;
+    pause(connection.cancel_token(), kBetweenTries);
+  }
 }
 
 std::optional<int> holder_in_this_database(Connection& connection, AdvisoryLock lock) {

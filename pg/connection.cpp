@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "base/duration.h"
-#include "base/error.h"
 #include "base/sqlstate.h"
 #include "pg/server_message.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::pg {
 
@@ -27,8 +27,8 @@ constexpr std::chrono::seconds kDefaultConnectTimeout{30};
 constexpr std::chrono::seconds kCancelLimit{2};
 constexpr std::chrono::seconds kCancelGrace{3};
 
-// What a server says that refuses a session, by its own English words; where lc_messages translates them, only the hint
-// is another one. A pooler may say it without the SQLSTATE.
+// The error of a server that refuses a session, by its own English words; where lc_messages translates them, only the
+// hint is another one. A pooler may say it without the SQLSTATE.
 struct Refusal {
   std::string_view text;
   std::string_view sqlstate;
@@ -176,7 +176,7 @@ void Connection::receive_notice(void* state, const PGresult* result) {
 
 void Connection::take_notice(State& state, const ServerMessage& message) {
   message.write_to(state.log, state.side);
-  constexpr std::size_t kMaxKept = 1000;  // nobody may ever take them
+  constexpr std::size_t kMaxKept = 1000;  // they may never be taken
   if (message.severity == "WARNING" && state.warnings.size() < kMaxKept) state.warnings.push_back(message);
 }
 
@@ -237,8 +237,8 @@ WaitResult Connection::wait(std::span<WaitFor> set, std::optional<std::chrono::m
   return result;
 }
 
-// PQcancel connects anew and waits as long as the kernel does: minutes for a host that has gone. So it has a thread of
-// its own, which is left alone when it takes too long; it has all that it touches.
+// PQcancel opens a connection and waits as long as the kernel does: minutes for a host that has gone. So it has a
+// thread of its own, which is left alone when it takes too long; it has all that it touches.
 void Connection::send_cancel(std::shared_ptr<PGcancel> request) const {
   if (request == nullptr) return;
   struct Outcome {

@@ -11,13 +11,13 @@
 #include <string_view>
 #include <vector>
 
-#include "base/cancel.h"
-#include "base/error.h"
-#include "base/log.h"
 #include "base/wait.h"
 #include "pg/conninfo.h"
 #include "pg/result.h"
 #include "pg/server_message.h"
+#include "pgsluice/cancel.h"
+#include "pgsluice/error.h"
+#include "pgsluice/log.h"
 
 namespace pgsluice::pg {
 
@@ -56,7 +56,8 @@ class Connection {
   Result execute(std::string_view sql, std::span<const std::string> parameters);
 
   /// Starts a COPY, before which other statements may stand in the text, and returns when the server is in that mode.
-  /// What follows is the caller's (copy/): the connection is idle again when take_result() has returned nothing.
+  /// The protocol that follows is the caller's (copy/): the connection is idle again when take_result() has returned
+  /// nothing.
   void start_copy(std::string_view sql);
 
   /// The next answer of the running statement, waited for; nullopt if there is none left and the session is idle.
@@ -71,7 +72,7 @@ class Connection {
   /// that one is cancelled. The socket goes first, so that the server notices with its next answer.
   void close_and_cancel();
 
-  /// What is about to be sent, in the log of statements.
+  /// Logs a statement that is about to be sent.
   void log_statement(std::string_view sql) const;
 
   /// Asks the server to stop what runs here. The statement then ends with SQLSTATE 57014, if it has not ended well.
@@ -116,16 +117,16 @@ class Connection {
   bool idle() const { return PQtransactionStatus(handle()) == PQTRANS_IDLE; }
   /// True if it is in one that a statement has failed in: only ROLLBACK is taken.
   bool transaction_failed() const { return PQtransactionStatus(handle()) == PQTRANS_INERROR; }
-  /// True if it is in one that goes on.
+  /// True if it is in one that has not failed.
   bool in_transaction() const { return PQtransactionStatus(handle()) == PQTRANS_INTRANS; }
-  /// What the server has said of a parameter by itself, such as "server_encoding"; empty where it has not.
+  /// Returns what the server has reported of a parameter, such as "server_encoding"; empty if it has not.
   std::string parameter(const char* name) const;
   /// True if the connection can be used at all.
   bool alive() const { return native_ != nullptr && PQstatus(handle()) == CONNECTION_OK; }
 
   PGconn* handle() const { return native_.get(); }
   const Log& log() const { return state_->log; }
-  /// What the server has warned of since the last call, the oldest first; the log has it, too.
+  /// Returns the server's warnings since the last call, the oldest first; they are in the log, too.
   std::vector<ServerMessage> take_warnings();
   /// Takes what the server says beside its answers: to the log, and to take_warnings().
   void take_notice(const ServerMessage& message) { take_notice(*state_, message); }

@@ -84,7 +84,7 @@ std::string_view trimmed(std::string_view text) {
   return first == std::string_view::npos ? "" : text.substr(first, text.find_last_not_of(kBlank) - first + 1);
 }
 
-// Whether a URI has a character in its user or password that ends them too early: libpq would take what follows for a
+// True if a URI has a character in its user or password that ends them too early: libpq would take what follows for a
 // host, a port or a database, and messages would show it.
 bool has_unencoded_secret(std::string_view text) {
   const std::size_t scheme = text.find("://");

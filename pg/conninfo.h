@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::pg {
 
@@ -27,15 +27,16 @@ class ConnInfo {
   /// Returns a copy with one parameter set.
   ConnInfo with(std::string_view key, std::string_view value) const;
 
-  /// What libpq is given: with TCP keepalives every 10 s, 60 of them, unless the parameters say otherwise.
+  /// Returns the parameters that libpq is given: with TCP keepalives every 10 s, 60 of them, unless the parameters say
+  /// otherwise.
   std::map<std::string, std::string, std::less<>> parameters_for_libpq() const;
 
   /// Keyword/value text without secrets.
   std::string redacted() const;
 
-  /// What a client program such as pg_dump needs: a connection string for its arguments, and an environment with the
-  /// password in which it speaks English, since its words are read. Throws Error(kConfig) for a secret that libpq takes
-  /// from no environment variable (sslpassword).
+  /// Returns what a client program such as pg_dump needs: a connection string for its arguments, and an environment
+  /// with the password in which it speaks English, since its words are read. Throws Error(kConfig) for a secret that
+  /// libpq takes from no environment variable (sslpassword).
   struct ForProgram {
     std::string conninfo;
     std::vector<std::pair<std::string, std::string>> environment;

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::pg {
 

@@ -20,7 +20,7 @@ PipelineTransport best_pipeline_transport(const Connection& connection);
 /// One Query message: one or more statements that the server carries out as one transaction, unless they say otherwise.
 struct Statement {
   std::string sql;
-  /// What the log shows in its place, for one that may hold a secret.
+  /// The text that the log shows in its place, for one that may hold a secret.
   std::optional<std::string> shown = std::nullopt;
 };
 

@@ -18,6 +18,7 @@ class Row {
  public:
   Row(std::shared_ptr<const PGresult> result, int row) : result_(std::move(result)), row_(row) {}
 
+  int columns() const { return PQnfields(result_.get()); }
   bool is_null(int column) const { return PQgetisnull(result_.get(), row_, column) != 0; }
   /// Valid as long as any row of the answer is.
   std::string_view text(int column) const;

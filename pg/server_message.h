@@ -5,12 +5,13 @@
 #include <string>
 #include <string_view>
 
-#include "base/error.h"
-#include "base/log.h"
+#include "pgsluice/error.h"
+#include "pgsluice/log.h"
 
 namespace pgsluice::pg {
 
-/// What an ErrorResponse or a NoticeResponse says; texts on one line. Fields that the server left out are empty.
+/// The contents of an ErrorResponse or a NoticeResponse; texts are on one line. Fields that the server left out are
+/// empty.
 struct ServerMessage {
   std::string severity;  ///< "ERROR", "WARNING", …: never translated
   std::string sqlstate;

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "base/duration.h"
-#include "base/error.h"
 #include "base/sqlstate.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::pg {
 
@@ -40,7 +40,7 @@ std::optional<std::int64_t> pid_within(Connection& connection) {
   return answer && !answer->empty() ? std::optional((*answer)[0].integer(0)) : std::nullopt;
 }
 
-// Whether server processes move between this connection and another one that asks for the same. Each try begins a
+// True if server processes move between this connection and another one that asks for the same. Each try begins a
 // transaction, which keeps a process to itself: where the pool is shared, sooner or later it is the first one's.
 Pooling find_pooling(Connection& connection) {
   Connection other = Connection::open(connection.pinned_conninfo(), "probe of the pooler", connection.log(),

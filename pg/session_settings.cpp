@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "pg/quote.h"
 #include "pg/session_proof.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::pg {
 
@@ -22,7 +22,7 @@ struct Setting {
   Needed needed;
 };
 
-// What a session may do, and for how long. On the target these are the ones that pg_restore sets, and those that users'
+// Limits of a session. On the target these are the ones that pg_restore sets, and those that users'
 // expressions do not depend on.
 constexpr Setting kBoth[] = {
     {"search_path", "", Needed::kAlways},         // names of types and functions are written out in full

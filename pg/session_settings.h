@@ -7,7 +7,7 @@
 
 namespace pgsluice::pg {
 
-/// What a session is for, as far as its settings differ.
+/// The purpose of a session, as far as its settings differ.
 enum class SessionPurpose {
   kRead,   ///< reads catalogs and table data on the source
   kWrite,  ///< writes table data and definitions on the target

@@ -5,11 +5,11 @@
 #include <array>
 #include <chrono>
 
-#include "base/error.h"
 #include "base/sqlstate.h"
 #include "pg/database_change.h"
 #include "pg/quote.h"
 #include "pg/version.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::pg {
 

@@ -18,14 +18,14 @@ struct SnapshotIdentity {
   bool operator==(const SnapshotIdentity&) const = default;
 };
 
-/// What tells this server's data folder from all others; empty where this user may not read it.
+/// Returns the number that identifies this server's data folder; empty if this user may not read it.
 std::string system_identifier(Connection& connection);
 
 /// Begins a REPEATABLE READ, READ ONLY transaction on an idle connection and exports its snapshot, which lives for
 /// importers as long as that transaction.
 SnapshotIdentity export_snapshot(Connection& connection);
 
-/// What outlives a snapshot: tells later whether a new one shows the same rows.
+/// The part of a snapshot that outlives it, and tells later whether a new one shows the same rows.
 struct SnapshotMark {
   SnapshotIdentity snapshot;
   std::string database;  ///< its OID

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "base/error.h"
 #include "base/sqlstate.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::pg {
 

@@ -10,8 +10,8 @@
 #include <cerrno>
 #include <system_error>
 
-#include "base/error.h"
 #include "pg/poll_io.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::pg {
 
@@ -19,7 +19,7 @@ namespace {
 
 constexpr unsigned kEntries = 16;  // two wires with two ways each, a cancellation, and what takes these back
 
-// What a completion is about: the wire's number and the way, or the cancellation.
+// The subject of a completion: the wire's number and the direction, or the cancellation.
 enum class Way : std::uint64_t { kReceive = 0, kSend = 1, kCancelled = 100, kTakenBack = 101 };
 
 std::uint64_t tag(std::size_t port, Way way) { return port * 2 + static_cast<std::uint64_t>(way); }

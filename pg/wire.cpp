@@ -8,8 +8,8 @@
 #include <charconv>
 #include <system_error>
 
-#include "base/error.h"
 #include "pg/server_message.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::pg {
 
@@ -182,7 +182,7 @@ WaitFor Wire::interest() {
   return channel_.interest(flushed() ? WireChannel::Wanted::kRead : WireChannel::Wanted::kReadAndWrite);
 }
 
-// What can be done without waiting for the socket: whether anything was.
+// Does what can be done without waiting for the socket. Returns true if anything was done.
 bool Wire::exchange() {
   const bool sent = flush();
   if (!channel_.has_more() || !may_receive()) return sent;
@@ -252,7 +252,7 @@ void Wire::handle_message(char type, std::string_view body) {
       return;
     case 'S':
       return handle_parameter(body);
-    case 'A':  // of a LISTEN that somebody else has made in this session
+    case 'A':  // of a LISTEN that was made in this session before
       return;
     case 'E':
       return handle_error(body);
@@ -380,7 +380,7 @@ bool Wire::complete_message() {
   return true;
 }
 
-// Whether the server works on the oldest query, and does not wait for our rows.
+// True if the server works on the oldest query, and does not wait for our rows.
 bool Wire::runs_by_itself() const {
   return !queries_.empty() && (queries_.front().phase != Phase::kCopyIn || queries_.front().copy_done_sent);
 }

@@ -17,13 +17,13 @@
 
 namespace pgsluice::pg {
 
-/// What a server said to one Query message, from its first word to ReadyForQuery.
+/// The answer of a server to one Query message, from its first word to ReadyForQuery.
 struct Answer {
   /// The tag of the last statement: "CREATE TABLE", "COPY 12"; empty where there was none.
   std::string command;
-  /// What ended it; the statements after that one in the same message were not carried out.
+  /// The error that ended it; the statements after that one in the same message were not carried out.
   std::optional<Error> error;
-  /// What the server has warned of meanwhile.
+  /// The warnings of the server meanwhile.
   std::vector<ServerMessage> warnings = {};
 
   void throw_if_failed() const {
@@ -84,11 +84,11 @@ class Wire {
     CopyRun copy;
     Answer answer;
   };
-  /// What has been received, one thing at a time; nullopt if wait() has to bring more. A run of CopyData is valid
-  /// until wait(). Notices go to the log.
+  /// Returns what has been received, one thing at a time; nullopt if wait() has to bring more. A run of CopyData is
+  /// valid until wait(). Notices go to the log.
   std::optional<Event> next_event();
 
-  /// What has been received stays valid until release_received(); wait() goes on receiving after it, as long as there
+  /// Received bytes stay valid until release_received(); wait() continues to receive after them, as long as there
   /// is room.
   void hold_received() { held_ = true; }
   void release_received() { held_ = false; }

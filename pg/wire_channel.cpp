@@ -10,7 +10,7 @@
 #include <climits>
 #include <system_error>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::pg {
 

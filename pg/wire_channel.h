@@ -36,8 +36,8 @@ class WireChannel {
   /// reported here but by read(), after what the server may have said before.
   std::size_t write(std::string_view bytes);
 
-  /// What to wait for before the next read(), and write() where something is to be sent. Whatever has become possible:
-  /// both have to be tried, since TLS may need the other way for either.
+  /// Returns what to wait for before the next read(), and write() if something is to be sent. Whatever has become
+  /// possible: both have to be tried, since TLS may need the other way for either.
   enum class Wanted { kRead, kReadAndWrite };
   WaitFor interest(Wanted wanted) const;
   /// True if read() has something without the socket being readable: TLS has decrypted more than was asked for.

@@ -17,10 +17,10 @@ constexpr std::size_t kFirstCapacity = 16 * 1024;
 constexpr std::size_t kLongestRow = 0x3fffffff;
 // Texts of errors and notices may quote what a user's function says.
 constexpr std::size_t kLongestText = 64 * 1024 * 1024;
-// What libpq allows for all else.
+// The limit that libpq has for all other messages.
 constexpr std::size_t kLongestOther = 30000;
 
-// Of the body, by the types that may answer a simple query; 0 for others.
+// The limit of the body, by the types that may answer a simple query; 0 for other types.
 std::size_t longest_body(char type) {
   switch (type) {
     case 'd':  // CopyData

@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::pg {
 
@@ -48,9 +48,9 @@ class WireReader {
     std::string_view body;  ///< of a message
     CopyRun copy;
   };
-  /// What stands next in the received bytes; kNothing when more have to be received first. Views are valid until
-  /// space() is called. Throws Error(kConnection) for what cannot be a message: a type that no server sends here, or a
-  /// length that its type cannot have.
+  /// Returns what stands next in the received bytes; kNothing when more have to be received first. Views are valid
+  /// until space() is called. Throws Error(kConnection) for what cannot be a message: a type that no server sends here,
+  /// or a length that its type cannot have.
   Item next();
 
  private:

@@ -1,4 +1,4 @@
-#include "pipeline/clone.h"
+#include "pgsluice/clone.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,7 +7,8 @@
 
 #include "base/file_descriptor.h"
 #include "pg/quote.h"
-#include "pipeline/compare/data_comparison.h"
+#include "pgsluice/data_comparison.h"
+#include "pipeline/plan/describe_plan.h"
 #include "pipeline/prepare/preflight.h"
 #include "pipeline/prepare/run_folder.h"
 #include "pipeline/run/run.h"
@@ -36,12 +37,11 @@ struct Clone::Implementation {
   Progress progress;
   std::atomic<bool> target_changed{false};
   RunEnvironment environment;
-  std::unique_ptr<const Plan> plan;
 
   CloneSummary verify_what_was_done(const ResolvedOptions& resolved, const std::set<std::string>& copied);
 };
 
-// Of an earlier run, which has ended: what it has sent was added up nowhere, so both databases are read.
+// Verifies an earlier run, which has ended: no sums of what it has sent are left, so both databases are read.
 CloneSummary Clone::Implementation::verify_what_was_done(const ResolvedOptions& resolved,
                                                          const std::set<std::string>& copied) {
   log.info("both databases are compared, row by row");
@@ -88,13 +88,12 @@ Clone::Clone(CloneOptions options, LogSink& sink, const CancelToken& parent, Run
 
 Clone::~Clone() = default;
 
-const Plan& Clone::plan() {
+ClonePlan Clone::plan() {
   Implementation& self = *implementation_;
   check_jobs("table jobs", self.options.table_jobs);
   check_jobs("index jobs", self.options.index_jobs);
-  Preflight preflight = run_preflight(self.options, Intent::kPlan, self.progress, self.log, self.cancel.token());
-  self.plan = preflight.plan ? std::move(preflight.plan) : std::make_unique<const Plan>();
-  return *self.plan;
+  const Preflight preflight = run_preflight(self.options, Intent::kPlan, self.progress, self.log, self.cancel.token());
+  return preflight.plan ? describe_plan(*preflight.plan) : ClonePlan();
 }
 
 CloneSummary Clone::run() {

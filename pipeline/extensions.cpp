@@ -7,9 +7,9 @@
 #include <atomic>
 #include <set>
 
-#include "base/error.h"
 #include "copy/table_copy.h"
 #include "pg/snapshot.h"
+#include "pgsluice/error.h"
 #include "pipeline/plan/plan.h"
 #include "pipeline/prepare/existing_rows.h"
 #include "pipeline/prepare/preflight_checks.h"

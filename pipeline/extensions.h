@@ -1,7 +1,7 @@
 #pragma once
 
-#include "base/cancel.h"
-#include "base/log.h"
+#include "pgsluice/cancel.h"
+#include "pgsluice/log.h"
 #include "pipeline/plan/options.h"
 #include "schema/catalog/extensions.h"
 

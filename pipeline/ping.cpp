@@ -1,4 +1,4 @@
-#include "pipeline/ping.h"
+#include "pgsluice/ping.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "pipeline/server_clone.h"
+#include "pgsluice/server_clone.h"
 
 #include <fmt/format.h>
 
@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/counted.h"
+#include "base/duration.h"
 #include "base/file_descriptor.h"
 #include "base/mutex.h"
 #include "base/threads.h"
@@ -21,6 +22,7 @@
 #include "pipeline/prepare/sessions.h"
 #include "pipeline/run/job_pool.h"
 #include "pipeline/run/run_environment.h"
+#include "schema/catalog/databases.h"
 
 namespace pgsluice::pipeline {
 

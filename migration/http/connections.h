@@ -28,7 +28,8 @@ class Connections {
   std::size_t size() const { return entries_.size(); }
 
   /// Closes one whose client keeps us waiting, for a request or to take a response: of the address that has most of
-  /// these, the one that has done so for the longest. Returns false if there is none.
+  /// these (of several such addresses, the one with the oldest), the one that has done so for the longest. Returns
+  /// false if there is none.
   bool make_room();
   /// Closes all that wait.
   void close_waiting();

@@ -15,8 +15,9 @@
 #include <memory>
 #include <type_traits>
 
-#include "base/error.h"
+#include "migration/http/place.h"
 #include "migration/remedies.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::migration {
 
@@ -30,24 +31,12 @@ using boost::system::error_code;
 using Parser = http::request_parser<http::string_body>;
 
 constexpr std::size_t kPart = 64U << 10U;
-constexpr std::size_t kMaxStreams = 64;
+constexpr std::size_t kMaxStreams = 32;
 constexpr std::size_t kMaxRefusalsLogged = 5;  // a second
 constexpr std::chrono::seconds kGoodbye{1};
 constexpr std::size_t kMaxThrownAway = 16U << 20U;
 
 auto token(error_code& error) { return asio::redirect_error(asio::use_awaitable, error); }
-
-// One of a number of places, given back with the object.
-class Place {
- public:
-  explicit Place(std::size_t& taken) : taken_(&taken) { ++taken; }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-  ~Place() { --*taken_; }
-
- private:
-  std::size_t* taken_;
-};
 
 HttpResponse response_of(const Error& error) {
   switch (error.kind()) {
@@ -56,6 +45,9 @@ HttpResponse response_of(const Error& error) {
       return error_response(400, "BadRequest", describe(error));
     case ErrorKind::kState:
       return error_response(409, "Conflict", describe(error));
+    case ErrorKind::kSystem:
+    case ErrorKind::kCancelled:
+      return error_response(503, "ServiceUnavailable", describe(error));
     default:
       return error_response(500, "InternalServerError", describe(error));
   }
@@ -218,6 +210,13 @@ class Conversation {
       co_await refuse_unread(response_of(error));
       co_return false;
     }
+    // A body in another coding would be taken for the next request.
+    const auto coding = parser.get()[http::field::transfer_encoding];
+    if (!coding.empty() && !beast::iequals(coding, "chunked")) {
+      co_await refuse_unread(
+          error_response(501, "NotImplemented", "the only transfer coding that is known is chunked"));
+      co_return false;
+    }
     std::optional<HttpRequest> request = to_request(parser, peer_);
     if (!request) {
       co_await refuse_unread(error_response(400, "BadRequest", "the URL holds an escape that cannot be decoded"));
@@ -309,22 +308,38 @@ class Conversation {
       co_return co_await send(answer(route, request, state_.log), request, parser);
     }
     const bool waits = route.runs == Route::Runs::kWaiting;
-    std::size_t& at_work = waits ? state_.waiting_requests : state_.requests;
-    if (at_work >= (waits ? state_.limits.waiting_threads : state_.limits.requests)) {
+    // Requests without the token have their own places here, too.
+    std::size_t& places = waits                              ? state_.waiting_requests
+                          : has_token(request, state_.rules) ? state_.requests
+                                                             : state_.requests_of_strangers;
+    if (places >= (waits ? state_.limits.waiting_threads : state_.limits.requests)) {
       co_return co_await send(too_busy("too many requests are at work; try again"), request, parser);
     }
-    if (!waits && state_.requests == 0) state_.last_end = std::chrono::steady_clock::now();
-    std::optional<Place> place(std::in_place, at_work);
-    HttpResponse response = co_await on_a_thread(waits ? *state_.waiting : *state_.handlers,
-                                                 [&] { return answer(route, request, state_.log); });
-    if (!waits) state_.last_end = std::chrono::steady_clock::now();
+    std::optional<Place> place(std::in_place, places);
+    HttpResponse response;
+    if (waits) {
+      response = co_await on_a_thread(*state_.waiting, [&] { return answer(route, request, state_.log); });
+    } else {
+      if (state_.at_work == 0) state_.last_end = std::chrono::steady_clock::now();
+      const Place at_work(state_.at_work);
+      response = co_await on_a_thread(*state_.handlers, [&] { return answer(route, request, state_.log); });
+      state_.last_end = std::chrono::steady_clock::now();
+    }
     if (request.method == "HEAD") response.next = {};
     if (response.next) {
       place.reset();
       co_return co_await stream(std::move(response), request, parser);
     }
+    place.reset();
     // A short one is taken by the kernel at once; a long one is kept in memory until the client has taken it.
-    if (response.body.size() <= kPart) place.reset();
+    if (response.body.size() > kPart) {
+      std::size_t& long_places =
+          has_token(request, state_.rules) ? state_.long_responses : state_.long_responses_of_strangers;
+      if (long_places >= state_.limits.long_responses) {
+        co_return co_await send(too_busy("too many long responses are being taken; try again"), request, parser);
+      }
+      place.emplace(long_places);
+    }
     co_return co_await send(std::move(response), request, parser);
   }
 

@@ -8,12 +8,12 @@
 #include <chrono>
 #include <cstddef>
 
-#include "base/log.h"
 #include "migration/http/access.h"
 #include "migration/http/connections.h"
 #include "migration/http/router.h"
 #include "migration/http/server.h"
 #include "migration/http/statistics.h"
+#include "pgsluice/log.h"
 
 namespace pgsluice::migration {
 
@@ -29,9 +29,15 @@ struct ServerState {
   Connections connections;
   std::size_t bodies = 0;
   std::size_t bodies_of_strangers = 0;
-  /// Requests at work, and those of routes that wait for other processes.
+  /// Requests that wait for a thread or are at work: with the token, and without. Then those of routes that wait for
+  /// other processes.
   std::size_t requests = 0;
+  std::size_t requests_of_strangers = 0;
   std::size_t waiting_requests = 0;
+  std::size_t long_responses = 0;
+  std::size_t long_responses_of_strangers = 0;
+  /// The requests among the first two that have no response yet.
+  std::size_t at_work = 0;
   std::size_t streams = 0;
   bool is_stopping = false;
   /// When a request at work ended last, or the first one began.

@@ -6,6 +6,8 @@
 #include <functional>
 #include <sstream>
 
+#include "pgsluice/version.h"
+
 namespace pgsluice::migration {
 
 namespace {
@@ -106,7 +108,7 @@ void add_http(const HttpStatistics::Counts& http, std::vector<MetricFamily>& fam
 std::string to_metrics(const MetricsInput& input) {
   std::vector<MetricFamily> families;
   Family build("pgsluice_build_info", MetricType::Gauge, "1, with the version as a label.");
-  build.add({{"version", PGSLUICE_VERSION}}, 1);
+  build.add({{"version", std::string(version())}}, 1);
   families.push_back(build.take());
   if (input.stored) {
     Family stored("pgsluice_migrations", MetricType::Gauge, "Migrations in the store by their state.");

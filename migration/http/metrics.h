@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "migration/http/statistics.h"
-#include "migration/migration.h"
+#include "pgsluice/migration/migration.h"
 
 namespace pgsluice::migration {
 
-/// What a service or a worker tells its monitoring.
+/// The metrics of a service or a worker.
 struct MetricsInput {
   /// Migrations that are active or ended a while ago; the series of others are gone.
   std::vector<Migration> watched;

@@ -1,51 +1,85 @@
 #include "migration/http/own_credentials.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/rand.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
+#include <optional>
+#include <system_error>
 
-#include "base/error.h"
 #include "base/file_descriptor.h"
+#include "migration/http/server.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::migration {
 
 namespace {
-// libpq takes a certificate file that is not there for none at all, and Kerberos such a cache for an empty one.
+// libpq takes a certificate or password file that is not there for none at all, and Kerberos such a cache for an empty
+// one.
 constexpr const char* kNoFile = "/nonexistent/pgsluice-withholds-it";
 }  // namespace
 
 void withhold_own_credentials() {
   for (const char* variable : {"PGPASSWORD", "PGSERVICE", "PGSERVICEFILE", "PGUSER"}) ::unsetenv(variable);
-  ::setenv("PGPASSFILE", "/dev/null", 1);
-  for (const char* variable : {"PGSSLCERT", "PGSSLKEY"}) ::setenv(variable, kNoFile, 1);
+  for (const char* variable : {"PGPASSFILE", "PGSSLCERT", "PGSSLKEY"}) ::setenv(variable, kNoFile, 1);
   for (const char* variable : {"KRB5CCNAME", "KRB5_CLIENT_KTNAME", "KRB5_KTNAME"}) {
     ::setenv(variable, fmt::format("FILE:{}", kNoFile).c_str(), 1);
   }
   ::setenv("PGGSSENCMODE", "disable", 1);
 }
 
-std::string read_or_make_token(const std::filesystem::path& file) {
+namespace {
+
+// The token of a file that is there; nullopt if there is none. Throws Error(kState) for one that others may know.
+std::optional<std::string> read_token(const std::filesystem::path& file) {
+  const FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   struct stat status {};
-  if (::stat(file.c_str(), &status) == 0) {
-    if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-      throw Error(ErrorKind::kState, fmt::format("others may read the token of {}", file.string()))
-          .hint("remove the file: a new token is made with the next start");
-    }
-    std::string token = read_file(file);
-    while (!token.empty() && token.back() == '\n') token.pop_back();
-    return token;
-  }
+  if (!opened.valid() && errno == ENOENT) return std::nullopt;
+  const auto refuse = [&](const char* what) {
+    throw Error(ErrorKind::kState, fmt::format("{} {}", what, file.string()))
+        .hint("remove the file: a new token is made with the next start");
+  };
+  if (!opened.valid() || ::fstat(opened.get(), &status) != 0) refuse("cannot read the token of");
+  if (status.st_uid != ::geteuid()) refuse("another user has made the token of");
+  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) refuse("others may read the token of");
+  std::string token = read_file(file);
+  while (!token.empty() && token.back() == '\n') token.pop_back();
+  if (token.size() < HttpServer::kMinTokenLength) refuse("there is no whole token in");
+  return token;
+}
+
+std::string random_token() {
   std::array<unsigned char, 32> random{};
   if (::RAND_bytes(random.data(), static_cast<int>(random.size())) != 1) {
     throw Error(ErrorKind::kSystem, "no random bytes for a token are to be had");
   }
   std::string token;
   for (const unsigned char byte : random) token += fmt::format("{:02x}", byte);
-  write_file(file, token + "\n");
   return token;
+}
+
+}  // namespace
+
+std::string read_or_make_token(const std::filesystem::path& file) {
+  if (const std::optional<std::string> token = read_token(file)) return *token;
+  const std::string token = random_token();
+  // Under a name of its own first, and then linked: of several servers that start at once, one's token holds.
+  const std::filesystem::path own = fmt::format("{}.{}", file.string(), ::getpid());
+  write_file(own, token + "\n");
+  const bool is_first = ::link(own.c_str(), file.c_str()) == 0;
+  const int error_number = errno;
+  std::error_code ignored;
+  std::filesystem::remove(own, ignored);
+  if (is_first) return token;
+  if (error_number != EEXIST) {
+    throw Error(ErrorKind::kState, system_error(fmt::format("cannot write {}", file.string()), error_number).what());
+  }
+  return read_token(file).value_or(token);
 }
 
 }  // namespace pgsluice::migration

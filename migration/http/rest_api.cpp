@@ -88,7 +88,7 @@ View view_of(const HttpRequest& request) {
 }
 
 // Migrations that are read from the store at a time.
-constexpr std::size_t kPart = 20;
+constexpr std::size_t kPart = 4;
 
 std::size_t page_size_of(const HttpRequest& request) {
   constexpr std::size_t kUsual = 100;
@@ -115,7 +115,7 @@ std::string next_link(const HttpRequest& request, const std::string& last) {
   return fmt::format("{}{}after={}", link, separator, last);
 }
 
-// What a list shows of a migration: nothing that grows with its databases' findings.
+// The part of a migration that a list shows: its size does not grow with the databases' findings.
 Json to_summary(const Migration& migration) {
   constexpr std::size_t kMaxError = 300;
   const bool is_told = migration.active() || migration.state == State::kSucceeded;
@@ -148,7 +148,7 @@ class RestApi {
     const Request wanted = parse_properties(request.body, context);
     const Migration migration = resume ? resume_migration(at.store(), at.find(name), wanted)
                                        : migration::create(at.store(), name, at.target.value_or(""), {}, wanted);
-    start_worker(at.store(), migration, request.body, options_.worker);
+    start_worker(at.store(), migration, request.body, options_.worker, stopping_);
     log_.info(fmt::format("migration {} {} by {}", name, resume ? "resumed" : "created", request.peer));
     return json_response(to_text(at.again(migration)), 201);
   }
@@ -218,7 +218,8 @@ class RestApi {
   HttpResponse remove(const HttpRequest& request) {
     const Migrations at(*this, request);
     Migration migration = at.find(request.matches[0]);
-    if (migration.active()) at.store().cancel_to_remove(migration);
+    const bool was_active = migration.active();
+    if (was_active) at.store().cancel_to_remove(migration);
     const auto end = std::chrono::steady_clock::now() + options_.delete_patience;
     while ((migration = at.again(migration)).active()) {
       if (std::chrono::steady_clock::now() >= end) {
@@ -228,6 +229,9 @@ class RestApi {
         throw HttpError(503, "Stopping", "the server is being ended; the migration is being cancelled");
       }
     }
+    // A client that got 202 asks again, and has not been told that the cancellation failed.
+    const bool is_left = was_active || at.store().is_cancellation_left(migration);
+    if (is_left && !flag_of(request, "force")) require_canceled(migration);
     at.store().remove(migration);
     log_.info(fmt::format("migration {} deleted by {}", migration.name, request.peer));
     return {.status = 204};
@@ -365,7 +369,7 @@ void add_rest_routes(HttpServer& server, RestOptions options, const Log& log) {
   };
   // These two wait for a worker to come up or to end.
   add("PUT", "/migrations/{}", Access::kChange, &RestApi::create, {"target", "resume"}, Route::Runs::kWaiting);
-  add("DELETE", "/migrations/{}", Access::kChange, &RestApi::remove, {"target"}, Route::Runs::kWaiting);
+  add("DELETE", "/migrations/{}", Access::kChange, &RestApi::remove, {"target", "force"}, Route::Runs::kWaiting);
   add("GET", "/migrations/{}", Access::kRead, &RestApi::show, {"target"});
   add("PATCH", "/migrations/{}", Access::kChange, &RestApi::update, {"target"});
   add("GET", "/migrations", Access::kRead, &RestApi::list, {"target", "migrationListFilter", "view", "limit", "after"});

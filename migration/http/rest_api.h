@@ -5,20 +5,20 @@
 #include <functional>
 #include <string>
 
-#include "migration/control.h"
 #include "migration/http/server.h"
-#include "migration/properties.h"
+#include "pgsluice/migration/control.h"
+#include "pgsluice/migration/properties.h"
 
 namespace pgsluice::migration {
 
-/// What a worker's routes ask it. Any thread; they never wait.
+/// The questions that a worker's routes ask it. Any thread; they never wait.
 struct WorkerView {
   std::function<Migration()> migration;
   /// True if the worker's own clock still runs: work may take long, a worker that hangs does not.
   std::function<bool()> is_alive;
 };
 
-/// What a worker answers while it runs: /healthz, /readyz, /metrics, and /status with the migration's document.
+/// The routes of a worker while it runs: /healthz, /readyz, /metrics, and /status with the migration's document.
 void add_worker_routes(HttpServer& server, WorkerView worker);
 
 struct RestOptions {
@@ -26,7 +26,7 @@ struct RestOptions {
   std::filesystem::path store;
   /// How a request's properties are read: those of others than this machine's user (PropertiesContext::kRemote).
   PropertiesContext properties;
-  /// How migrations are carried out: each in a process of its own, which goes on without this one.
+  /// How migrations are carried out: each in a process of its own, which outlives this one.
   WorkerStart worker;
   /// How long a DELETE waits for a worker to have cancelled.
   std::chrono::milliseconds delete_patience{20'000};

@@ -13,8 +13,8 @@
 #include <optional>
 #include <thread>
 
-#include "base/error.h"
 #include "migration/http/conversation.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::migration {
 
@@ -161,7 +161,7 @@ HttpStatistics::Counts HttpServer::statistics() const { return implementation_->
 
 bool HttpServer::is_moving() const {
   const ServerState& state = implementation_->state;
-  return state.requests == 0 || std::chrono::steady_clock::now() - state.last_end < std::chrono::minutes(1);
+  return state.at_work == 0 || std::chrono::steady_clock::now() - state.last_end < std::chrono::minutes(1);
 }
 
 bool HttpServer::is_loopback() const { return implementation_->state.rules.is_loopback; }

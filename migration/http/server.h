@@ -6,11 +6,11 @@
 #include <memory>
 #include <string>
 
-#include "base/cancel.h"
-#include "base/log.h"
 #include "migration/http/access.h"
 #include "migration/http/router.h"
 #include "migration/http/statistics.h"
+#include "pgsluice/cancel.h"
+#include "pgsluice/log.h"
 
 namespace pgsluice::migration {
 
@@ -31,8 +31,11 @@ struct HttpLimits {
   std::size_t connections = 224;
   /// Requests with bodies that are read or answered at the same time: with the token, and as many without.
   std::size_t bodies = 8;
-  /// Requests that wait for a thread or are at work, but for routes that run at once.
+  /// Requests that wait for a thread or are at work, but for routes that run at once: with the token, and as many
+  /// without.
   std::size_t requests = 64;
+  /// Responses of more than 64 KiB that are being taken: with the token, and as many without.
+  std::size_t long_responses = 32;
   std::size_t threads = 8;
   /// For the requests that wait for other processes; one more is told to try again, and leaves a place for a body to
   /// those that do not wait.

@@ -9,7 +9,7 @@
 
 namespace pgsluice::migration {
 
-/// What a server has answered so far. Any thread.
+/// Counts of what a server has answered so far. Any thread.
 class HttpStatistics {
  public:
   struct Counts {

@@ -7,12 +7,14 @@
 #include <set>
 #include <string>
 
-#include "base/bytes.h"
 #include "base/counted.h"
 #include "copy/large_objects.h"
 #include "migration/validations/validations.h"
 #include "pg/quote.h"
 #include "pg/version.h"
+#include "pgsluice/bytes.h"
+#include "schema/catalog/catalog.h"
+#include "schema/catalog/inventory.h"
 
 namespace pgsluice::migration {
 
@@ -23,15 +25,19 @@ constexpr double kRoomForGrowth = 1.25;
 std::string name_of(const pg::Row& row) { return pg::display_name(row.text(0), row.text(1)); }
 
 void find_collations_that_are_missing(const ValidationContext& context, Validation& validation) {
-  // Those of the server that columns, domains or indexes use.
+  // Collations of the server that columns, domains or indexes use.
   constexpr const char* kUsed =
-      "SELECT DISTINCT c.collname FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_namespace n ON n.oid = "
-      "c.collnamespace"
-      " WHERE n.nspname = 'pg_catalog' AND c.collname NOT IN ('default', 'C', 'POSIX', 'ucs_basic') AND EXISTS ("
-      "  SELECT FROM pg_catalog.pg_attribute a WHERE a.attcollation = c.oid AND a.attrelid >= 16384"
-      "  UNION ALL SELECT FROM pg_catalog.pg_type t WHERE t.typcollation = c.oid AND t.oid >= 16384)";
+      "SELECT DISTINCT c.collname, used.catalog, used.oid FROM pg_catalog.pg_collation c"
+      "  JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace"
+      "  JOIN (SELECT attcollation, 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid AS catalog,"
+      "     attrelid AS oid FROM pg_catalog.pg_attribute WHERE attrelid >= 16384"
+      "   UNION ALL SELECT typcollation, tableoid, oid FROM pg_catalog.pg_type WHERE oid >= 16384) used"
+      "   ON used.attcollation = c.oid"
+      " WHERE n.nspname = 'pg_catalog' AND c.collname NOT IN ('default', 'C', 'POSIX', 'ucs_basic') ORDER BY 1";
+  std::set<std::string> looked_at;
   for (const pg::Row row : context.source.execute(kUsed)) {
     const std::array<std::string, 1> name = {std::string(row.text(0))};
+    if (context.is_omitted(row) || !looked_at.insert(name[0]).second) continue;
     if (!context.target
              .execute("SELECT FROM pg_catalog.pg_collation WHERE collname = $1 AND collnamespace ="
                       " (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'pg_catalog')",
@@ -74,9 +80,10 @@ void compare_collation_versions(const ValidationContext& context, Validation& va
 void find_users_collations(const ValidationContext& context, Validation& validation) {
   if (!is_managed(context.target)) return;
   for (const pg::Row row :
-       context.source.execute("SELECT n.nspname, c.collname FROM pg_catalog.pg_collation c"
+       context.source.execute("SELECT n.nspname, c.collname, c.tableoid, c.oid FROM pg_catalog.pg_collation c"
                               "  JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace WHERE c.oid >= 16384"
                               "   AND n.nspname <> 'pg_catalog' AND n.nspname <> 'information_schema'")) {
+    if (context.is_omitted(row)) continue;
     fail(validation,
          fmt::format("collation {}: of your own, which the target's service does not take; use one of its own",
                      name_of(row)));
@@ -84,7 +91,7 @@ void find_users_collations(const ValidationContext& context, Validation& validat
 }
 
 void validate_database_locale(const ValidationContext& context, Validation& validation) {
-  if (context.request.existing_target) return;
+  if (context.is_there) return;
   const pg::Result database = context.source.execute(
       "SELECT datcollate, datctype FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()");
   for (const int column : {0, 1}) {
@@ -106,21 +113,23 @@ void validate_database_locale(const ValidationContext& context, Validation& vali
   }
 }
 
-void validate_reading(pg::Connection& source, Validation& validation) {
+void validate_reading(const ValidationContext& context, Validation& validation) {
+  pg::Connection& source = context.source;
   const std::string user = pg::quote_identifier(source.user());
   std::set<std::string, std::less<>> closed;
   for (const pg::Row row :
        source.execute("SELECT n.nspname, c.relname, CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'm' THEN"
                       "  'materialized view' ELSE 'table' END, pg_catalog.has_schema_privilege(n.oid, 'USAGE'),"
-                      "  pg_catalog.has_table_privilege(c.oid, 'SELECT') FROM pg_catalog.pg_class c"
+                      "  pg_catalog.has_table_privilege(c.oid, 'SELECT'), c.tableoid, c.oid FROM pg_catalog.pg_class c"
                       "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
                       " WHERE c.relkind IN ('r', 'p', 'm', 'S') AND c.oid >= 16384 AND c.relpersistence <> 't'"
-                      // Of an extension only what it has declared to be the user's.
+                      // Only tables that an extension has declared to be the user's.
                       "   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e"
                       "     ON e.oid = d.refobjid WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
                       "     AND d.objid = c.oid AND d.deptype = 'e' AND c.oid <> ALL (coalesce(e.extconfig, '{}')))"
                       "   AND NOT (pg_catalog.has_table_privilege(c.oid, 'SELECT')"
                       "            AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')) ORDER BY 1, 2")) {
+    if (context.is_omitted(row)) continue;
     if (!row.boolean(3) && closed.emplace(row.text(0)).second) {
       fail(validation, fmt::format("schema {}: what is in it may not be read by {}; GRANT USAGE ON SCHEMA {} TO {}",
                                    pg::display_name("", row.text(0)), pg::display_name("", source.user()),
@@ -133,11 +142,12 @@ void validate_reading(pg::Connection& source, Validation& validation) {
   }
   if (source.server_version() < pg::kV9_5) return;
   for (const pg::Row row :
-       source.execute("SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid "
-                      "= c.relnamespace"
+       source.execute("SELECT n.nspname, c.relname, c.tableoid, c.oid FROM pg_catalog.pg_class c"
+                      "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
                       "  JOIN pg_catalog.pg_roles r ON r.rolname = current_user"
                       " WHERE c.relrowsecurity AND c.relkind IN ('r', 'p') AND NOT r.rolsuper AND NOT r.rolbypassrls"
                       "   AND (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(c.relowner, 'USAGE'))")) {
+    if (context.is_omitted(row) || context.selection.without_rows.contains(row.oid(3))) continue;
     fail(validation,
          fmt::format("table {}: row-level security hides rows from {}; ALTER ROLE {} BYPASSRLS, or migrate as "
                      "its owner",
@@ -158,7 +168,7 @@ void validate_large_objects(pg::Connection& source, Validation& validation) {
 std::optional<std::string> why_not_to_be_made(const ValidationContext& context, const std::string& extension) {
   if (is_superuser(context.target) || is_managed(context.target)) return std::nullopt;
   const std::array<std::string, 1> name = {extension};
-  if (context.request.existing_target &&
+  if (context.is_there &&
       !context.target.execute("SELECT FROM pg_catalog.pg_extension WHERE extname = $1", name).empty()) {
     return std::nullopt;
   }
@@ -172,7 +182,7 @@ std::optional<std::string> why_not_to_be_made(const ValidationContext& context, 
   const std::string quoted = pg::quote_identifier(extension);
   return fmt::format(
       "extension {}: only a superuser may make it; {}", pg::display_name("", extension),
-      context.request.existing_target
+      context.is_there
           ? fmt::format("have one run CREATE EXTENSION {} in the target's database before", quoted)
           : "have a superuser make the database and the extension, and clone that database alone, or leave it out "
             "(engine: filters)");
@@ -187,11 +197,12 @@ Validation validate_extensions(const ValidationContext& context) {
     return validation;
   }
   const std::map<std::string, std::string, std::less<>> on_target =
-      context.request.existing_target ? schema::read_extensions(context.target) : decltype(on_target){};
-  for (const pg::Row row :
-       context.source.execute("SELECT e.extname, e.extversion, n.nspname FROM pg_catalog.pg_extension e"
-                              "  JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace ORDER BY 1")) {
+      context.is_there ? schema::read_extensions(context.target) : decltype(on_target){};
+  for (const pg::Row row : context.source.execute(
+           "SELECT e.extname, e.extversion, n.nspname, e.tableoid, e.oid FROM pg_catalog.pg_extension e"
+           "  JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace ORDER BY 1")) {
     const std::array<std::string, 1> name = {std::string(row.text(0))};
+    if (context.is_omitted(row)) continue;
     const std::string shown = pg::display_name("", name[0]);
     const pg::Result there =
         context.target.execute("SELECT default_version FROM pg_catalog.pg_available_extensions WHERE name = $1", name);
@@ -226,9 +237,9 @@ Validation validate_collations(const ValidationContext& context) {
 
 Validation validate_permissions(const ValidationContext& context) {
   Validation validation;
-  validate_reading(context.source, validation);
+  validate_reading(context, validation);
   if (context.request.engine.large_objects) validate_large_objects(context.source, validation);
-  if (context.request.existing_target) {
+  if (context.is_there) {
     const pg::Row rights = context.target.execute(
         "SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'),"
         " coalesce((SELECT pg_catalog.has_schema_privilege(oid, 'CREATE') FROM pg_catalog.pg_namespace"

@@ -6,8 +6,8 @@
 #include "base/sqlstate.h"
 #include "migration/target_server.h"
 #include "migration/validations/validations.h"
-#include "migration/validations/validator.h"
 #include "pg/quote.h"
+#include "pgsluice/migration/validator.h"
 #include "pipeline/prepare/sessions.h"
 
 namespace pgsluice::migration {
@@ -20,7 +20,7 @@ struct DropBlocker {
   const char* advice;
 };
 
-// What DROP DATABASE is refused for, whatever the rights.
+// Reasons for which DROP DATABASE is refused, whatever the rights.
 constexpr DropBlocker kDropBlockers[] = {
     {"SELECT datname FROM pg_catalog.pg_database WHERE datname = $1 AND datistemplate", "it is a template",
      "ALTER DATABASE {1} IS_TEMPLATE false"},
@@ -56,6 +56,16 @@ void warn_of_slots(const ValidationContext& context, const std::string& database
   }
 }
 
+// An earlier migration may have left a database under the name that this one gets while it is kept.
+void find_taken_name(const ValidationContext& context, const std::string& database, Validation& validation) {
+  const std::array<std::string, 1> name = {kept_name(database)};
+  if (context.target.execute("SELECT FROM pg_catalog.pg_database WHERE datname = $1", name).empty()) return;
+  fail(validation,
+       fmt::format("database {}: a database is kept as {} from an earlier migration: rename or drop it, since "
+                   "the one that is there now gets this name",
+                   pg::display_name("", database), name[0]));
+}
+
 // A server may let a user into some databases only (pg_hba.conf), which it tells before it looks for the database.
 void try_to_connect(const ValidationContext& context, const std::string& database, Validation& validation) {
   const pg::ConnInfo conninfo = context.target.conninfo().with("dbname", database);
@@ -63,7 +73,7 @@ void try_to_connect(const ValidationContext& context, const std::string& databas
     pg::Connection::open(conninfo, "validate", context.log, context.cancel);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;
-    // A database that nobody may connect to (ALLOW_CONNECTIONS false) is dropped; the new one is its user's where
+    // A database that takes no connections (ALLOW_CONNECTIONS false) is dropped; the new one is its user's where
     // CONNECT was missing.
     for (const std::string_view passes : {sqlstate::kInvalidCatalogName, sqlstate::kObjectNotInPrerequisiteState,
                                           sqlstate::kInsufficientPrivilege, sqlstate::kTooManyConnections}) {
@@ -79,14 +89,14 @@ void try_to_connect(const ValidationContext& context, const std::string& databas
 
 Validation validate_overwrite(const ValidationContext& context) {
   Validation validation;
-  if (context.request.existing_target) return validation;
   for (const std::string& database : context.request.databases) {
-    if (context.request.kept.contains(database)) continue;
+    if (context.request.kept.contains(database) || context.request.existing_targets.contains(database)) continue;
     const std::array<std::string, 1> name = {database};
     const bool is_there =
         !context.target.execute("SELECT FROM pg_catalog.pg_database WHERE datname = $1", name).empty();
     try_to_connect(context, database, validation);
     if (!is_there) continue;
+    if (context.request.overwrite == Overwrite::kKeep) find_taken_name(context, database, validation);
     if (context.request.overwrite != Overwrite::kNo) {
       find_drop_blockers(context, database, validation);
       warn_of_slots(context, database, validation);

@@ -29,11 +29,11 @@ void validate_user(const ValidationContext& context, Validation& validation) {
     note(validation, fmt::format("the target's user {} is a superuser", name));
     return;
   }
-  if (!user[0].boolean(1) && !context.request.existing_target) {
+  if (!user[0].boolean(1) && context.request.makes_databases()) {
     fail(validation, fmt::format("the target's user {} may not make databases: ALTER ROLE {} CREATEDB", name, quoted));
   }
   // A clone into a database that is there needs no more.
-  if (context.request.existing_target && !context.request.roles) return;
+  if (!context.request.makes_databases() && !context.request.roles) return;
   if (!user[0].boolean(2)) {
     const std::string text =
         fmt::format("the target's user {} may not make roles: ALTER ROLE {} CREATEROLE", name, quoted);
@@ -50,7 +50,7 @@ void validate_user(const ValidationContext& context, Validation& validation) {
 }
 
 void validate_right_to_drop(const ValidationContext& context, Validation& validation) {
-  if (context.request.overwrite == Overwrite::kNo || context.request.existing_target) return;
+  if (context.request.overwrite == Overwrite::kNo) return;
   for (const pg::Row row :
        context.target.execute("SELECT d.datname, pg_catalog.pg_get_userbyid(d.datdba) FROM pg_catalog.pg_database d"
                               " WHERE NOT pg_catalog.pg_has_role(d.datdba, 'USAGE')")) {
@@ -76,6 +76,25 @@ struct NeededRole {
   std::string example;  ///< of what it owns
 };
 
+// That an object is none of those of the parameters: an array of their catalogs and one of their oids.
+std::string is_copied(const std::string& catalog, const std::string& oid) {
+  return fmt::format(
+      "NOT EXISTS (SELECT FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]),"
+      " pg_catalog.unnest($2::pg_catalog.oid[])) AS omitted (catalog, oid)"
+      " WHERE omitted.catalog = {} AND omitted.oid = {})",
+      catalog, oid);
+}
+
+std::array<std::string, 2> omitted_objects(const ValidationContext& context, pg::Connection& session) {
+  std::vector<schema::Oid> catalogs;
+  std::vector<schema::Oid> oids;
+  for (const schema::CatalogId& id : read_selection(context.request, session, context.target).left_out) {
+    catalogs.push_back(id.table);
+    oids.push_back(id.oid);
+  }
+  return {fmt::format("{{{}}}", fmt::join(catalogs, ",")), fmt::format("{{{}}}", fmt::join(oids, ","))};
+}
+
 // Owners, grantees, and those that policies name. What belongs to the role that initdb made is recorded nowhere.
 std::map<std::string, NeededRole> needed_roles(const ValidationContext& context) {
   std::string kinds = "'r'";
@@ -85,17 +104,21 @@ std::map<std::string, NeededRole> needed_roles(const ValidationContext& context)
       "SELECT r.rolname, r.rolsuper, true, r.rolcanlogin, o.example FROM pg_catalog.pg_roles r, LATERAL ("
       "SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0) AS example"
       " FROM pg_catalog.pg_class c WHERE c.relowner = r.oid AND c.oid >= 16384 AND c.relpersistence <> "
-      "'t'"
+      "'t' AND " +
+      is_copied("c.tableoid", "c.oid") +
       "  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e'"
       "   AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)"
       // Nor do the constructors of a range type count, which always belong to that role.
       " UNION ALL SELECT pg_catalog.pg_describe_object('pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 0)"
-      " FROM pg_catalog.pg_proc p WHERE p.proowner = r.oid AND p.oid >= 16384 AND NOT EXISTS"
+      " FROM pg_catalog.pg_proc p WHERE p.proowner = r.oid AND p.oid >= 16384 AND " +
+      is_copied("p.tableoid", "p.oid") +
+      " AND NOT EXISTS"
       "  (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = p.oid AND d.deptype IN ('e', 'i')"
       "   AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass)"
       // The schemas of temporary tables, which stay when those are gone, are its own.
       " UNION ALL SELECT pg_catalog.pg_describe_object('pg_catalog.pg_namespace'::pg_catalog.regclass, n.oid, 0)"
-      " FROM pg_catalog.pg_namespace n WHERE n.nspowner = r.oid AND n.oid >= 16384"
+      " FROM pg_catalog.pg_namespace n WHERE n.nspowner = r.oid AND n.oid >= 16384 AND " +
+      is_copied("n.tableoid", "n.oid") +
       "  AND n.nspname !~ '^pg_' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = n.oid AND "
       "d.deptype = 'e'"
       "   AND d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass) LIMIT 1) o WHERE r.oid = 10";
@@ -110,14 +133,14 @@ std::map<std::string, NeededRole> needed_roles(const ValidationContext& context)
           "   pg_catalog.pg_describe_object(d.classid, d.objid, 0) END ORDER BY d.deptype <> 'o', d.objid))[1]"
           "  FROM pg_catalog.pg_shdepend d"
           "  JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid"
-          " WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.deptype IN (" +
-          kinds +
+          " WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND " +
+          is_copied("d.classid", "d.objid") + " AND d.deptype IN (" + kinds +
           ") AND (d.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
           "    OR (d.classid = 'pg_catalog.pg_database'::pg_catalog.regclass AND d.objid ="
           "        (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())))"
           " GROUP BY 1, 2, 4";
       const std::string sql = context.request.engine.restore.owners ? recorded + " UNION " + pinned : recorded;
-      for (const pg::Row row : session.execute(sql)) {
+      for (const pg::Row row : session.execute(sql, omitted_objects(context, session))) {
         NeededRole& role = needed[std::string(row.text(0))];
         role.databases.insert(pg::display_name("", database));
         role.superuser = row.boolean(1);
@@ -154,7 +177,7 @@ void compare_roles(const ValidationContext& context, Validation& validation) {
 // In the words of a properties file, or of the program that clones into an existing database.
 std::string with_remedy(const ValidationContext& context, const std::string& finding, Remedy remedy) {
   const Error error = Error(ErrorKind::kConfig, finding).remedy(remedy);
-  return context.request.existing_target ? context.log.describe(error) : describe(error);
+  return context.request.is_clone ? context.log.describe(error) : describe(error);
 }
 
 std::string out_of_reach(const ValidationContext& context, const std::string& what, const std::string& name,
@@ -187,8 +210,8 @@ void validate_needed(const ValidationContext& context, Validation& validation) {
     }
     if ((role.owns || role.grants) && !is_missing && !schema::may_act_for(context.target, name)) {
       const std::string text = out_of_reach(context, what, name, role);
-      // What could not be given away is listed after a clone; a migration compares, and fails for it.
-      const bool differs = !context.request.existing_target &&
+      // A clone lists objects whose owner could not be set; a migration compares owners, and fails.
+      const bool differs = !context.request.is_clone &&
                            (role.owns || (context.request.verify && compares_definitions(context.request.engine)));
       differs ? fail(validation, text) : warn(validation, text);
     }

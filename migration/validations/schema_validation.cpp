@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <set>
 #include <string>
 
 #include "migration/validations/validations.h"
@@ -22,7 +23,7 @@ std::string is_users(const std::string& alias, const std::string& catalog) {
 }
 
 void find_template(const ValidationContext& context, Validation& validation) {
-  if (context.request.existing_target) return;
+  if (context.is_there) return;
   const std::string name = context.source.database();
   if (!context.source
            .execute("SELECT datistemplate FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()")[0]
@@ -34,12 +35,15 @@ void find_template(const ValidationContext& context, Validation& validation) {
                                pg::display_name("", name), pg::quote_identifier(name)));
 }
 
-void find_oids(pg::Connection& source, Validation& validation) {
+void find_oids(const ValidationContext& context, Validation& validation) {
+  pg::Connection& source = context.source;
   if (source.server_version() >= pg::kV12) return;
-  for (const pg::Row row : source.execute("SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN "
-                                          "pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                                          " WHERE c.relhasoids AND c.relkind IN ('r', 'p') AND " +
-                                          is_users("c", "pg_class"))) {
+  for (const pg::Row row :
+       source.execute("SELECT n.nspname, c.relname, c.tableoid, c.oid FROM pg_catalog.pg_class c JOIN "
+                      "pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                      " WHERE c.relhasoids AND c.relkind IN ('r', 'p') AND " +
+                      is_users("c", "pg_class"))) {
+    if (context.is_omitted(row)) continue;
     const std::string quoted = pg::quote_qualified(row.text(0), row.text(1));
     fail(validation,
          fmt::format("table {}: WITH OIDS, which no server from 12 on has: the oids would be lost; ALTER TABLE "
@@ -82,27 +86,32 @@ void find_grants_on_catalogs(pg::Connection& source, Validation& validation) {
   }
 }
 
-// Whoever owns one of the types may make a cast by a function.
-void find_what_superusers_make(pg::Connection& source, Validation& validation) {
+// The owner of one of the types may make a cast by a function.
+void find_what_superusers_make(const ValidationContext& context, Validation& validation) {
+  pg::Connection& source = context.source;
   for (const pg::Row row : source.execute(
-           "SELECT pg_catalog.format_type(castsource, NULL), pg_catalog.format_type(casttarget, NULL)"
+           "SELECT pg_catalog.format_type(castsource, NULL), pg_catalog.format_type(casttarget, NULL), c.tableoid, "
+           "c.oid"
            "  FROM pg_catalog.pg_cast c WHERE (castmethod = 'b' OR (castsource < 16384 AND casttarget < 16384))"
            "   AND " +
            is_users("c", "pg_cast"))) {
+    if (context.is_omitted(row)) continue;
     fail(validation,
          fmt::format("cast of {0} to {1}: the target's user is no superuser, and may not make it; DROP CAST "
                      "({0} AS {1}) on the source, or have a superuser make it",
                      row.text(0), row.text(1)));
   }
-  for (const pg::Row row :
-       source.execute("SELECT lanname FROM pg_catalog.pg_language l WHERE " + is_users("l", "pg_language"))) {
+  for (const pg::Row row : source.execute("SELECT lanname, l.tableoid, l.oid FROM pg_catalog.pg_language l WHERE " +
+                                          is_users("l", "pg_language"))) {
+    if (context.is_omitted(row)) continue;
     fail(validation,
          fmt::format("language {}: the target's user is no superuser, and may not make it; install it as an "
                      "extension, or drop it with its functions",
                      pg::display_name("", row.text(0))));
   }
+  std::set<std::string> functions;  // of one name may be several
   for (const pg::Row row :
-       source.execute("SELECT DISTINCT n.nspname, p.proname, l.lanname FROM pg_catalog.pg_proc p"
+       source.execute("SELECT n.nspname, p.proname, l.lanname, p.tableoid, p.oid FROM pg_catalog.pg_proc p"
                       "  JOIN pg_catalog.pg_language l ON l.oid = p.prolang"
                       "  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE NOT l.lanpltrusted"
                       // Anybody makes an aggregate, and a range type makes its constructors.
@@ -110,12 +119,16 @@ void find_what_superusers_make(pg::Connection& source, Validation& validation) {
                       "   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = p.oid AND d.deptype = 'i'"
                       "     AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass) AND " +
                       is_users("p", "pg_proc"))) {
+    const std::string name = pg::display_name(row.text(0), row.text(1));
+    if (context.is_omitted(row) || !functions.insert(name).second) continue;
     fail(validation, fmt::format("function {}: in {}, in which the target's user, who is no superuser, may not write; "
                                  "write it in another language, or drop it",
-                                 pg::display_name(row.text(0), row.text(1)), row.text(2)));
+                                 name, row.text(2)));
   }
   for (const pg::Row row :
-       source.execute("SELECT evtname FROM pg_catalog.pg_event_trigger e WHERE " + is_users("e", "pg_event_trigger"))) {
+       source.execute("SELECT evtname, e.tableoid, e.oid FROM pg_catalog.pg_event_trigger e WHERE " +
+                      is_users("e", "pg_event_trigger"))) {
+    if (context.is_omitted(row)) continue;
     fail(validation,
          fmt::format("event trigger {0}: the target's user is no superuser, and may not make it; DROP EVENT "
                      "TRIGGER {1} on the source, or leave its making to a superuser afterwards",
@@ -126,19 +139,21 @@ void find_what_superusers_make(pg::Connection& source, Validation& validation) {
         {"operator family", "pg_opfamily", "opfname", "opfnamespace"},
         {"text search parser", "pg_ts_parser", "prsname", "prsnamespace"},
         {"text search template", "pg_ts_template", "tmplname", "tmplnamespace"}}) {
-    for (const pg::Row row : source.execute(
-             fmt::format(
-                 "SELECT n.nspname, o.{} FROM pg_catalog.{} o JOIN pg_catalog.pg_namespace n ON n.oid = o.{} WHERE ",
-                 name, catalog, schema) +
-             is_users("o", catalog))) {
+    for (const pg::Row row : source.execute(fmt::format("SELECT n.nspname, o.{}, o.tableoid, o.oid FROM pg_catalog.{} "
+                                                        "o JOIN pg_catalog.pg_namespace n ON n.oid = o.{} WHERE ",
+                                                        name, catalog, schema) +
+                                            is_users("o", catalog))) {
+      if (context.is_omitted(row)) continue;
       fail(validation, fmt::format("{} {}: the target's user is no superuser, and may not make it; drop it on the "
                                    "source with what uses it, or have a superuser make it",
                                    kind, pg::display_name(row.text(0), row.text(1))));
     }
   }
   if (source.server_version() >= pg::kV15) {
-    for (const pg::Row row : source.execute("SELECT DISTINCT p.pubname FROM pg_catalog.pg_publication p"
-                                            "  JOIN pg_catalog.pg_publication_namespace n ON n.pnpubid = p.oid")) {
+    for (const pg::Row row :
+         source.execute("SELECT DISTINCT p.pubname, p.tableoid, p.oid FROM pg_catalog.pg_publication p"
+                        "  JOIN pg_catalog.pg_publication_namespace n ON n.pnpubid = p.oid")) {
+      if (context.is_omitted(row)) continue;
       fail(validation,
            fmt::format("publication {0}: FOR TABLES IN SCHEMA, which the target's user, who is no superuser, "
                        "may not make; DROP PUBLICATION {1} on the source, or name its tables",
@@ -146,7 +161,9 @@ void find_what_superusers_make(pg::Connection& source, Validation& validation) {
     }
   }
   if (source.server_version() >= pg::kV10) {
-    for (const pg::Row row : source.execute("SELECT pubname FROM pg_catalog.pg_publication WHERE puballtables")) {
+    for (const pg::Row row :
+         source.execute("SELECT pubname, tableoid, oid FROM pg_catalog.pg_publication WHERE puballtables")) {
+      if (context.is_omitted(row)) continue;
       fail(validation, fmt::format("publication {0}: FOR ALL TABLES, which the target's user, who is no superuser, may "
                                    "not make; DROP PUBLICATION {1} on the source, or name its tables",
                                    pg::display_name("", row.text(0)), pg::quote_identifier(row.text(0))));
@@ -187,12 +204,15 @@ void find_objects_of_the_system(pg::Connection& source, Validation& validation) 
 // In which the database, its tables and indexes are to be made.
 void find_tablespaces_that_are_missing(const ValidationContext& context, Validation& validation) {
   if (!context.request.engine.restore.tablespaces) return;
-  for (const pg::Row row : context.source.execute(
-           "SELECT s.spcname FROM pg_catalog.pg_tablespace s WHERE s.oid IN"
-           " (SELECT reltablespace FROM pg_catalog.pg_class UNION SELECT dattablespace FROM pg_catalog.pg_database"
-           "   WHERE datname = pg_catalog.current_database())"
-           " AND s.spcname NOT IN ('pg_default', 'pg_global')")) {
+  std::set<std::string> looked_at;
+  for (const pg::Row row :
+       context.source.execute("SELECT s.spcname, used.tableoid, used.oid FROM pg_catalog.pg_tablespace s JOIN"
+                              " (SELECT reltablespace, tableoid, oid FROM pg_catalog.pg_class UNION ALL"
+                              "  SELECT dattablespace, tableoid, oid FROM pg_catalog.pg_database"
+                              "   WHERE datname = pg_catalog.current_database()) used ON used.reltablespace = s.oid"
+                              " WHERE s.spcname NOT IN ('pg_default', 'pg_global') ORDER BY 1")) {
     const std::array<std::string, 1> name = {std::string(row.text(0))};
+    if (context.is_omitted(row) || !looked_at.insert(name[0]).second) continue;
     if (!context.target.execute("SELECT FROM pg_catalog.pg_tablespace WHERE spcname = $1", name).empty()) continue;
     fail(validation,
          fmt::format("tablespace {}: missing on the target; CREATE TABLESPACE {} LOCATION '…', or do without "
@@ -201,25 +221,29 @@ void find_tablespaces_that_are_missing(const ValidationContext& context, Validat
   }
 }
 
-void find_invalid_indexes(pg::Connection& source, Validation& validation) {
-  for (const pg::Row row : source.execute(
-           "SELECT n.nspname, c.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
-           "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-           " WHERE NOT i.indisvalid AND c.relkind = 'i' AND c.oid >= 16384")) {
+void find_invalid_indexes(const ValidationContext& context, Validation& validation) {
+  for (const pg::Row row :
+       context.source.execute("SELECT n.nspname, c.relname, c.tableoid, c.oid FROM pg_catalog.pg_index i JOIN "
+                              "pg_catalog.pg_class c ON c.oid = i.indexrelid"
+                              "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                              " WHERE NOT i.indisvalid AND c.relkind = 'i' AND c.oid >= 16384")) {
+    if (context.is_omitted(row)) continue;
     warn(validation,
          fmt::format("index {}: invalid, and left out; REINDEX INDEX CONCURRENTLY {}, or drop it",
                      pg::display_name(row.text(0), row.text(1)), pg::quote_qualified(row.text(0), row.text(1))));
   }
 }
 
-void find_hash_partitions_by_enum(pg::Connection& source, Validation& validation) {
+void find_hash_partitions_by_enum(const ValidationContext& context, Validation& validation) {
+  pg::Connection& source = context.source;
   if (source.server_version() < pg::kV11) return;
   for (const pg::Row row : source.execute(
-           "SELECT DISTINCT n.nspname, c.relname FROM pg_catalog.pg_partitioned_table p"
+           "SELECT DISTINCT n.nspname, c.relname, c.tableoid, c.oid FROM pg_catalog.pg_partitioned_table p"
            "  JOIN pg_catalog.pg_class c ON c.oid = p.partrelid JOIN pg_catalog.pg_namespace n ON n.oid = "
            "c.relnamespace"
            "  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (p.partattrs)"
            "  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE p.partstrat = 'h' AND t.typtype = 'e'")) {
+    if (context.is_omitted(row)) continue;
     warn(validation,
          fmt::format("table {}: partitioned by the hash of an enum, which is another one on each server: its "
                      "rows are sent through the table itself, and lie in other partitions then",
@@ -232,12 +256,12 @@ void find_hash_partitions_by_enum(pg::Connection& source, Validation& validation
 Validation validate_schema(const ValidationContext& context) {
   Validation validation;
   find_template(context, validation);
-  find_oids(context.source, validation);
-  if (!is_superuser(context.target)) find_what_superusers_make(context.source, validation);
+  find_oids(context, validation);
+  if (!is_superuser(context.target)) find_what_superusers_make(context, validation);
   find_tablespaces_that_are_missing(context, validation);
   find_objects_of_the_system(context.source, validation);
-  find_invalid_indexes(context.source, validation);
-  if (context.source.server_version() >= pg::kV10) find_hash_partitions_by_enum(context.source, validation);
+  find_invalid_indexes(context, validation);
+  if (context.source.server_version() >= pg::kV10) find_hash_partitions_by_enum(context, validation);
   return validation;
 }
 

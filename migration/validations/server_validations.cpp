@@ -8,11 +8,11 @@
 #include <optional>
 #include <set>
 
-#include "base/bytes.h"
 #include "migration/validations/validations.h"
 #include "migration/verification.h"
 #include "pg/quote.h"
 #include "pg/version.h"
+#include "pgsluice/bytes.h"
 #include "pipeline/prepare/lock_need.h"
 #include "pipeline/prepare/session_limits.h"
 #include "pipeline/prepare/sessions.h"
@@ -32,7 +32,7 @@ struct Parameter {
   bool is_default = true;
 };
 
-// What may make the same SQL mean something else.
+// Settings that may give the same SQL another meaning.
 const std::set<std::string, std::less<>> kMeaning = {"DateStyle",
                                                      "IntervalStyle",
                                                      "TimeZone",
@@ -58,7 +58,7 @@ const std::set<std::string, std::less<>> kMeaning = {"DateStyle",
                                                      "xmlbinary",
                                                      "xmloption"};
 
-// What belongs to a machine or to a session of ours, and says nothing of the databases.
+// Settings of a machine or of our own sessions, which say nothing of the databases.
 bool is_of_the_machine(const std::string& name) {
   static const std::set<std::string, std::less<>> kNames = {"application_name",
                                                             "bonjour",
@@ -132,7 +132,7 @@ std::map<std::string, Parameter> read_parameters(pg::Connection& server) {
   return parameters;
 }
 
-// Nothing where this user may not see it, or the server has none of that name.
+// nullopt if this user may not see it, or the server has none of that name.
 std::optional<std::string> setting(pg::Connection& server, const std::string& name) {
   const std::array<std::string, 1> parameters = {name};
   const pg::Result row =
@@ -267,7 +267,7 @@ void compare_parameters(const ValidationContext& context, Validation& validation
                                    there->second.shown, how_to_set(context, name, here.value)));
       continue;
     }
-    // What neither has set follows from the version.
+    // A setting that neither has set follows from the version.
     if (here.is_default && there->second.is_default && !kMeaning.contains(name)) continue;
     warn(validation, fmt::format("{}{}: {} on the source, {} on the target: {}", name,
                                  kMeaning.contains(name) ? " (changes what SQL does)" : "", or_empty(here.shown),
@@ -275,7 +275,7 @@ void compare_parameters(const ValidationContext& context, Validation& validation
   }
 }
 
-// What others have open now may be closed by then, or not.
+// Other sessions may be closed by then, or not.
 std::int64_t sessions_of_others(pg::Connection& server) {
   const std::string clients = server.server_version() >= pg::kV10 ? " AND backend_type = 'client backend'" : "";
   return server

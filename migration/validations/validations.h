@@ -3,13 +3,14 @@
 #include <string>
 #include <string_view>
 
-#include "migration/migration.h"
-#include "migration/validations/validation_request.h"
 #include "pg/connection.h"
+#include "pgsluice/migration/migration.h"
+#include "pgsluice/migration/validation_request.h"
+#include "schema/selection/selection.h"
 
 namespace pgsluice::migration {
 
-/// What a validation asks.
+/// The context of a validation.
 struct ValidationContext {
   const ValidationRequest& request;
   /// For a server's validation: a session in any database of each. For a database's: in that one, and in the target's
@@ -18,7 +19,17 @@ struct ValidationContext {
   pg::Connection& target;
   Log log;
   CancelToken cancel;
+  /// For a database's validation: true if the target has it already and it is copied into as it is.
+  bool is_there = false;
+  /// For a database's validation: what is not copied, and so may be as it is.
+  schema::Selection selection = {};
+
+  /// For rows whose last two columns are the catalog (tableoid) and the oid of an object.
+  bool is_omitted(const pg::Row& row) const;
 };
+
+/// Reads what the options leave out of the source's database.
+schema::Selection read_selection(const ValidationRequest& request, pg::Connection& source, pg::Connection& target);
 
 /// Adds what it finds.
 inline void warn(Validation& validation, std::string message) {
@@ -31,7 +42,7 @@ inline void note(Validation& validation, std::string message) {
   validation.findings.push_back({ValidationState::kSucceeded, std::move(message)});
 }
 
-/// What a failed connection means, and what to do about it.
+/// Returns what a failed connection means, and what to do about it.
 Finding explain_connection_error(const Error& error, const pg::ConnInfo& conninfo,
                                  const std::vector<std::string>& databases);
 /// "db.example.com (10.0.0.5, private)", and what the networks of the two have to be told of.

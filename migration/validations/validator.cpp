@@ -1,23 +1,26 @@
-#include "migration/validations/validator.h"
+#include "pgsluice/migration/validator.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <optional>
 
 #include "base/sqlstate.h"
 #include "migration/remedies.h"
+#include "migration/server_connection.h"
 #include "migration/validations/validations.h"
 #include "pg/quote.h"
 #include "pg/server_identity.h"
 #include "pipeline/prepare/sessions.h"
+#include "schema/catalog/catalog.h"
 
 namespace pgsluice::migration {
 
 namespace {
 
-// Of a validation, for each try to connect.
+// For each try of a validation to connect.
 constexpr std::string_view kConnectTimeout = "15";  // s
 
 pg::Connection open(const pg::ConnInfo& conninfo, const Log& log, const CancelToken& cancel) {
@@ -57,6 +60,27 @@ std::vector<std::string> candidates(Side side, const std::vector<std::string>& m
   return databases;
 }
 
+// A database may have any number of tables that may not be read, say. The document of a migration is written once a
+// second and kept in memory for each client that reads it, so it has to stay small.
+void bound_findings(Validation& validation) {
+  constexpr std::size_t kMaxFindings = 50;
+  constexpr std::size_t kMaxMessage = 2000;
+  for (Finding& finding : validation.findings) {
+    if (finding.message.size() <= kMaxMessage) continue;
+    std::size_t end = kMaxMessage;
+    while (end > 0 && (static_cast<unsigned char>(finding.message[end]) & 0xC0U) == 0x80U) --end;
+    finding.message = finding.message.substr(0, end) + " …";
+  }
+  if (validation.findings.size() <= kMaxFindings) return;
+  // The worst first: what is cut off is no worse.
+  std::stable_sort(validation.findings.begin(), validation.findings.end(),
+                   [](const Finding& a, const Finding& b) { return a.state > b.state; });
+  const std::size_t more = validation.findings.size() - kMaxFindings;
+  const ValidationState state = validation.findings[kMaxFindings].state;
+  validation.findings.resize(kMaxFindings);
+  validation.findings.push_back({state, fmt::format("and {} more of this kind", more)});
+}
+
 Validation run(std::string type, const std::function<Validation()>& validate) {
   Validation validation;
   try {
@@ -66,10 +90,42 @@ Validation run(std::string type, const std::function<Validation()>& validate) {
     fail(validation, fmt::format("could not be validated: {}", describe(error)));
   }
   validation.type = std::move(type);
+  bound_findings(validation);
   return validation;
 }
 
+std::vector<Validation> validate_all(const ValidationContext& context) {
+  using Validate = Validation (*)(const ValidationContext&);
+  constexpr std::array<std::pair<const char*, Validate>, 5> kValidations = {
+      {{"SchemaValidation", &validate_schema},
+       {"ExtensionsValidation", &validate_extensions},
+       {"CollationsValidation", &validate_collations},
+       {"PermissionsValidation", &validate_permissions},
+       {"SpaceValidation", &validate_space}}};
+  std::vector<Validation> results;
+  for (const auto& [type, validate] : kValidations) {
+    results.push_back(run(type, [&, of = validate] { return of(context); }));
+  }
+  return results;
+}
+
 }  // namespace
+
+bool ValidationContext::is_omitted(const pg::Row& row) const {
+  const int columns = row.columns();
+  return !selection.keeps({row.oid(columns - 2), row.oid(columns - 1)});
+}
+
+schema::Selection read_selection(const ValidationRequest& request, pg::Connection& source, pg::Connection& target) {
+  const pipeline::CloneOptions& engine = request.engine;
+  if (engine.filters.empty() && engine.extensions) return {};
+  schema::SelectionRequest wanted{.rules = engine.filters, .skip_extensions = !engine.extensions};
+  const auto there = request.existing_targets.find(source.database());
+  if (there != request.existing_targets.end() && there->second == target.database()) {
+    for (const auto& [name, in_schema] : schema::read_extensions(target)) wanted.extensions_on_target.insert(name);
+  }
+  return schema::select_objects(source, wanted);
+}
 
 pg::Connection connect_to_server(const Request& request, Side side, const Log& log, const CancelToken& cancel) {
   const pg::ConnInfo conninfo = pipeline::parse_conninfo(request.conninfo(side, "postgres"), side);
@@ -87,30 +143,43 @@ ValidationRequest validation_request(const Request& request) {
           .verify = request.verify};
 }
 
+struct Validator::Implementation {
+  const ValidationRequest request;
+  const Log log;
+  const CancelToken cancel;
+  std::optional<pg::Connection> source = std::nullopt;
+  std::optional<pg::Connection> target = std::nullopt;
+};
+
 Validator::Validator(ValidationRequest request, const Log& log, const CancelToken& cancel)
-    : request_(std::move(request)), log_(log), cancel_(cancel) {}
+    : implementation_(new Implementation{.request = std::move(request), .log = log, .cancel = cancel}) {}
+
+bool Validator::reached_both() const { return implementation_->source && implementation_->target; }
 
 Validator::~Validator() = default;
 
 std::vector<Validation> Validator::validate_servers() {
+  Implementation& self = *implementation_;
   Validation connectivity{.type = "AuthenticationAndConnectivityValidation"};
-  const pg::ConnInfo source = pipeline::parse_conninfo(request_.source, Side::kSource);
-  const pg::ConnInfo target = pipeline::parse_conninfo(request_.target, Side::kTarget);
+  const pg::ConnInfo source = pipeline::parse_conninfo(self.request.source, Side::kSource);
+  const pg::ConnInfo target = pipeline::parse_conninfo(self.request.target, Side::kTarget);
   for (const pg::ConnInfo* conninfo : {&source, &target}) {
-    std::optional<pg::Connection>& session = conninfo->side() == Side::kSource ? source_ : target_;
+    std::optional<pg::Connection>& session = conninfo->side() == Side::kSource ? self.source : self.target;
     try {
-      if (conninfo->side() == Side::kTarget && request_.existing_target) {
-        session.emplace(open(conninfo->with("dbname", *request_.existing_target), log_, cancel_));
+      if (conninfo->side() == Side::kTarget && !self.request.existing_targets.empty()) {
+        const std::string& name = self.request.existing_targets.begin()->second;
+        session.emplace(open(conninfo->with("dbname", name), self.log, self.cancel));
       } else {
-        session.emplace(open_any(*conninfo, candidates(conninfo->side(), request_.databases), log_, cancel_));
+        session.emplace(
+            open_any(*conninfo, candidates(conninfo->side(), self.request.databases), self.log, self.cancel));
       }
       note(connectivity,
            fmt::format("{}: PostgreSQL {} at {}, as {}", to_string(conninfo->side()), session->server_version_text(),
                        describe_address(session->conninfo()), pg::display_name("", session->user())));
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kCancelled) throw;
-      Finding finding = explain_connection_error(error, *conninfo, request_.databases);
-      if (conninfo->side() == Side::kTarget && request_.target_by_name) {
+      Finding finding = explain_connection_error(error, *conninfo, self.request.databases);
+      if (conninfo->side() == Side::kTarget && self.request.target_by_name) {
         finding.message +=
             "\n    TargetDbServerResourceId is missing, so the target's name was taken for its host: add "
             "\"TargetDbServerResourceId\": \"host:port@user\", and resume the migration";
@@ -118,8 +187,8 @@ std::vector<Validation> Validator::validate_servers() {
       connectivity.findings.push_back(std::move(finding));
     }
   }
-  if (reached_both() && !request_.existing_target) {
-    if (const auto reason = pg::why_not_apart(*source_, *target_, pg::Reach::kServer)) {
+  if (reached_both() && !self.request.is_clone) {
+    if (const auto reason = pg::why_not_apart(*self.source, *self.target, pg::Reach::kServer)) {
       fail(connectivity, fmt::format("{}: a database would be dropped before it is copied; look at "
                                      "SourceDBServerResourceId and TargetDbServerResourceId",
                                      *reason));
@@ -133,7 +202,8 @@ std::vector<Validation> Validator::validate_servers() {
     if (advice) warn(connectivity, *advice);
     return {connectivity};
   }
-  const ValidationContext context{request_, *source_, *target_, log_, cancel_};
+  const ValidationContext context{
+      .request = self.request, .source = *self.source, .target = *self.target, .log = self.log, .cancel = self.cancel};
   return {connectivity, run("SourceVersionValidation", [&] { return validate_versions(context); }),
           run("ServerParametersValidation", [&] { return validate_parameters(context); }),
           run("RolesValidation", [&] { return validate_roles(context); }),
@@ -141,33 +211,36 @@ std::vector<Validation> Validator::validate_servers() {
 }
 
 std::string Validator::version_of(Side side) const {
-  const std::optional<pg::Connection>& session = side == Side::kSource ? source_ : target_;
+  const std::optional<pg::Connection>& session =
+      side == Side::kSource ? implementation_->source : implementation_->target;
   return session ? session->server_version_text() : "";
 }
 
 std::vector<Validation> Validator::validate_database(const std::string& database) {
+  Implementation& self = *implementation_;
   std::optional<pg::Connection> source;
+  std::optional<pg::Connection> existing;
   Validation schema{.type = "SchemaValidation"};
+  const auto there = self.request.existing_targets.find(database);
   try {
-    source.emplace(open(source_->conninfo().with("dbname", database), log_, cancel_));
+    source.emplace(open(self.source->conninfo().with("dbname", database), self.log, self.cancel));
+    if (there != self.request.existing_targets.end()) {
+      existing.emplace(open(self.target->conninfo().with("dbname", there->second), self.log, self.cancel));
+    }
+    pg::Connection& target = existing ? *existing : *self.target;
+    const ValidationContext context{.request = self.request,
+                                    .source = *source,
+                                    .target = target,
+                                    .log = self.log,
+                                    .cancel = self.cancel,
+                                    .is_there = existing.has_value(),
+                                    .selection = read_selection(self.request, *source, target)};
+    return validate_all(context);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;
     fail(schema, fmt::format("database {}: {}", pg::display_name("", database), describe(error)));
     return {schema};
   }
-  const ValidationContext context{request_, *source, *target_, log_, cancel_};
-  using Validate = Validation (*)(const ValidationContext&);
-  const std::array<std::pair<const char*, Validate>, 5> validations = {
-      {{"SchemaValidation", &validate_schema},
-       {"ExtensionsValidation", &validate_extensions},
-       {"CollationsValidation", &validate_collations},
-       {"PermissionsValidation", &validate_permissions},
-       {"SpaceValidation", &validate_space}}};
-  std::vector<Validation> results;
-  for (const auto& [type, validate] : validations) {
-    results.push_back(run(type, [&, of = validate] { return of(context); }));
-  }
-  return results;
 }
 
 bool is_superuser(pg::Connection& session) {

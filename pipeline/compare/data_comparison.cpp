@@ -1,4 +1,4 @@
-#include "pipeline/compare/data_comparison.h"
+#include "pgsluice/data_comparison.h"
 
 #include <fmt/format.h>
 
@@ -8,9 +8,12 @@
 #include <map>
 #include <set>
 
+#include "base/duration.h"
 #include "base/mutex.h"
 #include "base/threads.h"
 #include "copy/large_objects.h"
+#include "copy/row_digest.h"
+#include "copy/row_ranges.h"
 #include "pg/quote.h"
 #include "pg/server_identity.h"
 #include "pg/snapshot.h"
@@ -20,6 +23,7 @@
 #include "schema/catalog/catalog.h"
 #include "schema/catalog/expression_settings.h"
 #include "schema/catalog/sequences.h"
+#include "schema/selection/selection.h"
 
 namespace pgsluice::pipeline {
 
@@ -75,6 +79,32 @@ std::vector<std::string> differing_sequences(Server& source, Server& target) {
     differences.push_back(fmt::format("sequence {}: only on the target", pg::display_name(name.first, name.second)));
   }
   return differences;
+}
+
+// Forgets on both sides what the copy was to leave out. Whether the target has it all the same does not matter.
+void omit(const CompareOptions& options, Server& source, Server& target, const Log& log) {
+  if (options.filters.empty() && options.extensions) return;
+  schema::SelectionRequest request{.rules = options.filters, .skip_extensions = !options.extensions};
+  for (const auto& [name, in_schema] : schema::read_extensions(target.session)) {
+    request.extensions_on_target.insert(name);
+  }
+  const schema::Selection selection = schema::select_objects(source.session, request);
+  for (const std::string& warning : selection.warnings) log.warning(warning);
+  const auto is_omitted = [&](schema::Oid relation) {
+    return !selection.keeps(relation) || selection.without_rows.contains(relation);
+  };
+  std::set<Name> relations;
+  for (const Relation& relation : source.catalog.relations) {
+    if (is_omitted(relation.oid)) relations.emplace(relation.schema, relation.name);
+  }
+  for (const schema::Sequence& sequence : source.catalog.sequences) {
+    if (is_omitted(sequence.oid)) relations.emplace(sequence.schema, sequence.name);
+  }
+  for (schema::Catalog* catalog : {&source.catalog, &target.catalog}) {
+    const auto is_named = [&](const auto& object) { return relations.contains({object.schema, object.name}); };
+    std::erase_if(catalog->relations, is_named);
+    std::erase_if(catalog->sequences, is_named);
+  }
 }
 
 }  // namespace
@@ -192,7 +222,7 @@ std::vector<std::string> DataComparison::Implementation::first_that_differ(const
   std::vector<std::string> rows;
   for (pg::Connection* session : {&source.session, &target.session}) session->execute("SAVEPOINT looking");
   try {
-    rows = different_rows(source.session, target.session, sql, options.most_rows);
+    rows = different_rows(source.session, target.session, sql, options.max_rows);
   } catch (const Error& error) {
     if (error.poisons_connection()) throw;
     log.warning(fmt::format("which {} differ cannot be told: {}", what, error.describe()));
@@ -242,7 +272,7 @@ std::optional<DataComparison::Implementation::ViewState> DataComparison::Impleme
   return result;
 }
 
-// Whether its query calls a function that is not immutable, as now() is; of a query on other views that may be so.
+// True if its query calls a function that is not immutable, such as now(), or reads other views that may call one.
 bool may_change_by_itself(const schema::Relation& view, Server& server) {
   const std::array<std::string, 1> name = {view.quoted()};
   return server.session
@@ -257,7 +287,7 @@ bool may_change_by_itself(const schema::Relation& view, Server& server) {
       .boolean(0);
 }
 
-// Its rows were made anew on the target, of tables that are compared by themselves. So they have to be what the query
+// Its rows were made on the target, of tables that are compared by themselves. So they have to be what the query
 // gives there, whatever the source's are; unless the query never gives the same twice.
 void DataComparison::Implementation::explain_view(TableComparison& table, Server& source, Server& target) {
   const schema::Relation& view = table.table();
@@ -275,7 +305,7 @@ void DataComparison::Implementation::explain_view(TableComparison& table, Server
   }
 }
 
-// The same pieces of both, whose bytes count once.
+// Digests the same parts of both; their bytes count once.
 std::vector<RowsDigest> DataComparison::Implementation::digest_both(pg::Connection& source, pg::Connection& target,
                                                                     const std::string& of_source,
                                                                     const std::string& of_target,
@@ -312,6 +342,7 @@ ComparedData DataComparison::Implementation::run() {
         .hint("that a database equals itself proves nothing")
         .remedy(Remedy::kCheckServers);
   }
+  omit(options, source, target, log);
   const std::map<Name, Relation> here = tables_to_compare(source.catalog);
   const std::map<Name, Relation> there = tables_to_compare(target.catalog);
 
@@ -349,7 +380,7 @@ ComparedData DataComparison::Implementation::run() {
     }
   }
   data.sequences = differing_sequences(source, target);
-  data.large_objects = compare_large_objects(source, target);
+  if (options.large_objects) data.large_objects = compare_large_objects(source, target);
   return data;
 }
 

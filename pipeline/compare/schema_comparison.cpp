@@ -1,4 +1,4 @@
-#include "pipeline/compare/schema_comparison.h"
+#include "pgsluice/schema_comparison.h"
 
 #include <fmt/format.h>
 
@@ -9,12 +9,12 @@
 #include <utility>
 
 #include "base/counted.h"
-#include "base/error.h"
 #include "base/sqlstate.h"
 #include "copy/ledger.h"
 #include "pg/server_identity.h"
 #include "pg/snapshot.h"
 #include "pg/version.h"
+#include "pgsluice/error.h"
 #include "pipeline/prepare/scratch_database.h"
 #include "pipeline/prepare/sessions.h"
 #include "schema/archive/ddl_restore.h"
@@ -39,7 +39,7 @@ constexpr int kMajor = 10000;
 // different tags) are one text.
 struct Text {
   std::string sql;
-  /// By itself: whoever makes the definitions in a scratch database may not be able to give them to their owners. A
+  /// Apart from the definition: the user that makes it in a scratch database may not be able to give it to its owner. A
   /// role's name alone, since the statement has the arguments of functions, which releases write in different words.
   std::string owner;
   std::string owner_sql;
@@ -49,7 +49,7 @@ struct Text {
 };
 using Texts = std::map<std::string, Text>;
 
-// Whether two texts hold the same lines in any order.
+// True if two texts hold the same lines in any order.
 bool are_same_lines(std::string_view a, std::string_view b) {
   const auto sorted = [](std::string_view text) {
     std::vector<std::string_view> lines;
@@ -64,7 +64,7 @@ bool are_same_lines(std::string_view a, std::string_view b) {
   return sorted(a) == sorted(b);
 }
 
-// Whether all privileges on tables are told from all but MAINTAIN, which came with 17: a source before that knows no
+// True if all privileges on tables are told from all but MAINTAIN, which came with 17: a source before that knows no
 // such difference, and its GRANT ALL is one or the other by the release of the pg_dump that wrote it.
 enum class Maintain { kTold, kNotTold };
 
@@ -110,9 +110,9 @@ class Comparison {
   }
 
   SchemaComparison run() {
-    program_ = schema::look_for_client_program(options_.pg_bindir,
-                                               std::max(source_.server_version(), target_.server_version()), cancel_,
-                                               "pg_dump", options_.elsewhere);
+    program_ = schema::look_for_client_program(
+        options_.pg_bindir, std::max(source_.server_version(), target_.server_version()), cancel_, "pg_dump",
+        options_.may_use_other_programs ? schema::Elsewhere::kYes : schema::Elsewhere::kNo);
     if (!program_) {
       result_.not_compared =
           fmt::format("there is no pg_dump of version {} or later, which reading the target's definitions takes",
@@ -171,7 +171,7 @@ class Comparison {
     try {
       archive_ = parse(dump(source_, cancel_));
     } catch (...) {
-      other.cancel();  // or the future would wait for a pg_dump that nobody needs
+      other.cancel();  // or the future would wait for a pg_dump that is not needed
       throw;
     }
     const Texts target = texts_of(parse(there.get()), maintain());
@@ -194,7 +194,7 @@ class Comparison {
       result_.differences.push_back({.object = object, .source = "", .target = text.shown()});
     }
     for (SchemaDifference& difference : missing_) {
-      // What this server makes and does not print is a default of its release.
+      // An object that this server makes and does not print is a default of its release.
       const bool is_default = printed() != nullptr && !printed()->contains(difference.object) &&
                               !scratch_.missing.contains(difference.object) &&
                               !scratch_.other_owner.contains(difference.object);
@@ -239,7 +239,7 @@ class Comparison {
     return definitions;
   }
 
-  // What the target's server prints of the source's definitions; nullptr where it may not be asked.
+  // The source's definitions as the target's server prints them; nullptr if it may not be asked.
   const Texts* printed() {
     if (printed_ || cannot_print_) return printed_ ? &*printed_ : nullptr;
     try {

@@ -8,7 +8,7 @@
 #include "copy/copy_format.h"
 #include "pg/connection.h"
 #include "pg/snapshot.h"
-#include "pipeline/compare/data_comparison.h"
+#include "pgsluice/data_comparison.h"
 #include "schema/catalog/catalog.h"
 
 namespace pgsluice::pipeline {
@@ -23,8 +23,8 @@ struct ComparedServer {
 
 using RelationName = std::pair<std::string, std::string>;
 
-/// What is read as a whole: tables, filled materialized views, and a partitioned table in place of its partitions where
-/// the target may have put a row into another one. Stored generated columns are among their columns.
+/// The relations that are read as a whole: tables, filled materialized views, and a partitioned table in place of its
+/// partitions where the target may have put a row into another one. Stored generated columns are among their columns.
 std::map<RelationName, schema::Relation> tables_to_compare(const schema::Catalog& catalog);
 
 /// How a table is read on both servers so that the same rows give the same bytes. Any thread once it is made; the

@@ -4,9 +4,9 @@
 
 #include <array>
 
-#include "base/error.h"
 #include "copy/copy_statement.h"
 #include "pg/session_settings.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::pipeline {
 

@@ -10,8 +10,8 @@
 
 namespace pgsluice::pipeline {
 
-/// What the source has sent into each of the target's tables, added up over parts (and partitions that are loaded
-/// through a root). Any thread.
+/// The rows that the source has sent into each of the target's tables, added up over parts (and partitions that are
+/// loaded through a root). Any thread.
 class Verification {
  public:
   void add(const schema::Relation& into, const copy::LoadedRows& loaded);

@@ -18,7 +18,7 @@ struct TriggersOff {
   std::string after;
 };
 
-/// What a command finds on a target whose tables were made before it. Source relations by their OIDs there.
+/// The objects that a command finds on a target whose tables were made before it. Source relations by their OIDs there.
 struct ExistingTarget {
   /// Tables with columns of other types than the source's, which take rows as text only.
   std::set<schema::Oid> other_types;
@@ -38,8 +38,8 @@ struct ExistingTarget {
   std::map<std::string, std::string, std::less<>> constraints;
 };
 
-/// What tells whether a constraint that an index carries is the same, by the catalog's columns: its operators, if it is
-/// an exclusion, are in no index's definition.
+/// The properties that tell whether a constraint of an index is the same, by the catalog's columns: its operators, if
+/// it is an exclusion, are in no index's definition.
 std::string definition_of(const schema::Index& index);
 /// The key of ExistingTarget::constraints.
 std::string constraint_key(const schema::Relation& table, const std::string& constraint);

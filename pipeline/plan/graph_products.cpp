@@ -54,7 +54,7 @@ void Rows::require_below(GraphState& state, TaskId task, Oid relation, NamingInd
   const auto known = of_tree_.find({relation, naming_indexes});
   if (known != of_tree_.end()) return state.graph().require(task, known->second);
   std::vector<TaskId> rows = below(state, relation);
-  if (naming_indexes == NamingIndexes::kLeftOut) {
+  if (naming_indexes == NamingIndexes::kExcluded) {
     std::erase_if(rows, [&](TaskId id) { return state.graph()[id].relation->names_indexes; });
   }
   if (rows.size() >= kLargeTree) {

@@ -10,7 +10,7 @@
 
 namespace pgsluice::pipeline {
 
-// What the stages of build_graph() return. A stage takes what it builds on, so that their order is in their types.
+// The products of the stages of build_graph(). A stage takes what it builds on, so that their order is in their types.
 
 /// Definitions before the data.
 class PreData {
@@ -44,7 +44,7 @@ class Rows {
   /// The tasks that bring rows into a relation or what is below it.
   std::vector<TaskId> below(const GraphState& state, schema::Oid relation) const;
   /// `task` needs these, without the ones of tables whose values name indexes where that is said.
-  enum class NamingIndexes { kToo, kLeftOut };
+  enum class NamingIndexes { kIncluded, kExcluded };
   void require_below(GraphState& state, TaskId task, schema::Oid relation, NamingIndexes naming_indexes);
 
   /// The barrier after all rows and large objects.
@@ -53,7 +53,7 @@ class Rows {
   std::map<schema::Oid, std::vector<TaskId>> of_table;
   /// All tasks that bring rows into a relation.
   std::map<schema::Oid, std::vector<TaskId>> into;
-  /// What sets the values of sequences, where there are some.
+  /// The task that sets the values of sequences, if there are any.
   std::optional<TaskId> sequences;
 
  private:
@@ -61,12 +61,12 @@ class Rows {
   std::map<std::pair<schema::Oid, NamingIndexes>, TaskId> of_tree_;
 };
 
-/// What is built on the rows: indexes, keys, triggers and the rest of the archive's main pass.
+/// The tasks that build on the rows: indexes, keys, triggers and the rest of the archive's main pass.
 struct PostData {
   /// The barrier after all of it.
   TaskId done;
   std::map<schema::Oid, std::vector<TaskId>> on_relation;
-  /// What looks up every row of both ends of a foreign key.
+  /// The tasks that look up every row of both ends of a foreign key.
   std::vector<std::pair<TaskId, const schema::TocEntry*>> foreign_key_checks;
 };
 

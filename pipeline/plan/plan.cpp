@@ -89,7 +89,7 @@ Bytes index_memory(const TargetResources& target, const ResolvedOptions& options
   return {std::max(target.shared_buffers.count / 2, target.maintenance_work_mem.count * options.index_jobs)};
 }
 
-// Behind the rows come the definitions that belong there, unless the target had all of them before.
+// The definitions that belong after the rows follow them, unless the target had all of them before.
 bool is_final_command(const Plan& plan, const Steps& steps, const std::set<std::string, std::less<>>& tasks_done) {
   if (steps.contains(Step::kPostData)) return true;
   if (!steps.contains(Step::kTableData) || !steps.contains(Step::kSequences)) return false;
@@ -172,7 +172,7 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const ResolvedOptions& op
       options.toast_compression == ToastCompression::kAuto ? "lz4" : input.source_toast_compression;
   if (std::find(known.begin(), known.end(), compression) != known.end()) plan->toast_compression = compression;
   plan->index_memory = index_memory(input.target_resources, options);
-  plan->most_parallel_workers = input.target_resources.max_parallel_maintenance_workers;
+  plan->max_parallel_workers = input.target_resources.max_parallel_maintenance_workers;
   plan->indexes_left_invalid = find_indexes_left_invalid(plan->catalog);
   report_selection(*plan, input.selection);
   report_skipped(*plan, options);

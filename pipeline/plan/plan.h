@@ -19,13 +19,13 @@
 
 namespace pgsluice::pipeline {
 
-/// What a clone will do. Its parts refer to one another, so it stays where it was made; read-only then, any thread.
+/// The plan of a clone. Its parts refer to one another, so it stays where it was made; read-only then, any thread.
 struct Plan {
   Plan() = default;
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
-  /// What this plan was made from. Nothing that runs it asks for other options.
+  /// The options that this plan was made from. Nothing that runs it reads others.
   ResolvedOptions options;
   schema::Archive archive;
   schema::Catalog catalog;
@@ -39,26 +39,26 @@ struct Plan {
   /// Objects already on the target. Set only for commands that load into tables made by others.
   ExistingTarget existing;
   std::vector<TablePlan> tables;
-  /// What the loading sessions compress large values by; empty: the target's own setting.
+  /// The compression of large values in the loading sessions; empty: the target's own setting.
   std::string toast_compression;
   /// For all index builds that run at once.
   Bytes index_memory;
-  /// What the target's configuration gives one build.
-  int most_parallel_workers = 0;
+  /// The number of parallel workers that the target's configuration gives one build.
+  int max_parallel_workers = 0;
   TaskGraph graph;
   /// Indexes of partitioned tables with a foreign table among their partitions: an archive makes them in a way that
   /// leaves them invalid.
   std::set<schema::Oid> indexes_left_invalid;
   /// True if no later command has to follow.
   bool is_final_command = true;
-  /// What tells each task's statement from all others, for the ledger; empty for what is simply done again.
+  /// Identifies each task's statement in the ledger; empty for a task that is simply done again.
   std::vector<std::string> task_marks;
-  /// What will not be done, and why: invalid indexes, what is on the target already, owners one may not act for.
+  /// Work that will not be done, and why: invalid indexes, objects that exist, owners one may not act for.
   std::vector<std::string> skipped;
   std::vector<std::string> warnings;
 };
 
-/// What the target's configuration allows.
+/// The limits of the target's configuration.
 struct TargetResources {
   Bytes maintenance_work_mem;
   Bytes shared_buffers;
@@ -66,11 +66,11 @@ struct TargetResources {
   std::vector<std::string> toast_compressions;  ///< from 14 on: "pglz", "lz4"
 };
 
-/// What make_plan() is made from.
+/// The input of make_plan().
 struct PlanInput {
   schema::Archive archive;
   schema::Catalog catalog;
-  /// What is not in these any more.
+  /// The objects that were left out of these.
   schema::Selection selection;
   schema::TargetInventory inventory;
   std::vector<schema::DatabaseProperty> properties;

@@ -46,7 +46,7 @@ bool is_relation(const GraphState& state, const TocEntry& entry) {
   return entry.catalog_id.table == schema::kPgClass && state.plan.catalog.relation(entry.catalog_id.oid) != nullptr;
 }
 
-// What some extensions want done is a statement without an entry, in the order of the main lane.
+// Some extensions need statements that have no entry; they run in the order of the main lane.
 TaskId add_call(GraphState& state, const PreData& made, const std::string& name, const std::string& sql,
                 bool repeated) {
   const TaskId task = state.graph().add({.kind = TaskKind::kPreData,

@@ -113,7 +113,7 @@ class LastStage {
     return triggers_done;
   }
 
-  // Of the database, and what extensions want after a restore.
+  // Properties of the database, and statements that extensions need after a restore.
   std::vector<TaskId> add_properties(TaskId triggers_done) {
     std::vector<TaskId> properties_done;
     for (const schema::DatabaseProperty& property : state_.plan.properties) {
@@ -146,7 +146,7 @@ class LastStage {
   }
   static bool is_refresh(const TocEntry& entry) { return entry.kind == EntryKind::kMaterializedViewData; }
 
-  // Of the source's those that were on the target, or are made.
+  // Extensions of the source that were on the target, or are made.
   std::map<std::string, std::string, std::less<>> extensions_there() const {
     std::map<std::string, std::string, std::less<>> extensions = state_.plan.catalog.extensions;
     std::set<std::string, std::less<>> made;

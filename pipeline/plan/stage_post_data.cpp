@@ -81,7 +81,7 @@ class PostDataStage {
     pre_data_.keep_out_of_the_way(state_, id, pre_data_.touched_by(state_, entry));
     state_.require_dependencies(id, entry);
     require_data(id, entry);
-    // What belongs to no relation may still concern rows of any: a domain's constraint that is not valid.
+    // An entry of no relation may still concern rows of any: a domain's constraint that is not valid.
     if (state_.relations.of(entry).empty()) wait_for_all_rows(id);
   }
 
@@ -90,11 +90,11 @@ class PostDataStage {
     after_all_rows_.insert(task);
   }
 
-  // What is built on a table, and triggers that would fire, come after its rows and those of its partitions.
+  // Objects that are built on a table, and triggers that would fire, come after its rows and those of its partitions.
   void require_data(TaskId task, const TocEntry& entry) {
     for (const Oid relation : state_.relations.of(entry)) {
       rows_.require_below(state_, task, relation,
-                          builds_index(entry) ? Rows::NamingIndexes::kLeftOut : Rows::NamingIndexes::kToo);
+                          builds_index(entry) ? Rows::NamingIndexes::kExcluded : Rows::NamingIndexes::kIncluded);
     }
     // A function of the user's may read any other table.
     if (calls_functions(entry)) wait_for_all_rows(task);
@@ -203,7 +203,7 @@ class PostDataStage {
     return validated;
   }
 
-  // What a table's rows have become, once for each that rows go into.
+  // Verifies each table that rows go into, once.
   void add_verifications() {
     std::map<Oid, const TablePlan*> tables;
     for (const TablePlan& table : state_.plan.tables) tables.emplace(table.into->oid, &table);
@@ -306,7 +306,7 @@ class PostDataStage {
   std::set<TaskId> after_all_rows_;
   std::map<Oid, const schema::Index*> index_of_constraint_;
   std::map<Oid, const schema::ForeignKey*> foreign_keys_;
-  /// Those that call functions of the user's.
+  /// Indexes that call functions of the user's.
   std::set<Oid> function_indexes_;
   /// Partitions and inheritance children.
   std::set<Oid> children_;

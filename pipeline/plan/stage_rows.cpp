@@ -118,7 +118,7 @@ void order_by_keys_on_target(GraphState& state, Rows& made) {
   }
 }
 
-// Whether a text has a name as a word of its own.
+// True if a text has a name as a word of its own.
 bool mentions(const std::string& text, const std::string& name) {
   const auto is_part = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
   for (std::size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {

@@ -13,7 +13,7 @@ using schema::Oid;
 using schema::Relation;
 using schema::RelationKind;
 
-// Statistics want the indexes on expressions and the statistics objects; foreign keys want the statistics.
+// Statistics need the indexes on expressions and the statistics objects; foreign keys need the statistics.
 class StatisticsStage {
  public:
   StatisticsStage(GraphState& state, PreData& pre_data, const Rows& rows, const PostData& post_data)
@@ -43,7 +43,7 @@ class StatisticsStage {
       const std::string_view command = command_for(relation);
       if (!command.empty()) add_task(relation, command);
     }
-    check_foreign_keys_behind();
+    check_foreign_keys_after_statistics();
   }
 
  private:
@@ -99,8 +99,8 @@ class StatisticsStage {
   }
 
   static bool precedes_statistics(const Task& task) {
-    const EntryKind& kind = task.entry->kind;
-    return kind.is_one_of({EntryKind::kIndex, EntryKind::kConstraint, EntryKind::kStatistics});
+    return task.entry != nullptr &&
+           task.entry->kind.is_one_of({EntryKind::kIndex, EntryKind::kConstraint, EntryKind::kStatistics});
   }
 
   std::vector<index::LockClaim> claims(const Relation& relation) const {
@@ -112,7 +112,7 @@ class StatisticsStage {
     return claims;
   }
 
-  void check_foreign_keys_behind() {
+  void check_foreign_keys_after_statistics() {
     for (const auto& [task, entry] : post_data_.foreign_key_checks) {
       for (const Oid relation : state_.relations.of(*entry)) {
         const auto found = of_relation_.find(relation);

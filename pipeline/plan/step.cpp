@@ -1,4 +1,4 @@
-#include "pipeline/plan/step.h"
+#include "pgsluice/steps.h"
 
 namespace pgsluice::pipeline {
 

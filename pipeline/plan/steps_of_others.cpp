@@ -13,8 +13,8 @@ using schema::EntryKind;
 
 using Constraints = std::set<int>;  // dump ids
 
-// Of what is left after the rows, keys are a step of their own. A partition's index is attached when its parent's is
-// there, which may be a constraint's.
+// Keys are a step of their own among the definitions after the rows. A partition's index is attached when its parent's
+// is there, which may be a constraint's.
 Step step_of_post_data(const schema::TocEntry* entry, const Constraints& constraints) {
   if (entry == nullptr) return Step::kPostData;
   if (entry->kind == EntryKind::kIndexAttach) {
@@ -42,7 +42,7 @@ void replace_steps_of_other_commands(TaskGraph& graph, const schema::Archive& ar
   for (TaskId id = 0; id < graph.size(); ++id) {
     const std::optional<Step> step = step_of(graph[id], constraints);
     if (!step || steps.contains(*step)) continue;
-    if (graph[id].traits().shows_rows_of_others && is_final_command) continue;
+    if (graph[id].traits().stores_rows_of_other_tables && is_final_command) continue;
     graph[id] = {.kind = TaskKind::kBarrier, .name = graph[id].name + ", by another command"};
   }
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "pipeline/plan/step.h"
+#include "pgsluice/steps.h"
 #include "pipeline/plan/task_graph.h"
 #include "schema/archive/archive.h"
 

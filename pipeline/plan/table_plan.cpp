@@ -131,7 +131,7 @@ class TablePlanner {
       return;
     }
     if (table.size() <= kSmallTable) {
-      // What VACUUM would spare the first readers of so few pages is less than what it costs.
+      // VACUUM of so few pages costs more than it saves their first readers.
       plan.upkeep = Upkeep::kAnalyze;
       reasons.emplace_back("small: with others in one transaction, no VACUUM");
       return;

@@ -12,7 +12,7 @@
 
 namespace pgsluice::pipeline {
 
-/// What a table needs when its rows and indexes are there.
+/// The maintenance that a table needs once its rows and indexes are there.
 enum class Upkeep {
   kAnalyze,        ///< its rows are frozen already, or so few that a scan of them costs nothing
   kVacuumAnalyze,  ///< before, index-only scans would have to look into the table

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::pipeline {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "base/cancel.h"
 #include "index/lock_claims.h"
+#include "pgsluice/cancel.h"
 #include "pipeline/plan/task_kind.h"
 #include "schema/archive/acl.h"
 
@@ -24,8 +24,9 @@ inline constexpr std::size_t kLanes = 3;
 
 /// The cost of a statement by itself, in the unit of Task::cost, so that many small tasks count as work.
 inline constexpr double kStatementCost = 16 * 1024;
-/// What costs as much as this, or cannot be estimated, is sent to a server by itself: what is sent after it would wait
-/// for it while other connections are free. As many of the shortest statements fill a round trip of 20 ms and more.
+/// A task that costs as much as this, or cannot be estimated, is sent to a server by itself: what is sent after it
+/// would wait for it while other connections are free. As many of the shortest statements fill a round trip of 20 ms
+/// and more.
 inline constexpr double kMaxCostTogether = 256 * kStatementCost;
 
 using TaskId = std::size_t;
@@ -35,7 +36,7 @@ struct Task {
   TaskKind kind = TaskKind::kBarrier;
   Lane lane = Lane::kMain;
   std::string name;  ///< for messages: "index public.orders_pkey"
-  /// Roughly the bytes that have to be moved or sorted: what weighs most is begun first.
+  /// Roughly the bytes that have to be moved or sorted: the most expensive task starts first.
   double cost = 0;
   std::vector<index::LockClaim> claims;
 
@@ -44,7 +45,7 @@ struct Task {
   /// For table data: how the table crosses, and which of its rows.
   const TablePlan* table = nullptr;
   const copy::RowRange* range = nullptr;
-  /// What to run; empty: the entry's own definition.
+  /// The statement to run; empty: the entry's own definition.
   std::string sql;
   /// For privileges: in whose name they are granted.
   schema::OwnersPart owners_part = schema::OwnersPart::kByCurrentUser;
@@ -52,7 +53,7 @@ struct Task {
   std::string sql_that_counts = {};
   /// For a key that is made NOT VALID only if rows have no parent: what validates it later.
   std::string sql_that_validates = {};
-  /// Done again when a run goes on.
+  /// True if it is done again when a run is resumed.
   bool repeated = false;
   /// For a barrier: tasks that were postponed are given up before it.
   bool is_last_chance = false;

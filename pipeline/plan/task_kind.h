@@ -3,10 +3,11 @@
 #include <optional>
 #include <string_view>
 
-#include "pipeline/plan/step.h"
+#include "pgsluice/steps.h"
 
 namespace pgsluice::pipeline {
 
+/// In the order in which they are shown.
 enum class TaskKind {
   kBarrier,  ///< nothing to do: stands for the end of many tasks
   kPreData,
@@ -38,13 +39,17 @@ enum class Retry {
   kInOrder,    ///< as soon as nothing else of this sort runs: they are sent in their order, each after those before it
 };
 
-/// What a run that continues does with a task.
+/// How a run that continues treats a task.
 enum class Repeating {
   kByLedger,  ///< it is done if the ledger has its row, which commits with what the task does
-  kAlways,    ///< it cannot be in a transaction with its row, has a record of its own, or is short and the same again
+  kAlways,    ///< it cannot be in a transaction with its row, has a record of its own, or is cheap and changes nothing
+              ///< when it is repeated
 };
 
-/// What a run does when a task of statements fails.
+/// The option that says how many tasks run at once.
+enum class Jobs { kOne, kTableJobs, kIndexJobs };
+
+/// How a run treats the failure of a task of statements.
 enum class OnError {
   kFailed,
   kSkipped,  ///< an error of a user's function is only listed: nothing is missing on the target
@@ -66,8 +71,9 @@ struct KindTraits {
   /// For people.
   std::string_view label;
   /// Which command carries such tasks out; nullopt for what each run does by itself. A constraint belongs to
-  /// Step::kConstraints, though (step_of()).
+  /// Step::kConstraints, though (step_of() in steps_of_others.cpp).
   std::optional<Step> step = std::nullopt;
+  Jobs jobs = Jobs::kOne;
   Batching batching = Batching::kAlone;
   Retry retry = Retry::kWhenQuiet;
   Repeating repeating = Repeating::kByLedger;
@@ -75,15 +81,17 @@ struct KindTraits {
   NeededRight needed_right = NeededRight::kNone;
   /// True if it reads what only the snapshot shows.
   bool needs_snapshot = false;
+  /// True if it uses a connection to the source, too.
+  bool reads_source = false;
   /// True if it sorts or looks up many rows, so that it gets a part of the target's memory and cores.
   bool sorts = false;
   /// True if the target runs users' functions meanwhile under the search path of maintenance commands (from 17 on).
   bool is_maintenance = false;
   /// True if it keeps what the rows of tables were when it ran, so that rows that come later make it stale.
-  bool shows_rows_of_others = false;
+  bool stores_rows_of_other_tables = false;
   /// True if its statements are GRANT and REVOKE.
   bool gives_privileges = false;
-  /// True if 'list progress' shows such tasks one by one.
+  /// True if the state file has a line for each, which 'list progress' prints.
   bool is_listed = false;
 };
 

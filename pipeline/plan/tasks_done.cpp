@@ -7,8 +7,8 @@
 #include <tuple>
 
 #include "base/digest.h"
-#include "base/error.h"
 #include "copy/table_copy.h"
+#include "pgsluice/error.h"
 #include "schema/archive/entry_sql.h"
 
 namespace pgsluice::pipeline {
@@ -36,9 +36,9 @@ copy::RowRange range_of(const copy::LedgerPart& part) {
   return {.bounds = part.bounds, .size = part.loaded.bytes, .loaded = part.loaded};
 }
 
-// Rows that were looked at one by one (find_change()) may lie in another file by now, after VACUUM FULL; but not those
-// of a range of blocks.
-bool fits(const copy::LedgerPart& part, const Relation& table, Trust trust) {
+// After VACUUM FULL the table has another file. That is acceptable if find_change() has compared each row, but not for
+// a range of blocks.
+bool still_applies(const copy::LedgerPart& part, const Relation& table, Trust trust) {
   const copy::LedgerPart now = copy::ledger_part(table, part.bounds);
   const bool may_have_moved = trust == Trust::kEveryPart && part.bounds.by != copy::kByBlocks;
   return (may_have_moved || part.file_node == now.file_node) && part.statement == now.statement &&
@@ -62,7 +62,7 @@ std::vector<std::string> task_marks(const Plan& plan) {
     }
     const std::string text = text_of(task);
     std::string mark = digest_of(text).hex();
-    // The same statement once more, as its second, third, …
+    // A statement that occurs more than once is numbered.
     for (int count = 2; !seen.insert(mark).second; ++count) mark = digest_of(fmt::format("{} {}", text, count)).hex();
     marks.push_back(std::move(mark));
   }
@@ -93,18 +93,18 @@ std::map<TaskId, copy::LoadedRows> tasks_done(const Plan& plan, const copy::Ledg
 
 std::map<Oid, std::vector<copy::RowRange>> loaded_parts(const copy::LedgerContents& ledger,
                                                         const schema::Catalog& catalog, Trust trust,
-                                                        const std::set<Oid>& again) {
+                                                        const std::set<Oid>& to_load_again) {
   std::map<Oid, std::vector<copy::RowRange>> loaded;
   std::set<Oid> unfit;
   for (const copy::LedgerPart& part : ledger.parts) {
     const Relation* table = catalog.relation(part.relation);
-    if (table != nullptr && fits(part, *table, trust)) {
+    if (table != nullptr && still_applies(part, *table, trust)) {
       loaded[part.relation].push_back(range_of(part));
       continue;
     }
     unfit.insert(part.relation);
     if (trust == Trust::kWholeTables) continue;
-    throw Error(ErrorKind::kState, fmt::format("the ledger's table {} is not as it was when the run began",
+    throw Error(ErrorKind::kState, fmt::format("the table {} has changed since the run began",
                                                table == nullptr ? std::to_string(part.relation) : table->display()))
         .on(Side::kSource)
         .remedy(Remedy::kStartOver);
@@ -113,8 +113,8 @@ std::map<Oid, std::vector<copy::RowRange>> loaded_parts(const copy::LedgerConten
   std::set<Oid> broken_roots;
   for (const Relation& table : catalog.relations) {
     const auto found = loaded.find(table.oid);
-    const bool whole =
-        found != loaded.end() && !unfit.contains(table.oid) && !again.contains(table.oid) && is_whole(found->second);
+    const bool whole = found != loaded.end() && !unfit.contains(table.oid) && !to_load_again.contains(table.oid) &&
+                       is_whole(found->second);
     if (whole) continue;
     if (found != loaded.end()) loaded.erase(found);
     if (table.load_via_root != 0) broken_roots.insert(table.load_via_root);

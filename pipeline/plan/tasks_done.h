@@ -14,7 +14,7 @@ namespace pgsluice::pipeline {
 /// the ledger does not know since they can be done again, and for rows, which have a table of their own there.
 std::vector<std::string> task_marks(const Plan& plan);
 
-/// What the ledger calls an object that was made without its owner, as long as it has none.
+/// The ledger's name for an object that was made without its owner, as long as it has none.
 std::string mark_of_owner(const schema::TocEntry& entry);
 
 /// Returns the mark of the task that copies large objects.
@@ -29,10 +29,10 @@ enum class Trust {
   kWholeTables,  ///< those of tables of which nothing is missing (through a root: of none that goes there)
 };
 
-/// The parts of the catalog's tables that a run need not load. Throws Error(kState) for a ledger that is about other
-/// tables, unless only whole ones are taken. Of the tables `again` none is.
+/// The parts of the catalog's tables that a run need not load; never those of the tables `to_load_again`. Throws
+/// Error(kState) if the ledger does not match the tables, unless `trust` is kWholeTables.
 std::map<schema::Oid, std::vector<copy::RowRange>> loaded_parts(const copy::LedgerContents& ledger,
                                                                 const schema::Catalog& catalog, Trust trust,
-                                                                const std::set<schema::Oid>& again = {});
+                                                                const std::set<schema::Oid>& to_load_again = {});
 
 }  // namespace pgsluice::pipeline

@@ -19,7 +19,7 @@ std::vector<pg::Statement> refresh(const Plan& plan, const Task& task) {
 
 Statements as_it_is(const Task& task) { return {{pg::Statement{task.sql}}}; }
 
-// What extensions want done has no entry.
+// Statements that extensions need have no entry.
 Statements definition(const Plan& plan, const Task& task) {
   if (task.entry == nullptr) return as_it_is(task);
   return {{definition_statement(plan, *task.entry, definition_of(plan, task))}};

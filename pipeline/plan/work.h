@@ -9,8 +9,9 @@
 
 namespace pgsluice::pipeline {
 
-// What there is to do for a task, as a value. A new kind of task is a row in task_kind.cpp, a struct here (unless it is
-// statements), a line in work_of(), and an executor (run/).
+// The work of a task, as a value. A new kind of task is a row in task_kind.cpp, a line in work_of() and, unless
+// it is statements, a struct here and an executor (run/). Statements that Task::sql holds are sent as they are; those
+// of an archive entry are its definition.
 
 /// A barrier: the scheduler passes it by itself.
 struct Nothing {};

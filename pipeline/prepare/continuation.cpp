@@ -2,15 +2,15 @@
 
 #include <fmt/format.h>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "pipeline/prepare/source_changes.h"
 
 namespace pgsluice::pipeline {
 
 namespace {
 
-// The same one, which somebody has held all the time: nothing is to be compared. A standby names it as it was; on a
-// primary it is exported again under other names, with the mark that it was given first.
+// True if both are one snapshot, which some session has held all the time: nothing has to be compared. A standby names
+// it as it was; on a primary it is exported again under other names, with the mark that it was given first.
 bool is_one_snapshot(const pg::SnapshotMark& a, const pg::SnapshotMark& b) {
   const bool same_name = a.snapshot.name == b.snapshot.name;
   const bool same_mark = !a.log_position.empty() && a.log_position == b.log_position;

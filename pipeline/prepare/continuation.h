@@ -11,18 +11,18 @@
 
 namespace pgsluice::pipeline {
 
-/// What an earlier run into the same target has left, which goes on.
+/// The state of an earlier run into the same target, which continues.
 struct Continuation {
   copy::LedgerContents ledger;
   RunRecord record;
-  /// Tables that are there in part are copied anew, since the source shows other rows now.
+  /// True if tables that are there in part are copied again, because the source shows other rows now.
   bool inconsistent = false;
 };
 
-/// Throws Error(kState) where it is known that a run goes on with another source than it began with.
+/// Throws Error(kState) if it is known that a run is resumed with another source than it began with.
 void require_same_source(const pg::SnapshotMark& earlier, const pg::SnapshotMark& now);
 
-/// Says whether a run that goes on (`now`) sees the same rows as when it began, and whether it goes on if not. `source`
+/// Checks that a run which is resumed (`now`) sees the same rows as when it began, or may continue if not. `source`
 /// sees its snapshot. Throws Error(kState): why not, and what can be done.
 void check_same_rows(Continuation& continuation, RunRecord& now, pg::Connection& source, const schema::Catalog& catalog,
                      const ResolvedOptions& options, const Log& log);

@@ -5,9 +5,9 @@
 #include <future>
 #include <utility>
 
-#include "base/error.h"
 #include "base/file_descriptor.h"
 #include "pg/snapshot.h"
+#include "pgsluice/error.h"
 #include "pipeline/prepare/run_folder.h"
 #include "pipeline/prepare/sessions.h"
 #include "pipeline/prepare/source_checks.h"
@@ -71,21 +71,21 @@ Definitions read_definitions(pg::Connection& source, const DefinitionsRequest& r
                  [&, conninfo = source.pinned_conninfo(), role = role_setting(source), token = dump_cancel.token()] {
                    return dump(conninfo, role, request, result.selection, pg_dump, log, token);
                  });
-  std::vector<std::string> obstacles;
+  std::vector<std::string> warnings;
   try {
     result.catalog = schema::read_catalog(source);
     schema::apply(result.selection, result.catalog);
     // Before pg_dump's end: it would fail for the same reasons, and say less.
-    obstacles = check_source(source, result.catalog, options);
+    warnings = check_source(source, result.catalog, options);
   } catch (...) {
-    dump_cancel.cancel();  // or the future would wait for a pg_dump that nobody needs
+    dump_cancel.cancel();  // or the future would wait for a pg_dump that is not needed
     throw;
   }
   schema::Dump written = dumped.get();
   std::move(written.warnings.begin(), written.warnings.end(), std::back_inserter(result.warnings));
-  for (std::string& obstacle : obstacles) {
-    log.warning(obstacle);
-    result.warnings.push_back(std::move(obstacle));
+  for (std::string& warning : warnings) {
+    log.warning(warning);
+    result.warnings.push_back(std::move(warning));
   }
   result.warnings.insert(result.warnings.end(), result.selection.warnings.begin(), result.selection.warnings.end());
   result.archive = schema::parse_archive(written.archive, "pg_dump's archive");

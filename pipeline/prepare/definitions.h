@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "base/cancel.h"
-#include "base/log.h"
 #include "pg/connection.h"
 #include "pg/snapshot.h"
+#include "pgsluice/cancel.h"
+#include "pgsluice/log.h"
 #include "pipeline/plan/options.h"
 #include "schema/archive/archive.h"
 #include "schema/catalog/catalog.h"
@@ -16,7 +16,7 @@
 
 namespace pgsluice::pipeline {
 
-/// What the source has and is to be copied.
+/// The objects of the source that are copied.
 struct Definitions {
   schema::Archive archive;
   std::string archive_bytes;  ///< as pg_dump wrote it; empty of read_dumped_schema()

@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "base/counted.h"
-#include "base/error.h"
 #include "copy/copy_statement.h"
 #include "copy/row_digest.h"
 #include "pg/quote.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::pipeline {
 

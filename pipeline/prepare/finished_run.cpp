@@ -3,9 +3,9 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
-#include "base/error.h"
 #include "base/file_descriptor.h"
 #include "pg/snapshot.h"
+#include "pgsluice/error.h"
 #include "pipeline/plan/options.h"
 #include "pipeline/prepare/continuation.h"
 #include "pipeline/prepare/run_folder.h"

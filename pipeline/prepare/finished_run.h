@@ -11,8 +11,8 @@
 
 namespace pgsluice::pipeline {
 
-/// What a work folder keeps of a run that has done everything and dropped its ledger: enough for a later --resume to
-/// look whether the source still shows what was copied.
+/// The part of a work folder that remains of a run that has done everything and dropped its ledger: enough for a later
+/// --resume to look whether the source still shows what was copied.
 struct FinishedRun {
   RunRecord record;
   copy::LedgerContents ledger;  ///< parts of tables only

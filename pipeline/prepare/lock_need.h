@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "base/error.h"
 #include "pg/connection.h"
+#include "pgsluice/error.h"
 #include "pipeline/plan/options.h"
 #include "schema/catalog/catalog.h"
 
@@ -23,7 +23,7 @@ LockNeed lock_need(std::int64_t tables, int table_jobs);
 /// a part.
 LockNeed lock_need(const schema::Catalog& catalog, const HowToCopy& options);
 
-/// What to say, with the value of max_locks_per_transaction that is needed, where there is less room than that.
+/// Returns a message with the value of max_locks_per_transaction that is needed, if there is less room than that.
 std::optional<Error> small_lock_table(pg::Connection& source, const LockNeed& need);
 /// Throws it.
 void refuse_small_lock_table(pg::Connection& source, const LockNeed& need);

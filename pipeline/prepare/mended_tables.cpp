@@ -57,7 +57,7 @@ std::set<Oid> tree_of(Oid root, const schema::Catalog& catalog) {
   return tree;
 }
 
-// Whether the target's rows are mended already.
+// True if the target's rows are mended already.
 bool has_no_orphans(pg::Connection& target, const Condition& condition, const schema::Catalog& catalog) {
   const auto key = std::find_if(catalog.foreign_keys.begin(), catalog.foreign_keys.end(), [&](const auto& candidate) {
     return candidate.child == condition.table && candidate.name == condition.name;

@@ -9,7 +9,7 @@
 
 namespace pgsluice::pipeline {
 
-// A run that goes on as --not-consistent says keeps the tables that are whole. Some have to be loaded again all the
+// A run that is resumed with --not-consistent keeps the tables that are whole. Some have to be loaded again all the
 // same: those that were loaded in part, and those whose rows were what kept something from being made.
 
 /// For a run that has tried everything (RunRecord::was_all_tried): returns tables that it has loaded, whose rows are

@@ -7,14 +7,15 @@
 #include <set>
 #include <utility>
 
-#include "base/error.h"
 #include "base/wait.h"
 #include "pg/quote.h"
 #include "pg/version.h"
+#include "pgsluice/error.h"
 #include "pipeline/plan/tasks_done.h"
 #include "pipeline/prepare/definitions.h"
 #include "pipeline/prepare/existing_rows.h"
 #include "pipeline/prepare/finished_run.h"
+#include "pipeline/prepare/load_via_roots.h"
 #include "pipeline/prepare/mended_tables.h"
 #include "pipeline/prepare/preflight_checks.h"
 #include "pipeline/prepare/preflight_warnings.h"
@@ -27,66 +28,16 @@
 #include "pipeline/prepare/source_snapshot.h"
 #include "pipeline/prepare/target_checks.h"
 #include "pipeline/prepare/target_claim.h"
+#include "pipeline/prepare/target_resources.h"
 #include "schema/archive/drops.h"
 #include "schema/archive/internal_options.h"
 #include "schema/catalog/collations.h"
+#include "schema/catalog/extensions.h"
 #include "schema/catalog/foreseen.h"
 
 namespace pgsluice::pipeline {
 
 namespace {
-
-// A row that sorts after another partition's bound on the target goes in where it belongs there.
-void load_through_roots_where_rows_move(pg::Connection& source, pg::Connection& target, schema::Catalog& catalog) {
-  const auto is_sorted = [](const schema::Relation& relation) { return relation.collation_sensitive_root != 0; };
-  if (std::none_of(catalog.relations.begin(), catalog.relations.end(), is_sorted)) return;
-  if (schema::partition_keys_sort_alike(source, target)) return;
-  for (schema::Relation& relation : catalog.relations) {
-    if (is_sorted(relation)) relation.load_via_root = relation.collation_sensitive_root;
-  }
-}
-
-// A root's rows are compared as a whole, so none of its partitions is loaded past it.
-void load_whole_trees_through_their_roots(schema::Catalog& catalog) {
-  std::map<schema::Oid, schema::Oid> parents;
-  for (const schema::Inheritance& link : catalog.inheritance) parents[link.child] = link.parent;
-  std::set<schema::Oid> roots;
-  for (const schema::Relation& relation : catalog.relations) {
-    if (relation.load_via_root != 0) roots.insert(relation.load_via_root);
-  }
-  if (roots.empty()) return;
-  for (schema::Relation& relation : catalog.relations) {
-    if (relation.kind != schema::RelationKind::kTable) continue;
-    for (auto parent = parents.find(relation.oid); parent != parents.end(); parent = parents.find(parent->second)) {
-      if (roots.contains(parent->second)) relation.load_via_root = parent->second;
-    }
-  }
-}
-
-// In bytes, whatever unit the setting has.
-Bytes size_setting(pg::Connection& connection, std::string_view name) {
-  const std::array<std::string, 1> parameters = {std::string(name)};
-  return {
-      connection.execute("SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting($1))", parameters)[0].integer(0)};
-}
-
-TargetResources read_resources(pg::Connection& target) {
-  TargetResources resources{
-      .maintenance_work_mem = size_setting(target, "maintenance_work_mem"),
-      .shared_buffers = size_setting(target, "shared_buffers"),
-      .max_parallel_maintenance_workers = 0,
-      .toast_compressions = {},
-  };
-  resources.max_parallel_maintenance_workers = static_cast<int>(
-      target
-          .execute(
-              "SELECT coalesce(pg_catalog.current_setting('max_parallel_maintenance_workers', true)::integer, 0)")[0]
-          .integer(0));
-  const pg::Result compressions =
-      target.execute("SELECT enumvals FROM pg_catalog.pg_settings WHERE name = 'default_toast_compression'");
-  if (!compressions.empty()) resources.toast_compressions = compressions[0].text_array(0);
-  return resources;
-}
 
 std::map<schema::Oid, copy::KeySpan> read_key_spans(pg::Connection& source, const TablePlanInput& tables,
                                                     const Log& log) {
@@ -102,7 +53,7 @@ constexpr std::chrono::milliseconds kPauseBeforeAnew{1000};
 
 class PreflightRun {
  public:
-  // What earlier tries have had on the target may not know yet that its connection is lost, and keep the target.
+  // Sessions of earlier tries on the target may not know yet that their connections are lost, and keep the target.
   PreflightRun(const CloneOptions& options, Intent intent, std::vector<copy::Backend> earlier_tries, Progress& progress,
                const Log& log, const CancelToken& cancel)
       : options_(options),
@@ -218,7 +169,7 @@ class PreflightRun {
     for (const Error& error : roles.failed) progress_.add_failed({"roles", error});
   }
 
-  // A command of a row leaves out what the commands before it have.
+  // Each command of a stepwise copy leaves out what the commands before it have.
   void take_over_filters() {
     if (!is_stepwise(options_) || !options_.filters.empty() || !source_) return;
     const std::string before =
@@ -366,7 +317,7 @@ class PreflightRun {
     }
   }
 
-  // What the commands before, or others, have made.
+  // Objects that the commands before this one, or others, have made.
   void read_existing() {
     const bool rows = options_.steps.contains(Step::kTableData);
     std::vector<const schema::Relation*> tables;
@@ -386,7 +337,7 @@ class PreflightRun {
     if (!may_empty) refuse_rows_that_are_there(input_);
   }
 
-  // Those of this run are in its way only where it has not begun them.
+  // Large objects of this run are in its way only if it has not begun them.
   void check_large_objects() {
     if (!options_.steps.contains(Step::kLargeObjects) || !options_.large_objects || !source_) return;
     const bool begun = continuation_ && continuation_->record.has_begun(Step::kLargeObjects);
@@ -432,7 +383,7 @@ class PreflightRun {
                                       log_);
   }
 
-  // Of whole clones: a command of a row may be about to run as another user.
+  // Only for whole clones: the next command of a stepwise copy may run as another user.
   void read_properties() {
     if (!options_.database_properties || is_stepwise(options_)) return;
     schema::RestoreOptions restore = options_.restore;
@@ -486,7 +437,7 @@ Preflight run_preflight(const CloneOptions& options, Intent intent, Progress& pr
     try {
       return run.run();
     } catch (Error& error) {
-      // What was never reached has a wrong name, more often than not; what was reached once may be away for a while.
+      // A server that was never reached usually has a wrong name; one that was reached once may be away for a while.
       has_reached_both = has_reached_both || run.has_reached_both();
       const bool lost = has_reached_both && error.poisons_connection() && error.is_retryable();
       if (!lost || SteadyClock::now() > end) {

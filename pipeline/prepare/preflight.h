@@ -22,22 +22,22 @@ struct Preflight {
   pg::Connection target;
   /// The source's server encoding: client_encoding of every session.
   std::string encoding;
-  /// What the options have come to. A plan has them, too.
+  /// The options after preparation. A plan has them, too.
   ResolvedOptions options;
   /// nullptr if an earlier run has done everything.
   std::unique_ptr<const Plan> plan;
   /// The tables whose rows that run has copied, as display() names them.
   std::set<std::string> copied = {};
-  /// What the ledger will say of the run, its snapshot included.
+  /// The ledger's record of the run, its snapshot included.
   RunRecord record;
-  /// What it goes on with; nullopt for a run that begins.
+  /// The earlier run that it continues; nullopt for a new run.
   std::optional<Continuation> continuation;
 };
 
-/// What a preflight is for.
+/// The purpose of a preflight.
 enum class Intent {
   kPlan,  ///< to look only
-  kRun,   ///< to take the target for a run: no other one goes on beside it, nor what is left of an earlier one
+  kRun,   ///< to take the target for a run: no other run works beside it, nor what is left of an earlier one
 };
 
 /// Connects to both servers, takes the snapshot, reads definitions (pg_dump, beside the catalog queries) and checks

@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "base/counted.h"
-#include "base/error.h"
 #include "copy/large_objects.h"
 #include "pg/quote.h"
 #include "pg/server_identity.h"
 #include "pg/version.h"
+#include "pgsluice/error.h"
 #include "schema/catalog/inventory.h"
 
 namespace pgsluice::pipeline {

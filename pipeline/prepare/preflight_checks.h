@@ -8,8 +8,7 @@
 
 namespace pgsluice::pipeline {
 
-// What is checked of the two servers together; source_checks.h and target_checks.h have what each must be like by
-// itself.
+// Checks of the two servers together; source_checks.h and target_checks.h have those of each by itself.
 
 /// The two connections lead to different databases, and the target is not older. Throws Error(kState).
 void check_servers(pg::Connection& source, pg::Connection& target);
@@ -21,8 +20,8 @@ void check_conflicts(std::optional<pg::Connection>& source, pg::Connection& targ
 /// Throws Error(kState) when large objects of the source have OIDs that are in use on the target.
 void refuse_large_objects_that_are_there(pg::Connection& source, pg::Connection& target);
 
-/// What these steps build on is on the target: the tables of the indexes, the sequences. Throws Error(kState) naming
-/// what is missing.
+/// Checks that the target has what these steps build on: the tables of the indexes, the sequences. Throws Error(kState)
+/// naming what is missing.
 void require_tables_exist(pg::Connection& target, const schema::Catalog& catalog, const Steps& steps);
 
 }  // namespace pgsluice::pipeline

@@ -11,7 +11,7 @@
 
 namespace pgsluice::pipeline {
 
-/// What a run does not fail for, and what its user should know before it begins.
+/// Warnings before a run: it does not fail for these, but its user should know of them.
 
 enum class Loads { kRows, kNothing };
 

@@ -8,9 +8,9 @@
 #include <optional>
 #include <utility>
 
-#include "base/error.h"
 #include "pg/quote.h"
 #include "pg/transaction.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::pipeline {
 
@@ -107,7 +107,7 @@ void read_filled(pg::Connection& target, const std::vector<const Relation*>& tab
   }
 }
 
-// Those of the server's own enforce keys, and do.
+// The server's own triggers enforce keys, and stay.
 constexpr std::string_view kTriggersSql = R"(
 SELECT n.nspname, c.relname, t.tgname, t.tgenabled = 'A', t.tgisinternal AND NOT r.rolsuper
   FROM pg_catalog.pg_trigger t

@@ -7,9 +7,9 @@
 #include <iterator>
 
 #include "base/counted.h"
-#include "base/error.h"
 #include "base/file_descriptor.h"
 #include "pg/quote.h"
+#include "pgsluice/error.h"
 #include "pipeline/prepare/run_folder.h"
 #include "pipeline/prepare/sessions.h"
 #include "schema/catalog/inventory.h"
@@ -34,7 +34,7 @@ void join(pg::Connection& target, const std::vector<std::string>& roles, const L
       target.execute(fmt::format("GRANT {} TO {}", pg::quote_identifier(role), pg::quote_identifier(target.user())));
     } catch (const Error& error) {
       if (error.poisons_connection()) throw;
-      // What it owns stays the user's then, which is said of each.
+      // Its objects stay the user's then, which each of them is listed for.
       log.warning(
           fmt::format("{} cannot be made a member of {}: {}", target.user(), pg::display_name("", role), error.what()));
       continue;

@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <optional>
 
-#include "base/cancel.h"
-#include "base/log.h"
+#include "pgsluice/cancel.h"
+#include "pgsluice/log.h"
 #include "pipeline/plan/options.h"
 #include "schema/catalog/roles.h"
 

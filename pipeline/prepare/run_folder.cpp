@@ -4,7 +4,7 @@
 
 #include <system_error>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "pipeline/prepare/finished_run.h"
 #include "pipeline/prepare/run_record.h"
 

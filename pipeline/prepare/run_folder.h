@@ -15,8 +15,8 @@ void make_work_folder(const std::filesystem::path& folder);
 /// Makes it, and keeps other processes from the same as long as the lock lives. Throws Error(kState) where one has it.
 FileLock lock_work_folder(const std::filesystem::path& folder, const char* lock_file = "lock");
 
-/// What the work directory knows of the run that used it last. Files, since they have to be there when everything else
-/// is gone; the folder's lock keeps others away.
+/// The files of a work directory, about the run that used it last. Files, since they have to be there when everything
+/// else is gone; the folder's lock keeps others away.
 class RunFolder {
  public:
   explicit RunFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
@@ -47,7 +47,7 @@ class RunFolder {
   /// How far the run is (run_state.h).
   std::filesystem::path state_file() const { return folder_ / "state.sqlite"; }
 
-  /// What `pgsluice dump schema` has written.
+  /// The archive that `pgsluice dump schema` has written.
   std::filesystem::path archive_file() const { return schema_folder() / "schema.dump"; }
   std::filesystem::path catalog_file() const { return schema_folder() / "catalog.msgpack"; }
   std::filesystem::path roles_file() const { return schema_folder() / "roles.sql"; }

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/digest.h"
-#include "base/error.h"
 #include "copy/ledger.h"
+#include "pgsluice/error.h"
 #include "pipeline/plan/options.h"
 
 namespace pgsluice::pipeline {
@@ -116,7 +116,7 @@ std::string filters_of(const ResolvedOptions& options) {
   return options.filters.empty() ? kNone : digest_of(options.filters.to_text()).hex();
 }
 
-// Each command of a row has the options of its own steps.
+// Commands that do single steps record only the options of their steps.
 std::map<std::string, std::string> decisive_options(const ResolvedOptions& options) {
   const auto given = [](bool is_given) { return is_given ? "given" : "not given"; };
   using When = copy::SplitOptions::When;

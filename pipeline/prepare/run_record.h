@@ -6,26 +6,26 @@
 #include <string>
 
 #include "pg/snapshot.h"
-#include "pipeline/plan/step.h"
+#include "pgsluice/steps.h"
 #include "schema/catalog/inventory.h"
 
 namespace pgsluice::pipeline {
 
 struct ResolvedOptions;
 
-/// What a run is: written into the ledger when it begins, compared when it goes on.
+/// The record of a run: written into the ledger when it begins, compared when it continues.
 struct RunRecord {
-  /// Tells this run from all others; one that goes on with another has its own.
+  /// Identifies this run; a run that resumes another has an id of its own.
   std::string id;
   /// The snapshot that the run reads.
   pg::SnapshotMark mark;
   /// The snapshot that the rows on the target show, if it is an older one: an earlier run had loaded all of them.
   std::optional<pg::SnapshotMark> mark_of_rows = std::nullopt;
-  /// What has to be the same for what is left to fit to what is done: option and value, for people.
+  /// Options that must be the same when a run continues: option and value, for people.
   std::map<std::string, std::string> options;
-  /// What the target had before anything was changed.
+  /// The target's objects before anything was changed.
   schema::TargetInventory inventory;
-  /// True if the run is one of commands in a row, each of which does some steps of a clone.
+  /// True if the run is one command of a stepwise copy, which does some steps of a clone.
   bool stepwise = false;
   /// The ids of the steps that have begun, and of those among them that have not ended. A command that does some of the
   /// steps adds its own to those that earlier commands left.
@@ -33,7 +33,7 @@ struct RunRecord {
   std::set<std::string> unfinished = {};
   /// True if the run has tried everything, so that what is missing has failed; else it may not have been reached.
   bool was_all_tried = false;
-  /// The filter's rules; a command of a row that names none takes these.
+  /// The filter's rules; a later command of a stepwise copy that names none takes these.
   std::string filters = {};
 
   bool has_begun(Step step) const { return begun.contains(std::string(id_of(step))); }

@@ -6,11 +6,11 @@
 #include <array>
 #include <string_view>
 
-#include "base/error.h"
 #include "copy/ledger.h"
 #include "pg/quote.h"
 #include "pg/session_proof.h"
 #include "pg/version.h"
+#include "pgsluice/error.h"
 #include "schema/archive/entry_sql.h"
 #include "schema/archive/internal_options.h"
 #include "schema/catalog/database_properties.h"

@@ -5,14 +5,15 @@
 #include <string>
 #include <string_view>
 
-#include "base/cancel.h"
-#include "base/log.h"
 #include "pg/connection.h"
+#include "pgsluice/cancel.h"
+#include "pgsluice/log.h"
 #include "schema/archive/archive.h"
 
 namespace pgsluice::pipeline {
 
-/// What of an archive is in a scratch database otherwise than it would be on a target; entries by TocEntry::describe().
+/// The entries of an archive that differ in a scratch database from what they would be on a target; entries by
+/// TocEntry::describe().
 struct ScratchContents {
   std::set<std::string> missing;  ///< left out, or refused by the server
   /// Privileges on objects that this user could not give to their owners.

@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "pipeline/plan/options.h"
 
 namespace pgsluice::pipeline {

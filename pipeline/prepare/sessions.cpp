@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "base/error.h"
 #include "pg/session_proof.h"
 #include "pg/session_settings.h"
+#include "pgsluice/error.h"
 #include "pipeline/plan/options.h"
 
 namespace pgsluice::pipeline {

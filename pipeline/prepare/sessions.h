@@ -3,9 +3,9 @@
 #include <string>
 #include <string_view>
 
-#include "base/cancel.h"
-#include "base/log.h"
 #include "pg/connection.h"
+#include "pgsluice/cancel.h"
+#include "pgsluice/log.h"
 
 namespace pgsluice::pipeline {
 

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "base/error.h"
 #include "pg/snapshot.h"
+#include "pgsluice/error.h"
 #include "pipeline/prepare/run_folder.h"
 #include "pipeline/prepare/sessions.h"
 

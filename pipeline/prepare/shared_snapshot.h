@@ -4,8 +4,8 @@
 #include <functional>
 #include <string>
 
-#include "base/cancel.h"
-#include "base/log.h"
+#include "pgsluice/cancel.h"
+#include "pgsluice/log.h"
 #include "pipeline/plan/options.h"
 
 namespace pgsluice::pipeline {

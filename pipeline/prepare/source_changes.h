@@ -3,10 +3,10 @@
 #include <optional>
 #include <string>
 
-#include "base/log.h"
 #include "copy/ledger.h"
 #include "pg/connection.h"
 #include "pg/snapshot.h"
+#include "pgsluice/log.h"
 #include "schema/catalog/catalog.h"
 
 namespace pgsluice::pipeline {

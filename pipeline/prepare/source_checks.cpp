@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include "base/counted.h"
-#include "base/error.h"
 #include "base/sqlstate.h"
 #include "copy/large_objects.h"
 #include "copy/wide_rows.h"
 #include "pg/snapshot.h"
 #include "pg/version.h"
+#include "pgsluice/error.h"
 #include "pipeline/prepare/lock_need.h"
 
 namespace pgsluice::pipeline {
@@ -35,7 +35,7 @@ void refuse_unlogged_tables_of_a_standby(pg::Connection& source, const std::vect
       .remedy(Remedy::kOmitRows);
 }
 
-// What ends a snapshot of a standby: the primary's VACUUM, by a conflict of the log that is replayed.
+// Reasons that a snapshot of a standby may end: the primary's VACUUM, by a conflict of the log that is replayed.
 std::optional<std::string> conflicts_of_a_standby(pg::Connection& source) {
   if (!is_standby(source)) return std::nullopt;
   const std::string paused = source.server_version() >= pg::since::kWalNames ? "pg_catalog.pg_is_wal_replay_paused()"
@@ -101,9 +101,9 @@ std::vector<std::string> check_source(pg::Connection& source, const schema::Cata
     refuse_small_lock_table(source, lock_need(catalog, options));
     refuse_unlogged_tables_of_a_standby(source, tables);
   }
-  std::vector<std::string> obstacles = limits_of_snapshots(source);
-  if (std::optional<std::string> conflicts = conflicts_of_a_standby(source)) obstacles.push_back(std::move(*conflicts));
-  return obstacles;
+  std::vector<std::string> warnings = limits_of_snapshots(source);
+  if (std::optional<std::string> conflicts = conflicts_of_a_standby(source)) warnings.push_back(std::move(*conflicts));
+  return warnings;
 }
 
 void check_wide_rows(pg::Connection& source, const Plan& plan) {

@@ -9,11 +9,11 @@
 
 namespace pgsluice::pipeline {
 
-/// What a source has to be like before a copy of it begins; target_checks.h has the same of the target.
+/// Checks of a source before a copy of it begins; target_checks.h has the same of the target.
 
 /// Every table can be read whole: SELECT is granted and no row-level security hides rows; so can every large object; a
-/// standby has its rows; the lock table has room. Returns what may become an obstacle. Throws Error(kServer) or
-/// Error(kConfig) on the source.
+/// standby has its rows; the lock table has room. Returns warnings: what may end the run later. Throws Error(kServer)
+/// or Error(kConfig) on the source.
 std::vector<std::string> check_source(pg::Connection& source, const schema::Catalog& catalog,
                                       const ResolvedOptions& options);
 

@@ -7,10 +7,10 @@
 #include <set>
 
 #include "base/counted.h"
-#include "base/error.h"
 #include "base/sqlstate.h"
 #include "copy/ledger.h"
 #include "pg/quote.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::pipeline {
 
@@ -151,7 +151,7 @@ void check_ledger_schema(pg::Connection& target, const PlanInput& input, const R
         .hint("drop it there if an unfinished clone into that database has left it")
         .remedy(Remedy::kOmitLedger);
   }
-  // The inventory of a run that goes on is that of its begin.
+  // The inventory of a run that is resumed is that of its beginning.
   if (input.inventory.schemas.contains(copy::kLedgerSchema)) {
     throw Error(ErrorKind::kState, "the target has a schema named pgsluice that is not this program's")
         .on(Side::kTarget)

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "base/error.h"
 #include "pg/advisory_lock.h"
 #include "pg/quote.h"
+#include "pgsluice/error.h"
 #include "pipeline/prepare/run_folder.h"
 
 namespace pgsluice::pipeline {
@@ -55,11 +55,11 @@ std::optional<Continuation> look_at_target(pg::Connection& target, const Resolve
 }
 
 std::optional<Continuation> take_target(pg::Connection& target, const ResolvedOptions& options, const Log& log) {
-  // What an earlier run is about to commit may lock its ledger.
+  // An earlier run that is about to commit may lock its ledger.
   target.execute("SET lock_timeout = '10s'");
   bool locked = pg::try_lock(target, pg::AdvisoryLock::kRun);
   if (!locked && options.earlier_run == EarlierRun::kResume) {
-    // A run of this work directory is over, since its lock is ours: whoever works for it on the server is left over.
+    // A run of this work directory is over, since its lock is ours: its sessions on the server are left over.
     const std::optional<copy::LedgerContents> ledger = copy::read_ledger(target);
     if (ledger && RunRecord::parse(ledger->run).id == RunFolder(options.work_folder).run_id()) {
       log.info("ending the sessions that the earlier run has left on the target");

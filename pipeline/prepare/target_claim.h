@@ -12,8 +12,8 @@
 namespace pgsluice::pipeline {
 
 /// Takes the target for this run: no other run continues beside it, and no session of an earlier one is left when this
-/// returns. The connection keeps the target as long as it lives. Returns what goes on; nullopt if the run begins
-/// anew. Throws Error(kState) with what to do: another run is at work, or an earlier one's state is there and was not
+/// returns. The connection keeps the target as long as it lives. Returns the run to resume; nullopt if a new run
+/// begins. Throws Error(kState) with what to do: another run is at work, or an earlier one's state is there and was not
 /// asked for.
 std::optional<Continuation> take_target(pg::Connection& target, const ResolvedOptions& options, const Log& log);
 

@@ -15,11 +15,9 @@ void Progress::enter_phase(std::string_view phase) {
 
 void Progress::set_work(const TaskGraph& graph) {
   const MutexLock lock(mutex_);
-  if (tasks_total_ > 0) {
-    for (const Task& task : graph.tasks()) note(Event::Kind::kWillRetry, task);
-  }
+  for (TaskId task = 0; task < items_.size(); ++task) note(Event::Kind::kWillRetry, task);
+  items_.clear();
   tables_.clear();
-  parts_left_.clear();
   results_.rows = 0;
   results_.bytes = {};
   tables_done_ = tasks_done_ = tasks_total_ = 0;
@@ -27,22 +25,30 @@ void Progress::set_work(const TaskGraph& graph) {
   bytes_of_ended_ = 0;
   bytes_before_ = 0;
   for (const Task& task : graph.tasks()) {
+    Item& item = items_.emplace_back(Item{.kind = task.kind, .cost = task.cost});
     if (task.is_barrier()) continue;
     ++tasks_total_;
     cost_total_ += task.cost;
-    if (task.copies_rows()) ++parts_left_[task.table].count;
+    if (!task.copies_rows()) continue;
+    const schema::Relation& relation = *task.table->table;
+    item.table = relation.oid;
+    Table& table = tables_[relation.oid];
+    table.name = relation.display();
+    table.part_size = relation.size();  // of all parts, so far
+    ++table.parts_left;
   }
   pending_ = {};
-  for (auto& [table, left] : parts_left_) {
-    left.each = {table->table->size().count / static_cast<std::int64_t>(left.count)};
-    pending_ += Bytes{left.each.count * static_cast<std::int64_t>(left.count)};
+  for (auto& [oid, table] : tables_) {
+    const auto parts = static_cast<std::int64_t>(table.parts_left);
+    table.part_size.count /= parts;
+    pending_ += Bytes{table.part_size.count * parts};
   }
-  tables_total_ = parts_left_.size();
+  tables_total_ = tables_.size();
 }
 
-void Progress::add_done(const Task& task, const copy::LoadedRows& loaded) {
-  if (task.copies_rows()) add_rows(*task.table, loaded, {});
+void Progress::add_done(TaskId task, const copy::LoadedRows& loaded) {
   const MutexLock lock(mutex_);
+  if (items_[task].table != 0) count_rows(task, loaded, {});
   count_done(task);
   bytes_of_ended_ += loaded.bytes.count;
   bytes_before_ += loaded.bytes.count;
@@ -59,19 +65,19 @@ std::vector<Progress::Event> Progress::take_events() {
   return std::exchange(events_, {});
 }
 
-void Progress::note(Event::Kind kind, const Task& task) {
-  if (events_wanted_) events_.push_back({kind, &task, SteadyClock::now()});
+void Progress::note(Event::Kind kind, TaskId task) {
+  if (events_wanted_) events_.push_back({kind, task, SteadyClock::now()});
 }
 
-void Progress::count_done(const Task& task) {
+void Progress::count_done(TaskId task) {
   note(Event::Kind::kEnded, task);
+  const Item& item = items_[task];
   ++tasks_done_;
-  cost_done_ += task.cost;
-  if (!task.copies_rows()) return;
-  const auto left = parts_left_.find(task.table);
-  if (left == parts_left_.end()) return;
-  pending_.count -= left->second.each.count;
-  if (--left->second.count == 0) ++tables_done_;
+  cost_done_ += item.cost;
+  if (item.table == 0) return;
+  Table& table = tables_[item.table];
+  pending_.count -= table.part_size.count;
+  if (--table.parts_left == 0) ++tables_done_;
 }
 
 Bytes Progress::Running::Entry::copied() const {
@@ -80,16 +86,10 @@ Bytes Progress::Running::Entry::copied() const {
   return sum;
 }
 
-double Progress::Running::Entry::cost() const {
-  double sum = 0;
-  for (const Task* task : tasks) sum += task->cost;
-  return sum;
-}
-
-Progress::Running::Running(Progress& progress, std::vector<const Task*> tasks) : progress_(progress) {
+Progress::Running::Running(Progress& progress, std::vector<TaskId> tasks, std::string name) : progress_(progress) {
   const MutexLock lock(progress_.mutex_);
-  entry_ = progress_.running_.emplace(progress_.running_.end(), std::move(tasks));
-  for (const Task* task : entry_->tasks) progress_.note(Event::Kind::kBegan, *task);
+  entry_ = progress_.running_.emplace(progress_.running_.end(), std::move(tasks), std::move(name));
+  for (const TaskId task : entry_->tasks) progress_.note(Event::Kind::kBegan, task);
 }
 
 Progress::Running::~Running() {
@@ -100,26 +100,31 @@ Progress::Running::~Running() {
 
 void Progress::end(const Running::Entry& entry) {
   const auto now = SteadyClock::now();
-  const auto [step, first] = steps_.try_emplace(entry.tasks.front()->kind);
+  const auto [step, first] = steps_.try_emplace(items_[entry.tasks.front()].kind);
   if (first) step->second.first_begin = entry.begin;
   step->second.first_begin = std::min(step->second.first_begin, entry.begin);
   step->second.last_end = now;
   step->second.total += now - entry.begin;
   if (entry.will_retry) {
-    for (const Task* task : entry.tasks) note(Event::Kind::kWillRetry, *task);
+    for (const TaskId task : entry.tasks) note(Event::Kind::kWillRetry, task);
     return;
   }
   step->second.tasks += static_cast<std::int64_t>(entry.tasks.size());
   bytes_of_ended_ += entry.copied().count;
-  for (const Task* task : entry.tasks) count_done(*task);
+  for (const TaskId task : entry.tasks) count_done(task);
 }
 
-void Progress::add_rows(const TablePlan& table, const copy::LoadedRows& loaded, std::chrono::nanoseconds duration) {
+void Progress::add_rows(TaskId task, const copy::LoadedRows& loaded, std::chrono::nanoseconds duration) {
   const MutexLock lock(mutex_);
+  count_rows(task, loaded, duration);
+}
+
+void Progress::count_rows(TaskId task, const copy::LoadedRows& loaded, std::chrono::nanoseconds duration) {
   results_.rows += loaded.rows;
   results_.bytes += loaded.bytes;
-  TableResult& result = tables_[&table];
-  result.name = table.table->display();
+  Table& table = tables_[items_[task].table];
+  if (!table.result) table.result.emplace(TableResult{.name = table.name});
+  TableResult& result = *table.result;
   result.rows += loaded.rows;
   result.bytes += loaded.bytes;
   ++result.parts;
@@ -173,17 +178,19 @@ ProgressSnapshot Progress::snapshot() const {
   result.rows = results_.rows;
   result.pending = pending_;
   double cost = cost_done_;
-  std::set<const TablePlan*> tables;
+  std::set<schema::Oid> tables;
   for (const Running::Entry& entry : running_) {
     const Bytes copied = entry.copied();
     result.copied += copied;
-    for (const Task* task : entry.tasks) {
-      if (task->copies_rows()) tables.insert(task->table);
+    double most = 0;
+    for (const TaskId task : entry.tasks) {
+      if (items_[task].table != 0) tables.insert(items_[task].table);
+      most += items_[task].cost;
     }
-    if (entry.tasks.front()->copies_rows()) result.pending.count -= copied.count;
+    if (items_[entry.tasks.front()].table != 0) result.pending.count -= copied.count;
     // The stream may be longer than the table on disk: it never counts as more than nearly done.
-    cost += std::min(static_cast<double>(copied.count), entry.cost() * 0.95);
-    std::string name = entry.tasks.front()->name;
+    cost += std::min(static_cast<double>(copied.count), most * 0.95);
+    std::string name = entry.name;
     if (entry.tasks.size() > 1) name += fmt::format(" and {} more", entry.tasks.size() - 1);
     result.running.push_back({std::move(name), copied, now - entry.begin});
   }
@@ -200,7 +207,9 @@ ProgressSnapshot Progress::snapshot() const {
 CloneSummary Progress::summary() const {
   const MutexLock lock(mutex_);
   CloneSummary result = results_;
-  for (const auto& [plan, table] : tables_) result.tables.push_back(table);
+  for (const auto& [oid, table] : tables_) {
+    if (table.result) result.tables.push_back(*table.result);
+  }
   std::sort(result.tables.begin(), result.tables.end(),
             [](const TableResult& a, const TableResult& b) { return a.name < b.name; });
   for (const auto& [kind, step] : steps_) {

@@ -26,7 +26,7 @@ namespace {
 
 using schema::EntryKind;
 
-// On a source that has changed since an earlier run made the object, it may belong to somebody else by now.
+// On a source that has changed since an earlier run made the object, it may belong to another role by now.
 bool has_other_owner(const RunContext& context, pg::Connection& target, const schema::TocEntry& entry) {
   const bool may_have_changed = context.continues && context.options.not_consistent && context.plan.restore.owners;
   const bool is_given = !context.plan.restore.out_of_reach.contains(entry.owner) &&
@@ -90,7 +90,7 @@ void give_owner(pg::Connection& target, const schema::TocEntry& entry, const std
 
 }  // namespace
 
-// Those that their owners could not be given at first: the privileges that they need in a schema may have come since.
+// Objects that could not be given to their owners at first: the owners' privileges in a schema may have come since.
 void give_owners(RunContext& context, pg::Connection& target) {
   for (const schema::TocEntry* entry : without_owner(context, target)) {
     const std::string sql = schema::owner_sql(*entry, target.server_version());
@@ -113,7 +113,7 @@ void give_owners(RunContext& context, pg::Connection& target) {
 
 namespace {
 
-// What users have changed or added in extensions, which CREATE EXTENSION has made as it is.
+// Changes of users to extensions, which CREATE EXTENSION does not make.
 void complete_extension_members(RunContext& context, pg::Connection& target) {
   const auto name = [&](const std::string& text) {
     context.progress.add_skipped(text);
@@ -141,7 +141,7 @@ void complete_extension_members(RunContext& context, pg::Connection& target) {
 
 }  // namespace
 
-// What users have put on tables of extensions: no archive has it.
+// Objects of users on tables of extensions: no archive has them.
 void complete_extension_tables(RunContext& context, pg::Connection& target) {
   const std::vector<schema::ExtensionTableObject>& objects = context.plan.catalog.extension_table_objects;
   if (!context.options.steps.contains(Step::kPostData)) return;
@@ -230,9 +230,9 @@ bool validate_checks(RunContext& context, pg::Connection& target) {
   return all_hold;
 }
 
-// An index that the server has left invalid is used by no query, and nobody would say so.
+// An index that the server has left invalid is used by no query, and no error would tell.
 std::optional<Error> find_invalid_indexes(const RunContext& context, pg::Connection& target) {
-  // The filter of this command, or of one before it in a row.
+  // The filter of this command, or of an earlier one of the stepwise copy.
   const schema::FilterRules filters = schema::parse_filter_rules(context.record.filters, "the filter of the run");
   if (filters.has(schema::FilterSection::kExcludeIndex)) return std::nullopt;
   std::set<std::string> wanted;

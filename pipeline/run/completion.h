@@ -2,13 +2,13 @@
 
 #include <optional>
 
-#include "base/error.h"
 #include "pg/connection.h"
+#include "pgsluice/error.h"
 #include "pipeline/run/run_context.h"
 
 namespace pgsluice::pipeline {
 
-/// What is left to do on the target when all tasks but the last have ended, and what has to hold then. Called by the
+/// The work on the target that is left when all tasks but the last have ended, and the checks then. Called by the
 /// worker that ends the run, with its session.
 
 /// Gives objects to owners that could not be given at first: the privileges that an owner needs in a schema may have

@@ -27,7 +27,7 @@ void flush_with_commit(pg::Connection& target) {
 }  // namespace
 
 void release_snapshot(RunContext& context, pg::Connection& target) {
-  // What a crash of the target undoes can be copied again only as long as the snapshot is there.
+  // Rows that a crash of the target undoes can be copied again only while the snapshot is held.
   {
     pg::Transaction transaction(target);
     flush_with_commit(target);
@@ -71,7 +71,7 @@ void finish(RunContext& context, pg::Connection& target) {
   if (!all_is_there) {
     context.log.info("the ledger (schema pgsluice) stays on the target: resuming tries again what has failed");
   } else if (!ends) {
-    // It stays for the commands that follow in a row.
+    // It stays for the next commands of the stepwise copy.
     copy::update_ledger(target, record.to_text());
     if (!context.plan.is_final_command) return;
     throw Error(ErrorKind::kState,

@@ -15,7 +15,7 @@ std::optional<JobPool::Turn> JobPool::take(Lane lane, double cost, const std::fu
   const auto me = of.waiting.insert(cost);
   while (!given_up() && (of.free <= 0 || *of.waiting.rbegin() > cost)) lock.wait(changed_);
   of.waiting.erase(me);
-  // Whoever costs less may be next.
+  // One that costs less may be next.
   changed_.notify_all();
   if (given_up()) return std::nullopt;
   --of.free;

@@ -52,7 +52,7 @@ class JobPool {
   std::optional<Turn> take(Lane lane, double cost, const std::function<bool()>& given_up);
   void wake();
 
-  /// True if one waits whose task costs so much more that a turn should go to it. Sessions are not opened anew for
+  /// True if one waits whose task costs so much more that a turn should go to it. Sessions are not opened again for
   /// less.
   bool is_wanted(Lane lane, double cost) const;
 

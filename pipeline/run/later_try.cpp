@@ -13,7 +13,7 @@ namespace pgsluice::pipeline {
 
 namespace {
 
-// Of https://www.postgresql.org/docs/current/errcodes-appendix.html
+// SQLSTATEs of https://www.postgresql.org/docs/current/errcodes-appendix.html
 constexpr std::array<std::string_view, 4> kClasses = {"22",   // a value that another table's rows decide
                                                       "42",   // a name that is not there, or not yet as it will be
                                                       "P0",   // raised by a function

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "pipeline/run/checks_after_rows.h"
 #include "pipeline/run/run_context.h"
 #include "pipeline/run/scheduler.h"

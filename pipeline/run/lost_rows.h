@@ -13,7 +13,7 @@ namespace pgsluice::pipeline {
 // again; these cannot be.
 
 /// Rows that go through a root may be in any of its partitions, and their parts say only where they came from: when the
-/// unlogged ones among the partitions are empty, nobody can tell which rows are missing. Throws Error(kState).
+/// unlogged ones among the partitions are empty, it is unknown which rows are missing. Throws Error(kState).
 void refuse_partially_lost_partition_trees(pg::Connection& target, const Plan& plan,
                                            const copy::LedgerContents& ledger);
 

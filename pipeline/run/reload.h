@@ -2,9 +2,9 @@
 
 #include <set>
 
-#include "base/log.h"
 #include "copy/ledger.h"
 #include "pg/connection.h"
+#include "pgsluice/log.h"
 #include "pipeline/plan/plan.h"
 
 namespace pgsluice::pipeline {

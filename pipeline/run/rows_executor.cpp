@@ -12,12 +12,6 @@ namespace {
 
 constexpr int kTries = 3;  // of a table alone, after a deadlock
 
-std::vector<const Task*> tasks_of(const Plan& plan, const std::vector<TaskId>& ids) {
-  std::vector<const Task*> tasks;
-  for (const TaskId id : ids) tasks.push_back(&plan.graph[id]);
-  return tasks;
-}
-
 // Removes the rows that the extension's script inserted: the source's rows include them, possibly changed or deleted
 // since. Extensions that existed before the run are not affected; their tables are only loaded when empty.
 std::string clear_configuration(const TablePlan& table) {
@@ -42,7 +36,7 @@ void RowsExecutor::copy(const std::vector<TaskId>& tasks) {
   if (sessions_.ends_the_run(*result.error)) throw Error(*result.error);
   const bool alone = tasks.size() == 1;
   if (alone) result.failed = 0;
-  // What has met a deadlock, or found no room for a batch's locks, may succeed by itself.
+  // A table that has met a deadlock, or found no room for a batch's locks, may succeed by itself.
   const bool passes = !alone && (result.error->is_retryable() || result.error->sqlstate() == sqlstate::kOutOfMemory);
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     if (result.failed != i || passes) {
@@ -78,7 +72,7 @@ ChecksAfterRows RowsExecutor::how_to_retry(TaskId id, CheckRows rows) {
 
 copy::CopyTablesResult RowsExecutor::try_to_copy(const std::vector<TaskId>& tasks, CheckRows rows) {
   const auto begin = SteadyClock::now();
-  Progress::Running running(context_.progress, tasks_of(context_.plan, tasks));
+  Progress::Running running(context_.progress, tasks, context_.plan.graph[tasks.front()].name);
   std::vector<copy::TableCopy> copies;
   std::vector<ChecksAfterRows> ways;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
@@ -119,7 +113,7 @@ copy::CopyTablesResult RowsExecutor::try_to_copy(const std::vector<TaskId>& task
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     const copy::LoadedRows& loaded = result.copied[i].loaded;
     const TablePlan& table = *context_.plan.graph[tasks[i]].table;
-    context_.progress.add_rows(table, loaded, result.copied[i].duration);
+    context_.progress.add_rows(tasks[i], loaded, result.copied[i].duration);
     context_.verification.add(*table.into, loaded);
     report_later_try(context_, tasks[i], ways[i], rows);
     span.rows += loaded.rows;

@@ -24,7 +24,7 @@ class RowsExecutor {
  private:
   copy::CopyTablesResult try_to_copy(const std::vector<TaskId>& tasks, CheckRows rows = CheckRows::kAll);
   ChecksAfterRows how_to_retry(TaskId id, CheckRows rows);
-  /// What a table's COPY has set for its transaction.
+  /// Returns the settings of a table's COPY for its transaction.
   std::string settings_for(const TablePlan& table) const;
 
   RunContext& context_;

@@ -104,7 +104,7 @@ void report_done(const Plan& plan, const std::map<TaskId, copy::LoadedRows>& don
                  Verification& verification, const Log& log) {
   for (const auto& [id, loaded] : done) {
     const Task& task = plan.graph[id];
-    progress.add_done(task, loaded);
+    progress.add_done(id, loaded);
     if (task.traits().step == Step::kLargeObjects) progress.set_large_objects(plan.catalog.large_objects);
     if (task.copies_rows()) verification.add(*task.table->into, loaded);
   }
@@ -137,7 +137,7 @@ CloneSummary run_plan(Preflight preflight, const RunEnvironment& environment, Pr
   }
   report_text_against_wish(*plan, log);
   RunSessions sessions(std::move(preflight), *plan, target_changed, log, cancel.token());
-  index::BuildBudget& builds = pool.builds(plan->index_memory, plan->most_parallel_workers);
+  index::BuildBudget& builds = pool.builds(plan->index_memory, plan->max_parallel_workers);
   std::optional<Trace> trace;
   if (options.trace_file) trace.emplace();
 

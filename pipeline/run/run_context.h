@@ -63,7 +63,7 @@ class OwnersToGive {
   std::set<const schema::TocEntry*> entries_ GUARDED_BY(mutex_);
 };
 
-/// What all workers of a run share. The references outlive the workers.
+/// The context that all workers of a run share. The references outlive the workers.
 struct RunContext {
   const Plan& plan;
   const ResolvedOptions& options;      ///< the plan's

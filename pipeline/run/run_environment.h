@@ -6,7 +6,7 @@ namespace pgsluice::pipeline {
 
 class JobPool;
 
-/// What a run gets from the process that it is a part of. ServerClone alone sets it.
+/// The environment that a run gets from the process that it is a part of. ServerClone alone sets it.
 struct RunEnvironment {
   /// The jobs that runs share; outlives them. nullptr: the run has jobs of its own.
   JobPool* pool = nullptr;

@@ -75,7 +75,7 @@ std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
 }
 
 std::map<TaskId, copy::LoadedRows> RunSessions::take_over_ledger() {
-  // What was begun as a whole, or step by step, stays so.
+  // A copy that was begun as a whole, or step by step, stays so.
   const RunRecord& before = continuation_->record;
   record.was_all_tried = before.was_all_tried;
   if (is_stepwise(options_)) {
@@ -91,7 +91,7 @@ std::map<TaskId, copy::LoadedRows> RunSessions::take_over_ledger() {
   // They show what the tables held then.
   if (continuation_->inconsistent) {
     std::erase_if(done, [&](const auto& task) {
-      const bool is_view = plan_.graph[task.first].traits().shows_rows_of_others;
+      const bool is_view = plan_.graph[task.first].traits().stores_rows_of_other_tables;
       if (is_view) copy::forget_task(target, plan_.task_marks[task.first]);
       return is_view;
     });
@@ -166,7 +166,7 @@ void RunSessions::require_finished() {
 }
 
 // A worker's session that still sees the snapshot, which it has exported again. The others are closed: a lock that one
-// of them has may be what somebody waits for, who is waited for by the next lock in turn.
+// of them has may be what another session waits for, which in turn blocks the next lock.
 std::optional<pg::Connection> RunSessions::take_over_snapshot() {
   std::optional<pg::Connection> heir;
   const bool on_a_standby = record.mark.timeline.empty();
@@ -185,8 +185,8 @@ std::optional<pg::Connection> RunSessions::take_over_snapshot() {
   return heir;
 }
 
-// The snapshot as long as rows are missing: the same if its holder lives or somebody hands it on, else one that shows
-// the same rows.
+// The snapshot as long as rows are missing: the same if its holder lives or another session hands it on, else one that
+// shows the same rows.
 void RunSessions::restore_holder(const std::map<TaskId, copy::LoadedRows>& done, const copy::LedgerContents& ledger) {
   const auto is_missing = [&](TaskId id) { return plan_.graph[id].traits().needs_snapshot && !done.contains(id); };
   bool missing = false;

@@ -13,11 +13,11 @@
 
 namespace pgsluice::pipeline {
 
-/// True if a run that has met this error can go on by itself: a connection was lost, and there is a ledger to tell what
-/// is done.
+/// True if a run that has met this error can continue by itself: a connection was lost, and there is a ledger to tell
+/// what is done.
 bool may_go_on(const Error& error, const ResolvedOptions& options);
 
-/// What a run has besides its workers: the session that keeps the snapshot, the one that keeps the target, and the
+/// The part of a run besides its workers: the session that keeps the snapshot, the one that keeps the target, and the
 /// ledger. Used by the thread that runs the plan, while no worker does.
 class RunSessions {
  public:
@@ -31,7 +31,7 @@ class RunSessions {
   /// After a connection was lost: waits until both servers can be reached, sees to it that no session of before is
   /// left, and reads from the ledger what is done. Goes on trying for as long as the options say.
   /// Throws Error when that has passed, when connections are lost again and again without a task done, or when the run
-  /// cannot go on: the snapshot is gone, and the source has changed.
+  /// cannot continue: the snapshot is gone, and the source has changed.
   std::map<TaskId, copy::LoadedRows> recover(const Error& lost);
 
   /// True if an earlier run has begun it.

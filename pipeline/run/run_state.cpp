@@ -8,10 +8,10 @@
 #include <system_error>
 #include <thread>
 
-#include "base/cancel.h"
-#include "base/error.h"
 #include "base/sqlite.h"
 #include "base/wait.h"
+#include "pgsluice/cancel.h"
+#include "pgsluice/error.h"
 #include "pipeline/plan/options.h"
 
 namespace pgsluice::pipeline {
@@ -52,7 +52,6 @@ struct RunStateWriter::Implementation {
   const Plan& plan;
   Progress& progress;
   const Log& log;
-  std::map<const Task*, std::int64_t> ids = {};
   std::unique_ptr<SqliteFile> database = {};
   CancelSource stop = {};
   std::thread thread = {};
@@ -64,7 +63,7 @@ struct RunStateWriter::Implementation {
     }
   }
 
-  // The run goes on without a file of its state.
+  // The run continues without a file of its state.
   template <class Work>
   void attempt(const Work& work) {
     try {
@@ -93,7 +92,6 @@ struct RunStateWriter::Implementation {
   }
 
   void add_task(const Task& task, std::int64_t id) {
-    ids[&task] = id;
     std::int64_t oid = 0;
     std::int64_t table = 0;
     std::string schema;
@@ -138,14 +136,13 @@ struct RunStateWriter::Implementation {
     database->execute("BEGIN");
     database->execute("UPDATE run SET phase = ?", {phase});
     for (const Progress::Event& event : events) {
-      const auto id = ids.find(event.task);
-      if (id == ids.end()) continue;
+      if (!plan.graph[event.task].traits().is_listed) continue;
       const int state = event.kind == Progress::Event::Kind::kBegan   ? kRunning
                         : event.kind == Progress::Event::Kind::kEnded ? kDone
                                                                       : kWaiting;
       database->execute(state == kRunning ? "UPDATE task SET state = ?, began = ? WHERE id = ?"
                                           : "UPDATE task SET state = ?, ended = ? WHERE id = ?",
-                        {std::int64_t{state}, seconds_since_epoch(event.at), id->second});
+                        {std::int64_t{state}, seconds_since_epoch(event.at), static_cast<std::int64_t>(event.task)});
     }
     database->execute("COMMIT");
   }
@@ -227,7 +224,7 @@ void read_tasks(SqliteFile& database, RunState& state) {
         task.done = now == kDone;
         task.began = time_of(row, at++);
         task.ended = time_of(row, at++);
-        // An earlier run has done it, and nobody knows how long that took.
+        // An earlier run has done it; how long that took is unknown.
         if (task.began == std::chrono::system_clock::time_point{}) task.began = task.ended;
         state.tasks.push_back(std::move(task));
       });

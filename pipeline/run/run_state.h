@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "base/log.h"
+#include "pgsluice/log.h"
 #include "pipeline/progress/progress.h"
 #include "schema/archive/archive.h"
 
 namespace pgsluice::pipeline {
 
-/// Keeps the state of a run in a SQLite file, for others to read while it goes on and afterwards. Written now and then
+/// Keeps the state of a run in a SQLite file, for others to read while it runs and afterwards. Written now and then
 /// by a thread of its own, never in the way of the run; a file that cannot be written is a warning.
 ///
 /// Lifecycle: made when the plan is known, which it replaces what an earlier run has left with; finish() where the run
@@ -32,7 +32,7 @@ class RunStateWriter {
   std::unique_ptr<Implementation> implementation_;
 };
 
-/// What the file says.
+/// The contents of the file.
 struct RunState {
   struct Task {
     std::string kind;  ///< id_of(TaskKind)

@@ -338,7 +338,7 @@ void Scheduler::retry_postponed() {
   postponed_.clear();
 }
 
-// Whether the task is one of rows, or one without which some are left out.
+// True if the task copies rows, or if some rows would be skipped without it.
 bool Scheduler::rows_need(TaskId task) const {
   std::set<TaskId> seen = {task};
   std::vector<TaskId> to_look_at = {task};
@@ -356,7 +356,7 @@ bool Scheduler::rows_need(TaskId task) const {
 
 bool Scheduler::is_released(TaskId task, const TaskGraph::Edge& edge) const { return carried_[task] && !edge.required; }
 
-// What comes after postponed tasks, or after those that need them, and does not need them itself, goes on without them.
+// Tasks that only come after postponed ones, or after those that need them, continue without them.
 // Rows, and definitions that rows need, are given up: the snapshot is not kept for them. False when there is nothing to
 // let go.
 bool Scheduler::carry_over() {

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "base/file_descriptor.h"
 #include "base/mutex.h"
+#include "pgsluice/error.h"
 #include "pipeline/plan/options.h"
 #include "pipeline/plan/task_graph.h"
 
@@ -29,7 +29,7 @@ struct EarlierFailure {
   bool name_not_found = false;  ///< in one of the tries
 };
 
-/// What became of a task that has failed.
+/// The outcome of a task that has failed.
 enum class FailureOutcome {
   kFailed,     ///< it is given up, and what needs it is skipped
   kSkipped,    ///< an earlier task that it needs has failed, after which it was sent
@@ -74,7 +74,7 @@ class Scheduler {
   /// The task whose end has let this one begin; nullopt for one that could begin at once.
   std::optional<TaskId> freed_by(TaskId task) const;
 
-  /// What a worker says of the task it took.
+  /// Reports the end of a task that a worker took.
   void succeeded(TaskId task);
   FailureOutcome failed(TaskId task, const Error& error);
   /// nullopt for a task that has not failed before.

@@ -48,7 +48,7 @@ StalledSession::Blocker read_blocker(const pg::Row& row) {
 
 bool StalledSession::waits_for_others() const { return !blockers.empty() || wait == "IPC: SyncRep"; }
 
-// Of a statement only its first words, which tell what it is: the rest may hold a password.
+// Returns only the first words of a statement, which tell what it is: the rest may hold a password.
 std::vector<StalledSession> find_stalled_sessions(pg::Connection& connection) {
   if (connection.server_version() < pg::since::kBlockingPids) return {};
   const pg::Result found = connection.execute(

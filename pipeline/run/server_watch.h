@@ -7,8 +7,8 @@
 #include <thread>
 #include <vector>
 
-#include "base/cancel.h"
 #include "pg/connection.h"
+#include "pgsluice/cancel.h"
 #include "pipeline/run/run_context.h"
 
 namespace pgsluice::pipeline {
@@ -46,7 +46,7 @@ struct TransactionAges {
   std::int64_t autovacuum_freeze_max_age = 0;
 };
 TransactionAges read_transaction_ages(pg::Connection& connection);
-/// What a person should know of them; nothing as long as all is well.
+/// Returns what a person should know of them; empty as long as all is well.
 std::optional<std::string> age_warning(const TransactionAges& ages, Side side);
 
 /// Looks after the servers while workers run. When nothing has moved for CloneOptions::stalled_after, it asks both what

@@ -84,7 +84,8 @@ void StatementQueue::put(InFlight task) {
 }
 
 void StatementQueue::begin_oldest() {
-  running_.emplace(context_.progress, plan_.graph[in_flight_.front().task]);
+  const TaskId task = in_flight_.front().task;
+  running_.emplace(context_.progress, std::vector{task}, plan_.graph[task].name);
   oldest_since_ = SteadyClock::now();
 }
 
@@ -166,7 +167,7 @@ void StatementQueue::try_again(InFlight ended) {
   put(std::move(ended));
 }
 
-// Somebody in whose name privileges are to be given may not see the schema, say.
+// A role in whose name privileges are given may not see the schema, for example.
 bool StatementQueue::may_retry_as_current_user(const InFlight& ended) const {
   const Task& task = plan_.graph[ended.task];
   return task.traits().gives_privileges && !ended.refused_to_others && ended.error &&
@@ -212,7 +213,7 @@ void StatementQueue::leave_owner_for_later(InFlight ended) {
                                                        definition_of(plan_, plan_.graph[ended.task])));
 }
 
-// What an earlier run has made, and the source has changed since to mend it.
+// Objects that an earlier run has made, and that the source has changed since.
 bool StatementQueue::may_replace(const InFlight& ended) const {
   const Task& task = plan_.graph[ended.task];
   return context_.continues && !ended.replaces && ended.error &&
@@ -342,7 +343,7 @@ Error StatementQueue::error_of(const InFlight& ended) const {
   }
   const NeededRight missing =
       error.sqlstate() == sqlstate::kInsufficientPrivilege ? task.traits().needed_right : NeededRight::kNone;
-  if (missing == NeededRight::kOwnersMembership && !task.entry->owner.empty()) {
+  if (missing == NeededRight::kOwnersMembership && task.entry != nullptr && !task.entry->owner.empty()) {
     error.remedy(Remedy::kResume)
         .hint(fmt::format("GRANT {} TO {} on the target", pg::quote_identifier(task.entry->owner),
                           pg::quote_identifier(target_.user())));

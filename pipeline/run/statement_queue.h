@@ -29,8 +29,8 @@ class StatementQueue {
 
   void send(TaskId task, std::vector<pg::Statement> statements);
   bool empty() const { return in_flight_.empty(); }
-  /// What another task may cost to be sent after those in flight; nullopt if there is no room. A long one would
-  /// keep the short ones after it from workers that could do them.
+  /// Returns the cost up to which another task may be sent after those in flight; nullopt if there is no room. A long
+  /// one would keep the short ones after it from workers that could do them.
   std::optional<double> room() const;
 
   /// Waits for an answer, and tells the scheduler what became of the task when it was its last. A deadlock or a

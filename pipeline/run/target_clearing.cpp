@@ -42,7 +42,7 @@ void empty_tables(pg::Connection& target, const Plan& plan, const Log& log) {
 
 void clear_target(std::optional<pg::Connection>& source, pg::Connection& target, const Plan& plan,
                   const std::optional<Continuation>& continuation, std::atomic<bool>& target_changed, const Log& log) {
-  // Those that this run has begun are its own.
+  // Large objects that this run has begun are its own.
   const bool begun = continuation && continuation->record.has_begun(Step::kLargeObjects);
   const bool objects = plan.options.drop_if_exists && plan.options.large_objects &&
                        plan.options.steps.contains(Step::kLargeObjects) && source && !begun;

@@ -3,15 +3,15 @@
 #include <atomic>
 #include <optional>
 
-#include "base/log.h"
 #include "copy/ledger.h"
 #include "pg/connection.h"
+#include "pgsluice/log.h"
 #include "pipeline/plan/plan.h"
 #include "pipeline/prepare/continuation.h"
 
 namespace pgsluice::pipeline {
 
-// What a run takes away from the target before it makes anything. Each sets `target_changed` with the first change.
+// Clearing the target, before a run makes anything. Each sets `target_changed` with the first change.
 
 /// Drops what the options say is replaced, empties the tables that rows go into, and drops the large objects of the
 /// source's OIDs, unless the run that continues has made them. All but the last in one transaction.

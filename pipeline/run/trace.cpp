@@ -6,7 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::pipeline {
 

@@ -24,7 +24,7 @@ struct TraceSpan {
   std::int64_t rows = 0;
 };
 
-/// What every worker did when, in memory until the run's end. Any thread. About 200 bytes a task.
+/// A record of what every worker did when, in memory until the run's end. Any thread. About 200 bytes a task.
 class Trace {
  public:
   Trace() : began_(SteadyClock::now()) {}

@@ -18,7 +18,7 @@ namespace pgsluice::pipeline {
 
 namespace {
 
-// Those that differ, by their key: as the snapshot shows them while somebody keeps it, else as the source is by now.
+// Names the rows that differ, by their key: as the snapshot shows them while it is held, else as the source is by now.
 // Over a session of its own, one at a time, since the source has room for one more than copy.
 std::vector<std::string> name_rows(RunContext& context, pg::Connection& target, const schema::Relation& table) {
   constexpr int kMaxRows = 10;

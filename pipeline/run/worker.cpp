@@ -109,7 +109,7 @@ void Worker::carry_out(TaskId id) {
     if (std::holds_alternative<CopyRows>(work)) return rows_.copy(with_small_tables(id));
     const auto begin = SteadyClock::now();
     {
-      Progress::Running running(context_.progress, task);
+      Progress::Running running(context_.progress, {id}, task.name);
       execute(id, work, running);
     }
     trace_task(context_, id, {.worker = name_, .begin = begin, .end = SteadyClock::now()});
@@ -130,7 +130,7 @@ void Worker::send(TaskId id, std::vector<pg::Statement> sql) {
   sessions_.statements().send(id, std::move(sql));
 }
 
-// What is not sent: carry_out() has dealt with statements and rows.
+// Carries out the work that is not sent: carry_out() has dealt with statements and rows.
 void Worker::execute(TaskId id, const Work& work, Progress::Running& running) {
   const Task& task = context_.plan.graph[id];
   std::visit(Overloaded{[&](const CopyLargeObjects&) { copy_large_objects(context_.plan.task_marks[id], running); },

@@ -38,7 +38,7 @@ void WorkerSessions::import_snapshot() {
   try {
     pg::import_snapshot(*source_, context_.record.mark.snapshot);
   } catch (const Error& error) {
-    // Nobody keeps it any more: the run goes on if a new one shows the same.
+    // It is not held any more: the run continues if a new one shows the same.
     if (error.sqlstate() != sqlstate::kInvalidParameterValue && error.sqlstate() != sqlstate::kUndefinedObject) throw;
     throw Error(ErrorKind::kConnection, fmt::format("the session that kept the snapshot was lost ({})", error.what()))
         .on(Side::kSource);

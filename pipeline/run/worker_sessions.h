@@ -37,7 +37,7 @@ class WorkerSessions {
   /// The queue while statements are on their way, else nullptr.
   StatementQueue* in_flight();
 
-  /// True if an error leaves nothing to go on with: every other task of this worker would fail, too.
+  /// True if an error ends the run: every other task of this worker would fail, too.
   bool ends_the_run(const Error& error) const;
 
   void close_all();

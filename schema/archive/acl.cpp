@@ -22,7 +22,7 @@ std::optional<std::string> grantor_in(std::string_view statement) {
   return words[3];
 }
 
-// Whether the owner's part is done by SET ROLE to him.
+// True if the owner's part is done by SET ROLE to the owner.
 bool acts_as_owner(std::string_view owner, const RestoreOptions& options) {
   return options.owners && !owner.empty() && !options.out_of_reach.empty() && !options.out_of_reach.contains(owner);
 }
@@ -50,7 +50,7 @@ struct GrantedBy {
   std::string statement;
 };
 
-// What an entry's statements are, without those that change the role.
+// Returns an entry's statements, without those that change the role.
 std::vector<GrantedBy> statements_of(const TocEntry& entry) {
   std::vector<GrantedBy> statements;
   std::string grantor;

@@ -32,8 +32,8 @@ struct AclPlace {
 /// In its order. Throws Error(kServer).
 std::vector<Grant> read_grants(pg::Connection& source, const AclPlace& place);
 
-/// Who has granted privileges on what others own and an archive has (not databases, not large objects), in the
-/// session's database. Throws Error(kServer).
+/// Returns the roles that have granted privileges on objects of others that an archive has (not databases, not large
+/// objects), in the session's database. Throws Error(kServer).
 RoleNames read_grantors(pg::Connection& source);
 
 /// Takes everything from PUBLIC and the owner, then makes the grants in their order: for one transaction, since it uses
@@ -53,7 +53,7 @@ enum class OwnersPart { kByOwner, kByCurrentUser };
 std::string acl_definition(const TocEntry& entry, const RestoreOptions& options, OwnersPart owners_part);
 /// All of it in the name of the target's user, as pg_restore would do it but for other grantors.
 std::string acl_as_current_user(const TocEntry& entry);
-/// Who has granted something in an entry, besides the owner.
+/// Returns the roles other than the owner that have granted something in an entry.
 RoleNames grantors_of(const TocEntry& entry);
 
 }  // namespace pgsluice::schema

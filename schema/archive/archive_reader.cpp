@@ -20,8 +20,8 @@
 #include <charconv>
 #include <limits>
 
-#include "base/error.h"
 #include "base/file_descriptor.h"
+#include "pgsluice/error.h"
 #include "schema/archive/archive.h"
 #include "schema/archive/internal_options.h"
 

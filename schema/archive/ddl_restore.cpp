@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::schema {
 

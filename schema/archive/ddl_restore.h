@@ -14,8 +14,8 @@ bool may_hold_secret(const EntryKind& kind);
 /// path). To be called after pg::apply_session_settings().
 void begin_restore(pg::Connection& target, const Archive& archive);
 
-/// What carries out one entry, as one transaction: its settings, its definition (or the text that is given in its
-/// place), its owner. The log does not show what may hold a secret.
+/// Returns the statement that carries out one entry, as one transaction: its settings, its definition (or the text that
+/// is given in its place), its owner. The log does not show what may hold a secret.
 pg::Statement entry_statement(const Archive& archive, const TocEntry& entry, const RestoreOptions& options,
                               std::string_view definition);
 

@@ -8,15 +8,15 @@
 #include <optional>
 #include <string_view>
 
-#include "base/error.h"
 #include "base/sqlstate.h"
 #include "pg/quote.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::schema {
 
 namespace {
 
-// Of those after the data, what does not go with its table or would keep it from going.
+// Entries after the data that are not dropped with their table, or would keep it from being dropped.
 constexpr auto kApartFromTables = {EntryKind::kFkConstraint, EntryKind::kEventTrigger, EntryKind::kPublication};
 constexpr auto kStay = {EntryKind::kSchema, EntryKind::kExtension, EntryKind::kProceduralLanguage,
                         EntryKind::kSubscription};
@@ -53,7 +53,7 @@ std::optional<std::string> freed_view(const TocEntry& entry) {
   return pg::quote_qualified(entry.schema.value_or(""), entry.tag.substr(0, entry.tag.size() - kRule.size()));
 }
 
-// What else depends on a type, or on its own functions, when all of the archive that does is gone.
+// Throws if others' objects depend on a type, or on its own functions, once all of the archive's are dropped.
 void refuse_to_take_others_along(pg::Connection& target, const std::string& type) {
   const std::array<std::string, 1> parameters = {type};
   const pg::Result others = target.execute(
@@ -80,8 +80,8 @@ void refuse_to_take_others_along(pg::Connection& target, const std::string& type
 
 namespace {
 
-// What may use a function that has to go before its table does. A partition's trigger goes only with its parent's: its
-// entry makes none, but alters its state.
+// Entries that may use a function which has to be dropped before its table. A partition's trigger goes only with its
+// parent's: its entry makes none, but alters its state.
 bool stands_in_the_way(const TocEntry& entry) {
   const bool makes_trigger = entry.kind == EntryKind::kTrigger && entry.definition.find("CREATE ") < 2;
   return entry.kind.is_one_of({EntryKind::kRule, EntryKind::kPolicy}) || makes_trigger;

@@ -17,7 +17,7 @@ struct Drop {
   std::string only_with = {};
 };
 
-/// What drops the archive's objects where they are, in an order in which that works, and nothing else than they.
+/// Statements that drop the archive's objects if they exist, and no others, in an order in which that works.
 /// Schemas and extensions stay, since what is of others may be in them; what is inside a table goes with it.
 std::vector<Drop> drop_statements(const Archive& archive, const RestoreOptions& options);
 

@@ -9,10 +9,10 @@
 namespace pgsluice::schema {
 
 /// The kind of an archive's entry, which pg_dump writes as words: "TABLE", "FK CONSTRAINT". A kind that is not in
-/// Known keeps its words, and is equal only to one with the same words.
+/// Known keeps pg_dump's text, and is equal only to one with the same text.
 class EntryKind {
  public:
-  // In the order of their words, which entry_kind.cpp has.
+  // Sorted as their texts in entry_kind.cpp.
   enum Known : std::uint8_t {
     kAcl,
     kAclLanguage,
@@ -64,10 +64,10 @@ class EntryKind {
     kType,
     kUserMapping,
     kView,
-    kOther,  ///< none of these: has words of its own
+    kOther,  ///< unknown to this list
   };
 
-  /// Of no words.
+  /// A kind without words.
   EntryKind() = default;
   EntryKind(Known known) : known_(known) {}
   explicit EntryKind(std::string_view words);

@@ -8,10 +8,10 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "base/error.h"
 #include "base/subprocess.h"
 #include "pg/connection.h"
 #include "pg/version.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::schema {
 
@@ -19,12 +19,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// What pg_dump leaves to the server's defaults and its text depends on: constants of type money, for one. All are known
-// to 9.5.
+// Settings that pg_dump leaves to the server's defaults and that its output depends on, for example constants of type
+// money. 9.5 has all of them.
 constexpr std::string_view kSettings =
     " -c lc_monetary=C -c TimeZone=UTC -c bytea_output=hex -c xmloption=content -c array_nulls=on"
     " -c quote_all_identifiers=off -c statement_timeout=0 -c lock_timeout=0"
-    " -c default_transaction_isolation=read\\ committed";  // a standby runs nothing that is serializable
+    " -c default_transaction_isolation=read\\ committed";  // SERIALIZABLE is not available on a standby
 
 std::vector<fs::path> folders_of_path() {
   std::vector<fs::path> result;
@@ -80,10 +80,10 @@ std::vector<fs::path> candidates(const std::optional<fs::path>& bindir, std::str
 std::optional<ClientProgram> identify(const fs::path& path, const CancelToken& cancel) {
   if (::access(path.c_str(), X_OK) != 0 || !fs::is_regular_file(path)) return std::nullopt;
   const SubprocessResult result = run_command({.command = {path.string(), "--version"}}, cancel);
-  constexpr std::string_view kBefore = "(PostgreSQL) ";
-  const std::size_t at = result.output.find(kBefore);
+  constexpr std::string_view kPrefix = "(PostgreSQL) ";
+  const std::size_t at = result.output.find(kPrefix);
   if (result.exit_code != 0 || at == std::string::npos) return std::nullopt;
-  const std::string rest = result.output.substr(at + kBefore.size());
+  const std::string rest = result.output.substr(at + kPrefix.size());
   ClientProgram program{.path = path, .version_text = rest.substr(0, rest.find_first_of(" \n"))};
   char* end = nullptr;
   const auto major = static_cast<int>(std::strtol(rest.c_str(), &end, 10));
@@ -102,8 +102,8 @@ std::string version_text(int server_version) {
 
 namespace {
 
-// Whether a program reads a server's definitions better than another one, both being new enough.
-bool fits_better(const ClientProgram& a, const ClientProgram& b) {
+// True if a program is preferred to another one, both being new enough: the lowest release, and its latest minor one.
+bool is_preferred(const ClientProgram& a, const ClientProgram& b) {
   return a.release != b.release ? a.release < b.release : a.minor > b.minor;
 }
 
@@ -120,7 +120,7 @@ Found look_for(const std::optional<fs::path>& bindir, int server_version, const 
     if (!program) continue;
     const bool is_older = program->release < pg::release_of(server_version);
     std::optional<ClientProgram>& place = is_older ? found.older : found.best;
-    if (!place || (!is_older && fits_better(*program, *place))) place = program;
+    if (!place || (!is_older && is_preferred(*program, *place))) place = program;
   }
   return found;
 }
@@ -141,8 +141,8 @@ std::optional<std::string> why_too_old(const ClientProgram& program, int server_
   const int minor = pg::minor_of(server_version);
   if (program.release != pg::release_of(server_version) || program.minor >= minor) return std::nullopt;
   return fmt::format(
-      "{} is of version {}, older than its server's {}.{}: install the client programs of that minor "
-      "release, which know what its server keeps for itself",
+      "{} is version {}, older than its server's {}.{}: install the client programs of that minor "
+      "release, which know what a server of that minor release does differently",
       program.path.string(), program.version_text, version_text(server_version), minor);
 }
 
@@ -150,12 +150,12 @@ ClientProgram find_client_program(const std::optional<fs::path>& bindir, int sou
                                   std::string_view name) {
   const auto [best, older] = look_for(bindir, source_version, cancel, name);
   if (best) return *best;
-  const std::string wanted = version_text(source_version);
+  const std::string required = version_text(source_version);
   const std::string hint = fmt::format(
-      "install PostgreSQL's client programs of version {} or later (Debian: postgresql-client-{})", wanted, wanted);
+      "install PostgreSQL's client programs of version {} or later (Debian: postgresql-client-{})", required, required);
   if (older) {
-    throw Error(ErrorKind::kConfig, fmt::format("{} is of version {}, older than the source server's {}",
-                                                older->path.string(), older->version_text, wanted))
+    throw Error(ErrorKind::kConfig, fmt::format("{} is version {}, older than the source server's {}",
+                                                older->path.string(), older->version_text, required))
         .hint(hint)
         .remedy(Remedy::kNameClientPrograms);
   }
@@ -169,7 +169,7 @@ ClientProgram find_client_program(const std::optional<fs::path>& bindir, int sou
 
 namespace {
 
-// With settings as a startup option, or with the server's own.
+// `settings` are passed as startup options; if they are empty, the server's own settings apply.
 SubprocessResult dump(const DumpRequest& request, std::string_view settings, const CancelToken& cancel) {
   const std::string options = request.source.get("options").value_or("") + std::string(settings);
   pg::ConnInfo source = request.source.with("application_name", "pgsluice: pg_dump");
@@ -207,8 +207,8 @@ Dump run_pg_dump(const DumpRequest& request, const Log& log, const CancelToken& 
   // PgBouncer's words, unless its ignore_startup_parameters names the options.
   if (result.exit_code != 0 && result.errors.find("unsupported startup parameter") != std::string::npos) {
     warnings.emplace_back(
-        "a pooler before the source refuses startup options: definitions are written under the server's own "
-        "lc_monetary");
+        "a pooler in front of the source refuses startup options: definitions are dumped with the server's own "
+        "lc_monetary, xmloption and default_transaction_isolation");
     log.warning(warnings.back());
     result = dump(request, "", cancel);
   }

@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/cancel.h"
-#include "base/log.h"
 #include "pg/conninfo.h"
+#include "pgsluice/cancel.h"
+#include "pgsluice/log.h"
 
 namespace pgsluice::schema {
 
@@ -35,8 +35,8 @@ std::optional<ClientProgram> look_for_client_program(const std::optional<std::fi
                                                      std::string_view name = "pg_dump",
                                                      Elsewhere elsewhere = Elsewhere::kYes);
 
-/// What a client of an older minor release than its server's may get wrong, for a warning: it writes out what the
-/// server keeps for itself, or lacks a fix. nullopt for one that is as new.
+/// Returns what a client of an older minor release than its server's may get wrong, for a warning: it writes out what
+/// the server keeps for itself, or lacks a fix. nullopt for one that is as new.
 std::optional<std::string> why_too_old(const ClientProgram& program, int server_version);
 
 struct DumpRequest {

@@ -32,7 +32,7 @@ Facts columns_of_children(pg::Connection& connection) {
   return facts;
 }
 
-// Those that one side lacks have another table or none.
+// Relations that one side lacks belong to another table or to none.
 void compare_column_orders(pg::Connection& source, pg::Connection& target, std::vector<BeyondDifference>& differences) {
   const Facts there = columns_of_children(target);
   for (const auto& [object, text] : columns_of_children(source)) {

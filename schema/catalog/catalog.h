@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "base/bytes.h"
 #include "pg/connection.h"
+#include "pgsluice/bytes.h"
 #include "schema/archive/archive.h"
 #include "schema/catalog/column_order.h"
 #include "schema/catalog/column_types.h"
@@ -35,7 +35,7 @@ struct DatabaseInfo {
   std::string describe() const;
 };
 
-/// What decides the order and the case of text in both and differs: "collation of the database: C on the source, …".
+/// A setting of ordering or letter case in which the two differ: "collation of the database: C on the source, …".
 /// Other spellings of one locale's encoding are no difference.
 std::vector<std::string> differences_of(const DatabaseInfo& source, const DatabaseInfo& target);
 
@@ -70,8 +70,8 @@ struct Relation {
   bool row_security_applies = false;
   /// Its statistics, or one of its indexes, call functions of the user's, which may read other tables.
   bool statistics_call_functions = false;
-  /// What has to hold of its rows calls functions of the user's, whose bodies may name anything: a CHECK, a domain, a
-  /// generated column, a partition's key.
+  /// True if a condition on its rows calls functions of the user's, whose bodies may name anything: a CHECK, a domain,
+  /// a generated column, a partition's key.
   bool rows_call_functions = false;
   /// Their sources, of those that may read tables.
   std::vector<std::string> bodies_of_row_functions;
@@ -175,7 +175,7 @@ struct RoleUse {
 /// The database's extensions with the schema of each.
 std::map<std::string, std::string, std::less<>> read_extensions(pg::Connection& connection);
 
-/// What the source has, as one snapshot sees it. Read-only after read_catalog(); any thread.
+/// The contents of the source, as one snapshot sees them. Read-only after read_catalog(); any thread.
 struct Catalog {
   int server_version = 0;
   /// Date and time values are integers in binary, as on every server from 10 on.
@@ -199,7 +199,7 @@ struct Catalog {
   std::vector<std::string> hidden_user_mappings;
   /// Roles that have privileges and are no more (lost_roles.h).
   std::set<std::string> lost_roles;
-  /// What is on tables of extensions, users' objects among it.
+  /// Objects on tables of extensions, some of which are users'.
   std::vector<ExtensionTableObject> extension_table_objects;
   std::vector<ExtensionMember> extension_members;
   std::int64_t large_objects = 0;

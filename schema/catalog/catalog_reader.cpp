@@ -6,9 +6,9 @@
 #include <set>
 #include <unordered_map>
 
-#include "base/error.h"
 #include "pg/quote.h"
 #include "pg/version.h"
+#include "pgsluice/error.h"
 #include "schema/catalog/catalog.h"
 #include "schema/catalog/catalog_sql.h"
 #include "schema/catalog/function_calls.h"
@@ -153,7 +153,7 @@ SELECT k.oid, k.conname, k.conrelid, k.confrelid, {child_columns}, {parent_colum
                      fmt::arg("user_schema", kUserSchema));
 }
 
-// What partitioned tables' keys are on their leaves: of each the topmost key, the leaf, and the leaf's own.
+// The keys of partitioned tables on their leaves: the topmost key, the leaf, and the leaf's own key.
 constexpr std::string_view kLeafForeignKeysSql = R"(
 WITH RECURSIVE below AS (
   SELECT k.oid AS top, k.oid FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid

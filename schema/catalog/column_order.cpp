@@ -50,7 +50,7 @@ constexpr std::string_view kParentsSql =
     " JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_class p ON p.oid = i.inhparent"
     " WHERE c.relkind = 'r' AND p.relkind = 'r' ORDER BY i.inhrelid, i.inhseqno";
 
-// Those that no table above has NOT VALID: such a one is added after the rows, and goes down the tree by itself.
+// Constraints that no table above has NOT VALID: such a one is added after the rows, and goes down the tree by itself.
 constexpr std::string_view kInheritedChecksSql =
     "WITH RECURSIVE above(child, parent) AS (SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits"
     " UNION SELECT a.child, i.inhparent FROM above a JOIN pg_catalog.pg_inherits i ON i.inhrelid = a.parent)"

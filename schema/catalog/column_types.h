@@ -9,20 +9,20 @@
 
 namespace pgsluice::schema {
 
-/// A type of columns, or what one of these is made of.
+/// The type of a column, or a type that it is built from.
 struct ColumnType {
   enum class Form { kScalar, kEnum, kDomain, kArray, kRange, kComposite };
   std::string name;  ///< as SQL writes it: "timestamp with time zone", "app.mood"
   Form form = Form::kScalar;
-  /// True for PostgreSQL's own types: their OID and name are the same on every server that has it.
+  /// True for PostgreSQL's own types: their OID and name are the same on every server that has the type.
   bool built_in = false;
-  /// What a domain is of, an array's elements.
+  /// The base type of a domain, or the element type of an array.
   Oid base = 0;
 };
 
 using ColumnTypes = std::map<Oid, ColumnType>;
 
-/// The types of all columns of the user's tables, with what they are made of. One query.
+/// The types of all columns of the user's tables, with what they are built from. Runs one query.
 ColumnTypes read_column_types(pg::Connection& source);
 
 /// True if a column of one of these types may hold values of type money, by itself or in a composite.

@@ -18,7 +18,7 @@ namespace {
 
 using Facts = std::map<std::string, std::string>;
 
-// Privileges of all but the owner, whoever has granted them; "%1$s" is the ACL, "%2$s" the owner.
+// Privileges of all roles but the owner, granted by any role; {0} is the ACL, {1} the owner.
 constexpr std::string_view kPrivilegesOfOthers =
     "(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', a.privilege_type, 'to', CASE WHEN a.grantee = 0 THEN"
     " 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(a.grantee)::text END, CASE WHEN a.is_grantable THEN 'WITH GRANT OPTION'"
@@ -53,23 +53,23 @@ std::string owner_of_database(pg::Connection& server) {
                          .text(0));
 }
 
-bool has_role(pg::Connection& server, const std::string& role) {
+bool role_exists(pg::Connection& server, const std::string& role) {
   const std::array<std::string, 1> name = {role};
   return !server.execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = $1", name).empty();
 }
 
-// Whether a copy by the target's user could have given it.
-bool may_be_given(pg::Connection& target, const std::string& owner) {
-  return has_role(target, owner) && may_act_for(target, owner);
+// True if the target's user can make this role an owner.
+bool owner_can_be_set(pg::Connection& target, const std::string& owner) {
+  return role_exists(target, owner) && may_act_for(target, owner);
 }
 
-// Of the objects of one bucket a line each, or a digest of every bucket.
-std::string large_object_sql(std::string_view what) {
+// SQL for a line for each object of one bucket, or for a digest of every bucket.
+std::string large_object_sql(std::string_view columns) {
   return fmt::format(
       "SELECT {} FROM (SELECT m.oid, pg_catalog.pg_get_userbyid(m.lomowner)::text AS owner,"
       " pg_catalog.concat_ws('; ', {}, pg_catalog.obj_description(m.oid, 'pg_largeobject')) AS rest"
       " FROM pg_catalog.pg_largeobject_metadata m) o",
-      what, privileges_of_others("coalesce(m.lomacl, pg_catalog.acldefault('L', m.lomowner))", "m.lomowner"));
+      columns, privileges_of_others("coalesce(m.lomacl, pg_catalog.acldefault('L', m.lomowner))", "m.lomowner"));
 }
 
 constexpr int kInABucket = 10'000;
@@ -105,43 +105,44 @@ std::map<std::int64_t, LargeObject> large_objects_of(pg::Connection& server, con
 }  // namespace
 
 std::vector<BeyondDifference> compare_database_properties(pg::Connection& source, pg::Connection& target) {
-  const Facts here = facts_of(source);
-  const Facts there = facts_of(target);
+  const Facts on_source = facts_of(source);
+  const Facts on_target = facts_of(target);
   std::set<std::string> objects;
-  for (const Facts* facts : {&here, &there}) {
+  for (const Facts* facts : {&on_source, &on_target}) {
     for (const auto& [object, text] : *facts) objects.insert(object);
   }
-  // In a maintenance window the source may admit nobody, and the target's user sees to it that the new one does.
-  const bool is_frozen = !read_freezes(source, "database").empty();
+  // In a maintenance window the source refuses connections; the target is meant to accept them.
+  const bool refuses_connections = !read_freezes(source, "database").empty();
   std::vector<BeyondDifference> differences;
   for (const std::string& object : objects) {
     const bool admits = object == "privileges on the database" || object == "connection limit of the database";
-    if (is_frozen && admits) continue;
-    if (object == "owner of the database" && !may_be_given(target, owner_of_database(source))) continue;
+    if (refuses_connections && admits) continue;
+    if (object == "owner of the database" && !owner_can_be_set(target, owner_of_database(source))) continue;
     const auto text_of = [&](const Facts& facts) {
       const auto found = facts.find(object);
       return found == facts.end() || found->second.empty() ? std::string() : found->second + "\n";
     };
-    if (text_of(here) != text_of(there)) differences.push_back({object, text_of(here), text_of(there)});
+    if (text_of(on_source) != text_of(on_target))
+      differences.push_back({object, text_of(on_source), text_of(on_target)});
   }
   return differences;
 }
 
 std::vector<BeyondDifference> compare_large_object_metadata(pg::Connection& source, pg::Connection& target) {
   constexpr std::size_t kMaxNamed = 10;
-  const Facts here = digests_of_large_objects(source);
-  const Facts there = digests_of_large_objects(target);
+  const Facts on_source = digests_of_large_objects(source);
+  const Facts on_target = digests_of_large_objects(target);
   std::map<std::string, bool> may_give;
   std::vector<BeyondDifference> differences;
-  for (const auto& [bucket, digest] : here) {
-    const auto found = there.find(bucket);
-    if (found == there.end() || found->second == digest) continue;
+  for (const auto& [bucket, digest] : on_source) {
+    const auto found = on_target.find(bucket);
+    if (found == on_target.end() || found->second == digest) continue;
     const std::map<std::int64_t, LargeObject> others = large_objects_of(target, bucket);
     for (const auto& [oid, object] : large_objects_of(source, bucket)) {
       const auto other = others.find(oid);
-      if (other == others.end()) continue;  // a difference of the data
+      if (other == others.end()) continue;  // 'compare data' reports it
       const auto [owner, is_new] = may_give.try_emplace(object.owner, false);
-      if (is_new) owner->second = may_be_given(target, object.owner);
+      if (is_new) owner->second = owner_can_be_set(target, object.owner);
       const bool has_other_owner = object.owner != other->second.owner && owner->second;
       if (!has_other_owner && object.rest == other->second.rest) continue;
       differences.push_back({fmt::format("large object {}", oid), object.text(), other->second.text()});

@@ -13,8 +13,8 @@ namespace {
 
 std::string provider_name(char provider) { return provider == 'i' ? "icu" : provider == 'b' ? "builtin" : "libc"; }
 
-// One spelling of "de_DE.UTF-8" and "de_DE.utf8".
-std::string spelled_alike(std::string_view locale) {
+// Returns "de_DE.utf8" for "de_DE.UTF-8", too.
+std::string normalized_locale(std::string_view locale) {
   std::string result(locale.substr(0, locale.find('.')));
   for (const char c : locale.substr(result.size())) {
     if (c != '-') result += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -35,7 +35,7 @@ std::string DatabaseInfo::describe() const {
 std::vector<std::string> differences_of(const DatabaseInfo& source, const DatabaseInfo& target) {
   std::vector<std::string> differences;
   const auto compare = [&](std::string_view what, const std::string& here, const std::string& there) {
-    if (spelled_alike(here) == spelled_alike(there)) return;
+    if (normalized_locale(here) == normalized_locale(there)) return;
     const auto shown = [](const std::string& text) { return text.empty() ? std::string("none") : text; };
     differences.push_back(
         fmt::format("{} of the database: {} on the source, {} on the target", what, shown(here), shown(there)));

@@ -10,7 +10,7 @@
 
 namespace pgsluice::schema {
 
-/// What of a database's properties keeps applications away, as in a maintenance window, and comes along with a copy:
+/// Properties of a database that keep applications away, as in a maintenance window, and comes along with a copy:
 /// each with the statement that undoes it on the target. Throws Error(kServer).
 std::vector<std::string> read_freezes(pg::Connection& source, std::string_view target_database);
 

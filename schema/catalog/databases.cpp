@@ -16,7 +16,7 @@ namespace {
 
 std::vector<Database> read_where(pg::Connection& connection, std::string_view condition) {
   const int version = connection.server_version();
-  // Of a database that is half dropped, or dropped at this moment, the server knows neither size nor privileges: null.
+  // The server knows neither size nor privileges of a database that is half dropped, or dropped at this moment: null.
   const pg::Result rows = connection.execute(fmt::format(
       "SELECT datname, pg_catalog.pg_get_userbyid(datdba), pg_catalog.pg_encoding_to_char(encoding), {}, datcollate, "
       "datctype, {}, {}, spcname, may, "

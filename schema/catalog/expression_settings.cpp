@@ -8,8 +8,8 @@
 #include <optional>
 #include <set>
 
-#include "base/error.h"
 #include "pg/quote.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::schema {
 

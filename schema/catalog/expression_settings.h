@@ -45,8 +45,9 @@ struct ExpressionSettingDifference {
 std::vector<ExpressionSettingDifference> compare_expression_settings(const ExpressionSettings& source,
                                                                      const ExpressionSettings& target);
 
-/// What text of the archive's definitions and of COPY is read under, where the database gives its users another value:
-/// SET LOCAL statements, empty where it does not. Constants of type money and arrays with nulls would change otherwise.
+/// Settings under which the archive's definitions and COPY's text are read, where the database gives its users another
+/// value: SET LOCAL statements, empty where it does not. Constants of type money and arrays with nulls would change
+/// otherwise.
 std::string settings_for_definition(const ExpressionSettings& settings, std::string_view definition);
 enum class CopiedText {
   kNone,       ///< rows cross in binary

@@ -10,7 +10,7 @@
 
 namespace pgsluice::schema {
 
-/// What an extension wants done around a restore, besides CREATE EXTENSION.
+/// Statements that an extension needs around a restore, besides CREATE EXTENSION.
 struct ExtensionCall {
   std::string description;
   std::string sql;

@@ -10,7 +10,7 @@ namespace pgsluice::schema {
 
 // pg_dump writes nothing of what belongs to an extension, since CREATE EXTENSION makes it.
 
-/// What belongs to an extension.
+/// The members of an extension.
 struct ExtensionMember {
   std::string identity;    ///< "function public.akeys(public.hstore)"
   std::string extension;   ///< with its version: "hstore 1.8"

@@ -10,7 +10,8 @@ namespace pgsluice::schema {
 
 namespace {
 
-// Tables (t) of extensions, with the name for people and for SQL. "search_path" is empty, so regclass is qualified.
+// Tables that are members of extensions, as t. The name serves in messages and in SQL: search_path is empty, so that
+// regclass is qualified.
 constexpr std::string_view kTables = R"(
 WITH t AS (
   SELECT c.oid, c.oid::pg_catalog.regclass::text AS name, c.relrowsecurity, c.relforcerowsecurity,
@@ -28,7 +29,8 @@ SELECT 1, 'index ' || i.indexrelid::pg_catalog.regclass, pg_catalog.pg_get_index
  WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = i.indrelid)
 )";
 
-// Foreign keys after the keys that they refer to. NOT NULL is the column's.
+// The first column is the order: foreign keys come after the keys that they reference. NOT NULL constraints belong to
+// their columns and are omitted.
 constexpr std::string_view kConstraints = R"(
 SELECT CASE k.contype WHEN 'f' THEN 3 ELSE 2 END,
        pg_catalog.format('constraint %I on table %s', k.conname, t.name),

@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "base/error.h"
 #include "pg/quote.h"
 #include "pg/transaction.h"
+#include "pgsluice/error.h"
 #include "schema/catalog/inventory.h"
 
 namespace pgsluice::schema {

@@ -1,18 +1,15 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "pg/connection.h"
+#include "pgsluice/restore_options.h"
 #include "schema/archive/archive.h"
 
 namespace pgsluice::schema {
-
-/// Which version of an extension is to be made, for those that are named.
-using ExtensionVersions = std::map<std::string, std::string, std::less<>>;
 
 /// Reads a requirements file: a JSON array of {"name": …, "version": …}, as `pgsluice list extensions --requirements
 /// --json` writes it. Throws Error(kConfig) for a file that is none.
@@ -30,7 +27,7 @@ struct WantedExtension {
   std::string name;
   std::string schema;
   std::optional<std::string> version;
-  /// Who the schema belongs to when it is made for the extension; empty: the user.
+  /// The owner of the schema when it is made for the extension; empty: the user.
   std::string schema_owner = {};
 };
 

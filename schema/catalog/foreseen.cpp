@@ -32,7 +32,7 @@ std::vector<Need> needs(pg::Connection& source, const std::string& sql) {
   return result;
 }
 
-// Of the needs those whose `name` the target lacks by this condition: by name, with the objects that need it.
+// Returns the needs whose `name` the target lacks by this condition: by name, with the objects that need it.
 std::map<std::string, std::vector<std::string>> unmet(pg::Connection& target, const std::vector<Need>& all,
                                                       std::string_view missing_condition) {
   std::map<std::string, std::vector<std::string>> by_name;
@@ -74,7 +74,7 @@ void add_missing_types(pg::Connection& source, pg::Connection& target, Texts& te
       "NOT EXISTS (SELECT FROM pg_catalog.pg_type t"
       " WHERE t.typname = name AND t.typtype <> 'p' AND t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace)";
   for (auto& [type, objects] : unmet(target, needs(source, of_columns), kMissing)) {
-    // Columns of views may be of pseudo-types; nobody can have a table of them.
+    // Columns of views may be of pseudo-types, of which tables cannot be.
     if (type.starts_with("any") || type == "record" || type == "cstring" || type == "void") continue;
     texts.push_back(
         fmt::format("release {} has no type {}: {} cannot be made as they are; ALTER TABLE … ALTER COLUMN … TYPE … on "

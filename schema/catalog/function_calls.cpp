@@ -14,8 +14,8 @@ namespace pgsluice::schema {
 
 namespace {
 
-// Indexes (and, with index 0, statistics) with a function, an operator or an operator class that is not built in. Of
-// what extensions bring, only functions count: operators and their classes look at their arguments.
+// Indexes (and, with index 0, statistics) with a function, an operator or an operator class that is not built in.
+// Among members of extensions only functions count: operators and operator classes depend on their arguments alone.
 std::string function_calls_sql(int version) {
   constexpr std::string_view kCalled = R"(
        ((d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.refobjid >= 16384)
@@ -37,8 +37,8 @@ SELECT s.stxrelid, 0::oid FROM pg_catalog.pg_statistic_ext s
                            kCalled);
 }
 
-// Tables (0: domains) of which a CHECK, a generated column or the partition key calls a function of the user's, with
-// the source of that function where it may read tables: one in C, of an extension, looks at its arguments.
+// Tables whose CHECK, generated column or partition key calls a user-defined function (0 stands for domains), with its
+// source if it may read tables. A function in C is assumed not to.
 constexpr std::string_view kFunctionsOfRowsSql = R"(
 WITH calls AS (
   SELECT d.classid, d.objid, CASE WHEN l.lanname IN ('c', 'internal') THEN NULL ELSE p.prosrc END AS body
@@ -74,7 +74,8 @@ void read_function_calls(pg::Connection& source, Catalog& catalog) {
   for (Index& index : catalog.indexes) index.calls_functions = found.contains(index.oid);
 }
 
-// What a generated column calls stands with its pg_attrdef or with the table, depending on the version.
+// The functions that a generated column calls are recorded as dependencies of its pg_attrdef entry or of the table,
+// depending on the version.
 void read_functions_of_rows(pg::Connection& source, Catalog& catalog) {
   std::set<Oid> calling;
   std::map<Oid, std::set<std::string>> bodies;  // of functions that may read tables
@@ -82,7 +83,7 @@ void read_functions_of_rows(pg::Connection& source, Catalog& catalog) {
     calling.insert(row.oid(0));
     if (const auto body = row.optional_text(1)) bodies[row.oid(0)].insert(*body);
   }
-  // What partitions check is their parents' key. A link may stand before those above it.
+  // Partitions check their parents' key. The list is not sorted from the top, hence the loop.
   for (bool grows = true; grows;) {
     grows = false;
     for (const Inheritance& link : catalog.inheritance) {
@@ -98,11 +99,11 @@ void read_functions_of_rows(pg::Connection& source, Catalog& catalog) {
   }
   const bool in_domains = calling.contains(0);
   for (Relation& relation : catalog.relations) {
-    const bool own_type = in_domains && std::any_of(relation.column_types.begin(), relation.column_types.end(),
-                                                    [&](Oid type) { return type >= 16384; });
-    relation.rows_call_functions = calling.contains(relation.oid) || own_type;
+    const bool has_user_type = in_domains && std::any_of(relation.column_types.begin(), relation.column_types.end(),
+                                                         [&](Oid type) { return type >= 16384; });
+    relation.rows_call_functions = calling.contains(relation.oid) || has_user_type;
     std::set<std::string> all = bodies[relation.oid];
-    if (own_type) all.insert(bodies[0].begin(), bodies[0].end());
+    if (has_user_type) all.insert(bodies[0].begin(), bodies[0].end());
     relation.bodies_of_row_functions.assign(all.begin(), all.end());
   }
 }

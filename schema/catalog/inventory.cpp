@@ -19,7 +19,7 @@ std::set<std::string, std::less<>> names(pg::Connection& connection, std::string
   return result;
 }
 
-// The same text on both servers, so that the same object has the same name in the answers.
+// One text for both servers, so that the same object has the same name in both answers.
 constexpr std::string_view kObjectsSql = R"(
 SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid, c.oid, 'relation', n.nspname, c.relname::text
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -10,7 +10,7 @@
 
 namespace pgsluice::schema {
 
-/// What the target has before a copy, as far as it decides what is done.
+/// The objects of the target before a copy, as far as they decide what is done.
 struct TargetInventory {
   std::set<std::string, std::less<>> schemas;
   std::map<std::string, std::string, std::less<>> extensions;  ///< with the schema of each
@@ -34,7 +34,7 @@ std::set<std::string, std::less<>> roles_out_of_reach(pg::Connection& target);
 TargetInventory read_inventory(pg::Connection& target);
 
 struct TargetObjects {
-  /// What the archive would make and the target has already: "relation public.orders".
+  /// Objects that the archive would make and that exist on the target: "relation public.orders".
   std::vector<std::string> conflicts;
   /// How many objects of the archive the target has not.
   std::size_t missing = 0;

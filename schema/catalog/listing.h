@@ -4,13 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "base/bytes.h"
 #include "pg/connection.h"
+#include "pgsluice/bytes.h"
 #include "schema/archive/archive.h"
 
 namespace pgsluice::schema {
 
-/// What a server has, to be shown: nothing is copied by it. Each throws Error(kServer).
+/// Lists what a server has, for people to see; copies do not use it. Each function throws Error(kServer).
 
 struct ListedDatabase {
   Oid oid = 0;

@@ -14,13 +14,14 @@ namespace pgsluice::schema {
 
 namespace {
 
-// GRANT … TO "16886", REVOKE … FROM "16886", also of default privileges: which of them, if any.
+// GRANT … TO "16886", REVOKE … FROM "16886", also of default privileges: returns the dropped role that it names;
+// nullopt if there is none.
 std::optional<std::string> lost_role_of(const std::string& statement, const std::set<std::string>& lost) {
   const std::vector<std::string> words = StatementScanner::tokens(statement);
-  const auto names = std::find_if(words.rbegin(), words.rend(),
-                                  [](const std::string& word) { return word == "TO" || word == "FROM"; });
-  if (names == words.rend() || names == words.rbegin()) return std::nullopt;
-  const std::string role = pg::unquote_identifier(*std::prev(names));
+  const auto keyword = std::find_if(words.rbegin(), words.rend(),
+                                    [](const std::string& word) { return word == "TO" || word == "FROM"; });
+  if (keyword == words.rend() || keyword == words.rbegin()) return std::nullopt;
+  const std::string role = pg::unquote_identifier(*std::prev(keyword));
   return lost.contains(role) ? std::optional(role) : std::nullopt;
 }
 
@@ -69,8 +70,7 @@ std::vector<std::string> leave_out_lost_roles(const std::set<std::string>& lost,
   }
   std::vector<std::string> left_out;
   for (const auto& [role, tags] : objects) {
-    left_out.push_back(
-        fmt::format("privileges of a role that is no more (its OID was {}) are left out: {}", role, some_of(tags)));
+    left_out.push_back(fmt::format("privileges of a dropped role (OID {}) are skipped: {}", role, some_of(tags)));
   }
   return left_out;
 }

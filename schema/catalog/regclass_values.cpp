@@ -44,7 +44,7 @@ std::set<Oid> find_tables_naming_indexes(pg::Connection& source, const Catalog& 
   std::set<Oid> found;
   for (const pg::Row row : source.execute(kColumnsSql)) {
     const Relation* table = catalog.relation(row.oid(0));
-    // What may not be read stops the clone anyway, with a better message.
+    // A table that may not be read stops the clone anyway, with a better message.
     if (table == nullptr || found.contains(table->oid) || !table->may_select || table->row_security_applies) continue;
     if (names_an_index(source, *table, row.text(1), row.text(2))) found.insert(table->oid);
   }

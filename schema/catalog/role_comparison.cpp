@@ -11,7 +11,7 @@ namespace {
 
 using Facts = std::map<std::string, std::string>;
 
-// Those of initdb are the server's own, but one server's own may be another one's ordinary role ("postgres").
+// Roles of initdb are the server's own, but one server's own may be another one's ordinary role ("postgres").
 std::string lowest_oid(Roles which) { return which == Roles::kOrdinary ? "16384" : "0"; }
 
 // By what they are about. Who has granted a membership is another matter: a copy's user may have.

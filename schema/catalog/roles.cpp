@@ -22,7 +22,7 @@ namespace pgsluice::schema {
 
 namespace {
 
-// What only a superuser may give or take, in each of its two forms.
+// Attributes that only a superuser may give or take, in each of their two forms.
 constexpr std::array<std::string_view, 6> kAttributesOfSuperusers = {"SUPERUSER",     "NOSUPERUSER", "REPLICATION",
                                                                      "NOREPLICATION", "BYPASSRLS",   "NOBYPASSRLS"};
 
@@ -45,7 +45,7 @@ std::optional<RoleStatement> read_statement(const std::string& sql) {
   if (begins({"GRANT"}) && words.size() > 3 && words[2] == "TO") {
     return RoleStatement{Kind::kGrant, pg::unquote_identifier(words[1]), pg::unquote_identifier(words[3]), sql};
   }
-  // What a role may set, and its security labels; the role's name is the last word, or the one after ROLE.
+  // Settings that a role may set, and its security labels; the role's name is the last word, or the one after ROLE.
   if ((begins({"GRANT"}) || begins({"REVOKE"})) && words.size() > 3) {
     const auto to =
         std::find_if(words.begin(), words.end(), [](const std::string& w) { return w == "TO" || w == "FROM"; });
@@ -139,7 +139,7 @@ class RoleRestore {
     return sql.ends_with(" WITH") ? "" : sql;
   }
 
-  // What a role gets of another one, from all that have granted it.
+  // The options that a role gets of another one, from all that have granted it.
   struct Membership {
     bool admin = false;
     bool inherit = false;
@@ -155,7 +155,7 @@ class RoleRestore {
     }
   };
 
-  // Of those that were there on both servers.
+  // Memberships of roles that both servers had.
   void compare_memberships() {
     const bool has_options = target_.server_version() >= pg::since::kMembershipOptions;
     for (const auto& [names, wanted] : wanted_memberships_) {
@@ -222,7 +222,7 @@ class RoleRestore {
            (there[0].boolean(1) ? "" : " VALID UNTIL " + until);
   }
 
-  // What a role has besides its attributes: settings, privileges on parameters, a comment, security labels.
+  // Properties of a role besides its attributes: settings, privileges on parameters, a comment, security labels.
   std::string settings_of(const std::string& role) {
     const std::array<std::string, 1> name = {role};
     const std::string parameters =
@@ -244,7 +244,7 @@ class RoleRestore {
     return found.empty() ? "" : std::string(found[0].text(0));
   }
 
-  // Whether it would change a role that was there is tried, and undone.
+  // A change of a role that was there is tried, and undone.
   void compare_setting(const RoleStatement& statement) {
     const std::string before = settings_of(statement.role);
     target_.execute("SAVEPOINT pgsluice_setting");
@@ -293,7 +293,7 @@ class RoleRestore {
                                              without_grantor(statement.sql)));
   }
 
-  // What the server has said against it, which is undone then. The log gets no password, and an error no text.
+  // The server's error, after which the statement is undone. The log gets no password, and an error no text.
   std::optional<Error> try_to_execute(const RoleStatement& statement, const std::string& sql) {
     const std::string what = "role " + pg::display_name("", statement.role);
     target_.execute("SAVEPOINT pgsluice");

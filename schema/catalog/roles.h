@@ -5,10 +5,10 @@
 #include <string_view>
 #include <vector>
 
-#include "base/cancel.h"
-#include "base/error.h"
-#include "base/log.h"
 #include "pg/connection.h"
+#include "pgsluice/cancel.h"
+#include "pgsluice/error.h"
+#include "pgsluice/log.h"
 #include "schema/archive/pg_dump.h"
 
 namespace pgsluice::schema {
@@ -38,7 +38,7 @@ std::string dump_roles(const RoleDumpRequest& request, const CancelToken& cancel
 struct RolesOutcome {
   std::vector<std::string> created;
   std::vector<std::string> there_already;  ///< and left as they are
-  /// What this user may not give, and statements that are not known, for a person: "role a: SUPERUSER".
+  /// Attributes that this user may not give and statements that are not known, for people: "role a: SUPERUSER".
   std::vector<std::string> not_given;
   /// Settings, memberships and comments that the server refused.
   std::vector<Error> failed;

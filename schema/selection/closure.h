@@ -10,8 +10,8 @@
 
 namespace pgsluice::schema {
 
-/// What is left out of a copy, with all that cannot be without it: a view of its table, a key of the table that it
-/// refers to. Asks no server. Both arguments outlive it.
+/// The objects that are left out of a copy, with all that cannot be without them: a view of its table, a key of the
+/// table that it refers to. Asks no server. Both arguments outlive it.
 class Closure {
  public:
   Closure(const ObjectNames& names, const Dependencies& dependencies);
@@ -28,7 +28,8 @@ class Closure {
 
   bool keeps(CatalogId id) const { return !left_out_.contains(id); }
   const std::set<CatalogId>& left_out() const { return left_out_; }
-  /// What each followed object depends on that is left out; itself for one that was left out by its name.
+  /// For each object that was followed, the object it depends on that is left out; itself if it was left out by its
+  /// name.
   const std::map<CatalogId, CatalogId>& because() const { return because_; }
   /// Sequences that stay, although the tables that own them do not.
   std::set<Oid> sequences_without_owner() const;

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "base/file_descriptor.h"
+#include "pgsluice/error.h"
 
 // MessagePack, whose texts may be of any bytes, as names in a database may be.
 

@@ -8,7 +8,7 @@
 
 namespace pgsluice::schema {
 
-/// What a program needs beside the archive that later has no source to read it from.
+/// The facts beside the archive that a later command needs, which has no source to read them from.
 struct SavedDefinitions {
   Catalog catalog;
   Selection selection;

@@ -25,7 +25,7 @@ struct Dependency {
   bool is_part() const { return type != 'n' || on.table == kPgNamespace; }
 };
 
-/// What depends on what among a database's own objects. Read-only; any thread.
+/// The dependencies among a database's own objects. Read-only; any thread.
 class Dependencies {
  public:
   explicit Dependencies(std::vector<Dependency> all);

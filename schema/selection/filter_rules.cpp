@@ -1,4 +1,4 @@
-#include "schema/selection/filter_rules.h"
+#include "pgsluice/filter_rules.h"
 
 #include <fmt/format.h>
 #include <re2/re2.h>
@@ -8,8 +8,8 @@
 #include <iterator>
 #include <utility>
 
-#include "base/error.h"
 #include "base/nearest.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::schema {
 

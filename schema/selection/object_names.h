@@ -24,7 +24,7 @@ struct NamedObject {
   bool has_rows() const { return kind == 'r' || kind == 'p' || kind == 'm' || kind == 'f'; }
 };
 
-/// What the rules of a filter are applied to: the names of a database's own objects. Read-only once made; any thread.
+/// The names of a database's own objects, to which the rules of a filter are applied. Read-only once made; any thread.
 struct ObjectNames {
   std::vector<NamedObject> schemas;
   std::vector<NamedObject> relations;

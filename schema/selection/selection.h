@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "pg/connection.h"
+#include "pgsluice/filter_rules.h"
 #include "schema/catalog/catalog.h"
-#include "schema/selection/filter_rules.h"
 
 namespace pgsluice::schema {
 
-/// What is to be left out, and what of it is on the target already.
+/// The objects to leave out, and which of them exist on the target.
 struct SelectionRequest {
   const FilterRules& rules;
   /// All extensions are left out, and taken to be on the target.
@@ -37,9 +37,9 @@ struct Selection {
   /// Sequences that stay for a default that calls them, although the table that owns them does not.
   std::set<Oid> sequences_without_owner;
 
-  /// What each section of the rules has named: "[exclude-table]: public.a, public.b".
+  /// The objects that each section of the rules has named: "[exclude-table]: public.a, public.b".
   std::vector<std::string> named;
-  /// What depends on that, and is not a part of it as an index is of its table.
+  /// Objects that depend on those and are not parts of them, as an index is of its table.
   std::vector<Dependent> dependents;
   /// Entries that name nothing.
   std::vector<std::string> warnings;

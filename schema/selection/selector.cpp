@@ -136,7 +136,7 @@ class Selector {
   }
 
   // By a column that owns the sequence, or a default that calls it. Where an expression names it with others, it
-  // follows that table: its name begins with the table's, and whoever wrote the expression may not know that it is
+  // follows that table: its name begins with the table's, and the author of the expression may not know that it is
   // there.
   bool is_used(const NamedObject& sequence) const {
     const CatalogId id{kPgClass, sequence.oid};

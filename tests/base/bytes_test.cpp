@@ -1,8 +1,8 @@
-#include "base/bytes.h"
+#include "pgsluice/bytes.h"
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice {
 namespace {

@@ -1,4 +1,4 @@
-#include "base/cancel.h"
+#include "pgsluice/cancel.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -6,8 +6,9 @@
 #include <array>
 #include <thread>
 
-#include "base/error.h"
+#include "base/file_descriptor.h"
 #include "base/wait.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice {
 namespace {

@@ -1,4 +1,4 @@
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice {
 namespace {
@@ -55,6 +55,17 @@ TEST(Subprocess, IsEndedByItsDestructorEvenWhenItIgnoresTerm) {
     pid = process.pid();
   }
   EXPECT_EQ(::kill(pid, 0), -1) << "the child is still there";
+}
+
+TEST(StartDetached, DoesNotWaitForAProcessThatReadsNothing) {
+  const TemporaryFolder folder;
+  CancelSource source;
+  source.cancel();
+  const DetachedOptions options{.process = {.command = {"sleep", "5"}},
+                                .input = std::string(4 << 20, 'x'),
+                                .log = folder.path() / "log",
+                                .cancel = source.token()};
+  EXPECT_THROW(start_detached(options), Error);
 }
 
 TEST(FileLock, RefusesASecondHolderWithTheTextAndAPlaceThatCannotBeLockedWithAnother) {

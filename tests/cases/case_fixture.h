@@ -71,7 +71,7 @@ class CaseTest : public ::testing::Test {
   /// Expects that both databases answer alike. Sessions have the settings that the servers give them.
   void expect_same_answer(const std::string& query) const;
   std::string at_source(const std::string& query) const { return source().value(kDatabase, query); }
-  /// What the target answers, which may be that it has no such table.
+  /// Returns the target's answer, which may be that it has no such table.
   std::string at_target(const std::string& query) const;
 
   /// All that a command has said.

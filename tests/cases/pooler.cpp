@@ -5,7 +5,7 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "tests/support/downloads.h"
 #include "tests/support/sockets.h"
 #include "tests/support/wait_until.h"

@@ -30,7 +30,7 @@ class Pooler {
   std::string conninfo(std::string_view database) const;
   int port() const { return port_; }
 
-  /// What the sessions that it holds with the server have for settings (search_path, row_security), those of `count`
+  /// Returns the settings of the sessions that it holds with the server (search_path, row_security), those of `count`
   /// sessions that a database's next clients get at the same time, one line each.
   std::vector<std::string> settings_of_sessions(std::string_view database, int count = 6) const;
 

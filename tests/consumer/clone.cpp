@@ -1,6 +1,6 @@
 // Clones one database: shows how far it is ten times a second, is cancelled where a limit of bytes is given and passed,
 // and goes on where an earlier one into the same work folder was interrupted.
-#include <pgsluice/pipeline/clone.h>
+#include <pgsluice/clone.h>
 
 #include <chrono>
 #include <cstdio>

@@ -5,8 +5,8 @@
 
 #include <thread>
 
-#include "base/error.h"
 #include "copy/table_copy.h"
+#include "pgsluice/error.h"
 #include "tests/support/cluster.h"
 #include "tests/support/wait_until.h"
 

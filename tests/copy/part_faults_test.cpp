@@ -4,11 +4,11 @@
 
 #include <iostream>
 
-#include "base/error.h"
 #include "base/wait.h"
 #include "copy/table_copy.h"
 #include "pg/snapshot.h"
 #include "pg/uring_io.h"
+#include "pgsluice/error.h"
 #include "tests/support/cluster.h"
 #include "tests/support/deadline.h"
 #include "tests/support/fault_proxy.h"

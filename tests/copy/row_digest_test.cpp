@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "tests/support/cluster.h"
 
 namespace pgsluice::copy {

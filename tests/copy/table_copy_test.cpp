@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "base/error.h"
 #include "copy/copy_statement.h"
 #include "pg/snapshot.h"
+#include "pgsluice/error.h"
 #include "tests/support/cluster.h"
 
 namespace pgsluice::copy {

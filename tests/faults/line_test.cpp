@@ -13,7 +13,7 @@
 
 #include "base/file_descriptor.h"
 #include "base/wait.h"
-#include "pipeline/clone.h"
+#include "pgsluice/clone.h"
 #include "tests/support/cluster.h"
 #include "tests/support/database_comparison.h"
 #include "tests/support/deadline.h"

@@ -4,16 +4,16 @@
 #include <cstdlib>
 #include <iostream>
 
-#include "base/bytes.h"
 #include "base/digest.h"
-#include "base/error.h"
 #include "copy/row_digest.h"
 #include "pg/conninfo.h"
 #include "pg/result.h"
 #include "pg/wire_reader.h"
+#include "pgsluice/bytes.h"
+#include "pgsluice/error.h"
+#include "pgsluice/filter_rules.h"
 #include "schema/archive/archive.h"
 #include "schema/catalog/roles.h"
-#include "schema/selection/filter_rules.h"
 #include "tests/schema/archive_builder.h"
 
 namespace pgsluice::test {

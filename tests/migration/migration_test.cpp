@@ -1,12 +1,12 @@
 // The resource: its states, its document.
-#include "migration/migration.h"
+#include "pgsluice/migration/migration.h"
 
 #include <gmock/gmock.h>
 
 #include <array>
 
-#include "base/error.h"
 #include "migration/document.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::migration {
 namespace {
@@ -114,6 +114,17 @@ TEST(Document, IsReadAsItWasWritten) {
 TEST(Document, OfAnotherVersionIsRefused) {
   EXPECT_THROW(from_document("{}"), Error);
   EXPECT_THROW(from_document("no document"), Error);
+}
+
+TEST(Document, LackingADatabaseIsRefused) {
+  Migration migration;
+  migration.id = "1";
+  migration.databases = {"one", "two"};
+  migration.details = {{.name = "one"}, {.name = "two"}};
+  nlohmann::ordered_json document = to_document(migration);
+  EXPECT_EQ(from_document(to_text(document)).details.size(), 2U);
+  document.at("properties").at("currentStatus").at("currentSubStateDetails").at("dbDetails").erase("two");
+  EXPECT_THROW(from_document(to_text(document)), Error);
 }
 
 TEST(Document, HoldsWhatAServerSaidInAnyEncoding) {

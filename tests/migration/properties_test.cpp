@@ -1,15 +1,17 @@
 // Properties files: what a good one means, and the one line that each bad one gets.
-#include "migration/properties.h"
+#include "pgsluice/migration/properties.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <cstdlib>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
-#include "base/error.h"
 #include "base/file_descriptor.h"
 #include "migration/properties_object.h"
+#include "pg/conninfo.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::migration {
 namespace {
@@ -33,16 +35,7 @@ Json good() {
     "MigrationMode": "Offline"}})");
 }
 
-pipeline::CloneOptions read_engine(const Json& engine, PropertiesContext::Origin) {
-  pipeline::CloneOptions options;
-  for (const auto& [key, value] : engine.items()) {
-    if (key != "tableJobs") throw Error(ErrorKind::kUsage, key + ": there is no such option");
-    options.table_jobs = value.get<int>();
-  }
-  return options;
-}
-
-Request read(const std::string& text) { return parse_properties(text, {.engine = read_engine}); }
+Request read(const std::string& text) { return parse_properties(text, {}); }
 
 // What is said of a text; "" where it is taken.
 std::string refusal(const std::string& text) {
@@ -221,7 +214,9 @@ const BadFile kBadFiles[] = {
      "properties.SecretParameters.AdminCredentials.SourceServerPasword is not known; did you mean "
      "SourceServerPassword?"},
     {"EngineIsAList", "/engine", "[]", "properties.engine is of type array: an object {…} is wanted"},
-    {"EngineOptionIsNone", "/engine", R"({"speed": 1})", "properties.engine.speed: there is no such option"},
+    {"UserWithAPassword", "/SourceDBServerResourceId", R"("db.example.com:5432@reader:s3cret")",
+     "properties.SourceDBServerResourceId: the user has a colon: passwords have keys of their own"},
+    {"EngineOptionIsNone", "/engine", R"({"speed": 1})", "properties.engine.speed: is no option of a clone"},
     {"AtOnceIsNone", "/engine", R"({"databasesAtOnce": 0})",
      "properties.engine.databasesAtOnce a number from 1 to 64 is wanted"},
     {"VerifyIsAWord", "/engine", R"({"verify": "often"})", "properties.engine.verify is neither true nor false"},
@@ -338,6 +333,27 @@ TEST(AllowedServers, APatternWithAPortIsComparedWithThePort) {
   EXPECT_TRUE(is_allowed("[2001:db8::1]:6000", "[2001:db8::1]"));
   EXPECT_TRUE(is_allowed("[2001:db8::1]:5432", "[2001:db8::*]:5432"));
   EXPECT_FALSE(is_allowed("[2001:db8::1]:5433", "[2001:db8::1]:5432"));
+}
+
+TEST(AllowedServers, APatternOfAddressesMeansNoNameThatBeginsSo) {
+  const auto is_allowed = [](const std::string& host, const std::string& pattern) {
+    const std::string body = fmt::format(
+        R"({{"properties":{{"SourceDBServerResourceId":"s:1@u","TargetDbServerResourceId":"{}@u","DBsToMigrate":["d"]}}}})",
+        host);
+    PropertiesContext context{.origin = PropertiesContext::Origin::kRemote};
+    context.allowed_targets = {pattern};
+    try {
+      parse_properties(body, context);
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
+  };
+  EXPECT_TRUE(is_allowed("10.1.2.3:5432", "10.*"));
+  EXPECT_FALSE(is_allowed("10.attacker.example:5432", "10.*"));
+  EXPECT_FALSE(is_allowed("10.attacker.example:5432", "10.*:5432"));
+  EXPECT_TRUE(is_allowed("db10.example:5432", "db10.*"));
+  EXPECT_TRUE(is_allowed("10.attacker.example:5432", "*"));
 }
 
 }  // namespace

@@ -395,7 +395,7 @@ TEST_F(ReplacingTest, ADatabaseThatHasItsNameAlreadyIsTakenUp) {
     Claim claim = store_.claim(migration.id);
     migration.substate = Substate::kMigratingData;
     migration.details[0].making = "pgsluice_x";
-    migration.details[0].target_oid = static_cast<std::uint32_t>(
+    migration.details[0].making_oid = static_cast<std::uint32_t>(
         std::stoul(target_.value("postgres", "SELECT oid FROM pg_database WHERE datname = 'testdb3'")));
     claim.write(migration);
   }

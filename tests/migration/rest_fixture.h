@@ -8,7 +8,7 @@
 #include <string>
 
 #include "migration/http/rest_api.h"
-#include "migration/store.h"
+#include "pgsluice/migration/store.h"
 #include "tests/support/recording_sink.h"
 
 namespace pgsluice::migration {

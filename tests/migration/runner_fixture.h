@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/wait.h"
-#include "migration/control.h"
-#include "migration/runner.h"
+#include "pgsluice/migration/control.h"
+#include "pgsluice/migration/runner.h"
 #include "tests/support/cluster.h"
 #include "tests/support/database_comparison.h"
 #include "tests/support/recording_sink.h"

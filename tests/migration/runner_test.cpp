@@ -4,6 +4,7 @@
 #include <atomic>
 #include <optional>
 
+#include "migration/verification.h"
 #include "tests/migration/runner_fixture.h"
 
 namespace pgsluice::migration {
@@ -199,6 +200,7 @@ TEST_F(RunnerTest, WhatAValidationRefusedIsMigratedWithoutOneIfSoAsked) {
   ASSERT_EQ(refused.state, State::kValidationFailed);
   Request again = request();
   again.option = MigrationOption::kMigrate;
+  again.option_is_given = true;
   Runner runner(store_, resume_migration(store_, refused, again), again, sink_);
   const Migration ended = runner.run();
   EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
@@ -212,6 +214,24 @@ TEST_F(RunnerTest, TheStoreHoldsNoSecret) {
     EXPECT_THAT(read_file(entry.path()), ::testing::Not(HasSubstr(kPassword))) << entry.path();
   }
   EXPECT_THAT(sink_.text(), ::testing::Not(HasSubstr(kPassword)));
+}
+
+TEST_F(RunnerTest, WhatAFilterLeavesOutIsNoDifferenceAndWhatItKeepsIs) {
+  source_.sql("testdb3",
+              "CREATE TABLE sessions AS SELECT generate_series(1, 10) AS i; CREATE TABLE scratch (i serial)");
+  Request wanted = request();
+  wanted.databases = {"testdb3"};
+  wanted.engine.filters = schema::parse_filter_rules(
+      "[exclude-table]\npublic.scratch\n[exclude-table-data]\npublic.sessions\n", "the test");
+  const Migration ended = run(wanted);
+  EXPECT_EQ(ended.state, State::kSucceeded) << ended.error;
+  EXPECT_THAT(ended.details[0].verification, HasSubstr("contents equal"));
+  EXPECT_EQ(target_.value("testdb3", "SELECT count(*) FROM sessions"), "0");
+
+  target_.sql("testdb3", "DROP TABLE t");
+  const Verification verified = verify_database(wanted, "testdb3", sink_, {});
+  EXPECT_FALSE(verified.equal);
+  EXPECT_THAT(verified.text, HasSubstr("table public.t: only on the source"));
 }
 
 }  // namespace

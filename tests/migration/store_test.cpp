@@ -1,20 +1,25 @@
 // What a store keeps, refuses, and finds out about workers that have died.
-#include "migration/store.h"
+#include "pgsluice/migration/store.h"
 
 #include <gmock/gmock.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <thread>
 
-#include "base/error.h"
+#include "base/file_descriptor.h"
+#include "base/sqlite.h"
+#include "base/subprocess.h"
 #include "migration/document.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::migration {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class StoreTest : public ::testing::Test {
  protected:
@@ -139,12 +144,12 @@ TEST_F(StoreTest, AWorkerThatIsKilledLeavesItsMigrationFailedAndThatIsTakenUpAga
   EXPECT_EQ(dead.state, State::kFailed);
   EXPECT_THAT(dead.error, HasSubstr("resume the migration"));
   EXPECT_EQ(dead.details.front().state, DatabaseState::kNotStarted);
-  const Migration again = store_.requeue(dead);
+  const Migration again = store_.requeue(dead, dead);
   EXPECT_EQ(again.state, State::kInProgress);
   EXPECT_EQ(again.details.front().state, DatabaseState::kInProgress);
   Claim claim = store_.claim(again.id);
   end(claim, again);
-  EXPECT_THAT(refusal([&] { store_.requeue(again); }), HasSubstr("Succeeded: only one that has failed"));
+  EXPECT_THAT(refusal([&] { store_.requeue(again, again); }), HasSubstr("Succeeded: only one that has failed"));
 }
 
 TEST_F(StoreTest, AWorkerThatOthersHaveTakenForDeadWritesNothing) {
@@ -217,7 +222,8 @@ TEST_F(StoreTest, OneThatGoesOnFindsAnotherOnTheSameServerUnderAnotherName) {
   store_.add(second);
   Claim claim = store_.claim(second.id);
   claim.set_target_system("4711");
-  EXPECT_THAT(refusal([&] { store_.requeue(failed); }), HasSubstr("the migration second is active on the same target"));
+  EXPECT_THAT(refusal([&] { store_.requeue(failed, failed); }),
+              HasSubstr("the migration second is active on the same target"));
 }
 
 TEST_F(StoreTest, AWorkerThatDiesWhileItCancelsLeavesWhatAResumeDrops) {
@@ -295,7 +301,7 @@ TEST_F(StoreTest, OneThatWasResumedWhenItWasCompletingIsNotCanceledEither) {
   }
   const Migration dead = store_.find("first", std::nullopt);
   ASSERT_EQ(dead.state, State::kFailed);
-  const Migration again = store_.requeue(dead);
+  const Migration again = store_.requeue(dead, dead);
   EXPECT_THAT(refusal([&] { store_.request_cancel(again); }), HasSubstr("it cannot be canceled any more"));
   EXPECT_TRUE(store_.find("first", std::nullopt).active());
 }
@@ -337,6 +343,32 @@ TEST_F(StoreTest, WhatWasDeletedIsNotAmongTheKept) {
   store_.add(migration("first"));
   EXPECT_EQ(store_.list(Filter::kKept, std::nullopt).size(), 1U);
   EXPECT_EQ(store_.list(Filter::kAll, std::nullopt).size(), 2U);
+}
+
+// The locks of one process on a file end when it closes any descriptor of it.
+TEST_F(StoreTest, AnotherProcessLeavesTheFilesOfAStoreThatIsOpen) {
+  { const Store beside(store_.folder()); }
+  const SubprocessResult listed =
+      run_command({.command = {PGSLUICE_PROGRAM, "migration", "list", "--store", store_.folder().string()}});
+  ASSERT_EQ(listed.exit_code, 0) << listed.errors;
+  int files = 0;
+  for (const auto& descriptor : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code ignored;
+    const std::string file = std::filesystem::read_symlink(descriptor.path(), ignored).string();
+    if (file.find(store_.folder().string()) == std::string::npos) continue;
+    ++files;
+    EXPECT_THAT(file, Not(HasSubstr("(deleted)")));
+  }
+  EXPECT_GE(files, 2);
+}
+
+TEST_F(StoreTest, AMigrationThatHasEndedMeanwhileIsNotTakenUpAsItWas) {
+  const Migration before = migration("first");
+  store_.add(before);
+  store_.fail_unclaimed(before, "no worker came up");
+  EXPECT_THAT(refusal([&] { store_.requeue(before, before); }), HasSubstr("has come to its end at this moment"));
+  const Migration now = store_.find("first", std::nullopt);
+  EXPECT_TRUE(store_.requeue(now, now).active());
 }
 
 }  // namespace

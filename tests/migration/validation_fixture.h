@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "migration/validations/validator.h"
+#include "pgsluice/migration/validator.h"
 #include "tests/support/cluster.h"
 #include "tests/support/recording_sink.h"
 

@@ -12,7 +12,7 @@
 
 #include "base/subprocess.h"
 #include "base/wait.h"
-#include "migration/store.h"
+#include "pgsluice/migration/store.h"
 #include "tests/support/cluster.h"
 #include "tests/support/database_comparison.h"
 #include "tests/support/sockets.h"
@@ -61,6 +61,15 @@ class WorkerTest : public ::testing::Test {
     command.insert(command.end(), more.begin(), more.end());
     return {.command = std::move(command),
             .environment = {{"TARGET_PASSWORD", kPassword}, {"PGSLUICE_LOG_FILENAME", log().string()}}};
+  }
+  // The migration waits then.
+  void create_without_worker() const {
+    const SubprocessResult created =
+        run_command({.command = {PGSLUICE_PROGRAM, "migration", "create", "--name", "job", "--store",
+                                 (folder_.path() / "store").string(), "--properties",
+                                 (folder_.path() / "body.json").string(), "--no-wait", "--worker-command", "true"},
+                     .environment = {{"TARGET_PASSWORD", kPassword}}});
+    ASSERT_EQ(created.exit_code, 0) << created.errors;
   }
   std::filesystem::path log() const { return folder_.path() / "worker.log"; }
 
@@ -252,12 +261,7 @@ TEST_F(WorkerTest, WhatIsWrongWithItsArgumentsIsFoundBeforeAMigrationIsBegun) {
 }
 
 TEST_F(WorkerTest, AMigrationThatWaitsIsOnlyTakenUpWithItsOwnProperties) {
-  const SubprocessOptions create{
-      .command = {PGSLUICE_PROGRAM, "migration", "create", "--name", "job", "--store",
-                  (folder_.path() / "store").string(), "--properties", (folder_.path() / "body.json").string(),
-                  "--no-wait", "--worker-command", "true"},
-      .environment = {{"TARGET_PASSWORD", kPassword}}};
-  ASSERT_EQ(run_command(create).exit_code, 0);
+  create_without_worker();
   Json body = Json::parse(read_file(folder_.path() / "body.json"));
   body["properties"]["DBsToMigrate"] = {"two"};
   std::ofstream(folder_.path() / "body.json") << body;
@@ -276,6 +280,34 @@ TEST_F(WorkerTest, ACommandThatBringsUpNoWorkerLeavesTheMigrationFailed) {
   const Migration failed = store_.list(Filter::kAll, std::nullopt).front();
   EXPECT_EQ(failed.state, State::kFailed);
   EXPECT_THAT(failed.error, HasSubstr("no quota is left"));
+}
+
+TEST_F(WorkerTest, TakesUpNoOtherMigrationThatHasGotTheName) {
+  SubprocessOptions late = worker();
+  late.environment.emplace_back("PGSLUICE_MIGRATION_ID", "of-one-that-was-deleted");
+  const SubprocessResult none = run_command(late);
+  EXPECT_EQ(none.exit_code, 3) << none.output;
+  EXPECT_TRUE(store_.list(Filter::kAll, std::nullopt).empty());
+
+  create_without_worker();
+  const SubprocessResult other = run_command(late);
+  EXPECT_EQ(other.exit_code, 3) << other.output;
+  EXPECT_THAT(other.output, HasSubstr("not there any more"));
+  EXPECT_TRUE(store_.list(Filter::kAll, std::nullopt).front().active());
+
+  SubprocessOptions its_own = worker();
+  its_own.environment.emplace_back("PGSLUICE_MIGRATION_ID", store_.list(Filter::kAll, std::nullopt).front().id);
+  EXPECT_EQ(run_command(its_own).exit_code, 0);
+}
+
+TEST_F(WorkerTest, AMigrationThatWasOnlyValidatedIsNotSaidToBeMigrated) {
+  SubprocessOptions validates = worker({"--migration-option", "Validate"});
+  validates.environment.emplace_back("PGSLUICE_MIGRATION_ID", "");  // as a manifest may pass on what is not set
+  ASSERT_EQ(run_command(validates).exit_code, 0);
+  const SubprocessResult migrates = run_command(worker({"--resume"}));
+  EXPECT_EQ(migrates.exit_code, 3) << migrates.output;
+  EXPECT_THAT(migrates.output, HasSubstr("only validated"));
+  EXPECT_EQ(run_command(worker({"--resume", "--migration-option", "Validate"})).exit_code, 0);
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 #include <thread>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "tests/support/cluster.h"
 #include "tests/support/scripted_server.h"
 #include "tests/support/sockets.h"

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "tests/support/cluster.h"
 #include "tests/support/wait_until.h"
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "tests/support/cluster.h"
 
 namespace pgsluice::pg {

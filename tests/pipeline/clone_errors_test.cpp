@@ -6,7 +6,7 @@
 #include <set>
 #include <thread>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "tests/pipeline/clone_fixture.h"
 
 namespace pgsluice::pipeline {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/file_descriptor.h"
-#include "pipeline/clone.h"
+#include "pgsluice/clone.h"
 #include "tests/support/cluster.h"
 #include "tests/support/database_comparison.h"
 #include "tests/support/recording_sink.h"

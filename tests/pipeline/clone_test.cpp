@@ -1,4 +1,4 @@
-#include "pipeline/clone.h"
+#include "pgsluice/clone.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <regex>
 #include <thread>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "tests/pipeline/clone_fixture.h"
 #include "tests/pipeline/running_clone.h"
 #include "tests/support/wait_until.h"
@@ -302,9 +302,9 @@ TEST_F(CloneTest, WhereAGrantorMayNotSeeTheSchemaTheUserGrants) {
 TEST_F(CloneTest, APlanTouchesNothing) {
   make("clone_plan", "CREATE TABLE t AS SELECT generate_series(1, 1000) AS i; CREATE INDEX ON t (i)");
   Clone clone(options("clone_plan"), sink_);
-  const Plan& plan = clone.plan();
+  const ClonePlan plan = clone.plan();
   ASSERT_EQ(plan.tables.size(), 1U);
-  EXPECT_EQ(plan.tables[0].table->name, "t");
+  EXPECT_EQ(plan.tables[0].name, "t");
   EXPECT_FALSE(clone.target_changed());
   EXPECT_EQ(test::shared_target().value("clone_plan", "SELECT count(*) FROM pg_class WHERE relname = 't'"), "0");
 }

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "tests/pipeline/clone_fixture.h"
 
 namespace pgsluice::pipeline {

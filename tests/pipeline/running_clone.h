@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "base/wait.h"
-#include "pipeline/clone.h"
+#include "pgsluice/clone.h"
 #include "tests/support/cluster.h"
 #include "tests/support/wait_until.h"
 
@@ -43,7 +43,7 @@ class Gate {
                                                 " granted AND objid = {})",
                                                 number_));
   }
-  /// Of the session that keeps it closed.
+  /// The session that keeps it closed.
   std::string pid() { return std::string(session_.execute("SELECT pg_backend_pid()")[0].text(0)); }
 
  private:

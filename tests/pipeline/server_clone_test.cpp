@@ -1,11 +1,12 @@
 // All databases of a server, on servers of their own.
-#include "pipeline/server_clone.h"
+#include "pgsluice/server_clone.h"
 
 #include <gmock/gmock.h>
 
 #include <atomic>
 #include <thread>
 
+#include "schema/catalog/databases.h"
 #include "tests/pipeline/clone_fixture.h"
 #include "tests/support/wait_until.h"
 

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <thread>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "tests/pipeline/clone_fixture.h"
 #include "tests/pipeline/running_clone.h"
 

@@ -10,8 +10,8 @@
 #include <set>
 
 #include "base/file_descriptor.h"
-#include "pipeline/clone.h"
-#include "pipeline/compare/data_comparison.h"
+#include "pgsluice/clone.h"
+#include "pgsluice/data_comparison.h"
 #include "tests/support/cluster.h"
 #include "tests/support/downloads.h"
 #include "tests/support/recording_sink.h"

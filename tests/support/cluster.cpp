@@ -14,9 +14,9 @@
 #include <mutex>
 #include <thread>
 
-#include "base/error.h"
 #include "base/file_descriptor.h"
 #include "pg/quote.h"
+#include "pgsluice/error.h"
 #include "tests/support/sockets.h"
 
 namespace pgsluice::test {

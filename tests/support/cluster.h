@@ -36,7 +36,7 @@ class Cluster {
     Tls tls = Tls::kOff;
     /// A server of which this one is a standby.
     const Cluster* primary = nullptr;
-    /// Of the server programs; empty: server_bindir().
+    /// The folder of the server programs; empty: server_bindir().
     std::filesystem::path bindir;
     /// In which the server's own folder is made; empty: where there is room, in memory if there is enough.
     std::filesystem::path parent;
@@ -62,7 +62,7 @@ class Cluster {
   void sql(std::string_view database, std::string_view text) const;
   /// The first value of an answer.
   std::string value(std::string_view database, std::string_view query) const;
-  /// What the server wrote into its log, since it was made.
+  /// Returns what the server wrote into its log, since it was made.
   std::string log() const;
   /// A tablespace in the cluster's folder.
   void create_tablespace(const std::string& name) const;

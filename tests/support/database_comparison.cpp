@@ -7,10 +7,10 @@
 #include <map>
 #include <sstream>
 
-#include "base/error.h"
 #include "base/subprocess.h"
 #include "pg/quote.h"
 #include "pg/session_settings.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::test {
 

@@ -5,7 +5,7 @@
 #include <functional>
 #include <thread>
 
-#include "base/cancel.h"
+#include "pgsluice/cancel.h"
 
 namespace pgsluice::test {
 

@@ -13,7 +13,7 @@ namespace pgsluice::test {
 /// A line between a client and a server.
 struct Line {
   std::chrono::milliseconds each_way{};
-  /// Of each session, in each direction; 0: no limit.
+  /// The limit of each session, in each direction; 0: no limit.
   double bytes_per_second = 0;
 };
 

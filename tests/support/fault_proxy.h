@@ -13,7 +13,7 @@
 
 namespace pgsluice::test {
 
-/// What happens to a line, once: when so many bytes have gone one way.
+/// A fault of a line, which happens once: when so many bytes have gone one way.
 struct Fault {
   enum class Kind {
     kDelay,     ///< the line stands still for 100 ms, then goes on
@@ -61,7 +61,7 @@ class FaultProxy {
  private:
   class Session;
 
-  /// What becomes of a piece: so much of it passes before the fault, if any.
+  /// Returns how much of a piece passes before the fault, if any.
   struct Passage {
     std::size_t bytes = 0;
     std::optional<Fault> fault;

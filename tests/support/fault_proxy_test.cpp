@@ -8,8 +8,8 @@
 #include <chrono>
 #include <functional>
 
-#include "base/error.h"
 #include "base/wait.h"
+#include "pgsluice/error.h"
 #include "tests/support/scripted_server.h"
 #include "tests/support/wait_until.h"
 

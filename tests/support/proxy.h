@@ -6,8 +6,8 @@
 #include <thread>
 #include <vector>
 
-#include "base/cancel.h"
 #include "base/file_descriptor.h"
+#include "pgsluice/cancel.h"
 
 namespace pgsluice::test {
 

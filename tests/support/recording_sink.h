@@ -3,7 +3,7 @@
 #include <mutex>
 #include <string>
 
-#include "base/log.h"
+#include "pgsluice/log.h"
 
 namespace pgsluice::test {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "base/cancel.h"
 #include "base/file_descriptor.h"
+#include "pgsluice/cancel.h"
 
 namespace pgsluice::test {
 

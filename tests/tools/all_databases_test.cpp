@@ -85,5 +85,24 @@ TEST_F(AllDatabases, WhatIsOfOneDatabaseIsRefusedByName) {
   EXPECT_THAT(refused.errors, HasSubstr("a snapshot belongs to one database"));
 }
 
+TEST_F(AllDatabases, AreCheckedAsTheCloneWould) {
+  target_.create_database("first");
+  target_.sql("first", "CREATE TABLE t (i int)");
+  const auto check = [&] {
+    return run(
+        {"check", "--all-databases", "--roles", "--source",
+         "host=" + source_.folder().string() + " user=postgres port=" + std::to_string(source_.port()), "--target",
+         "host=" + target_.folder().string() + " user=postgres port=" + std::to_string(target_.port()), "-o", "table"});
+  };
+  const SubprocessResult not_empty = check();
+  EXPECT_EQ(not_empty.exit_code, 20) << not_empty.output;
+  EXPECT_THAT(not_empty.output, HasSubstr("is not empty"));
+  EXPECT_THAT(not_empty.output, HasSubstr("the database is not on the target yet"));
+  EXPECT_THAT(not_empty.output, ::testing::Not(HasSubstr("OverwriteDBsInTarget")));
+  target_.sql("first", "DROP TABLE t");
+  const SubprocessResult empty = check();
+  EXPECT_EQ(empty.exit_code, 0) << empty.output;
+}
+
 }  // namespace
 }  // namespace pgsluice::test

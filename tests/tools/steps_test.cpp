@@ -6,7 +6,7 @@
 #include <fstream>
 #include <memory>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "tests/support/shop.h"
 #include "tests/support/wait_until.h"
 #include "tests/tools/steps_fixture.h"

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "tools/pgsluice/commands.h"
 
 namespace pgsluice::tools {

@@ -5,10 +5,10 @@
 #include <cstdlib>
 #include <memory>
 
-#include "base/error.h"
-#include "migration/validations/validator.h"
+#include "pgsluice/error.h"
+#include "pgsluice/migration/validator.h"
+#include "pgsluice/server_clone.h"
 #include "pipeline/prepare/sessions.h"
-#include "pipeline/server_clone.h"
 #include "tools/pgsluice/clone_arguments.h"
 #include "tools/pgsluice/commands.h"
 #include "tools/pgsluice/console.h"
@@ -52,15 +52,14 @@ std::string database_of(const pipeline::CloneOptions& options, Side side, const 
   }
 }
 
-// What the clone itself would find before it begins.
-migration::Validation validate_plan(const pipeline::CloneOptions& options, Console& console,
-                                    const CancelToken& cancel) {
+// Runs the checks of the clone itself.
+migration::Validation validate_plan(pipeline::CloneOptions options, Console& console, const CancelToken& cancel) {
   migration::Validation validation{.type = "CloneValidation"};
   try {
-    pipeline::CloneOptions planned = options;
-    planned.roles = true;  // RolesValidation has told which ones are missing
-    pipeline::Clone clone(std::move(planned), console, cancel);
-    for (const std::string& warning : clone.plan().warnings) {
+    options.roles = true;  // RolesValidation has told which ones are missing
+    pipeline::Clone clone(std::move(options), console, cancel);
+    const pipeline::ClonePlan plan = clone.plan();
+    for (const std::string& warning : plan.warnings) {
       validation.findings.push_back({ValidationState::kWarning, warning});
     }
   } catch (const Error& error) {
@@ -70,18 +69,27 @@ migration::Validation validate_plan(const pipeline::CloneOptions& options, Conso
   return validation;
 }
 
+migration::Validation not_to_be_planned() {
+  return {.type = "CloneValidation",
+          .findings = {{ValidationState::kWarning,
+                        "the database is not on the target yet: the clone's own checks run once it is made"}}};
+}
+
 ValidationDetails check(const CheckArguments& args, Console& console, const CancelToken& cancel) {
   const Log log(console);
   const pipeline::CloneOptions options = clone_options(args);
   ValidationRequest request{
-      .source = options.source, .target = options.target, .roles = options.roles, .engine = options};
+      .source = options.source, .target = options.target, .is_clone = true, .roles = options.roles, .engine = options};
   if (args.all_databases) {
     for (const pipeline::PlannedDatabase& planned : pipeline::ServerClone(options, console, {}, cancel).plan()) {
-      request.databases.push_back(planned.database.name);
+      const std::string& name = planned.database.name;
+      request.databases.push_back(name);
+      if (planned.create_sql.empty()) request.existing_targets[name] = name;
     }
   } else {
-    request.databases = {database_of(options, Side::kSource, log, cancel)};
-    request.existing_target = database_of(options, Side::kTarget, log, cancel);
+    const std::string name = database_of(options, Side::kSource, log, cancel);
+    request.databases = {name};
+    request.existing_targets[name] = database_of(options, Side::kTarget, log, cancel);
   }
   ValidationDetails details{.started = std::chrono::system_clock::now()};
   migration::Validator validator(request, log, cancel);
@@ -90,7 +98,11 @@ ValidationDetails check(const CheckArguments& args, Console& console, const Canc
     if (!validator.reached_both()) break;
     migration::DatabaseValidation validation{.database = database, .started = std::chrono::system_clock::now()};
     validation.validations = validator.validate_database(database);
-    if (request.existing_target) validation.validations.push_back(validate_plan(options, console, cancel));
+    pipeline::CloneOptions of_database = options;
+    if (args.all_databases) of_database.database = database;
+    validation.validations.push_back(request.existing_targets.contains(database)
+                                         ? validate_plan(std::move(of_database), console, cancel)
+                                         : not_to_be_planned());
     validation.ended = std::chrono::system_clock::now();
     details.databases.push_back(std::move(validation));
   }

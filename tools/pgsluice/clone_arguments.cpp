@@ -7,13 +7,16 @@
 #include <variant>
 #include <vector>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "tools/pgsluice/environment.h"
 #include "tools/pgsluice/option_values.h"
 
 namespace pgsluice::tools {
 
 namespace {
+
+using pipeline::Setting;
+using pipeline::SettingGroup;
 
 const char* head_of(SettingGroup group) {
   switch (group) {
@@ -40,21 +43,21 @@ class AddOption {
   AddOption(CLI::App& command, CloneArguments& args, const Setting& setting)
       : command_(command), args_(args), setting_(setting) {}
 
-  CLI::Option* operator()(const Flag&) {
+  CLI::Option* operator()(const Setting::Flag&) {
     bool& value = args_.flags[&setting_];
     CLI::Option* option = command_.add_flag(setting_.names, value, setting_.help);
     if (setting_.variable != nullptr) with_environment(command_, option, value, setting_.variable);
     return option;
   }
-  CLI::Option* operator()(const WholeNumber& number) {
+  CLI::Option* operator()(const Setting::WholeNumber& number) {
     const CLI::Validator check = whole_number(number.min, number.max);
     return add(check, check)->type_name("INT");
   }
-  CLI::Option* operator()(const Word& word) {
-    const CLI::Validator check = one_of({word.words.begin(), word.words.end()});
+  CLI::Option* operator()(const Setting::Word& word) {
+    const CLI::Validator check = one_of(words_of(word));
     return add(check, check);
   }
-  CLI::Option* operator()(const Text& text) {
+  CLI::Option* operator()(const Setting::Text& text) {
     // The option's own value is checked when the command is carried out.
     const auto check = [apply = text.apply](std::string& value) -> std::string {
       try {
@@ -90,7 +93,7 @@ class AddOption {
 }  // namespace
 
 void add_settings(CLI::App& command, CloneArguments& args, SettingGroup group, const char* head) {
-  for (const Setting& setting : settings()) {
+  for (const Setting& setting : pipeline::settings()) {
     if (setting.group != group) continue;
     CLI::Option* option = std::visit(AddOption(command, args, setting), setting.value);
     option->group(head != nullptr ? head : head_of(group));
@@ -99,11 +102,11 @@ void add_settings(CLI::App& command, CloneArguments& args, SettingGroup group, c
 }
 
 void take_without_effect(CLI::App& command, SettingGroup group) {
-  for (const Setting& setting : settings()) {
+  for (const Setting& setting : pipeline::settings()) {
     if (setting.group != group) continue;
     std::vector<std::string> names;
-    for (const std::string& name : long_names(setting)) names.push_back("--" + name);
-    if (std::holds_alternative<Flag>(setting.value)) {
+    for (const std::string& name : pipeline::long_names(setting)) names.push_back("--" + name);
+    if (std::holds_alternative<Setting::Flag>(setting.value)) {
       take_without_effect(command, names, {});
     } else {
       take_without_effect(command, {}, names);
@@ -121,18 +124,16 @@ void add_output_options(CLI::App& command, CloneArguments& args) {
 
 pipeline::CloneOptions clone_options(const CloneArguments& args) {
   pipeline::CloneOptions options = args.options;
-  for (const Setting& setting : settings()) {
+  for (const Setting& setting : pipeline::settings()) {
     if (const auto given = args.given.find(&setting); given != args.given.end()) {
-      apply(setting, given->second, options);
+      pipeline::apply(setting, given->second, options);
     }
     if (const auto flag = args.flags.find(&setting); flag != args.flags.end() && flag->second) {
-      apply(setting, "true", options);
+      pipeline::apply(setting, "true", options);
     }
   }
   options.work_folder = work_folder(options.work_folder);
-  if (!options.extensions && options.filters.has(schema::FilterSection::kIncludeOnlyExtension)) {
-    throw Error(ErrorKind::kUsage, "--skip-extensions and a filter's [include-only-extension] exclude one another");
-  }
+  pipeline::require_consistent(options);
   return options;
 }
 

@@ -5,10 +5,10 @@
 #include <memory>
 
 #include "base/counted.h"
-#include "base/error.h"
 #include "base/sqlstate.h"
-#include "pipeline/clone.h"
-#include "pipeline/server_clone.h"
+#include "pgsluice/clone.h"
+#include "pgsluice/error.h"
+#include "pgsluice/server_clone.h"
 #include "tools/pgsluice/clone_arguments.h"
 #include "tools/pgsluice/commands.h"
 #include "tools/pgsluice/console.h"
@@ -22,6 +22,8 @@
 namespace pgsluice::tools {
 
 namespace {
+
+using pipeline::SettingGroup;
 
 using pipeline::Clone;
 
@@ -104,7 +106,7 @@ int exit_code_for(const pipeline::ServerSummary& summary) {
       !summary.databases.empty() && std::all_of(summary.databases.begin(), summary.databases.end(),
                                                 [](const auto& database) { return database.error.has_value(); });
   if (!none_ended) return kExitIncomplete;
-  // Those after the first failure were only cancelled for it.
+  // Databases after the first failure were only cancelled for it.
   for (const pipeline::DatabaseResult& database : summary.databases) {
     if (database.error->kind() != ErrorKind::kCancelled) return tools::exit_code_for(*database.error);
   }
@@ -151,7 +153,7 @@ int run_one_clone(const CloneArguments& args, Console& console) {
   const SignalsCancel signals([&clone] { clone.cancel(); });
   try {
     if (args.dry_run) {
-      const pipeline::Plan& plan = clone.plan();
+      const pipeline::ClonePlan plan = clone.plan();
       std::fputs((args.json ? plan_json(plan) : plan_text(plan)).c_str(), stdout);
       return kExitSuccess;
     }
@@ -180,7 +182,7 @@ int run_clone(const CloneArguments& args) {
       }
       return args.all_databases ? run_server_clone(args, console) : run_one_clone(args, console);
     } catch (const Error& error) {
-      // Of the options, before there is a clone.
+      // An error of the options, before there is a clone.
       if (args.json) std::fputs(error_json(error, false).c_str(), stdout);
       throw;
     }

@@ -6,8 +6,8 @@
 
 namespace pgsluice::tools {
 
-/// What a command line takes, apart from the parser: for man pages and for the completion of shells. Hidden commands
-/// and options are left out.
+/// The description of a command line, apart from the parser: for man pages and for the completion of shells. Hidden
+/// commands and options are left out.
 struct OptionDescription {
   std::vector<std::string> names;    ///< "--dir", "-D": long ones first
   std::string value;                 ///< "TEXT"; empty for one that takes none

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <set>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::tools {
 
@@ -43,7 +43,7 @@ const CLI::App& walk(const CLI::App& app, const std::vector<std::string>& argume
   return *command;
 }
 
-// Those that begin so; one that is spelled in several ways is one.
+// Returns the options that begin so; one that is spelled in several ways counts once.
 std::set<const CLI::Option*> options_that_begin(const CLI::App& command, const std::string& with,
                                                 std::set<std::string>& spellings) {
   std::set<const CLI::Option*> found;

@@ -7,7 +7,7 @@
 
 namespace pgsluice::tools {
 
-/// What stands at the end of a command's help: its own words, and what the names of variables in it mean.
+/// Returns the end of a command's help: its own words, and what the names of variables in it mean.
 std::string footer_of(const CLI::App& command);
 
 /// The arguments with each shortened option ("--table-j") written out, as getopt_long(3) would take them.

@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "base/log.h"
+#include "pgsluice/log.h"
 
 namespace pgsluice::tools {
 

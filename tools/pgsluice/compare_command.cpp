@@ -5,12 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "base/error.h"
 #include "base/sqlstate.h"
 #include "pg/quote.h"
-#include "pipeline/compare/data_comparison.h"
-#include "pipeline/compare/schema_comparison.h"
+#include "pgsluice/data_comparison.h"
+#include "pgsluice/error.h"
+#include "pgsluice/schema_comparison.h"
 #include "pipeline/prepare/sessions.h"
+#include "pipeline/settings.h"
 #include "schema/catalog/databases.h"
 #include "tools/pgsluice/commands.h"
 #include "tools/pgsluice/comparison_report.h"
@@ -28,6 +29,7 @@ namespace {
 struct CompareArguments {
   pipeline::CompareOptions options;
   std::string split_larger_than = "auto";
+  std::string filters;
   std::string pg_bindir;
   bool json = false;
   bool all_databases = false;
@@ -39,6 +41,8 @@ constexpr const char* kDataFooter =
     "Examples:\n"
     "  pgsluice compare data --source postgresql://me@old/shop --target postgresql://me@new/shop\n"
     "  pgsluice compare data --table-jobs 8 --json > comparison.json\n"
+    "  pgsluice compare data --filters of-the-clone.ini --source postgresql://me@old/shop --target "
+    "postgresql://me@new/shop\n"
     "\n"
     "Both databases are read, whatever has copied one to the other: every row of every table and materialized view,\n"
     "stored generated columns, sequences and large objects. A materialized view that is stale on the source is a "
@@ -82,9 +86,11 @@ void add_data_options(CLI::App& command, CompareArguments& args) {
                    command.add_option("--split-tables-larger-than,--split-at", args.split_larger_than,
                                       "auto, a size such as \"10 GB\", or 0 for never"),
                    args.split_larger_than, "SPLIT_TABLES_LARGER_THAN");
+  command.add_option("--filters,--filter", args.filters,
+                     "The filter file of the copy (docs/filters.md): what it has left out is not compared");
 }
 
-/// What a comparison has found; the later, the worse.
+/// The results of a comparison, from the best to the worst.
 enum class Found { kEqual, kUnread, kDifferent };
 
 struct Compared {
@@ -180,7 +186,8 @@ Compared compare_data(const CompareArguments& args, const std::string& database,
                       const CancelToken& cancel) {
   pipeline::CompareOptions options = args.options;
   options.database = database;
-  options.split = parse_split(args.split_larger_than);
+  options.split = pipeline::parse_split(args.split_larger_than);
+  if (!args.filters.empty()) options.filters = schema::read_filter_rules(args.filters);
   pipeline::DataComparison comparison(std::move(options), console, cancel);
   pipeline::ComparedData data;
   {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/counted.h"
+#include "base/printable.h"
 #include "base/text_diff.h"
 #include "pg/quote.h"
 #include "tools/pgsluice/report_format.h"
@@ -89,11 +90,11 @@ std::string schema_comparison_text(const pipeline::SchemaComparison& comparison)
   std::string text;
   for (const pipeline::SchemaDifference& difference : comparison.differences) {
     if (difference.target.empty()) {
-      text += fmt::format("{}: missing on the target\n", difference.object);
+      text += fmt::format("{}: missing on the target\n", printable(difference.object, LineEnds::kEscaped));
     } else if (difference.source.empty()) {
-      text += fmt::format("{}: only on the target\n", difference.object);
+      text += fmt::format("{}: only on the target\n", printable(difference.object, LineEnds::kEscaped));
     } else {
-      text += fmt::format("{} differs (- source, + target)\n{}", difference.object,
+      text += fmt::format("{} differs (- source, + target)\n{}", printable(difference.object, LineEnds::kEscaped),
                           difference_text(difference.source, difference.target));
     }
   }

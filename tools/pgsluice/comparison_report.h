@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "pipeline/compare/data_comparison.h"
-#include "pipeline/compare/schema_comparison.h"
+#include "pgsluice/data_comparison.h"
+#include "pgsluice/schema_comparison.h"
 
 namespace pgsluice::tools {
 

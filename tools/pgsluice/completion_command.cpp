@@ -7,7 +7,8 @@
 #include <fstream>
 #include <memory>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
+#include "pgsluice/version.h"
 #include "tools/pgsluice/command_description.h"
 #include "tools/pgsluice/commands.h"
 #include "tools/pgsluice/option_values.h"
@@ -30,7 +31,7 @@ void write_man_pages(const CommandDescription& command, const std::filesystem::p
   std::replace(name.begin(), name.end(), ' ', '-');
   const std::filesystem::path file = folder / (name + ".1");
   std::ofstream out(file);
-  out << man_page(command, std::string("pgsluice ") + PGSLUICE_VERSION);
+  out << man_page(command, "pgsluice " + std::string(version()));
   out.close();
   if (!out) throw system_error(fmt::format("cannot write {}", file.string()), errno);
   for (const CommandDescription& below : command.commands) write_man_pages(below, folder);

@@ -5,7 +5,7 @@
 
 #include <functional>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "tools/pgsluice/command_description.h"
 
 namespace pgsluice::tools {

@@ -7,7 +7,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cctype>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -15,7 +14,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "base/error.h"
+#include "base/printable.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::tools {
 
@@ -47,30 +47,8 @@ std::string now_as(const std::string& format) {
   return {text, std::strftime(text, sizeof text, format.c_str(), &local)};
 }
 
-// Names of objects may have line ends and what terminals obey. As in PostgreSQL's own log, only a message's first line
-// begins at the margin.
-std::string on_one_entry(std::string_view message) {
-  std::string shown;
-  unsigned char before = 0;
-  for (const char c : message) {
-    const auto byte = static_cast<unsigned char>(c);
-    // In UTF-8 the control characters of ISO 8859, of which terminals know some, are two bytes.
-    const bool is_c1 = before == 0xC2 && byte >= 0x80 && byte <= 0x9F;
-    if (c == '\n') {
-      shown += "\n\t";
-    } else if ((std::iscntrl(byte) != 0 && c != '\t') || is_c1) {
-      if (is_c1) shown.pop_back();
-      shown += fmt::format("\\x{:02x}", byte);
-    } else {
-      shown += c;
-    }
-    before = byte;
-  }
-  return shown;
-}
-
 std::string text_line(const std::string& time, LogLevel level, std::string_view message) {
-  return fmt::format("{} {} {:<7} {}", time, ::getpid(), to_string(level), on_one_entry(message));
+  return fmt::format("{} {} {:<7} {}", time, ::getpid(), to_string(level), printable(message, LineEnds::kKept));
 }
 
 // "2026-11-29T08:15:30.123+01:00" (RFC 3339)

@@ -11,11 +11,11 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::tools {
 
-/// What an option's own checks say of a value; empty where they pass it.
+/// Returns the complaint of an option's own checks about a value; empty if there is none.
 inline std::string complaint_of(CLI::Option& option, std::string text) {
   for (int index = 0;; ++index) {
     try {

@@ -1,10 +1,10 @@
 #pragma once
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 
 namespace pgsluice::tools {
 
-/// What the command's exit code says; the numbers are pgcopydb's where it has them.
+/// The command's exit codes; the numbers are pgcopydb's where it has them.
 enum ExitCode : int {
   kExitSuccess = 0,
   kExitUsage = 1,

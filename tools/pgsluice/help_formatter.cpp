@@ -131,7 +131,7 @@ std::string HelpFormatter::make_footer(const CLI::App* app) const {
       text += "\n";
     } else {
       paragraph += line + " ";
-      // What heads a list of examples is a line by itself.
+      // The head of a list of examples is a line by itself.
       if (line.ends_with(':')) end_paragraph();
     }
   }

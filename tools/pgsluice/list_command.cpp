@@ -6,14 +6,15 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "base/error.h"
 #include "pg/quote.h"
 #include "pg/snapshot.h"
+#include "pgsluice/error.h"
+#include "pgsluice/filter_rules.h"
 #include "pipeline/plan/table_plan.h"
 #include "pipeline/prepare/sessions.h"
+#include "pipeline/settings.h"
 #include "schema/catalog/catalog.h"
 #include "schema/catalog/listing.h"
-#include "schema/selection/filter_rules.h"
 #include "schema/selection/selection.h"
 #include "tools/pgsluice/commands.h"
 #include "tools/pgsluice/console.h"
@@ -49,7 +50,7 @@ struct ListArguments {
   int table_jobs = 4;
 };
 
-/// What a list shows: rows for a person, objects for a program.
+/// The contents of a list: rows for a person, objects for a program.
 struct Listing {
   TextTable table;
   Json document = Json::array();
@@ -65,7 +66,7 @@ TextTable psql_table(const std::vector<std::string>& heads) {
   return TextTable(std::move(columns), TextTable::Look::kPsql);
 }
 
-/// Whether --schema-name and --table-name, where they are given, are these.
+/// True if --schema-name and --table-name, where they are given, are these.
 bool is_asked_for(const ListArguments& args, const std::string& schema, const std::string& table) {
   return (args.schema_name.empty() || args.schema_name == schema) &&
          (args.table_name.empty() || args.table_name == table);
@@ -112,7 +113,7 @@ Listing list_collations(pg::Connection& source, const ListArguments& /*args*/) {
   return listing;
 }
 
-/// What is listed: what is copied, or, with --list-skipped, what a filter leaves out.
+/// The objects that are listed: those that are copied, or, with --list-skipped, what a filter leaves out.
 class Listed {
  public:
   Listed(pg::Connection& source, const ListArguments& args) : skipped_(args.list_skipped) {
@@ -247,8 +248,8 @@ void add_part(Listing& listing, const copy::RowRange& range, std::size_t number,
 
 // Never splits where no size was given.
 copy::SplitOptions split_options(const ListArguments& args) {
-  return parse_split(args.split_larger_than.empty() ? "0" : args.split_larger_than, args.split_max_parts,
-                     !args.skip_split_by_ctid);
+  return pipeline::parse_split(args.split_larger_than.empty() ? "0" : args.split_larger_than, args.split_max_parts,
+                               !args.skip_split_by_ctid);
 }
 
 Listing list_schema(pg::Connection& source, const ListArguments& args) {
@@ -362,7 +363,7 @@ void add_list_command(CLI::App& app, int& exit_code) {
     CLI::App* command = group->add_subcommand(name, description);
     command->footer(
         fmt::format("Example:\n  pgsluice list {} --source postgresql://me@old/shop{}\n\n"
-                    "Exit codes: 0 well, 1 arguments, 2 configuration, 6 source, 130/143 cancelled.",
+                    "Exit codes: 0 complete, 1 arguments, 2 configuration, 6 source, 130/143 cancelled.",
                     name,
                     std::string_view(name) == "table-parts" ? " --table-name orders --split-tables-larger-than '10 GB'"
                     : std::string_view(name) == "depends"   ? " --filters filter.ini"

@@ -9,8 +9,8 @@
 #include <set>
 
 #include "base/counted.h"
-#include "base/error.h"
 #include "base/file_descriptor.h"
+#include "pgsluice/error.h"
 #include "pipeline/prepare/run_folder.h"
 #include "pipeline/run/run_state.h"
 #include "tools/pgsluice/clone_arguments.h"
@@ -92,7 +92,7 @@ std::string progress_json(const RunState& state, const Counts& tables, const Cou
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-// What has become of the run, in a line.
+// Returns the state of the run, in a line.
 std::string standing(const RunState& state) {
   if (state.phase == pipeline::kInterrupted)
     return "Interrupted; continue with --resume (not possible without a ledger).\n";
@@ -128,7 +128,7 @@ std::string shown(const RunState& state, const ProgressArguments& args) {
   return args.json ? progress_json(state, tables, indexes) : progress_text(state, tables, indexes);
 }
 
-// Of a work directory; the run's lock is in it, or in that of all databases.
+// Returns the state of a work directory; the run's lock is in it, or in that of all databases.
 std::optional<RunState> state_of(const std::filesystem::path& folder, const std::filesystem::path& with_lock) {
   std::optional<RunState> state = pipeline::read_run_state(pipeline::RunFolder(folder).state_file());
   // A process that was killed has not said so.
@@ -139,7 +139,7 @@ std::optional<RunState> state_of(const std::filesystem::path& folder, const std:
   return state;
 }
 
-// Of `clone --all-databases`: each database has a work directory of its own. Empty where there is none.
+// Returns the work directories of `clone --all-databases`, one for each database; empty if there are none.
 std::map<std::string, RunState> states_of_databases(const std::filesystem::path& folder) {
   std::map<std::string, RunState> states;
   std::error_code ignored;  // there are none then
@@ -178,7 +178,7 @@ void add_list_progress_command(CLI::App& app, int& exit_code) {
       "  pgsluice list progress --dir /var/tmp/shop\n"
       "  pgsluice list progress --json --summary      what a run that has ended has done\n"
       "Of a clone of all databases it shows each.\n\n"
-      "Exit codes: 0 well, 1 arguments, 3 work directory.");
+      "Exit codes: 0 complete, 1 arguments, 3 work directory.");
   auto args = std::make_shared<ProgressArguments>();
   with_environment(*command,
                    command->add_option("-D,--dir", args->work_folder, "Work directory (default $TMPDIR/pgsluice)"),

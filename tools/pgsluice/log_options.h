@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "base/log.h"
+#include "pgsluice/log.h"
 #include "tools/pgsluice/remedies.h"
 
 namespace pgsluice::tools {

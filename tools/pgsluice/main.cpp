@@ -11,8 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "base/nearest.h"
+#include "pgsluice/error.h"
+#include "pgsluice/version.h"
 #include "tools/pgsluice/command_line.h"
 #include "tools/pgsluice/commands.h"
 #include "tools/pgsluice/exit_code.h"
@@ -95,7 +96,7 @@ std::string unexpected_arguments(const CLI::App& app, const std::vector<std::str
   return fmt::format("argument {} belongs to no option", stray);
 }
 
-// What the parser says of a value, in whole words: "--table-jobs takes a whole number, not x".
+// Returns the parser's complaint about a value, in whole words: "--table-jobs takes a whole number, not x".
 std::string in_words(const CLI::ParseError& error) {
   std::string message = error.what();
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
@@ -112,7 +113,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   // As getopt_long: what is said last holds.
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  app.set_version_flag("--version", std::string("pgsluice ") + PGSLUICE_VERSION);
+  app.set_version_flag("--version", "pgsluice " + std::string(version()));
   int exit_code = kExitSuccess;
   add_clone_command(app, exit_code);
   add_step_commands(app, exit_code);

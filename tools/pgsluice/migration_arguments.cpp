@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 #include <strings.h>
 
-#include <cctype>
+#include <algorithm>
 #include <cstdlib>
 
-#include "base/error.h"
+#include "base/file_descriptor.h"
+#include "pgsluice/error.h"
 #include "tools/pgsluice/console.h"
-#include "tools/pgsluice/engine_options.h"
 #include "tools/pgsluice/exit_code.h"
 #include "tools/pgsluice/option_values.h"
 
@@ -90,19 +90,29 @@ void add_http_options(CLI::App& command, HttpArguments& args, const std::string&
   command.add_option("--tls-key", args.tls_key, "PEM file of its key")->group(kHttp);
 }
 
+namespace {
+
+// A token without the line end that a file or a secret often has. One with blanks could not be sent in a header.
+std::string one_word(std::string token, const std::string& from) {
+  const auto is_blank = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; };
+  while (!token.empty() && is_blank(token.back())) token.pop_back();
+  if (std::none_of(token.begin(), token.end(), is_blank)) return token;
+  throw Error(ErrorKind::kConfig, fmt::format("the token of {} has blanks or several lines", from))
+      .hint("a token is one word of 16 characters or more");
+}
+
+}  // namespace
+
 migration::HttpOptions http_options(const HttpArguments& args) {
   migration::HttpOptions options{.listen = args.listen,
                                  .reads_need_token = args.protect_reads,
                                  .tls_certificate = args.tls_certificate,
                                  .tls_key = args.tls_key};
   if (!args.token_file.empty()) {
-    options.token = read_file(args.token_file);
-    while (!options.token.empty() && std::isspace(static_cast<unsigned char>(options.token.back())) != 0) {
-      options.token.pop_back();
-    }
+    options.token = one_word(read_file(args.token_file), args.token_file);
     if (options.token.empty()) throw Error(ErrorKind::kConfig, fmt::format("the file {} is empty", args.token_file));
   } else if (const char* token = std::getenv("PGSLUICE_TOKEN")) {
-    options.token = token;
+    options.token = one_word(token, "PGSLUICE_TOKEN");
   }
   ::unsetenv("PGSLUICE_TOKEN");
   return options;
@@ -118,8 +128,7 @@ migration::Request parse_request(const MigrationArguments& args, const std::stri
         ErrorKind::kUsage,
         fmt::format("--migration-mode {}: pgsluice's migrations are offline, and there is no other mode", args.mode));
   }
-  migration::PropertiesContext context{
-      .target = args.wanted_target(), .max_databases = args.max_databases, .engine = &engine_options};
+  migration::PropertiesContext context{.target = args.wanted_target(), .max_databases = args.max_databases};
   if (!args.option.empty()) {
     context.option = migration::from_text<migration::MigrationOption>(args.option);
     if (!context.option) {

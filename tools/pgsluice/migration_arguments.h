@@ -8,16 +8,16 @@
 #include <vector>
 
 #include "migration/http/server.h"
-#include "migration/properties.h"
 #include "migration/remedies.h"
-#include "migration/store.h"
+#include "pgsluice/migration/properties.h"
+#include "pgsluice/migration/store.h"
 #include "tools/pgsluice/console.h"
 #include "tools/pgsluice/log_options.h"
 #include "tools/pgsluice/migration_report.h"
 
 namespace pgsluice::tools {
 
-/// What the commands about migrations take.
+/// The arguments of the commands about migrations.
 struct MigrationArguments {
   std::string name;
   /// The tutorial's: then `name` is the target server's.
@@ -49,7 +49,7 @@ struct MigrationArguments {
 void add_migration_options(CLI::App& command, MigrationArguments& args);
 /// --name, --migration-name, --target.
 void add_name_options(CLI::App& command, MigrationArguments& args);
-/// What begins a migration: --properties and the like.
+/// Adds the options that begin a migration: --properties and the like.
 void add_request_options(CLI::App& command, MigrationArguments& args);
 
 /// Where a command listens.

@@ -2,18 +2,20 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/duration.h"
-#include "base/error.h"
 #include "base/wait.h"
-#include "migration/control.h"
 #include "migration/document.h"
+#include "pgsluice/error.h"
+#include "pgsluice/migration/control.h"
 #include "tools/pgsluice/commands.h"
 #include "tools/pgsluice/console.h"
 #include "tools/pgsluice/exit_code.h"
@@ -105,7 +107,13 @@ int list(const MigrationArguments& args, const std::string& filter) {
     migration::Store store = open_store(args);
     const std::optional<std::string> target = args.name.empty() ? args.wanted_target() : args.name;
     const auto wanted = ::strcasecmp(filter.c_str(), "all") == 0 ? migration::Filter::kAll : migration::Filter::kActive;
-    const std::vector<migration::Migration> found = store.list(wanted, target);
+    std::vector<migration::Migration> found;
+    for (migration::Page page;; page.after = found.back().id) {
+      std::vector<migration::Migration> part = store.list(wanted, target, page);
+      const bool is_last = part.size() < page.size;
+      std::move(part.begin(), part.end(), std::back_inserter(found));
+      if (is_last) break;
+    }
     std::fputs(migrations_text(found, output).c_str(), stdout);
     if (found.empty()) {
       const bool only_active = wanted == migration::Filter::kActive;
@@ -140,7 +148,7 @@ Migration watch(migration::Store& store, const Migration& first, const Migration
   return now;
 }
 
-// Of a migration that was watched: what has failed is not known here, but that it has.
+// The exit code for a migration that was watched: only that it has failed is known here, not why.
 int exit_code_of(migration::State state) {
   switch (state) {
     case migration::State::kSucceeded:
@@ -181,16 +189,21 @@ int update(const MigrationArguments& args, bool cancels, const std::vector<std::
     migration::Store store = open_store(args);
     const Migration migration = store.find(args.own_name(), args.wanted_target());
     store.request_cancel(migration);
-    Log(console).info(
-        fmt::format("migration {} is being cancelled: the databases that it has made are dropped; 'pgsluice "
-                    "migration show --name {} --watch' shows the end",
-                    migration.name, migration.name));
-    std::fputs(migration_text(store.refreshed(migration).value_or(migration), output).c_str(), stdout);
+    const Migration now = store.refreshed(migration).value_or(migration);
+    if (now.active()) {
+      Log(console).info(
+          fmt::format("migration {} is being cancelled: the databases that it has made are dropped; 'pgsluice "
+                      "migration show --name {} --watch' shows the end",
+                      migration.name, migration.name));
+    } else {
+      Log(console).info(fmt::format("migration {}: {}: {}", now.name, to_string(now.state), now.error));
+    }
+    std::fputs(migration_text(now, output).c_str(), stdout);
     return kExitSuccess;
   });
 }
 
-// What is active is cancelled first, which drops databases: that takes a yes.
+// An active migration is cancelled first, which drops databases: that takes a yes.
 void ask_before_cancelling(const Migration& migration, bool is_said) {
   if (is_said) return;
   if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) {
@@ -278,7 +291,8 @@ void add_migration_commands(CLI::App& app, int& exit_code) {
   auto filter = std::make_shared<std::string>("Active");
   CLI::App* list_command =
       add_simple(*migration, "list", "Migrations, newest first; --name: those of a target", "list --filter All", args);
-  list_command->add_option("--filter", *filter, "Active or All")->check(one_of({"Active", "All"}, true));
+  list_command->add_option("--filter", *filter, "Active or All")
+      ->check(one_of({"Active", "All"}, LetterCase::kIgnored));
   list_command->callback([args, filter, &exit_code] { exit_code = list(*args, *filter); });
 
   args = std::make_shared<MigrationArguments>();

@@ -8,15 +8,25 @@
 #include <map>
 
 #include "base/duration.h"
-#include "base/error.h"
+#include "base/printable.h"
 #include "migration/document.h"
 #include "migration/progress_estimate.h"
 #include "pg/quote.h"
+#include "pgsluice/error.h"
 #include "tools/pgsluice/text_table.h"
 
 namespace pgsluice::tools {
 
 namespace {
+
+// One word of a command line.
+std::string for_the_shell(const std::string& text) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_+=:,./-";
+  if (!text.empty() && text.front() != '-' && text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
 
 using migration::DatabaseDetails;
 using migration::Migration;
@@ -44,14 +54,7 @@ std::string status_of(const Migration& migration) {
 }
 
 // A message of several lines keeps its head's indent.
-std::string indented(const std::string& text) {
-  std::string result = "  ";
-  for (const char c : text) {
-    result += c;
-    if (c == '\n') result += "    ";
-  }
-  return result + "\n";
-}
+std::string indented(const std::string& text) { return "  " + printable(text, LineEnds::kKept) + "\n"; }
 
 std::string findings_text(const std::string& head, const std::vector<Validation>& validations) {
   TextTable table({{head}, {"State"}});
@@ -66,7 +69,7 @@ std::string findings_text(const std::string& head, const std::vector<Validation>
   return table.text() + details;
 }
 
-// What differs stands below the table.
+// Differences stand below the table.
 std::string verification_of(const DatabaseDetails& database) {
   if (database.verification.empty()) return database.ended ? "not compared" : "";
   return database.state == migration::DatabaseState::kSucceeded ? "equal" : "different";
@@ -93,7 +96,7 @@ std::string database_table(const Migration& migration) {
 std::string migration_table(const Migration& migration) {
   std::string text;
   const auto line = [&](std::string_view head, const std::string& value) {
-    if (!value.empty()) text += fmt::format("{:<12}{}\n", head, value);
+    if (!value.empty()) text += fmt::format("{:<12}{}\n", head, printable(value, LineEnds::kKept));
   };
   line("Name", migration.name);
   line("Status", status_of(migration));
@@ -108,7 +111,7 @@ std::string migration_table(const Migration& migration) {
       migration.state == migration::State::kFailed || migration.state == migration::State::kValidationFailed;
   if (can_be_resumed) {
     line("To resume", fmt::format("pgsluice migration create --name {} --target {} --properties FILE --resume",
-                                  migration.name, migration.target));
+                                  migration.name, for_the_shell(migration.target)));
   }
   text += "\n" + database_table(migration);
   for (const DatabaseDetails& database : migration.details) {

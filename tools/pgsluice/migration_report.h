@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "migration/migration.h"
+#include "pgsluice/migration/migration.h"
 #include "pipeline/progress/progress.h"
 
 namespace pgsluice::tools {

@@ -8,7 +8,7 @@
 
 #include "base/subprocess.h"
 #include "migration/http/rest_api.h"
-#include "migration/runner.h"
+#include "pgsluice/migration/runner.h"
 #include "tools/pgsluice/exit_code.h"
 #include "tools/pgsluice/signals.h"
 

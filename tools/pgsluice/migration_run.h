@@ -3,9 +3,9 @@
 #include <string>
 
 #include "migration/http/server.h"
-#include "migration/migration.h"
-#include "migration/properties.h"
-#include "migration/store.h"
+#include "pgsluice/migration/migration.h"
+#include "pgsluice/migration/properties.h"
+#include "pgsluice/migration/store.h"
 #include "tools/pgsluice/migration_report.h"
 #include "tools/pgsluice/progress_display.h"
 

@@ -10,7 +10,7 @@
 #include <set>
 #include <sstream>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "pipeline/prepare/definitions.h"
 #include "pipeline/prepare/run_folder.h"
 #include "schema/selection/definitions_file.h"
@@ -24,6 +24,8 @@
 namespace pgsluice::tools {
 
 namespace {
+
+using pipeline::SettingGroup;
 
 using schema::TocEntry;
 
@@ -70,7 +72,7 @@ std::optional<TocEntry> parse_line(const std::string& line) {
   return entry;
 }
 
-// What the filter of `dump schema` has left out, and what the options do, after ';'.
+// Puts ';' before entries that the filter of `dump schema` or the options leave out.
 std::string marked_list(const std::string& text, const pipeline::CloneOptions& options) {
   schema::Selection selection;
   const std::filesystem::path catalog = pipeline::RunFolder(options.work_folder).catalog_file();
@@ -130,7 +132,7 @@ void add_parse_list_command(CLI::App& app, int& exit_code) {
       "  pgsluice restore parse-list --dir /var/tmp/shop\n"
       "  pgsluice restore parse-list shop.dump      an archive of pg_dump -Fc\n"
       "  pgsluice restore parse-list shop.list      a list of pg_restore --list\n\n"
-      "Exit codes: 0 well, 1 arguments, 2 configuration, 3 work directory.");
+      "Exit codes: 0 complete, 1 arguments, 2 configuration, 3 work directory.");
   auto args = std::make_shared<CloneArguments>();
   auto file = std::make_shared<std::string>();
   command->add_option("file", *file, "An archive or a list; by default the archive of the work directory");

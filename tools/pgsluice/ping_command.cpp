@@ -1,7 +1,7 @@
 #include <memory>
 
-#include "base/error.h"
-#include "pipeline/ping.h"
+#include "pgsluice/error.h"
+#include "pgsluice/ping.h"
 #include "tools/pgsluice/commands.h"
 #include "tools/pgsluice/environment.h"
 #include "tools/pgsluice/exit_code.h"

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "pg/quote.h"
@@ -16,17 +15,9 @@ namespace {
 using nlohmann::json;
 using Align = TextTable::Align;
 
-std::map<pipeline::TaskKind, std::size_t> task_counts(const pipeline::Plan& plan) {
-  std::map<pipeline::TaskKind, std::size_t> counts;
-  for (const pipeline::Task& task : plan.graph.tasks()) {
-    if (task.kind != pipeline::TaskKind::kBarrier) ++counts[task.kind];
-  }
-  return counts;
-}
-
 }  // namespace
 
-std::string plan_text(const pipeline::Plan& plan) {
+std::string plan_text(const pipeline::ClonePlan& plan) {
   TextTable tables({{"Table"},
                     {"Size", Align::kRight},
                     {"Rows, about", Align::kRight},
@@ -34,45 +25,43 @@ std::string plan_text(const pipeline::Plan& plan) {
                     {"Format"},
                     {"Method"},
                     {"Why"}});
-  for (const pipeline::TablePlan& table : plan.tables) {
+  for (const pipeline::PlannedTable& table : plan.tables) {
     // -1: never analyzed.
-    const double rows = table.table->estimated_rows;
-    tables.add({table.table->display(), to_string(table.table->size()), rows < 0 ? "?" : fmt::format("{:.0f}", rows),
-                std::to_string(table.ranges.size()), std::string(to_string(table.format)), table.method, table.reason});
+    const double rows = table.estimated_rows;
+    tables.add({table.display, to_string(table.size), rows < 0 ? "?" : fmt::format("{:.0f}", rows),
+                std::to_string(table.parts), table.format, table.method, table.reason});
   }
   TextTable steps({{"Step"}, {"Tasks", Align::kRight}});
-  for (const auto& [kind, count] : task_counts(plan)) {
-    steps.add({std::string(label_of(kind)), std::to_string(count)});
-  }
+  for (const pipeline::PlannedStep& step : plan.steps) steps.add({step.label, std::to_string(step.tasks)});
   const std::string target =
       fmt::format("\nTOAST is compressed by {}; index builds share {}, and up to {} parallel workers each\n",
                   plan.toast_compression.empty() ? "the target's default" : plan.toast_compression,
-                  to_string(plan.index_memory), plan.most_parallel_workers);
-  return tables.text() + "\n" + steps.text() + target + list_text("Not done as such:", plan.skipped) +
+                  to_string(plan.index_memory), plan.max_parallel_workers);
+  return tables.text() + "\n" + steps.text() + target + list_text("Skipped or done differently:", plan.skipped) +
          list_text("Warnings:", plan.warnings);
 }
 
-std::string plan_json(const pipeline::Plan& plan) {
-  json document = {{"database", plan.catalog.database.name},
-                   {"bytes", plan.catalog.database.size.count},
+std::string plan_json(const pipeline::ClonePlan& plan) {
+  json document = {{"database", plan.database},
+                   {"bytes", plan.size.count},
                    {"tables", json::array()},
                    {"tasks", json::object()},
                    {"toast_compression", plan.toast_compression},
                    {"index_memory_bytes", plan.index_memory.count},
                    {"skipped", plan.skipped},
                    {"warnings", plan.warnings}};
-  for (const pipeline::TablePlan& table : plan.tables) {
-    document["tables"].push_back({{"schema", table.table->schema},
-                                  {"name", table.table->name},
-                                  {"bytes", table.table->size().count},
-                                  {"estimated_rows", table.table->estimated_rows},
-                                  {"parts", table.ranges.size()},
-                                  {"format", to_string(table.format)},
+  for (const pipeline::PlannedTable& table : plan.tables) {
+    document["tables"].push_back({{"schema", table.schema},
+                                  {"name", table.name},
+                                  {"bytes", table.size.count},
+                                  {"estimated_rows", table.estimated_rows},
+                                  {"parts", table.parts},
+                                  {"format", table.format},
                                   {"method", table.method},
-                                  {"vacuum", table.upkeep == pipeline::Upkeep::kVacuumAnalyze},
+                                  {"vacuum", table.is_vacuumed},
                                   {"reason", table.reason}});
   }
-  for (const auto& [kind, count] : task_counts(plan)) document["tasks"][std::string(id_of(kind))] = count;
+  for (const pipeline::PlannedStep& step : plan.steps) document["tasks"][step.id] = step.tasks;
   return dump(document);
 }
 

@@ -33,7 +33,7 @@ std::string time_left(const ProgressSnapshot& progress) {
   return whole < 60 ? fmt::format("{} s left", whole) : format_duration(std::chrono::seconds(whole)) + " left";
 }
 
-// What has been going on for longest is what a person waits for.
+// The task that has run for longest is the one that a person waits for.
 std::string current_work(const ProgressSnapshot& progress) {
   if (progress.tasks_total == 0) return progress.phase;
   const auto longest = std::max_element(progress.running.begin(), progress.running.end(),

@@ -4,7 +4,7 @@
 #include <string>
 #include <thread>
 
-#include "base/cancel.h"
+#include "pgsluice/cancel.h"
 #include "pipeline/progress/progress.h"
 #include "tools/pgsluice/console.h"
 
@@ -17,7 +17,7 @@ enum class ProgressStyle {
   kJson,   ///< a JSON document per line on standard error, each second
 };
 
-/// What --progress says; "auto" is a bar on a terminal.
+/// The values of --progress; "auto" is a bar on a terminal.
 ProgressStyle progress_style(const std::string& given, const LogOptions& log);
 
 /// Shows how far a run is, from a thread of its own, until the object goes.

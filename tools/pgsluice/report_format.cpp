@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include "base/printable.h"
+
 namespace pgsluice::tools {
 
 std::string list_text(std::string_view head, const std::vector<std::string>& lines) {
   if (lines.empty()) return "";
   std::string text = fmt::format("\n{}\n", head);
-  for (const std::string& line : lines) text += fmt::format("  {}\n", line);
+  for (const std::string& line : lines) text += fmt::format("  {}\n", printable(line, LineEnds::kKept));
   return text;
 }
 

@@ -8,7 +8,7 @@
 
 namespace pgsluice::tools {
 
-// What the reports have in common.
+// Common parts of the reports.
 
 /// A head and its lines, indented, after an empty line; empty if there are no lines.
 std::string list_text(std::string_view head, const std::vector<std::string>& lines);

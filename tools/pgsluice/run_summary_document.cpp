@@ -6,9 +6,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "base/bytes.h"
 #include "base/duration.h"
 #include "pg/quote.h"
+#include "pgsluice/bytes.h"
 #include "tools/pgsluice/report_format.h"
 
 namespace pgsluice::tools {
@@ -19,7 +19,7 @@ using Json = nlohmann::ordered_json;
 using pipeline::RunState;
 using pipeline::TaskKind;
 
-// Nothing of what an earlier run has copied, of which nobody knows how long it took.
+// Empty for what an earlier run has copied, whose time is unknown.
 std::string rate(Bytes bytes, std::chrono::nanoseconds duration) {
   if (duration.count() == 0) return "";
   const double seconds = std::max(std::chrono::duration<double>(duration).count(), 0.001);
@@ -27,18 +27,17 @@ std::string rate(Bytes bytes, std::chrono::nanoseconds duration) {
 }
 
 Json step_of(const RunState& state, const pipeline::StepResult& step) {
-  const auto is = [&](TaskKind kind) { return step.id == id_of(kind); };
-  const bool reads = is(TaskKind::kTableData) || is(TaskKind::kLargeObjects) || is(TaskKind::kSequences);
-  const bool builds = is(TaskKind::kIndexBuild) || is(TaskKind::kPostData) || is(TaskKind::kStatistics) ||
-                      is(TaskKind::kValidation) || is(TaskKind::kMaterializedView) || is(TaskKind::kVerification);
+  const std::optional<TaskKind> kind = pipeline::task_kind_of(step.id);
+  const pipeline::KindTraits traits = kind ? pipeline::traits_of(*kind) : pipeline::KindTraits();
+  const int concurrency = traits.jobs == pipeline::Jobs::kTableJobs   ? state.table_jobs
+                          : traits.jobs == pipeline::Jobs::kIndexJobs ? state.index_jobs
+                                                                      : 1;
   return {{"id", step.id},
           {"label", step.label},
-          {"conn", reads ? "both" : "target"},
+          {"conn", traits.reads_source ? "both" : "target"},
           {"duration", milliseconds(step.wall)},
           {"duration_pretty", format_duration(step.wall)},
-          {"concurrency", is(TaskKind::kTableData) ? state.table_jobs
-                          : builds                 ? state.index_jobs
-                                                   : 1},
+          {"concurrency", concurrency},
           {"tasks", step.tasks},
           {"cumulative", milliseconds(step.total)}};
 }

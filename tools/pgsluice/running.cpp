@@ -1,6 +1,6 @@
 #include "tools/pgsluice/running.h"
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "tools/pgsluice/exit_code.h"
 #include "tools/pgsluice/signals.h"
 

@@ -2,7 +2,7 @@
 
 #include <functional>
 
-#include "base/cancel.h"
+#include "pgsluice/cancel.h"
 #include "tools/pgsluice/console.h"
 #include "tools/pgsluice/log_options.h"
 

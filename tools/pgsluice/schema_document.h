@@ -19,7 +19,7 @@ struct PartBounds {
 };
 PartBounds part_bounds(const copy::RowRange& range, const std::optional<copy::KeySpan>& span);
 
-/// What is to be said besides what the source has.
+/// Remarks besides what the source has.
 struct SchemaDocumentSetup {
   std::string snapshot;
   std::string source;  ///< redacted

@@ -5,13 +5,12 @@
 #include <filesystem>
 #include <memory>
 
-#include "base/error.h"
 #include "base/wait.h"
 #include "migration/http/own_credentials.h"
 #include "migration/http/rest_api.h"
+#include "pgsluice/error.h"
 #include "tools/pgsluice/commands.h"
 #include "tools/pgsluice/console.h"
-#include "tools/pgsluice/engine_options.h"
 #include "tools/pgsluice/exit_code.h"
 #include "tools/pgsluice/migration_arguments.h"
 #include "tools/pgsluice/option_values.h"
@@ -74,8 +73,7 @@ int run(ServeArguments& args) {
                                 .properties = {.origin = migration::PropertiesContext::Origin::kRemote,
                                                .max_databases = args.max_databases,
                                                .allowed_sources = args.allowed_sources,
-                                               .allowed_targets = args.allowed_targets,
-                                               .engine = &engine_options},
+                                               .allowed_targets = args.allowed_targets},
                                 .worker = {.program = std::filesystem::read_symlink("/proc/self/exe").string(),
                                            .command = args.worker_command,
                                            .max_databases = args.max_databases}},

@@ -27,10 +27,19 @@ SignalsCancel::SignalsCancel(std::function<void()> cancel) : cancel_(std::move(c
   struct sigaction action {};
   action.sa_handler = &on_signal;
   for (const int signal_number : {SIGINT, SIGTERM}) ::sigaction(signal_number, &action, nullptr);
+  // A terminal that is closed ends the work as SIGTERM does, unless nohup has said otherwise; a reader of the output
+  // that has gone does not end it.
+  struct sigaction before {};
+  ::sigaction(SIGHUP, nullptr, &before);
+  if (before.sa_handler != SIG_IGN) ::sigaction(SIGHUP, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
 }
 
 SignalsCancel::~SignalsCancel() {
+  struct sigaction now {};
+  ::sigaction(SIGHUP, nullptr, &now);
   for (const int signal_number : {SIGINT, SIGTERM}) std::signal(signal_number, SIG_DFL);
+  if (now.sa_handler == &on_signal) std::signal(SIGHUP, SIG_DFL);
   on_cancel = nullptr;
 }
 

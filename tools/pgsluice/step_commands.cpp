@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "base/error.h"
+#include "pgsluice/error.h"
 #include "pipeline/extensions.h"
 #include "pipeline/prepare/definitions.h"
 #include "pipeline/prepare/roles.h"
@@ -21,6 +21,8 @@ namespace pgsluice::tools {
 
 namespace {
 
+using pipeline::SettingGroup;
+
 using pipeline::Step;
 using pipeline::Steps;
 
@@ -32,7 +34,7 @@ struct StepCommand {
   const char* example;  ///< options of its example
 };
 
-// Of `copy`: the source's definitions are read as they are now.
+// Commands of `copy`: the source's definitions are read as they are now.
 const std::vector<StepCommand>& copy_commands() {
   static const std::vector<StepCommand> kCommands = {
       {"schema",
@@ -57,7 +59,7 @@ const std::vector<StepCommand>& copy_commands() {
   return kCommands;
 }
 
-// Of `restore`: from what `dump schema` has written. What is to be built and is not yet, is built.
+// Commands of `restore`: from what `dump schema` has written. Indexes that are not built yet are built.
 const std::vector<StepCommand>& restore_commands() {
   static const std::vector<StepCommand> kCommands = {
       {"schema",
@@ -86,7 +88,7 @@ std::string footer(std::string_view group, const StepCommand& command) {
   return fmt::format(
       "Example:\n"
       "  pgsluice {} {} {}--target postgresql://me@new/shop{}\n\n"
-      "Commands in a row, each with the same --dir, make one copy:\n"
+      "These commands, one after another and each with the same --dir, make one copy:\n"
       "  pgsluice snapshot &\n"
       "  pgsluice dump schema; pgsluice restore pre-data\n"
       "  pgsluice copy table-data; pgsluice copy blobs; pgsluice copy sequences\n"
@@ -102,9 +104,9 @@ void add_step_command(CLI::App& group, const StepCommand& step, bool from_work_f
   auto args = std::make_shared<CloneArguments>();
   args->options.steps = step.steps;
   args->options.definitions_from_work_folder = from_work_folder;
-  for (const SettingGroup group : {SettingGroup::kConnections, SettingGroup::kRows, SettingGroup::kBuilds,
-                                   SettingGroup::kRuns, SettingGroup::kOmissions}) {
-    add_settings(*command, *args, group);
+  for (const SettingGroup settings : {SettingGroup::kConnections, SettingGroup::kRows, SettingGroup::kBuilds,
+                                      SettingGroup::kRuns, SettingGroup::kOmissions}) {
+    add_settings(*command, *args, settings);
   }
   if (step.steps.contains(Step::kLargeObjects)) add_settings(*command, *args, SettingGroup::kLargeObjects);
   if (step.steps.contains(Step::kStatistics)) add_settings(*command, *args, SettingGroup::kVacuum);
@@ -119,10 +121,10 @@ void add_dump_schema(CLI::App& group, int& exit_code) {
       "Example:\n"
       "  pgsluice dump schema --source postgresql://me@old/shop --dir /var/tmp/shop\n\n"
       "The archive, schema/schema.dump in the work directory, can be read by pg_restore too.\n"
-      "Exit codes: 0 well, 1 arguments, 2 configuration, 3 work directory, 6 source, 130/143 cancelled.");
+      "Exit codes: 0 complete, 1 arguments, 2 configuration, 3 work directory, 6 source, 130/143 cancelled.");
   auto args = std::make_shared<CloneArguments>();
-  for (const SettingGroup group : {SettingGroup::kConnections, SettingGroup::kRuns, SettingGroup::kOmissions}) {
-    add_settings(*command, *args, group);
+  for (const SettingGroup settings : {SettingGroup::kConnections, SettingGroup::kRuns, SettingGroup::kOmissions}) {
+    add_settings(*command, *args, settings);
   }
   add_log_options(*command, args->log);
   take_options_of_clone(*command);

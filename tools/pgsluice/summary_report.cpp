@@ -27,7 +27,7 @@ std::string notes_text(const pipeline::CloneSummary& summary) {
   for (const pipeline::LeftOutObject& object : summary.left_out) {
     left_out.push_back(fmt::format("{}: needs {}", object.name, object.because_of));
   }
-  return list_text("Not done as such:", summary.skipped) + list_text("Warnings:", summary.warnings) +
+  return list_text("Skipped or done differently:", summary.skipped) + list_text("Warnings:", summary.warnings) +
          list_text("FAILED:", failed) + list_text("LEFT OUT, since something they need failed:", left_out);
 }
 
@@ -54,7 +54,7 @@ std::string summary_text(const pipeline::CloneSummary& summary) {
   if (!summary.steps.empty()) text += steps.text();
   text += notes_text(summary);
   if (summary.steps.empty()) text += "Nothing was left to do.\n";
-  // Of a command that does some steps only what these have done.
+  // For a command that does some steps, only what these have done.
   std::vector<std::string> all;
   if (!summary.tables.empty()) {
     all = {counted(summary.tables.size(), "table"), counted(summary.rows, "row"), to_string(summary.bytes)};

@@ -2,13 +2,13 @@
 
 #include <string>
 
-#include "base/error.h"
-#include "pipeline/progress/summary.h"
-#include "pipeline/server_clone.h"
+#include "pgsluice/error.h"
+#include "pgsluice/server_clone.h"
+#include "pgsluice/summary.h"
 
 namespace pgsluice::tools {
 
-/// What a clone has done, for a person and for a program.
+/// Reports of what a clone has done, for a person and for a program.
 std::string summary_text(const pipeline::CloneSummary& summary);
 std::string summary_json(const pipeline::CloneSummary& summary);
 /// Like the above, for all databases of a server.

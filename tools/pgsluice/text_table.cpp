@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "base/printable.h"
 #include "tools/pgsluice/help_formatter.h"
 
 namespace pgsluice::tools {
@@ -40,8 +41,8 @@ std::string centred(const std::string& head, std::size_t width) {
 
 void TextTable::add(std::vector<std::string> cells) {
   for (std::string& cell : cells) {
-    std::replace_if(
-        cell.begin(), cell.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20U; }, ' ');
+    cell = printable(cell, LineEnds::kEscaped);
+    std::replace(cell.begin(), cell.end(), '\t', ' ');
   }
   rows_.push_back(std::move(cells));
 }

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "base/printable.h"
+
 namespace pgsluice::tools {
 
 /// Lines of cells, aligned in columns under a head.
@@ -20,10 +22,12 @@ class TextTable {
   };
 
   explicit TextTable(std::vector<Column> columns, Look look = Look::kPlain)
-      : columns_(std::move(columns)), look_(look) {}
+      : columns_(std::move(columns)), look_(look) {
+    for (Column& column : columns_) column.head = printable(column.head, LineEnds::kEscaped);
+  }
 
-  /// As many cells as there are columns.
-  /// Line breaks and other control characters, which a name may hold, are shown as blanks.
+  /// As many cells as there are columns. In these and in heads, line breaks and other control characters, which a name
+  /// may hold, are escaped.
   void add(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
 

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pg/connection.h"
+#include "pgsluice/version.h"
 #include "schema/archive/pg_dump.h"
 #include "tools/pgsluice/commands.h"
 #include "tools/pgsluice/exit_code.h"
@@ -52,7 +53,7 @@ std::string pg_dump_version(const CancelToken& cancel) {
 
 int run_version(const VersionArguments& args) {
   return run_cancellable(args.log, [&](Console& console, const CancelToken& cancel) -> int {
-    nlohmann::ordered_json versions = {{"pgsluice", PGSLUICE_VERSION},
+    nlohmann::ordered_json versions = {{"pgsluice", version()},
                                        {"libpq", libpq_version()},
                                        {"openssl", OpenSSL_version(OPENSSL_VERSION_STRING)},
                                        {"liburing", PGSLUICE_LIBURING_VERSION},

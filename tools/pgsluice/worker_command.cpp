@@ -5,8 +5,8 @@
 #include <memory>
 #include <optional>
 
-#include "base/error.h"
-#include "migration/control.h"
+#include "pgsluice/error.h"
+#include "pgsluice/migration/control.h"
 #include "tools/pgsluice/commands.h"
 #include "tools/pgsluice/console.h"
 #include "tools/pgsluice/exit_code.h"
@@ -33,21 +33,40 @@ constexpr const char* kFooter =
     "failed,\n"
     "21 source and target differ, 22 objects are missing, 130 cancelled, 143 ended by SIGTERM.";
 
-// The one that waits for its worker, one that has failed and is to go on, or a new one.
+// A worker may come up late: by then its migration was given up, and its name may be that of another one.
+void require_its_migration(const std::string& name, const std::optional<Migration>& there) {
+  const char* id = std::getenv("PGSLUICE_MIGRATION_ID");
+  if (id == nullptr || *id == '\0' || (there && there->id == id)) return;
+  throw Error(ErrorKind::kState,
+              fmt::format("the migration {} ({}) that this worker was started for is not there any more", name, id))
+      .hint("a worker of your own is started without PGSLUICE_MIGRATION_ID in its environment");
+}
+
+// The migration that waits for its worker, one that has failed and is resumed, or a new one.
 Migration find_or_create(migration::Store& store, const MigrationArguments& args, const migration::Request& request) {
   const std::string name = args.own_name().empty() ? migration::make_uuid() : args.own_name();
   const std::string target = args.target_name().empty() ? request.target.host_and_port() : args.target_name();
   if (store.name_available(name, target)) {
+    require_its_migration(name, std::nullopt);
     return migration::create(store, name, args.target_name(), args.labels(), request);
   }
   const Migration there = store.find(name, target);
+  require_its_migration(name, there);
   if (there.active()) {
     migration::require_same(there, request, migration::Sameness::kWhole);
     return there;  // where it has its worker, taking it up fails
   }
   // A container is started again also when its migration has ended: nothing is left to do then.
   const bool is_over = there.state == State::kSucceeded || there.state == State::kCanceled;
-  if (args.resume && is_over) return there;
+  if (args.resume && is_over) {
+    migration::require_same(there, request, migration::Sameness::kWhole);
+    const bool is_only_validated = there.option == migration::MigrationOption::kValidate && !request.option_is_given;
+    if (is_only_validated && there.state == State::kSucceeded) {
+      throw Error(ErrorKind::kState, fmt::format("the migration {} was only validated: nothing was copied", name))
+          .hint("another name begins one that migrates; --migration-option Validate says that this one is over");
+    }
+    return there;
+  }
   if (args.resume) return migration::resume_migration(store, there, request);
   throw Error(ErrorKind::kState, fmt::format("the migration {} has come to its end: {}", name, to_string(there.state)))
       .hint("--resume takes up one that has failed; another name begins another one");
@@ -62,7 +81,7 @@ int run(WorkerArguments& args) {
     const migration::Request request = parse_request(args, migration::read_properties_text(args.properties));
     const MigrationRunOptions options{.output = args.output.empty() ? OutputFormat::kNone : output_format(args.output),
                                       .progress = progress_style(args.progress, args.log)};
-    // What keeps a worker from being watched is found before a migration is begun.
+    // A reason that keeps a worker from being watched is found before a migration is begun.
     std::optional<migration::HttpServer> server;
     if (const migration::HttpOptions http = http_options(args.http); !http.listen.empty()) {
       server.emplace(http, Log(console));

@@ -64,12 +64,13 @@ function askForToken() {
   const was = sessionStorage.getItem("token");
   sessionStorage.removeItem("token");
   const input = element("input", {type: "password", id: "token", autocomplete: "off", required: ""});
-  main.replaceChildren(element("form", {onsubmit: (event) => {
+  const warning = was ? [element("p", {class: "error", role: "alert"}, "The server does not accept this token.")] : [];
+  main.replaceChildren(...warning, element("form", {onsubmit: (event) => {
     event.preventDefault();
     sessionStorage.setItem("token", input.value);
     route();
-  }}, element("label", {for: "token"}, "Token of this server"), input, element("button", {}, "Show the migrations"),
-    was ? element("p", {class: "error", role: "alert"}, "The server does not accept this token.") : null));
+  }}, element("label", {for: "token"}, "Token of this server"), input, element("button", {}, "Show the migrations")),
+  element("p", {class: "faint"}, "It is the one that \"pgsluice serve\" was given; if it was given none, it is in the file \"token\" of its store, and the link that it printed carries it."));
   input.focus();
 }
 
@@ -257,7 +258,9 @@ function activity(tables) {
 
 function messages(migration) {
   const all = [];
-  if (migration.properties.currentStatus.error) all.push(element("p", {class: "error", role: "alert"}, migration.properties.currentStatus.error));
+  const {error: whole, state} = migration.properties.currentStatus;
+  // Of a canceled one the state says as much.
+  if (whole && state !== "Canceled") all.push(element("p", {class: "error", role: "alert"}, whole));
   for (const database of Object.values(migration.properties.currentStatus.currentSubStateDetails.dbDetails)) {
     const said = database.databaseName + ": " + database.message;
     const error = migration.properties.currentStatus.error;
@@ -288,11 +291,12 @@ function cancelButton(migration, path) {
 function afterwards(migration, path) {
   const state = migration.properties.currentStatus.state;
   if (state === "InProgress") return null;
+  const isValidated = migration.properties.migrationOption === "Validate";
   const next = {
-    Succeeded: "All databases are copied and equal to their sources, as far as it says below. What is left is yours:",
-    ValidationFailed: "Nothing was changed. Mend what the findings below name, then resume it with its properties file.",
+    Succeeded: isValidated ? "Nothing stands in the way, as far as it says below. Nothing was copied: a new migration does that." : "All databases are copied and equal to their sources, as far as it says below. What is left is yours:",
+    ValidationFailed: "This attempt has changed nothing. Mend what the findings below name, then resume it with its properties file.",
     Failed: "What is copied stays on the target. Mend what the message names, then resume it with its properties file: it goes on where it was.",
-    Canceled: "Each database below says what became of it. Its name is free once it is deleted.",
+    Canceled: "The messages above say what became of each database. The migration's name is free once it is deleted.",
   }[state];
   const file = fileInput("resume-file");
   const resume = state === "Failed" || state === "ValidationFailed"
@@ -303,7 +307,7 @@ function afterwards(migration, path) {
     : null;
   const remove = form({}, async () => {
     if (!confirm("Delete " + migration.name + "? It is forgotten; nothing on the target is touched.")) return;
-    await call(path, {method: "DELETE"});
+    await call(path + (path.includes("?") ? "&" : "?") + "force=true", {method: "DELETE"});
     location.hash = "#/";
   }, element("button", {}, "Delete"));
   return element("section", {}, element("h3", {}, "What to do next"), element("p", {}, next), resume, remove);

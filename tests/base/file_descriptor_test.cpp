@@ -1,0 +1,40 @@
+#include "base/file_descriptor.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "pgsluice/error.h"
+
+namespace pgsluice {
+namespace {
+
+TEST(WriteFile, WritesIntoNoFileOfOthers) {
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder.path() / "token";
+  const std::filesystem::path victim = folder.path() / "victim";
+  std::ofstream(victim) << "precious";
+  std::filesystem::create_symlink(victim, folder.path() / "token.new");
+  write_file(file, "secret");
+  EXPECT_EQ(read_file(victim), "precious");
+  EXPECT_EQ(read_file(file), "secret");
+  struct stat status {};
+  ASSERT_EQ(::lstat(file.c_str(), &status), 0);
+  EXPECT_TRUE(S_ISREG(status.st_mode));
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+
+  // One of any mode that was left there, or put.
+  std::ofstream(folder.path() / "token.new") << "left";
+  std::filesystem::permissions(folder.path() / "token.new", std::filesystem::perms::all);
+  write_file(file, "another");
+  EXPECT_EQ(read_file(file), "another");
+  ASSERT_EQ(::lstat(file.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
+TEST(WriteFile, SaysWhereItCannot) { EXPECT_THROW(write_file("/proc/no/file", "x"), Error); }
+
+}  // namespace
+}  // namespace pgsluice
