@@ -38,8 +38,10 @@ class SoakTest : public RunnerFixture {
     std::filesystem::create_directory(folder_.path() / "serve");
     port_ = test::port_of(test::listen_on_loopback());
     server_ = std::make_unique<Subprocess>(
-        SubprocessOptions{.command = {PGSLUICE_PROGRAM, "serve", "--store", serve_store_.string(), "--listen",
-                                      fmt::format("127.0.0.1:{}", port_)}});
+        // Into a file: nobody reads a pipe meanwhile, and once it is full every request that is logged waits.
+        SubprocessOptions{.command = {"sh", "-c", R"(log=$0; exec "$@" >> "$log" 2>&1)",
+                                      (folder_.path() / "serve.log").string(), PGSLUICE_PROGRAM, "serve", "--store",
+                                      serve_store_.string(), "--listen", fmt::format("127.0.0.1:{}", port_)}});
     ASSERT_TRUE(test::wait_until([&] {
       const auto answer = client().Get("/readyz");
       return answer && answer->status == 200;
