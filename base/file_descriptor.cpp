@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 
@@ -59,6 +60,18 @@ void write_file(const std::filesystem::path& path, std::string_view content) {
   std::error_code error;
   std::filesystem::rename(temporary, path, error);
   if (error) refuse(error.value());
+}
+
+bool write_new_file(const std::filesystem::path& path, std::string_view content) {
+  static std::atomic<unsigned> count{0};
+  const std::filesystem::path own = fmt::format("{}.{}.{}", path.string(), ::getpid(), ++count);
+  write_file(own, content);
+  const bool is_new = ::link(own.c_str(), path.c_str()) == 0;
+  const int error_number = errno;
+  ::unlink(own.c_str());
+  if (is_new || error_number == EEXIST) return is_new;
+  throw Error(ErrorKind::kState, system_error(fmt::format("cannot write {}", path.string()), error_number).what())
+      .hint("its folder has to be on a file system with hard links");
 }
 
 TemporaryFolder::TemporaryFolder() {

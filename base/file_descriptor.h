@@ -39,6 +39,10 @@ std::string read_file(const std::filesystem::path& path);
 /// names the file.
 void write_file(const std::filesystem::path& path, std::string_view content);
 
+/// Like write_file(), unless there is a file of that name: that one stays and is not opened. Returns true if it was
+/// written. Of several processes and threads that do so at once, one writes.
+bool write_new_file(const std::filesystem::path& path, std::string_view content);
+
 /// A new folder under the system's temporary folder, mode 0700, removed with all that is in it when the object goes.
 class TemporaryFolder {
  public:

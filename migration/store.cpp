@@ -1,6 +1,5 @@
 #include "pgsluice/migration/store.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <pwd.h>
 #include <unistd.h>
@@ -72,14 +71,6 @@ bool is_any(SqliteFile& file, const std::string& where, const std::vector<Sqlite
   return found;
 }
 
-// Makes the file before SQLite does, for whose files the umask decides; those that it makes beside it get the same
-// mode. A file that SQLite has open must not be opened here: closing it would end this process's locks on it, SQLite's
-// among them, and another process would remove the log of a store that it takes to be unused.
-void make_for_owner(const std::filesystem::path& file) {
-  constexpr mode_t kOwnerOnly = 0600;
-  const FileDescriptor made(::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, kOwnerOnly));
-}
-
 }  // namespace
 
 Store::Store(Store&&) noexcept = default;
@@ -88,7 +79,10 @@ Store::~Store() = default;
 Store::Store(std::filesystem::path folder) : folder_(std::move(folder)) {
   make_store_folders(folder_);
   const std::filesystem::path file = folder_ / "migrations.sqlite";
-  make_for_owner(file);
+  // Before SQLite makes it, for whose files the umask decides; those that it makes beside it get the same mode. One
+  // that SQLite has open must never be opened here: closing it would end this process's locks on it, SQLite's among
+  // them, and another process would remove the log of a store that it takes to be unused.
+  if (!std::filesystem::exists(file)) write_new_file(file, "");
   file_ = std::make_unique<SqliteFile>(file, SqliteFile::Open::kMakeMissing);
   // Each request of a server has a store of its own: a cache of 256 kB is enough.
   file_->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -256");
@@ -413,9 +407,8 @@ void Store::find_dead_workers() {
         continue;
       }
       const bool is_something_left =
-          std::any_of(migration->details.begin(), migration->details.end(), [](const DatabaseDetails& database) {
-            return database.made || !database.making.empty() || !database.kept_as.empty();
-          });
+          std::any_of(migration->details.begin(), migration->details.end(),
+                      [](const DatabaseDetails& database) { return database.may_be_on_target(); });
       if (suspect.cancel && is_something_left) {
         fail_lost_worker(*migration,
                          "it was canceled, and its worker ended before it had dropped what it had made on the target",

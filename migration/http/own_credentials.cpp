@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <optional>
-#include <system_error>
 
 #include "base/file_descriptor.h"
 #include "migration/http/server.h"
@@ -35,7 +34,7 @@ void withhold_own_credentials() {
 
 namespace {
 
-// The token of a file that is there; nullopt if there is none. Throws Error(kState) for one that others may know.
+// Returns the token in the file; nullopt if there is no file. Throws Error(kState) if others may know the token.
 std::optional<std::string> read_token(const std::filesystem::path& file) {
   const FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   struct stat status {};
@@ -68,18 +67,8 @@ std::string random_token() {
 std::string read_or_make_token(const std::filesystem::path& file) {
   if (const std::optional<std::string> token = read_token(file)) return *token;
   const std::string token = random_token();
-  // Under a name of its own first, and then linked: of several servers that start at once, one's token holds.
-  const std::filesystem::path own = fmt::format("{}.{}", file.string(), ::getpid());
-  write_file(own, token + "\n");
-  const bool is_first = ::link(own.c_str(), file.c_str()) == 0;
-  const int error_number = errno;
-  std::error_code ignored;
-  std::filesystem::remove(own, ignored);
-  if (is_first) return token;
-  if (error_number != EEXIST) {
-    throw Error(ErrorKind::kState, system_error(fmt::format("cannot write {}", file.string()), error_number).what());
-  }
-  return read_token(file).value_or(token);
+  // If several servers start at once, they share the token of one.
+  return write_new_file(file, token + "\n") ? token : read_token(file).value_or(token);
 }
 
 }  // namespace pgsluice::migration

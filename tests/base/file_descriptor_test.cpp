@@ -34,6 +34,16 @@ TEST(WriteFile, WritesIntoNoFileOfOthers) {
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
 }
 
+TEST(WriteNewFile, LeavesAFileThatIsThere) {
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder.path() / "file";
+  EXPECT_TRUE(write_new_file(file, "first"));
+  EXPECT_FALSE(write_new_file(file, "second"));
+  EXPECT_EQ(read_file(file), "first");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+  EXPECT_THROW(write_new_file(folder.path() / "no folder" / "file", "x"), Error);
+}
+
 TEST(WriteFile, SaysWhereItCannot) { EXPECT_THROW(write_file("/proc/no/file", "x"), Error); }
 
 }  // namespace

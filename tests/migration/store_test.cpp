@@ -1,6 +1,7 @@
 // What a store keeps, refuses, and finds out about workers that have died.
 #include "pgsluice/migration/store.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -360,6 +361,23 @@ TEST_F(StoreTest, AnotherProcessLeavesTheFilesOfAStoreThatIsOpen) {
     EXPECT_THAT(file, Not(HasSubstr("(deleted)")));
   }
   EXPECT_GE(files, 2);
+}
+
+TEST_F(StoreTest, ThoseThatOpenANewOneAtOnceLoseNothing) {
+  constexpr int kAtOnce = 8;
+  for (int round = 0; round < 10; ++round) {
+    const std::filesystem::path folder = folder_.path() / std::to_string(round);
+    {
+      std::vector<std::jthread> threads;
+      for (int i = 0; i < kAtOnce; ++i) {
+        threads.emplace_back([&, i] { Store(folder).add(migration("m", fmt::format("t{}:1", i))); });
+      }
+    }
+    const SubprocessResult listed =
+        run_command({.command = {PGSLUICE_PROGRAM, "migration", "list", "--store", folder.string()}});
+    EXPECT_EQ(listed.exit_code, 0) << listed.errors;
+    EXPECT_EQ(Store(folder).list(Filter::kAll, std::nullopt).size(), kAtOnce);
+  }
 }
 
 TEST_F(StoreTest, AMigrationThatHasEndedMeanwhileIsNotTakenUpAsItWas) {
