@@ -8,6 +8,7 @@
 
 #include "pgsluice/error.h"
 #include "tests/pipeline/clone_fixture.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::pipeline {
 namespace {
@@ -205,6 +206,11 @@ TEST_F(CloneErrors, AConnectionLimitThatNoCopyCanWorkWithIsSaidBefore) {
   const auto limit = [](const test::Cluster& server, const std::string& what) {
     server.sql("postgres", "ALTER " + what);
   };
+  // The session that has made the table counts, too, as long as its server process has not ended.
+  EXPECT_TRUE(test::wait_until([] {
+    return test::shared_source().value("postgres", "SELECT count(*) FROM pg_stat_activity WHERE datname = 'limits'") ==
+           "0";
+  }));
   limit(test::shared_source(), "DATABASE limits CONNECTION LIMIT 1");
   Error error = error_of(wanted);
   EXPECT_EQ(error.side(), Side::kSource);
