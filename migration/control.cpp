@@ -91,10 +91,8 @@ void require_same(const Migration& migration, const Request& request, Sameness s
 
 Migration resume_migration(Store& store, const Migration& migration, const Request& request) {
   // Until a database was made, what becomes of those that are there may be thought over.
-  const bool any_made =
-      std::any_of(migration.details.begin(), migration.details.end(), [](const DatabaseDetails& details) {
-        return details.made || !details.making.empty() || !details.kept_as.empty();
-      });
+  const bool any_made = std::any_of(migration.details.begin(), migration.details.end(),
+                                    [](const DatabaseDetails& details) { return details.may_be_on_target(); });
   Request as_begun = request;
   as_begun.option_is_given = false;  // the option may be another one
   if (any_made) require_same(migration, as_begun, Sameness::kWhole);

@@ -50,7 +50,7 @@ std::string text_of(const nlohmann::json& value) {
   }
   if (value.is_string()) return value.get<std::string>();
   throw Error(ErrorKind::kUsage,
-              fmt::format("is of type {}: a text, a number, or true or false is wanted", value.type_name()));
+              fmt::format("must be a text, a number, true or false, and is of type {}", value.type_name()));
 }
 
 [[noreturn]] void refuse_for_migrations(std::string_view reason) {

@@ -178,10 +178,8 @@ pg::Connection Runner::Implementation::connect(Side side, const CancelToken& can
 void Runner::Implementation::require_same_target(const std::string& system) {
   const std::string before = claim.target_system();
   if (before.empty() || system.empty() || before == system) return;
-  const bool has_worked =
-      std::any_of(migration.details.begin(), migration.details.end(), [](const DatabaseDetails& database) {
-        return database.made || !database.making.empty() || !database.kept_as.empty();
-      });
+  const bool has_worked = std::any_of(migration.details.begin(), migration.details.end(),
+                                      [](const DatabaseDetails& database) { return database.may_be_on_target(); });
   if (!has_worked) return;
   throw Error(ErrorKind::kState, "another server answers at the target's address than the one that was migrated to")
       .on(Side::kTarget)

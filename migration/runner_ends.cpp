@@ -9,8 +9,8 @@ namespace pgsluice::migration {
 
 // Drops one database, and returns a sentence about what the target has afterwards.
 std::string Runner::Implementation::drop_created(const DatabaseDetails& before) {
-  const bool is_something_left = before.target_oid != 0 || !before.making.empty() || !before.kept_as.empty();
-  if (is_something_left) target.lock({});  // or another migration's would be dropped, whose names are the same
+  // Or another migration's would be dropped, whose temporary names are the same.
+  if (before.may_be_on_target()) target.lock({});
   bool is_dropped = false;
   for (const DatabaseId made : {before.target_oid, before.making_oid}) {
     is_dropped = (made != 0 && target.drop(before.name, made, {}) == TargetServer::Dropped::kYes) || is_dropped;

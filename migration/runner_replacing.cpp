@@ -86,7 +86,7 @@ void Runner::Implementation::prepare_into_a_temporary(const schema::Database& da
   change([&](Migration& of) { details_of(of, database.name).making.clear(); });
 }
 
-// Records the database that a worker may leave behind if it dies from now on.
+// Records the temporary database, which stays on the target if the worker dies from now on.
 void Runner::Implementation::record_temporary(const std::string& database) {
   const MutexLock lock(mutex);
   details_of(migration, database).making = temporary_name(database);

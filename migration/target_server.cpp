@@ -166,7 +166,7 @@ void TargetServer::lock(const CancelToken& cancel) {
   pg::Connection session = connect(cancel);
   // The migration of the database that this session is in holds its lock in another one.
   constexpr pg::AdvisoryLock kLock = pg::AdvisoryLock::kMigration;
-  if (!pg::lock_soon(session, kLock, pg::LockReach::kServer)) {
+  if (!pg::lock_on_server(session, kLock)) {
     throw Error(ErrorKind::kState, "another migration is at work on the target server")
         .hint("it is in another store: wait for its end");
   }

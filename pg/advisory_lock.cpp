@@ -28,14 +28,14 @@ bool try_lock(Connection& connection, AdvisoryLock lock) {
       .boolean(0);
 }
 
-bool lock_soon(Connection& connection, AdvisoryLock lock, LockReach reach) {
+bool lock_on_server(Connection& connection, AdvisoryLock lock) {
   constexpr std::chrono::seconds kLimit{3};
   constexpr std::chrono::milliseconds kBetweenTries{50};
   const auto end = std::chrono::steady_clock::now() + kLimit;
   bool is_mine = false;
   while (true) {
     is_mine = is_mine || try_lock(connection, lock);
-    if (is_mine && (reach == LockReach::kDatabase || !is_held_by_another(connection, lock))) return true;
+    if (is_mine && !is_held_by_another(connection, lock)) return true;
     if (std::chrono::steady_clock::now() >= end) return false;
     pause(connection.cancel_token(), kBetweenTries);
   }

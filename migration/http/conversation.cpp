@@ -232,7 +232,7 @@ class Conversation {
     }
     if (!has_body(parser)) co_return co_await carry_out(*route, *request, parser);
 
-    const Place place(places_for_bodies(*request));
+    const Place place(taken_by(*request).bodies);
     const std::optional<HttpResponse> failed = co_await read_body(parser);
     if (failed) {
       co_await refuse_unread(failed);
@@ -263,14 +263,14 @@ class Conversation {
     if (const std::string coding = request.header("Content-Encoding"); !coding.empty() && coding != "identity") {
       return error_response(415, "UnsupportedMediaType", "compressed bodies are not accepted");
     }
-    if (places_for_bodies(request) >= state_.limits.bodies)
+    if (taken_by(request).bodies >= state_.limits.bodies) {
       return too_busy("too many requests are being read; try again");
+    }
     return std::nullopt;
   }
 
-  // Requests without the token have their own places, so that they cannot take those of requests with it.
-  std::size_t& places_for_bodies(const HttpRequest& request) {
-    return has_token(request, state_.rules) ? state_.bodies : state_.bodies_of_strangers;
+  ServerState::Taken& taken_by(const HttpRequest& request) {
+    return has_token(request, state_.rules) ? state_.by_users : state_.by_strangers;
   }
 
   void log_refusal(const HttpRequest& request, int status) {
@@ -308,10 +308,7 @@ class Conversation {
       co_return co_await send(answer(route, request, state_.log), request, parser);
     }
     const bool waits = route.runs == Route::Runs::kWaiting;
-    // Requests without the token have their own places here, too.
-    std::size_t& places = waits                              ? state_.waiting_requests
-                          : has_token(request, state_.rules) ? state_.requests
-                                                             : state_.requests_of_strangers;
+    std::size_t& places = waits ? state_.waiting_requests : taken_by(request).requests;
     if (places >= (waits ? state_.limits.waiting_threads : state_.limits.requests)) {
       co_return co_await send(too_busy("too many requests are at work; try again"), request, parser);
     }
@@ -333,12 +330,11 @@ class Conversation {
     place.reset();
     // A short one is taken by the kernel at once; a long one is kept in memory until the client has taken it.
     if (response.body.size() > kPart) {
-      std::size_t& long_places =
-          has_token(request, state_.rules) ? state_.long_responses : state_.long_responses_of_strangers;
-      if (long_places >= state_.limits.long_responses) {
+      std::size_t& long_responses = taken_by(request).long_responses;
+      if (long_responses >= state_.limits.long_responses) {
         co_return co_await send(too_busy("too many long responses are being taken; try again"), request, parser);
       }
-      place.emplace(long_places);
+      place.emplace(long_responses);
     }
     co_return co_await send(std::move(response), request, parser);
   }

@@ -27,16 +27,18 @@ struct ServerState {
   /// nullptr without TLS.
   boost::asio::ssl::context* tls = nullptr;
   Connections connections;
-  std::size_t bodies = 0;
-  std::size_t bodies_of_strangers = 0;
-  /// Requests that wait for a thread or are at work: with the token, and without. Then those of routes that wait for
-  /// other processes.
-  std::size_t requests = 0;
-  std::size_t requests_of_strangers = 0;
+  /// How many places of each kind (HttpLimits) are taken.
+  struct Taken {
+    std::size_t bodies = 0;
+    std::size_t requests = 0;
+    std::size_t long_responses = 0;
+  };
+  /// Requests without the token have their own places, so that they cannot take those of requests with it.
+  Taken by_users;
+  Taken by_strangers;
+  /// Requests of routes that wait for other processes.
   std::size_t waiting_requests = 0;
-  std::size_t long_responses = 0;
-  std::size_t long_responses_of_strangers = 0;
-  /// The requests among the first two that have no response yet.
+  /// Other requests that have no response yet.
   std::size_t at_work = 0;
   std::size_t streams = 0;
   bool is_stopping = false;

@@ -76,7 +76,8 @@ struct NeededRole {
   std::string example;  ///< of what it owns
 };
 
-// That an object is none of those of the parameters: an array of their catalogs and one of their oids.
+// SQL that is true for an object that is copied. The omitted ones are parameters: an array of their catalogs and one of
+// their oids.
 std::string is_copied(const std::string& catalog, const std::string& oid) {
   return fmt::format(
       "NOT EXISTS (SELECT FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]),"

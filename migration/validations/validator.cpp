@@ -14,7 +14,6 @@
 #include "pg/quote.h"
 #include "pg/server_identity.h"
 #include "pipeline/prepare/sessions.h"
-#include "schema/catalog/catalog.h"
 
 namespace pgsluice::migration {
 
@@ -118,13 +117,11 @@ bool ValidationContext::is_omitted(const pg::Row& row) const {
 
 schema::Selection read_selection(const ValidationRequest& request, pg::Connection& source, pg::Connection& target) {
   const pipeline::CloneOptions& engine = request.engine;
-  if (engine.filters.empty() && engine.extensions) return {};
-  schema::SelectionRequest wanted{.rules = engine.filters, .skip_extensions = !engine.extensions};
   const auto there = request.existing_targets.find(source.database());
   if (there != request.existing_targets.end() && there->second == target.database()) {
-    for (const auto& [name, in_schema] : schema::read_extensions(target)) wanted.extensions_on_target.insert(name);
+    return schema::select_objects(source, target, engine.filters, !engine.extensions);
   }
-  return schema::select_objects(source, wanted);
+  return schema::select_objects(source, {.rules = engine.filters, .skip_extensions = !engine.extensions});
 }
 
 pg::Connection connect_to_server(const Request& request, Side side, const Log& log, const CancelToken& cancel) {

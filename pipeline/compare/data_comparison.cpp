@@ -83,13 +83,10 @@ std::vector<std::string> differing_sequences(Server& source, Server& target) {
 
 // Forgets on both sides what the copy was to leave out. Whether the target has it all the same does not matter.
 void omit(const CompareOptions& options, Server& source, Server& target, const Log& log) {
-  if (options.filters.empty() && options.extensions) return;
-  schema::SelectionRequest request{.rules = options.filters, .skip_extensions = !options.extensions};
-  for (const auto& [name, in_schema] : schema::read_extensions(target.session)) {
-    request.extensions_on_target.insert(name);
-  }
-  const schema::Selection selection = schema::select_objects(source.session, request);
+  const schema::Selection selection =
+      schema::select_objects(source.session, target.session, options.filters, !options.extensions);
   for (const std::string& warning : selection.warnings) log.warning(warning);
+  if (selection.empty()) return;
   const auto is_omitted = [&](schema::Oid relation) {
     return !selection.keeps(relation) || selection.without_rows.contains(relation);
   };

@@ -49,4 +49,12 @@ Selection select_objects(pg::Connection& source, const SelectionRequest& request
   return std::move(selection);
 }
 
+Selection select_objects(pg::Connection& source, pg::Connection& target, const FilterRules& rules,
+                         bool skip_extensions) {
+  if (rules.empty() && !skip_extensions) return {};
+  SelectionRequest request{.rules = rules, .skip_extensions = skip_extensions};
+  for (const auto& [name, in_schema] : read_extensions(target)) request.extensions_on_target.insert(name);
+  return select_objects(source, request);
+}
+
 }  // namespace pgsluice::schema

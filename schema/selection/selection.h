@@ -58,6 +58,10 @@ struct Selection {
 /// Reads what there is and what depends on what, in the connection's transaction. Throws Error(kServer).
 Selection select_objects(pg::Connection& source, const SelectionRequest& request);
 
+/// Like the above, with the extensions that the target has by now.
+Selection select_objects(pg::Connection& source, pg::Connection& target, const FilterRules& rules,
+                         bool skip_extensions);
+
 /// Take away what is left out.
 void apply(const Selection& selection, Catalog& catalog);
 void apply(const Selection& selection, Archive& archive);

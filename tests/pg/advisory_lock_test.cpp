@@ -21,17 +21,16 @@ TEST(AdvisoryLock, IsWaitedForWhileTheSessionThatHadItEnds) {
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     before.reset();
   });
-  EXPECT_TRUE(lock_soon(next, kLock, LockReach::kServer));
+  EXPECT_TRUE(lock_on_server(next, kLock));
 }
 
 TEST(AdvisoryLock, OfASessionThatGoesOnIsNotTaken) {
   Connection holder = test::shared_target().connect("postgres");
   ASSERT_TRUE(try_lock(holder, kLock));
   Connection same = test::shared_target().connect("postgres");
-  EXPECT_FALSE(lock_soon(same, kLock, LockReach::kDatabase));
+  EXPECT_FALSE(lock_on_server(same, kLock));
   Connection other = test::shared_target().connect("template1");
-  EXPECT_TRUE(lock_soon(other, kLock, LockReach::kDatabase));
-  EXPECT_FALSE(lock_soon(other, kLock, LockReach::kServer));
+  EXPECT_FALSE(lock_on_server(other, kLock));
 }
 
 }  // namespace

@@ -143,6 +143,9 @@ struct DatabaseDetails {
   /// The oid of the database that is kept; 0 if an earlier version of pgsluice has kept it.
   std::uint32_t kept_oid = 0;
 
+  /// True if this migration has made or moved something on the target that may still be there.
+  bool may_be_on_target() const { return made || !making.empty() || !kept_as.empty(); }
+
   /// Ends a database that is open when its migration fails: Failed with `reason`, or with the message that it has
   /// already; NotStarted if nothing was done to it and nothing is wrong with it.
   void end_unfinished(const std::string& reason);

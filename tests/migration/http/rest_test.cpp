@@ -211,7 +211,7 @@ TEST_F(RestTest, MoreFollowersThanThereIsRoomForAreAskedToComeBack) {
       });
     });
   }
-  while (following < kMaxFollowers) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_TRUE(test::wait_until([&] { return following == kMaxFollowers; }));
   const auto one_more = server.client().Get("/migrations/idle/events");
   EXPECT_EQ(one_more->status, 503);
   EXPECT_EQ(one_more->get_header_value("Retry-After"), "5");
