@@ -292,8 +292,7 @@ class Conversation {
     error_code error;
     const Deadline deadline(stream_, state_.limits.body_time);
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
-      constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-      co_await asio::async_write(stream_, asio::buffer(kContinue), token(error));
+      co_await write_text("HTTP/1.1 100 Continue\r\n\r\n", error);
       if (error) co_return HttpResponse();
     }
     co_await http::async_read(stream_, buffer_, parser, token(error));
@@ -412,35 +411,33 @@ class Conversation {
     state_.statistics.count_response(request.method, response.status);
     const Place place(state_.streams);
     const bool is_chunked = parser.get().version() >= 11;
-    http::response<http::empty_body> head(static_cast<http::status>(response.status), parser.get().version());
+    http::response<http::string_body> head(static_cast<http::status>(response.status), parser.get().version());
     set_headers(head, response);
     head.chunked(is_chunked);
     head.keep_alive(false);
-    http::response_serializer<http::empty_body> serializer(head);
-    error_code error;
-    expire_after(state_.limits.write_time);
-    co_await http::async_write_header(stream_, serializer, token(error));
+    if (!co_await write(head, true)) co_return false;
     asio::steady_timer timer(stream_.get_executor());
+    error_code error;
     while (!error && !state_.is_stopping) {
-      const std::optional<std::string> text =
-          co_await on_a_thread(*state_.handlers, [&] { return next_text(response); });
+      std::optional<std::string> text = co_await on_a_thread(*state_.handlers, [&] { return next_text(response); });
       expire_after(state_.limits.write_time);
       if (!text) {
-        if (is_chunked) co_await asio::async_write(stream_, http::make_chunk_last(), token(error));
+        if (is_chunked) co_await write_text(beast::buffers_to_string(http::make_chunk_last()), error);
         break;
       }
-      if (text->empty()) {
-        // There is nothing new.
-      } else if (is_chunked) {
-        co_await asio::async_write(stream_, http::make_chunk(asio::buffer(*text)), token(error));
-      } else {
-        co_await asio::async_write(stream_, asio::buffer(*text), token(error));
-      }
+      // Empty when there is nothing new.
+      if (!text->empty() && is_chunked) text = beast::buffers_to_string(http::make_chunk(asio::buffer(*text)));
+      if (!text->empty()) co_await write_text(*text, error);
       if (error) break;
       timer.expires_after(response.period);
       co_await timer.async_wait(token(error));
     }
     co_return false;
+  }
+
+  // `text` stays until this is done.
+  asio::awaitable<void> write_text(std::string_view text, error_code& error) {
+    co_await asio::async_write(stream_, asio::buffer(text), token(error));
   }
 
   std::optional<std::string> next_text(const HttpResponse& response) const {

@@ -46,10 +46,10 @@ std::optional<std::string> read_token(const std::filesystem::path& file) {
   if (!opened.valid() || ::fstat(opened.get(), &status) != 0) refuse("cannot read the token of");
   if (status.st_uid != ::geteuid()) refuse("another user has made the token of");
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) refuse("others may read the token of");
-  std::string token = read_file(file);
-  while (!token.empty() && token.back() == '\n') token.pop_back();
-  if (token.size() < HttpServer::kMinTokenLength) refuse("there is no whole token in");
-  return token;
+  const std::string text = read_file(file);
+  const std::size_t length = text.find_last_not_of('\n') + 1;
+  if (length < HttpServer::kMinTokenLength) refuse("there is no whole token in");
+  return text.substr(0, length);
 }
 
 std::string random_token() {

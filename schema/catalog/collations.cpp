@@ -12,7 +12,7 @@ namespace pgsluice::schema {
 
 namespace {
 
-using Facts = std::set<std::string>;
+using CollationFacts = std::set<std::string>;
 
 // Provider, locale and version of collations; columns that only some versions have are read through their row as JSON.
 // The collation 100 is the database's own.
@@ -37,8 +37,8 @@ SELECT provider, locale, coalesce(version, '') FROM (
                      fmt::arg("collations", collations));
 }
 
-Facts read_facts(pg::Connection& connection, std::string_view collations) {
-  Facts facts;
+CollationFacts read_facts(pg::Connection& connection, std::string_view collations) {
+  CollationFacts facts;
   for (const pg::Row row : connection.execute(facts_sql(connection.server_version(), collations))) {
     const std::string locale(row.text(1));
     const bool by_code_point = locale == "C" || locale == "POSIX" || locale.rfind("C.", 0) == 0;
@@ -61,12 +61,12 @@ bool partition_keys_sort_alike(pg::Connection& source, pg::Connection& target) {
   constexpr std::string_view kKeys =
       "IN (SELECT k FROM pg_catalog.pg_partitioned_table p, pg_catalog.unnest(p.partcollation::oid[]) k"
       " WHERE p.partstrat = 'r' AND k NOT IN (0, 950, 951))";
-  const Facts needed = read_facts(source, kKeys);
+  const CollationFacts needed = read_facts(source, kKeys);
   if (needed.empty()) return true;
   // A collation of the user's is not on the target yet: one of the same locale shows its version.
-  const Facts own = read_facts(target, "= 100");
-  const Facts named = read_facts(target, "<> 100");
-  const Facts own_on_source = read_facts(source, "= 100");
+  const CollationFacts own = read_facts(target, "= 100");
+  const CollationFacts named = read_facts(target, "<> 100");
+  const CollationFacts own_on_source = read_facts(source, "= 100");
   return std::all_of(needed.begin(), needed.end(), [&](const std::string& fact) {
     return own_on_source.contains(fact) ? own.contains(fact) : fact == "C" || named.contains(fact);
   });

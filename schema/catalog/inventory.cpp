@@ -13,7 +13,7 @@ namespace pgsluice::schema {
 
 namespace {
 
-std::set<std::string, std::less<>> names(pg::Connection& connection, std::string_view sql) {
+std::set<std::string, std::less<>> name_set(pg::Connection& connection, std::string_view sql) {
   std::set<std::string, std::less<>> result;
   for (const pg::Row row : connection.execute(sql)) result.emplace(row.text(0));
   return result;
@@ -66,8 +66,9 @@ bool may_act_for(pg::Connection& target, std::string_view role) {
 }
 
 std::set<std::string, std::less<>> roles_out_of_reach(pg::Connection& target) {
-  return names(target, fmt::format("SELECT rolname FROM pg_catalog.pg_roles WHERE NOT pg_catalog.pg_has_role(oid, {})",
-                                   pg::quote_literal(set_role_privilege(target.server_version()))));
+  return name_set(target,
+                  fmt::format("SELECT rolname FROM pg_catalog.pg_roles WHERE NOT pg_catalog.pg_has_role(oid, {})",
+                              pg::quote_literal(set_role_privilege(target.server_version()))));
 }
 
 void TargetInventory::see_as_before(const TargetInventory& before) {
@@ -78,16 +79,16 @@ void TargetInventory::see_as_before(const TargetInventory& before) {
 }
 
 TargetInventory read_inventory(pg::Connection& target) {
-  return {.schemas = names(target, "SELECT nspname FROM pg_catalog.pg_namespace"),
+  return {.schemas = name_set(target, "SELECT nspname FROM pg_catalog.pg_namespace"),
           .extensions = read_extensions(target),
-          .others_extensions = names(target,
-                                     "SELECT extname FROM pg_catalog.pg_extension"
-                                     " WHERE NOT pg_catalog.pg_has_role(extowner, 'USAGE')"),
-          .others_schemas = names(target,
-                                  "SELECT nspname FROM pg_catalog.pg_namespace"
-                                  " WHERE NOT pg_catalog.pg_has_role(nspowner, 'USAGE')"),
-          .roles = names(target, "SELECT rolname FROM pg_catalog.pg_roles"),
-          .tablespaces = names(target, "SELECT spcname FROM pg_catalog.pg_tablespace")};
+          .others_extensions = name_set(target,
+                                        "SELECT extname FROM pg_catalog.pg_extension"
+                                        " WHERE NOT pg_catalog.pg_has_role(extowner, 'USAGE')"),
+          .others_schemas = name_set(target,
+                                     "SELECT nspname FROM pg_catalog.pg_namespace"
+                                     " WHERE NOT pg_catalog.pg_has_role(nspowner, 'USAGE')"),
+          .roles = name_set(target, "SELECT rolname FROM pg_catalog.pg_roles"),
+          .tablespaces = name_set(target, "SELECT spcname FROM pg_catalog.pg_tablespace")};
 }
 
 namespace {

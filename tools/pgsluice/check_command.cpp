@@ -1,6 +1,7 @@
 // `check`: everything that would make a clone fail or lose something, before it begins.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -25,7 +26,7 @@ using migration::ValidationDetails;
 using migration::ValidationRequest;
 using migration::ValidationState;
 
-constexpr const char* kFooter =
+constexpr const char* kCheckFooter =
     "Examples:\n"
     "  pgsluice check --source postgresql://me@old/shop --target postgresql://me@new/shop\n"
     "  pgsluice check --all-databases --source postgresql://me@old --target postgresql://me@new -o json\n"
@@ -123,7 +124,7 @@ int run(const CheckArguments& args) {
 
 void add_check_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("check", "What would make a clone fail or lose something");
-  command->footer(kFooter);
+  command->footer(kCheckFooter);
   auto args = std::make_shared<CheckArguments>();
   add_clone_options(*command, *args);
   command->add_option("-o,--output", args->output, "json, table or none (default: table on a terminal, else json)")

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -27,7 +28,7 @@ using pipeline::SettingGroup;
 
 using pipeline::Clone;
 
-constexpr const char* kFooter =
+constexpr const char* kCloneFooter =
     "Examples:\n"
     "  pgsluice clone --source postgresql://me@old/shop --target postgresql://me@new/shop\n"
     "  pgsluice clone --source 'host=old dbname=shop' --target 'host=new dbname=shop' --table-jobs 8\n"
@@ -210,7 +211,7 @@ void add_clone_options(CLI::App& command, CloneArguments& args) {
 void add_clone_command(CLI::App& app, int& exit_code) {
   constexpr const char* kDescription = "Clone a whole database into another, empty one";
   const auto set_up = [&exit_code](CLI::App& command) {
-    command.footer(kFooter);
+    command.footer(kCloneFooter);
     auto args = std::make_shared<CloneArguments>();
     add_clone_options(command, *args);
     command.callback([args, &exit_code] { exit_code = run_clone(*args); });

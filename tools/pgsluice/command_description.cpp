@@ -1,5 +1,6 @@
 #include "tools/pgsluice/command_description.h"
 
+#include <CLI/CLI.hpp>
 #include <sstream>
 
 #include "tools/pgsluice/command_line.h"

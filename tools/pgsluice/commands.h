@@ -1,8 +1,10 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include "pgsluice/log.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace pgsluice::tools {
 

@@ -1,6 +1,7 @@
 // `completion`: what a shell needs to complete a command line of pgsluice. Man pages come from the same description.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -17,7 +18,7 @@ namespace pgsluice::tools {
 
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kCompletionFooter =
     "Examples:\n"
     "  source <(pgsluice completion bash)     for this shell\n"
     "  pgsluice completion bash > ~/.local/share/bash-completion/completions/pgsluice\n"
@@ -41,7 +42,7 @@ void write_man_pages(const CommandDescription& command, const std::filesystem::p
 
 void add_completion_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("completion", "Print what a shell needs to complete pgsluice's command line");
-  command->footer(kFooter);
+  command->footer(kCompletionFooter);
   auto shell = std::make_shared<std::string>();
   command->add_option("shell", *shell, "bash, zsh or fish")->required()->check(one_of({"bash", "zsh", "fish"}));
   command->callback([&app, shell] { std::fputs(completion_script(describe(app), *shell).c_str(), stdout); });

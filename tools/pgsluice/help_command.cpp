@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -12,7 +13,7 @@ namespace pgsluice::tools {
 
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kHelpFooter =
     "Examples:\n"
     "  pgsluice help\n"
     "  pgsluice help copy table-data      the same as: pgsluice copy table-data --help";
@@ -36,7 +37,7 @@ const CLI::App& command_named(const CLI::App& app, const std::vector<std::string
 
 void add_help_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("help", "Print this help, or that of a command");
-  command->footer(kFooter);
+  command->footer(kHelpFooter);
   auto names = std::make_shared<std::vector<std::string>>();
   command->add_option("command", *names, "The command")->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->callback([&app, names] {

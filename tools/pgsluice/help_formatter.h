@@ -28,10 +28,4 @@ class HelpFormatter : public CLI::Formatter {
 /// The width of the terminal that standard output is, within what can be read well.
 std::size_t help_width();
 
-/// Text in lines of a width, all but the first with an indentation; words longer than a line stay whole.
-std::string wrap(const std::string& text, std::size_t width, std::size_t indent);
-
-/// An example as a shell takes it: continued with a backslash before an option where it is too long.
-std::string wrap_example(const std::string& line, std::size_t width);
-
 }  // namespace pgsluice::tools

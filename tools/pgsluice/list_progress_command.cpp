@@ -1,6 +1,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -27,6 +28,8 @@
 namespace pgsluice::tools {
 
 namespace {
+
+using Align = TextTable::Align;
 
 using Json = nlohmann::ordered_json;
 using pipeline::RunState;
@@ -104,7 +107,6 @@ std::string standing(const RunState& state) {
 }
 
 std::string progress_text(const RunState& state, const Counts& tables, const Counts& indexes) {
-  using Align = TextTable::Align;
   TextTable table(
       {{"", Align::kRight}, {"Total Count", Align::kRight}, {"In Progress", Align::kRight}, {"Done", Align::kRight}},
       TextTable::Look::kPsql);

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
+
 #include "tools/pgsluice/environment.h"
 
 namespace pgsluice::tools {

@@ -1,11 +1,14 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 
 #include "pgsluice/log.h"
 #include "tools/pgsluice/remedies.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace pgsluice::tools {
 

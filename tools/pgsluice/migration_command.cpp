@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -31,7 +32,7 @@ namespace {
 
 using migration::Migration;
 
-constexpr const char* kFooter =
+constexpr const char* kMigrationFooter =
     "Examples:\n"
     "  pgsluice migration create --name first --properties body.json\n"
     "  pgsluice migration create --name first --properties body.json --no-wait\n"
@@ -283,7 +284,7 @@ CLI::App* add_simple(CLI::App& migration, const char* name, const char* descript
 
 void add_migration_commands(CLI::App& app, int& exit_code) {
   CLI::App* migration = app.add_subcommand("migration", "Migrations of several databases, as a service runs them");
-  migration->footer(kFooter);
+  migration->footer(kMigrationFooter);
   migration->require_subcommand(1);
   add_create(*migration, exit_code);
 

@@ -1,3 +1,4 @@
+#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "pgsluice/error.h"
@@ -18,7 +19,7 @@ struct PingArguments {
   LogOptions log;
 };
 
-constexpr const char* kFooter =
+constexpr const char* kPingFooter =
     "Example:\n"
     "  pgsluice ping --source postgresql://me@old/shop --target postgresql://me@new/shop\n"
     "\n"
@@ -45,7 +46,7 @@ int run_ping(PingArguments& args) {
 
 void add_ping_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("ping", "Whether both servers answer, tried for up to a minute");
-  command->footer(kFooter);
+  command->footer(kPingFooter);
   auto args = std::make_shared<PingArguments>();
   with_environment(*command,
                    command->add_option("-S,--source", args->options.source, "Source database, URI or keywords"),

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 
@@ -21,7 +22,7 @@ namespace pgsluice::tools {
 
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kServeFooter =
     "Examples:\n"
     "  pgsluice serve     http://127.0.0.1:8432 shows the migrations\n"
     "  pgsluice serve --listen 0.0.0.0:8432 --token-file /run/secrets/token --tls-cert c.pem --tls-key k.pem\n"
@@ -92,7 +93,7 @@ int run(ServeArguments& args) {
 
 void add_serve_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("serve", "The REST API of migrations, and a page that shows them");
-  command->footer(kFooter);
+  command->footer(kServeFooter);
   auto args = std::make_shared<ServeArguments>();
   add_http_options(*command, args->http, "host:port (127.0.0.1:8432)");
   command->add_option("--store", args->store,

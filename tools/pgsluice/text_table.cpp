@@ -7,20 +7,14 @@
 #include <sstream>
 
 #include "base/printable.h"
-#include "tools/pgsluice/help_formatter.h"
+#include "tools/pgsluice/wrap.h"
 
 namespace pgsluice::tools {
 
 namespace {
 
-// Characters as a terminal counts them, for text in UTF-8: continuation bytes take no place.
-std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
 void append_cell(std::string& line, const std::string& cell, std::size_t width, TextTable::Align align) {
-  const std::string padding(width - std::min(width, width_of(cell)), ' ');  // a word may be longer
+  const std::string padding(width - std::min(width, characters(cell)), ' ');  // a word may be longer
   line += align == TextTable::Align::kLeft ? cell + padding : padding + cell;
 }
 
@@ -33,7 +27,7 @@ std::size_t last_column_room(std::size_t before) {
 }
 
 std::string centred(const std::string& head, std::size_t width) {
-  const std::size_t free = width - width_of(head);
+  const std::size_t free = width - characters(head);
   return std::string(free / 2, ' ') + head + std::string(free - free / 2, ' ');
 }
 
@@ -50,8 +44,8 @@ void TextTable::add(std::vector<std::string> cells) {
 std::string TextTable::text() const {
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    std::size_t width = width_of(columns_[i].head);
-    for (const std::vector<std::string>& row : rows_) width = std::max(width, width_of(row[i]));
+    std::size_t width = characters(columns_[i].head);
+    for (const std::vector<std::string>& row : rows_) width = std::max(width, characters(row[i]));
     widths.push_back(width);
   }
   std::string result;

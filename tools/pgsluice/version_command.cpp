@@ -4,6 +4,7 @@
 #include <pg_config.h>
 #include <sqlite3.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -19,7 +20,7 @@ namespace pgsluice::tools {
 
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kVersionFooter =
     "Examples:\n"
     "  pgsluice version\n"
     "  pgsluice version --json --source postgresql://me@old/shop --target postgresql://me@new/shop\n"
@@ -87,7 +88,7 @@ int run_version(const VersionArguments& args) {
 void add_version_command(CLI::App& app, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("version", "Print the versions of pgsluice, its libraries, pg_dump, and servers");
-  command->footer(kFooter);
+  command->footer(kVersionFooter);
   auto args = std::make_shared<VersionArguments>();
   command->add_option("-S,--source", args->source, "Source database, URI or keywords");
   command->add_option("-T,--target", args->target, "Target database, URI or keywords");

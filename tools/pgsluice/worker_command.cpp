@@ -1,6 +1,7 @@
 // `worker`: one migration in the foreground, as a container runs it.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -21,7 +22,7 @@ namespace {
 using migration::Migration;
 using migration::State;
 
-constexpr const char* kFooter =
+constexpr const char* kWorkerFooter =
     "Examples:\n"
     "  pgsluice worker --name first --properties /config/body.json --store /state --listen 0.0.0.0:8080\n"
     "  pgsluice worker --name first --properties /config/body.json --store /state --resume\n"
@@ -101,7 +102,7 @@ int run(WorkerArguments& args) {
 
 void add_worker_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("worker", "One migration in the foreground, for a container");
-  command->footer(kFooter);
+  command->footer(kWorkerFooter);
   auto args = std::make_shared<WorkerArguments>();
   args->log.json = true;
   args->log.on_output = true;
