@@ -219,9 +219,20 @@ void Subprocess::terminate() noexcept {
   }
 }
 
-SubprocessResult Subprocess::wait(const CancelToken& cancel) {
+SubprocessResult Subprocess::wait(const CancelToken& cancel,
+                                  const std::function<bool(std::string_view output)>& enough) {
   SubprocessResult result;
+  // Asked when the output has doubled, since an answer may take as long as there is output.
+  std::size_t next_question = 1U << 16U;
   while (output_.valid() || errors_.valid()) {
+    if (enough && result.output.size() >= next_question) {
+      if (enough(result.output)) {
+        terminate();
+        result.was_enough = true;
+        return result;
+      }
+      next_question = 2 * result.output.size();
+    }
     std::array<WaitFor, 2> set{WaitFor{.fd = output_.get(), .want_read = true},
                                WaitFor{.fd = errors_.get(), .want_read = true}};
     if (wait_for(set, cancel, std::nullopt) == WaitResult::kCancelled) {
@@ -235,8 +246,9 @@ SubprocessResult Subprocess::wait(const CancelToken& cancel) {
   return result;
 }
 
-SubprocessResult run_command(SubprocessOptions options, const CancelToken& cancel) {
-  return Subprocess(std::move(options)).wait(cancel);
+SubprocessResult run_command(SubprocessOptions options, const CancelToken& cancel,
+                             const std::function<bool(std::string_view output)>& enough) {
+  return Subprocess(std::move(options)).wait(cancel, enough);
 }
 
 }  // namespace pgsluice

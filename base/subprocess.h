@@ -26,6 +26,8 @@ struct SubprocessResult {
   int exit_code = 0;
   std::string output;
   std::string errors;
+  /// True if it was ended because its output was enough.
+  bool was_enough = false;
 };
 
 /// A child process with its standard output and error collected and no standard input. The destructor ends it
@@ -41,8 +43,9 @@ class Subprocess {
 
   pid_t pid() const { return pid_; }
 
-  /// Collects the output until the end. Throws Error(kCancelled), with the child ended, on cancellation.
-  SubprocessResult wait(const CancelToken& cancel);
+  /// Collects the output until the end, or until `enough` is true of it, which is asked now and then; then the child is
+  /// ended. Throws Error(kCancelled), with the child ended, on cancellation.
+  SubprocessResult wait(const CancelToken& cancel, const std::function<bool(std::string_view output)>& enough = {});
 
  private:
   void terminate() noexcept;
@@ -67,7 +70,8 @@ FileDescriptor start_detached(const DetachedOptions& options);
 /// Descriptor 3 of a process that was started so.
 inline constexpr int kReadyDescriptor = 3;
 
-/// Runs a command to its end.
-SubprocessResult run_command(SubprocessOptions options, const CancelToken& cancel = {});
+/// Runs a command to its end, or until its output is enough.
+SubprocessResult run_command(SubprocessOptions options, const CancelToken& cancel = {},
+                             const std::function<bool(std::string_view output)>& enough = {});
 
 }  // namespace pgsluice

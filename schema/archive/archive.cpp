@@ -28,6 +28,20 @@ std::string TocEntry::describe() const {
   return result + name;
 }
 
+std::string_view suffix_of(ArchiveCompression compression) {
+  switch (compression) {
+    case ArchiveCompression::kNone:
+      return "";
+    case ArchiveCompression::kGzip:
+      return ".gz";
+    case ArchiveCompression::kLz4:
+      return ".lz4";
+    case ArchiveCompression::kZstd:
+      return ".zst";
+  }
+  return "";
+}
+
 std::string_view Archive::definition_of(EntryKind kind) const {
   for (const TocEntry& entry : entries) {
     if (entry.kind == kind) return entry.definition;

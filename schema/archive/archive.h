@@ -47,6 +47,11 @@ struct TocEntry {
   char relation_kind = 0;                    ///< pg_class.relkind, from archive version 1.16
   std::string owner;
   std::vector<int> dependencies;  ///< dump ids; some may be of objects that are not in the archive
+  bool has_data = false;          ///< rows of a table, or large objects, belong to it
+  std::string copy_statement;     ///< of a table's rows: "COPY public.t (a, b) FROM stdin;\n"
+  /// With its rows or its list of large objects, in the folder of a directory archive; without the suffix that
+  /// compression adds.
+  std::string data_file;
 
   RestorePass pass() const;
   /// "table public.orders", for messages.
@@ -60,9 +65,20 @@ struct ArchiveVersion {
   auto operator<=>(const ArchiveVersion&) const = default;
 };
 
-/// A pg_dump archive of format "custom": its header and table of contents. Read-only; any thread.
+/// pg_dump's formats of archives that have a table of contents of this layout.
+enum class ArchiveFormat { kCustom, kDirectory };
+
+/// How an archive's data is compressed.
+enum class ArchiveCompression { kNone, kGzip, kLz4, kZstd };
+
+/// Returns what compression appends to the name of a file: ".zst"; empty for kNone.
+std::string_view suffix_of(ArchiveCompression compression);
+
+/// A pg_dump archive: its header and table of contents. Read-only; any thread.
 struct Archive {
   ArchiveVersion version;
+  ArchiveFormat format = ArchiveFormat::kCustom;
+  ArchiveCompression compression = ArchiveCompression::kNone;
   std::string database;
   std::string server_version;  ///< of the dumped server, as text
   std::string dump_version;    ///< of the pg_dump
@@ -72,11 +88,16 @@ struct Archive {
   std::string_view definition_of(EntryKind kind) const;
 };
 
-/// Reads an archive of version 1.12 to 1.16. Throws Error(kConfig) that names the file and the byte where it is
-/// damaged, cut off, of another format or of a version that is not known.
+/// Reads an archive of version 1.12 to 1.16: a file of format "custom", or the toc.dat of format "directory". Throws
+/// Error(kConfig) that names the file and the byte where it is damaged, cut off, of another format or of a version that
+/// is not known.
 Archive read_archive(const std::filesystem::path& path);
 
 /// Like read_archive(), from memory; `name` stands for the file in messages.
 Archive parse_archive(std::string_view bytes, std::string_view name);
+
+/// True if the bytes hold a whole table of contents, whatever comes after it. Throws Error(kConfig) as read_archive()
+/// does, but not for one that is cut off.
+bool has_whole_toc(std::string_view bytes, std::string_view name);
 
 }  // namespace pgsluice::schema

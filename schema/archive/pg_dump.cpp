@@ -12,6 +12,7 @@
 #include "pg/connection.h"
 #include "pg/version.h"
 #include "pgsluice/error.h"
+#include "schema/archive/archive.h"
 
 namespace pgsluice::schema {
 
@@ -22,9 +23,11 @@ namespace {
 // Settings that pg_dump leaves to the server's defaults and that its output depends on, for example constants of type
 // money. 9.5 has all of them.
 constexpr std::string_view kSettings =
-    " -c lc_monetary=C -c TimeZone=UTC -c bytea_output=hex -c xmloption=content -c array_nulls=on"
+    " -c TimeZone=UTC -c bytea_output=hex -c xmloption=content -c array_nulls=on"
     " -c quote_all_identifiers=off -c statement_timeout=0 -c lock_timeout=0"
     " -c default_transaction_isolation=read\\ committed";  // SERIALIZABLE is not available on a standby
+// Where our own sessions restore. pg_restore's have the target's, as pg_dump's have the source's.
+constexpr std::string_view kMoney = " -c lc_monetary=C";
 
 std::vector<fs::path> folders_of_path() {
   std::vector<fs::path> result;
@@ -169,6 +172,8 @@ ClientProgram find_client_program(const std::optional<fs::path>& bindir, int sou
 
 namespace {
 
+constexpr std::string_view kArchiveName = "pg_dump's archive";
+
 // `settings` are passed as startup options; if they are empty, the server's own settings apply.
 SubprocessResult dump(const DumpRequest& request, std::string_view settings, const CancelToken& cancel) {
   const std::string options = request.source.get("options").value_or("") + std::string(settings);
@@ -177,25 +182,31 @@ SubprocessResult dump(const DumpRequest& request, std::string_view settings, con
   pg::ConnInfo::ForProgram connection = source.for_program();
   std::vector<std::string> command = {request.program.path.string(),
                                       "--format=custom",
-                                      "-B",
-                                      "--section=pre-data",
-                                      "--section=post-data",
+                                      "--compress=0",
                                       "--no-password",
                                       "--role=" + request.role,
                                       "--snapshot=" + request.snapshot,
                                       "--encoding=" + request.encoding,
                                       "--dbname=" + connection.conninfo};
+  if (!request.data_entries || !request.large_objects) command.emplace_back("-B");
+  if (!request.data_entries) {
+    for (const char* section : {"pre-data", "post-data"}) command.push_back(fmt::format("--section={}", section));
+  }
   for (const std::string& schema : request.schemas_left_out) command.push_back("--exclude-schema=" + schema);
   for (const std::string& table : request.tables_left_out) command.push_back("--exclude-table=" + table);
-  return run_command({.command = std::move(command), .environment = std::move(connection.environment)}, cancel);
+  std::function<bool(std::string_view)> enough;
+  if (request.data_entries) {
+    enough = [](std::string_view output) { return has_whole_toc(output, kArchiveName); };
+  }
+  return run_command({.command = std::move(command), .environment = std::move(connection.environment)}, cancel, enough);
 }
 
 // As libpq says it; the server's own words may be in another language: then it is a failure like any other.
 bool lost_its_connection(std::string_view failure) {
-  constexpr std::array<std::string_view, 5> kWords = {
+  constexpr std::array<std::string_view, 5> kWordsOfLibpq = {
       "server closed the connection unexpectedly", "could not receive data from server",
       "could not send data to server", "could not connect to server", "terminating connection due to"};
-  return std::any_of(kWords.begin(), kWords.end(),
+  return std::any_of(kWordsOfLibpq.begin(), kWordsOfLibpq.end(),
                      [&](std::string_view words) { return failure.find(words) != std::string_view::npos; });
 }
 
@@ -203,7 +214,8 @@ bool lost_its_connection(std::string_view failure) {
 
 Dump run_pg_dump(const DumpRequest& request, const Log& log, const CancelToken& cancel) {
   std::vector<std::string> warnings;
-  SubprocessResult result = dump(request, kSettings, cancel);
+  const std::string settings = std::string(kSettings) + std::string(request.data_entries ? "" : kMoney);
+  SubprocessResult result = dump(request, settings, cancel);
   // PgBouncer's words, unless its ignore_startup_parameters names the options.
   if (result.exit_code != 0 && result.errors.find("unsupported startup parameter") != std::string::npos) {
     warnings.emplace_back(

@@ -49,6 +49,11 @@ struct DumpRequest {
   /// Patterns of pg_dump for what it need not look at (Selection).
   std::vector<std::string> schemas_left_out = {};
   std::vector<std::string> tables_left_out = {};
+  /// True if the table of contents has entries of rows, sequences' values and large objects too. pg_dump writes it
+  /// before the data, at whose beginning it is ended.
+  bool data_entries = false;
+  /// False if large objects are not among them.
+  bool large_objects = true;
 };
 
 struct Dump {
@@ -56,7 +61,7 @@ struct Dump {
   std::vector<std::string> warnings;
 };
 
-/// Dumps the definitions, without data and large objects, as the snapshot sees them.
+/// Dumps the definitions, without rows and large objects, as the snapshot sees them.
 /// Throws Error(kServer) on the source with what pg_dump said.
 Dump run_pg_dump(const DumpRequest& request, const Log& log, const CancelToken& cancel);
 

@@ -47,9 +47,12 @@ void apply(const Selection& selection, Archive& archive) {
   for (const TocEntry& entry : archive.entries) by_id[entry.dump_id] = &entry;
   std::set<int> left_out;
   for (const TocEntry& entry : archive.entries) {
-    const bool filled =
-        entry.kind == EntryKind::kMaterializedViewData && selection.without_rows.contains(entry.catalog_id.oid);
-    if (filled || !selection.keeps(entry.catalog_id)) left_out.insert(entry.dump_id);
+    const bool has_rows = entry.kind.is_one_of({EntryKind::kMaterializedViewData, EntryKind::kTableData});
+    if (has_rows && selection.without_rows.contains(entry.catalog_id.oid)) left_out.insert(entry.dump_id);
+    // Rows carry the OID of their table and no catalog.
+    const bool is_kept =
+        entry.kind == EntryKind::kTableData ? selection.keeps(entry.catalog_id.oid) : selection.keeps(entry.catalog_id);
+    if (!is_kept) left_out.insert(entry.dump_id);
   }
   // Comments, privileges and the like are of what they name first.
   for (const TocEntry& entry : archive.entries) {

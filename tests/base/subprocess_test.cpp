@@ -10,6 +10,18 @@
 namespace pgsluice {
 namespace {
 
+TEST(Subprocess, IsEndedWhenItsOutputIsEnough) {
+  std::size_t asked = 0;
+  const SubprocessResult result =
+      run_command({.command = {"yes"}, .environment = {}}, {}, [&](std::string_view output) {
+        ++asked;
+        return output.size() > 1'000'000;
+      });
+  EXPECT_TRUE(result.was_enough);
+  EXPECT_GT(result.output.size(), 1'000'000U);
+  EXPECT_LT(asked, 20U) << "it is asked each time that the output has doubled";
+}
+
 TEST(Subprocess, CollectsBothStreamsAndTheExitCode) {
   const SubprocessResult result = run_command(
       {.command = {"sh", "-c", "echo out; echo \"$X\" >&2; exit 7"}, .environment = {{"X", "from the environment"}}});

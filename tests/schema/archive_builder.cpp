@@ -25,7 +25,7 @@ void ArchiveBuilder::string(std::string& out, const std::optional<std::string>& 
 
 void ArchiveBuilder::add_entry(std::string& out, const schema::TocEntry& entry, int section_number) const {
   integer(out, entry.dump_id);
-  integer(out, 0);
+  integer(out, entry.has_data ? 1 : 0);
   string(out, std::to_string(entry.catalog_id.table));
   string(out, std::to_string(entry.catalog_id.oid));
   string(out, entry.tag);
@@ -33,7 +33,7 @@ void ArchiveBuilder::add_entry(std::string& out, const schema::TocEntry& entry, 
   integer(out, section_number);
   string(out, entry.definition);
   string(out, entry.drop_statement);
-  string(out, std::nullopt);
+  string(out, entry.copy_statement.empty() ? std::nullopt : std::optional<std::string>(entry.copy_statement));
   string(out, entry.schema);
   string(out, entry.tablespace);
   if (minor_ >= 14) string(out, entry.access_method);
@@ -42,8 +42,12 @@ void ArchiveBuilder::add_entry(std::string& out, const schema::TocEntry& entry, 
   string(out, "false");
   for (const int dependency : entry.dependencies) string(out, std::to_string(dependency));
   string(out, std::nullopt);
-  out += '\3';
-  out += std::string(static_cast<std::size_t>(offset_size), '\0');
+  if (format == 1) {
+    out += '\3';
+    out += std::string(static_cast<std::size_t>(offset_size), '\0');
+  } else {
+    string(out, entry.data_file);
+  }
 }
 
 std::string ArchiveBuilder::bytes() const {

@@ -8,7 +8,7 @@
 
 namespace pgsluice::test {
 
-/// Writes the bytes of an archive of a given version, byte by byte as the grammar in archive_reader.cpp says: for the
+/// Writes the bytes of an archive of a given version, byte by byte as the grammar in archive_layout.h says: for the
 /// versions that no pg_dump at hand writes.
 class ArchiveBuilder {
  public:
@@ -19,7 +19,7 @@ class ArchiveBuilder {
 
   int int_size = 4;
   int offset_size = 8;
-  int format = 1;
+  int format = 1;  ///< 3: that of a directory
 
  private:
   void integer(std::string& out, int value) const;

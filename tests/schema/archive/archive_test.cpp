@@ -4,6 +4,7 @@
 
 #include "pgsluice/error.h"
 #include "schema/archive/entry_sql.h"
+#include "schema/archive/toc_writer.h"
 #include "tests/schema/archive_builder.h"
 
 namespace pgsluice::schema {
@@ -104,6 +105,61 @@ TEST_P(EachArchiveVersion, AnyChangedByteIsReadOrRefusedButNeverCrashes) {
   }
 }
 
+TocEntry data_entry() {
+  TocEntry entry;
+  entry.dump_id = 11;
+  entry.catalog_id = {0, 16384};
+  entry.tag = "my table";
+  entry.kind = EntryKind::kTableData;
+  entry.schema = "app";
+  entry.owner = "o'wner";
+  entry.dependencies = {7};
+  entry.has_data = true;
+  entry.copy_statement = "COPY app.\"my table\" (i) FROM stdin;\n";
+  return entry;
+}
+
+// The directory's table of contents is the custom one's, with names of files, less what was left out.
+TEST_P(EachArchiveVersion, BecomesThatOfADirectory) {
+  ArchiveBuilder custom = small_archive(GetParam());
+  custom.entry(data_entry(), 3);
+  const std::string written = custom.bytes();
+  Archive archive = parse_archive(written, "built");
+  ASSERT_EQ(archive.entries.size(), 3U);
+  EXPECT_TRUE(archive.entries[2].has_data);
+  EXPECT_EQ(archive.entries[2].copy_statement, data_entry().copy_statement);
+  archive.entries[0].definition = "CREATE TABLE another;\n";
+  std::erase_if(archive.entries, [](const TocEntry& entry) { return entry.kind == EntryKind::kComment; });
+  for (const auto compression : {ArchiveCompression::kNone, ArchiveCompression::kGzip, ArchiveCompression::kZstd}) {
+    const std::string toc = make_directory_toc({.written = written + "rows that pg_dump had begun to write",
+                                                .archive = archive,
+                                                .compression = compression,
+                                                .file_of = [](const TocEntry&) { return "11.dat"; }});
+    const Archive directory = parse_archive(toc, "toc.dat");
+    EXPECT_EQ(directory.format, ArchiveFormat::kDirectory);
+    EXPECT_EQ(directory.compression, compression);
+    EXPECT_EQ(directory.version.minor,
+              compression == ArchiveCompression::kZstd ? std::max(15, GetParam()) : GetParam());
+    ASSERT_EQ(directory.entries.size(), 2U);
+    EXPECT_EQ(directory.entries[0].definition, "CREATE TABLE another;\n");
+    EXPECT_EQ(directory.entries[0].data_file, "");
+    EXPECT_EQ(directory.entries[1].data_file, "11.dat");
+    EXPECT_EQ(directory.entries[1].copy_statement, data_entry().copy_statement);
+    EXPECT_EQ(directory.entries[1].dependencies, (std::vector<int>{7}));
+    EXPECT_EQ(directory.database, "shop");
+  }
+}
+
+TEST_P(EachArchiveVersion, IsWholeWhenItsLastEntryIs) {
+  const std::string whole = small_archive(GetParam()).bytes();
+  EXPECT_TRUE(has_whole_toc(whole, "built"));
+  EXPECT_TRUE(has_whole_toc(whole + "data", "built"));
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    EXPECT_FALSE(has_whole_toc(std::string_view(whole).substr(0, length), "built")) << length;
+  }
+  EXPECT_THROW(has_whole_toc("not an archive", "built"), Error);
+}
+
 INSTANTIATE_TEST_SUITE_P(Archive, EachArchiveVersion, ::testing::Values(12, 13, 14, 15, 16));
 
 TEST(Archive, OtherVersionsFormatsAndFilesAreRefusedByName) {
@@ -117,9 +173,9 @@ TEST(Archive, OtherVersionsFormatsAndFilesAreRefusedByName) {
   };
   EXPECT_NE(message(small_archive(11).bytes()).find("version 1.11"), std::string::npos);
   EXPECT_NE(message(small_archive(17).bytes()).find("version 1.17"), std::string::npos);
-  ArchiveBuilder directory = small_archive(14);
-  directory.format = 5;
-  EXPECT_NE(message(directory.bytes()).find("format custom"), std::string::npos);
+  ArchiveBuilder other = small_archive(14);
+  other.format = 5;
+  EXPECT_NE(message(other.bytes()).find("another format than custom or directory"), std::string::npos);
   EXPECT_NE(message("-- PostgreSQL database dump").find("not an archive"), std::string::npos);
   EXPECT_THROW(read_archive("/no/such/file"), Error);
 }
