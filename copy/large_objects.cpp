@@ -12,6 +12,7 @@
 
 #include "base/sqlstate.h"
 #include "copy/relay.h"
+#include "copy/row_digest.h"
 #include "pg/query_pipeline.h"
 #include "pg/quote.h"
 #include "pg/transaction.h"
@@ -278,20 +279,80 @@ namespace {
 
 // As p(oid, at, bytes); of an empty object one piece without bytes. The size is asked for once a row, as in
 // list_objects().
-std::string pieces() {
+std::string pieces(std::string_view condition = "") {
   return fmt::format(
       "(SELECT o.oid, g.at, pg_catalog.lo_get(o.oid, g.at, least({0}, o.size - g.at)::integer) AS bytes"
       " FROM (SELECT oid, (SELECT pg_catalog.lo_lseek64(f.fd, 0, 2) + pg_catalog.lo_close(f.fd)"
       " FROM (SELECT pg_catalog.lo_open(m.oid, 262144) AS fd OFFSET 0) f) AS size"
-      " FROM pg_catalog.pg_largeobject_metadata m OFFSET 0) o,"
+      " FROM pg_catalog.pg_largeobject_metadata m{1} OFFSET 0) o,"
       " LATERAL pg_catalog.generate_series(0::bigint, greatest(o.size - 1, 0), {0}) AS g(at)) p",
-      kChunk);
+      kChunk, condition);
 }
+
+// Takes rows of (oid, bigint, bytea) out of a COPY in binary, cut anywhere. PostgreSQL's documentation, COPY, "Binary
+// Format".
+class PieceRows {
+ public:
+  using Take = std::function<void(Oid object, std::int64_t at, std::string_view piece)>;
+  explicit PieceRows(const Take& take) : take_(take) {}
+
+  void add(std::string_view payload) {
+    waiting_ += payload;
+    std::string_view rest = waiting_;
+    if (!is_past_header_ && rest.size() >= kHeader) {
+      rest.remove_prefix(kHeader);
+      is_past_header_ = true;
+    }
+    while (is_past_header_ && take_row(rest)) {
+    }
+    waiting_.erase(0, waiting_.size() - rest.size());
+  }
+
+ private:
+  static constexpr std::size_t kHeader = 19;  // the servers that are known write no extension
+  static constexpr std::size_t kBeforeBytes = 2 + (4 + 4) + (4 + 8) + 4;
+
+  static std::uint64_t number(std::string_view bytes) {
+    std::uint64_t value = 0;
+    for (const char byte : bytes) value = (value << 8U) | static_cast<unsigned char>(byte);
+    return value;
+  }
+
+  // False where it has not come whole.
+  bool take_row(std::string_view& rest) {
+    if (rest.size() < kBeforeBytes) return false;  // the trailer too, which has two bytes
+    const std::size_t size = number(rest.substr(kBeforeBytes - 4, 4));
+    if (rest.size() < kBeforeBytes + size) return false;
+    constexpr std::size_t kOidAt = 6;
+    constexpr std::size_t kPlaceAt = 14;
+    take_(static_cast<Oid>(number(rest.substr(kOidAt, 4))), static_cast<std::int64_t>(number(rest.substr(kPlaceAt, 8))),
+          rest.substr(kBeforeBytes, size));
+    rest.remove_prefix(kBeforeBytes + size);
+    return true;
+  }
+
+  const Take& take_;
+  std::string waiting_;
+  bool is_past_header_ = false;
+};
 
 }  // namespace
 
 std::string large_objects_statement() {
   return fmt::format("COPY (SELECT oid, at, bytes FROM {}) TO STDOUT (FORMAT binary)", pieces());
+}
+
+void read_large_objects(pg::Connection& source, const std::vector<Oid>& objects, std::atomic<std::int64_t>& bytes,
+                        const std::function<void(Oid object, std::int64_t at, std::string_view piece)>& take) {
+  PieceRows rows(take);
+  const std::string these = fmt::format(" WHERE m.oid = ANY ('{{{}}}'::pg_catalog.oid[])", fmt::join(objects, ","));
+  const std::array<DigestRequest, 1> request = {DigestRequest{
+      .connection = source,
+      .copy_out = fmt::format("COPY (SELECT oid, at, bytes FROM {}) TO STDOUT (FORMAT binary)", pieces(these)),
+      .format = CopyFormat::kBinary,
+      .bytes = bytes,
+      .sink = [&](std::string_view payload) { rows.add(payload); }}};
+  digest_rows(request);
 }
 
 std::string large_object_digests_sql() {

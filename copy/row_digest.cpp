@@ -37,7 +37,7 @@ void check_count(const RowsDigest& digest, std::int64_t counted, const pg::Conne
 class WireStream {
  public:
   explicit WireStream(const DigestRequest& request)
-      : request_(request), wire_(request.connection), digester_(request.format) {
+      : request_(request), wire_(request.connection), digester_(request.format, request.sink) {
     request.connection.log_statement(request.copy_out);
     wire_.send_query(request.copy_out);
   }
@@ -71,7 +71,7 @@ class WireStream {
 
 RowsDigest digest_by_libpq(const DigestRequest& request) {
   CopyReader reader(request.connection, request.copy_out);
-  RowDigester digester(request.format);
+  RowDigester digester(request.format, request.sink);
   for (CopyReader::Status status = reader.next(); status != CopyReader::Status::kEnd; status = reader.next()) {
     if (status == CopyReader::Status::kData) {
       digester.add_row(reader.data());
@@ -121,6 +121,7 @@ void RowDigester::add_row(std::string_view payload) {
 
 // The header of the binary format comes in front of the first row, in its message.
 void RowDigester::add_piece(std::string_view piece) {
+  if (sink_) sink_(piece);
   if (format_ == CopyFormat::kBinary && !file_header_done_) {
     const std::size_t missing = std::min(kFileHeader - file_header_.size(), piece.size());
     file_header_.append(piece.substr(0, missing));

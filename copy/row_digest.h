@@ -2,9 +2,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/digest.h"
@@ -16,21 +18,24 @@ namespace pgsluice::copy {
 /// Digests the rows of a COPY TO stream: what a server puts into one CopyData message is a row. One thread.
 class RowDigester {
  public:
-  explicit RowDigester(CopyFormat format) : format_(format) {}
+  /// `sink` gets the messages' payload as it comes, cut anywhere.
+  explicit RowDigester(CopyFormat format, std::function<void(std::string_view)> sink = {})
+      : format_(format), sink_(std::move(sink)) {}
 
   /// CopyData messages as they stand on the wire, cut anywhere.
   void add_messages(std::string_view bytes);
   /// The payload of one message.
   void add_row(std::string_view payload);
+  /// The payload of one message in pieces, and its end.
+  void add_piece(std::string_view piece);
+  void end_row();
 
   /// Returns the digest of whole messages. Throws Error(kInternal) in the middle of one.
   RowsDigest result() const;
 
  private:
-  void add_piece(std::string_view piece);
-  void end_row();
-
   const CopyFormat format_;
+  const std::function<void(std::string_view)> sink_;
   Digester digester_;
   RowsDigest result_;
   std::string header_;        // of a message, as far as it has come
@@ -49,6 +54,8 @@ struct DigestRequest {
   CopyFormat format = CopyFormat::kText;
   /// Counts the payload, for progress.
   std::atomic<std::int64_t>& bytes;
+  /// Gets the payload as it comes, cut anywhere; what it throws ends the reading.
+  std::function<void(std::string_view)> sink = {};
 };
 
 /// Reads the streams of one or two sessions, of two at the same time where both sockets can be had. Throws Error, also

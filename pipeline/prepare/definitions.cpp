@@ -35,15 +35,17 @@ std::string role_setting(pg::Connection& session) {
 }
 
 schema::Dump dump(const pg::ConnInfo& source, const std::string& role, const DefinitionsRequest& request,
-                  const schema::Selection& selection, const schema::ClientProgram& pg_dump, const Log& log,
-                  const CancelToken& cancel) {
+                  bool large_objects, const schema::Selection& selection, const schema::ClientProgram& pg_dump,
+                  const Log& log, const CancelToken& cancel) {
   return schema::run_pg_dump({.program = pg_dump,
                               .source = source,
                               .snapshot = request.snapshot,
                               .encoding = request.encoding,
                               .role = role,
                               .schemas_left_out = selection.schema_patterns,
-                              .tables_left_out = selection.table_patterns},
+                              .tables_left_out = selection.table_patterns,
+                              .data_entries = request.data_entries,
+                              .large_objects = large_objects},
                              log, cancel);
 }
 
@@ -69,7 +71,7 @@ Definitions read_definitions(pg::Connection& source, const DefinitionsRequest& r
   std::future<schema::Dump> dumped =
       std::async(std::launch::async,
                  [&, conninfo = source.pinned_conninfo(), role = role_setting(source), token = dump_cancel.token()] {
-                   return dump(conninfo, role, request, result.selection, pg_dump, log, token);
+                   return dump(conninfo, role, request, options.large_objects, result.selection, pg_dump, log, token);
                  });
   std::vector<std::string> warnings;
   try {

@@ -34,6 +34,8 @@ struct DefinitionsRequest {
   std::string encoding;  ///< of the source's server
   /// Extensions that need not be made, since they are on the target.
   std::set<std::string, std::less<>> extensions_on_target;
+  /// True if the archive has entries of rows, sequences' values and large objects too.
+  bool data_entries = false;
 };
 
 /// Reads them in the connection's transaction, pg_dump beside the catalog queries, and checks that all of it can be

@@ -15,6 +15,7 @@
 #include "pipeline/prepare/definitions.h"
 #include "pipeline/prepare/existing_rows.h"
 #include "pipeline/prepare/finished_run.h"
+#include "pipeline/prepare/key_spans.h"
 #include "pipeline/prepare/load_via_roots.h"
 #include "pipeline/prepare/mended_tables.h"
 #include "pipeline/prepare/preflight_checks.h"
@@ -38,16 +39,6 @@
 namespace pgsluice::pipeline {
 
 namespace {
-
-std::map<schema::Oid, copy::KeySpan> read_key_spans(pg::Connection& source, const TablePlanInput& tables,
-                                                    const Log& log) {
-  std::map<schema::Oid, copy::KeySpan> spans;
-  for (const schema::Relation* table : tables_split_by_key(tables)) {
-    log.debug(fmt::format("reading the span of {} of {}", table->integer_key, table->display()));
-    if (const auto span = copy::read_key_span(source, *table)) spans[table->oid] = *span;
-  }
-  return spans;
-}
 
 constexpr std::chrono::milliseconds kPauseBeforeAnew{1000};
 
@@ -88,7 +79,7 @@ class PreflightRun {
     choose_parts();
     read_properties();
     std::unique_ptr<const Plan> plan = make_plan(std::move(input_), options_, cancel_);
-    if (source_ && reads_rows(options_.steps)) check_wide_rows(*source_, *plan);
+    if (source_ && reads_rows(options_.steps)) check_wide_rows(*source_, plan->tables, plan->catalog.types);
     return finish(std::move(plan));
   }
 

@@ -106,10 +106,10 @@ std::vector<std::string> check_source(pg::Connection& source, const schema::Cata
   return warnings;
 }
 
-void check_wide_rows(pg::Connection& source, const Plan& plan) {
-  for (const TablePlan& table : plan.tables) {
+void check_wide_rows(pg::Connection& source, const std::vector<TablePlan>& tables, const schema::ColumnTypes& types) {
+  for (const TablePlan& table : tables) {
     if (table.ranges.empty() || !copy::may_have_wide_rows(*table.table)) continue;
-    const auto wide = copy::find_wide_row(source, *table.table, plan.catalog.types, table.format);
+    const auto wide = copy::find_wide_row(source, *table.table, types, table.format);
     if (!wide) continue;
     throw refused(sqlstate::kProgramLimitExceeded,
                   fmt::format("the row at ctid {} of {} takes {} at least in COPY's {} format", wide->block_and_line,

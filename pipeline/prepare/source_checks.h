@@ -19,6 +19,6 @@ std::vector<std::string> check_source(pg::Connection& source, const schema::Cata
 
 /// No table has a row that no COPY can send, as far as that can be found at little cost (wide_rows.h).
 /// Throws Error(kServer) naming the first.
-void check_wide_rows(pg::Connection& source, const Plan& plan);
+void check_wide_rows(pg::Connection& source, const std::vector<TablePlan>& tables, const schema::ColumnTypes& types);
 
 }  // namespace pgsluice::pipeline

@@ -14,6 +14,9 @@
 #include "pgsluice/filter_rules.h"
 #include "schema/archive/archive.h"
 #include "schema/catalog/roles.h"
+#include "store/compression.h"
+#include "store/data_file.h"
+#include "store/manifest.h"
 #include "tests/schema/archive_builder.h"
 
 namespace pgsluice::test {
@@ -106,8 +109,54 @@ std::vector<std::string> archive_seeds() {
     entry.owner = "o";
     entry.dependencies = {3, 5};
     seeds.push_back(ArchiveBuilder(minor).entry(entry, 2).bytes());
+    ArchiveBuilder directory(minor);
+    directory.format = 3;
+    entry.data_file = "7.dat";
+    seeds.push_back(directory.entry(entry, 3).bytes());
   }
   return seeds;
+}
+
+void run_frames(std::string_view input) {
+  reads([&] {
+    const std::vector<store::Frame> frames = store::decode_index(input, "fuzz");
+    require(store::encode_index(frames) == input, "an index is written as it was read");
+  });
+  for (const auto algorithm : {schema::ArchiveCompression::kZstd, schema::ArchiveCompression::kGzip}) {
+    reads([&] {
+      constexpr std::size_t kContent = 1000;
+      store::Decompressor decompressor(algorithm);
+      require(decompressor.decompress(input, kContent).size() == kContent, "a frame has the size that was asked for");
+    });
+  }
+}
+
+std::vector<std::string> frames_seeds() {
+  std::vector<std::string> seeds = {
+      store::encode_index({}), store::encode_index({{.stored = 9, .content = 100, .rows = 3, .digest = digest_of("a")},
+                                                    {.stored = 1, .content = 1, .rows = 0, .digest = digest_of("b")}})};
+  for (const char* compression : {"zstd:3", "gzip:6"}) {
+    seeds.emplace_back(store::Compressor(store::parse_compression(compression)).compress(std::string(1000, 'x')));
+  }
+  return seeds;
+}
+
+void run_manifest(std::string_view input) {
+  reads([&] {
+    for (const store::ArchivedTable& table : store::parse_manifest(input, "fuzz").tables) {
+      require(table.file.name.find('/') == std::string::npos, "a file is in the archive's folder");
+    }
+  });
+}
+
+std::vector<std::string> manifest_seeds() {
+  return {
+      R"({"format":1,"writtenBy":"0","created":"0","source":{"database":"d","encoding":"UTF8","serverVersion":"15",)"
+      R"("pgDumpVersion":"15","systemIdentifier":"7","snapshot":"1:1:","moneyLocale":"C","logPosition":"0/1"},)"
+      R"("compression":"zstd:3","toc":"00000000000000000000000000000001","tables":[{"schema":"s","name":"t","dumpId":7,)"
+      R"("bytes":1,"rows":1,"digest":"00000000000000000000000000000002","file":{"name":"7.dat.zst","size":1,)"
+      R"("index":"00000000000000000000000000000003"}}],"largeObjects":[{"oid":5,"bytes":1,"file":{"name":"b","size":1,)"
+      R"("index":"00000000000000000000000000000004"}}]})"};
 }
 
 void run_digest(std::string_view input) {
@@ -206,6 +255,8 @@ std::vector<std::string> roles_seeds() {
 const std::vector<FuzzTarget>& fuzz_targets() {
   static const std::vector<FuzzTarget> targets = {{"wire", &run_wire, &wire_seeds},
                                                   {"archive", &run_archive, &archive_seeds},
+                                                  {"frames", &run_frames, &frames_seeds},
+                                                  {"manifest", &run_manifest, &manifest_seeds},
                                                   {"digest", &run_digest, &digest_seeds},
                                                   {"bytes", &run_bytes, &bytes_seeds},
                                                   {"conninfo", &run_conninfo, &conninfo_seeds},

@@ -138,6 +138,15 @@ TEST_F(DocumentsTest, TheQuickStartIsTyped) {
   EXPECT_EQ(differences(), std::vector<std::string>{});
 }
 
+TEST_F(DocumentsTest, TheStoryOfAnArchiveIsTyped) {
+  make(
+      "CREATE TABLE orders (id serial PRIMARY KEY, what text); INSERT INTO orders (what) SELECT 'order ' || g FROM"
+      " generate_series(1, 1000) g; CREATE INDEX ON orders (what); SELECT lo_from_bytea(4711, 'x')");
+  const SubprocessResult story = type(commands_with("docs/archive.md", "pgsluice archive create", "pg_restore"));
+  EXPECT_EQ(story.exit_code, 0) << story.output << story.errors;
+  EXPECT_EQ(differences(), std::vector<std::string>{});
+}
+
 TEST_F(DocumentsTest, TheStepsOfTheOperationsGuideAreTyped) {
   make(
       "CREATE TABLE orders (id serial PRIMARY KEY, what text); INSERT INTO orders (what) SELECT 'order ' || g FROM"

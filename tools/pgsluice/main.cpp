@@ -122,6 +122,7 @@ int run(int argc, char** argv) {
   add_snapshot_command(app, exit_code);
   add_check_command(app, exit_code);
   add_compare_command(app, exit_code);
+  add_archive_commands(app, exit_code);
   add_list_command(app, exit_code);
   add_list_progress_command(app, exit_code);
   add_ping_command(app, exit_code);

@@ -1,0 +1,63 @@
+#include "pipeline/archive/archive_folder.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "pgsluice/error.h"
+
+namespace pgsluice::pipeline {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kLockFile = "pgsluice.lock";
+
+void sync_folder(const fs::path& folder) {
+  const FileDescriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened.valid() || ::fsync(opened.get()) != 0) {
+    throw system_error("cannot bring to the disk " + folder.string(), errno);
+  }
+}
+
+}  // namespace
+
+ArchiveFolder::ArchiveFolder(fs::path path) : path_(std::move(path)) {
+  was_made_ = ::mkdir(path_.c_str(), S_IRWXU) == 0;
+  if (!was_made_ && errno != EEXIST)
+    throw Error(ErrorKind::kState, system_error("cannot make " + path_.string(), errno).what());
+  std::error_code failed;
+  fs::directory_iterator first(path_, failed);
+  if (failed) throw Error(ErrorKind::kState, fmt::format("cannot read {}: {}", path_.string(), failed.message()));
+  if (first != fs::directory_iterator()) {
+    throw Error(ErrorKind::kState,
+                fmt::format("{} is not empty: it holds {}", path_.string(), first->path().filename().string()))
+        .hint("give a new folder; what a run left that was killed can be removed");
+  }
+  lock_ = std::make_unique<FileLock>(path_ / kLockFile, "another process makes an archive in " + path_.string());
+  fs::permissions(path_, fs::perms::owner_all, failed);
+}
+
+ArchiveFolder::~ArchiveFolder() {
+  if (is_kept_ || !lock_) return;
+  std::error_code ignored;
+  if (was_made_) {
+    fs::remove_all(path_, ignored);
+    return;
+  }
+  for (const fs::directory_entry& entry : fs::directory_iterator(path_, ignored)) fs::remove_all(entry.path(), ignored);
+}
+
+void ArchiveFolder::keep() {
+  fs::remove(path_ / kLockFile);
+  sync_folder(path_);
+  is_kept_ = true;
+}
+
+}  // namespace pgsluice::pipeline

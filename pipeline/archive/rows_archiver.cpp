@@ -1,0 +1,216 @@
+#include "pipeline/archive/rows_archiver.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/digest.h"
+#include "base/threads.h"
+#include "copy/copy_statement.h"
+#include "copy/large_objects.h"
+#include "copy/row_digest.h"
+#include "pgsluice/error.h"
+#include "pipeline/prepare/sessions.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+constexpr std::size_t kObjectsAtOnce = 500;
+constexpr std::string_view kEndOfRows = "\\.\n\n\n";
+
+// The digest of the index covers the whole content, by the digests of the frames.
+store::ArchivedFile described(std::string name, std::uintmax_t size, const std::vector<store::Frame>& frames) {
+  return {.name = std::move(name), .size = size, .index = digest_of(store::encode_index(frames))};
+}
+
+std::uintmax_t content_of(const std::vector<store::Frame>& frames) {
+  std::uintmax_t content = 0;
+  for (const store::Frame& frame : frames) content += frame.content;
+  return content;
+}
+
+}  // namespace
+
+RowsArchiver::RowsArchiver(const DataToArchive& data, ArchivingProgress& progress, Log log, const CancelToken& cancel)
+    : data_(data),
+      progress_(progress),
+      log_(std::move(log)),
+      cancel_(cancel),
+      pump_(data.compression, data.compress_jobs) {}
+
+std::string RowsArchiver::file_name(const std::string& name) const {
+  return name + std::string(schema::suffix_of(data_.compression.algorithm));
+}
+
+std::string RowsArchiver::name_of_file(const TablePlan& plan) const {
+  return file_name(data_file_of(*data_.entries.tables.at(plan.table->oid), data_.version));
+}
+
+void RowsArchiver::plan_pieces() {
+  std::size_t files = 0;
+  std::int64_t size = 0;
+  const MutexLock lock(mutex_);
+  for (std::size_t table = 0; table < data_.tables.size(); ++table) {
+    const std::vector<copy::RowRange>& ranges = data_.tables[table].ranges;
+    gathered_[table].parts.resize(ranges.size());
+    gathered_[table].missing = ranges.size();
+    for (std::size_t range = 0; range < ranges.size(); ++range) {
+      pieces_.push_back({.table = table, .range = range, .objects = {}, .size = ranges[range].size});
+      size += ranges[range].size.count;
+    }
+    ++files;
+  }
+  for (const LargeObjectsEntry& entry : data_.entries.large_objects) {
+    for (std::size_t at = 0; at < entry.objects.size(); at += kObjectsAtOnce) {
+      const auto begin = entry.objects.begin() + static_cast<std::ptrdiff_t>(at);
+      const std::size_t count = std::min(kObjectsAtOnce, entry.objects.size() - at);
+      pieces_.push_back({.objects = {begin, begin + static_cast<std::ptrdiff_t>(count)}, .size = {}});
+    }
+    files += entry.objects.size();
+  }
+  std::stable_sort(pieces_.begin(), pieces_.end(), [](const Piece& a, const Piece& b) { return b.size < a.size; });
+  progress_.files_total = files;
+  progress_.size_total = size;
+}
+
+void RowsArchiver::run() {
+  plan_pieces();
+  if (!pieces_.empty()) {
+    run_in_threads(std::min(data_.table_jobs, static_cast<int>(pieces_.size())), [this](int number) { work(number); });
+  }
+  const MutexLock lock(mutex_);
+  if (error_) throw Error(*error_);
+}
+
+void RowsArchiver::work(int number) {
+  try {
+    std::optional<pg::Connection> source;
+    for (std::size_t at = next_++; at < pieces_.size() && !cancel_.cancelled(); at = next_++) {
+      if (!source) {
+        source = open_reader(data_.source, fmt::format("copy {}", number), data_.encoding, log_, cancel_.token());
+        // Amounts of money in the form of the source, as pg_dump writes them and pg_restore expects them.
+        source->execute("RESET lc_monetary");
+        pg::import_snapshot(*source, data_.mark.snapshot);
+      }
+      const Piece& piece = pieces_[at];
+      if (piece.objects.empty()) {
+        read_part(piece, *source);
+      } else {
+        read_objects(piece, *source);
+      }
+      pg::require_read_in_time(*source, data_.mark.read_before);
+    }
+    // Others may still read what this one was to have read.
+    cancel_.token().throw_if_cancelled();
+  } catch (const Error& error) {
+    const MutexLock lock(mutex_);
+    if (!error_ || error_->kind() == ErrorKind::kCancelled) error_ = error;
+    cancel_.cancel();
+  } catch (const std::exception& error) {
+    const MutexLock lock(mutex_);
+    if (!error_) error_ = Error(ErrorKind::kSystem, error.what());
+    cancel_.cancel();
+  }
+}
+
+void RowsArchiver::read_part(const Piece& piece, pg::Connection& source) {
+  const TablePlan& plan = data_.tables[piece.table];
+  const copy::RowRange& range = plan.ranges[piece.range];
+  const std::string name = name_of_file(plan);
+  try {
+    store::DataStream stream(pump_, data_.folder / fmt::format("{}.part-{}", name, piece.range));
+    const std::array<copy::DigestRequest, 1> request = {copy::DigestRequest{
+        .connection = source,
+        .copy_out = copy::copy_out_statement(*plan.table, copy::CopyFormat::kText, range.condition()),
+        .format = copy::CopyFormat::kText,
+        .bytes = progress_.bytes,
+        .sink = [&](std::string_view payload) { stream.write(payload); }}};
+    const copy::RowsDigest rows = copy::digest_rows(request).front();
+    if (piece.range + 1 == plan.ranges.size()) stream.write(kEndOfRows);
+    store::WrittenPart part = stream.finish();
+    progress_.rows.fetch_add(rows.rows, std::memory_order_relaxed);
+    progress_.size_done.fetch_add(piece.size.count, std::memory_order_relaxed);
+    std::optional<Gathered> whole;
+    {
+      const MutexLock lock(mutex_);
+      Gathered& gathered = gathered_[piece.table];
+      gathered.parts[piece.range] = std::move(part);
+      gathered.rows += rows;
+      if (--gathered.missing == 0) whole = std::move(gathered);
+    }
+    if (whole) finish_table(piece.table, std::move(*whole));
+  } catch (Error& error) {
+    if (error.object().empty()) error.object("table " + plan.table->display());
+    throw;
+  }
+}
+
+void RowsArchiver::finish_table(std::size_t table, Gathered gathered) {
+  const TablePlan& plan = data_.tables[table];
+  const std::string name = name_of_file(plan);
+  std::vector<store::Frame> frames;
+  for (const store::WrittenPart& part : gathered.parts) {
+    frames.insert(frames.end(), part.frames.begin(), part.frames.end());
+  }
+  const std::uintmax_t size = store::join_parts(data_.folder / name, gathered.parts, data_.compression.algorithm);
+  log_.info(fmt::format("table {}: {} rows", plan.table->display(), gathered.rows.rows));
+  ++progress_.files_done;
+  const MutexLock lock(mutex_);
+  tables_.push_back({.schema = plan.table->schema,
+                     .name = plan.table->name,
+                     .dump_id = data_.entries.tables.at(plan.table->oid)->dump_id,
+                     .content = content_of(frames),
+                     .rows = gathered.rows,
+                     .file = described(name, size, frames)});
+}
+
+void RowsArchiver::read_objects(const Piece& piece, pg::Connection& source) {
+  std::optional<store::DataStream> stream;
+  schema::Oid current = 0;
+  std::int64_t next = 0;
+  std::size_t finished = 0;
+  const auto finish = [&] {
+    if (!stream) return;
+    finish_object(current, stream->finish());
+    ++finished;
+    stream.reset();
+  };
+  const auto take = [&](schema::Oid object, std::int64_t at, std::string_view bytes) {
+    if (at == 0) {
+      finish();
+      current = object;
+      next = 0;
+      stream.emplace(pump_, data_.folder / (file_name(large_object_file(object)) + ".part-0"));
+    }
+    if (object != current || at != next) {
+      throw Error(ErrorKind::kInternal, fmt::format("large object {} comes out of order", object)).on(Side::kSource);
+    }
+    stream->write(bytes);
+    next = at + static_cast<std::int64_t>(bytes.size());
+  };
+  try {
+    copy::read_large_objects(source, piece.objects, progress_.bytes, take);
+    finish();
+  } catch (Error& error) {
+    if (error.object().empty()) error.object(current == 0 ? "large objects" : fmt::format("large object {}", current));
+    throw;
+  }
+  if (finished == piece.objects.size()) return;
+  throw Error(ErrorKind::kMismatch,
+              fmt::format("the source has sent {} large objects of {}", finished, piece.objects.size()))
+      .on(Side::kSource);
+}
+
+void RowsArchiver::finish_object(schema::Oid object, store::WrittenPart part) {
+  const std::string name = file_name(large_object_file(object));
+  const std::vector<store::Frame> frames = part.frames;
+  const std::uintmax_t size = store::join_parts(data_.folder / name, {std::move(part)}, data_.compression.algorithm);
+  ++progress_.files_done;
+  const MutexLock lock(mutex_);
+  large_objects_.push_back({.oid = object, .content = content_of(frames), .file = described(name, size, frames)});
+}
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/duration.h"
+#include "base/mutex.h"
+#include "pg/connection.h"
+#include "pg/snapshot.h"
+#include "pgsluice/cancel.h"
+#include "pgsluice/log.h"
+#include "pgsluice/progress.h"
+#include "pipeline/archive/data_entries.h"
+#include "pipeline/plan/table_plan.h"
+#include "store/manifest.h"
+#include "store/pump.h"
+
+namespace pgsluice::pipeline {
+
+/// Where the data of an archive comes from and goes to.
+struct DataToArchive {
+  pg::ConnInfo source;
+  pg::SnapshotMark mark;
+  std::string encoding;
+  std::string money_locale;  ///< the source's lc_monetary
+  std::vector<TablePlan> tables;
+  DataEntries entries;
+  schema::ArchiveVersion version;
+  std::filesystem::path folder;
+  store::Compression compression;
+  int table_jobs = 1;
+  int compress_jobs = 1;
+};
+
+/// Counters while an archive is made; read by others at any time.
+struct ArchivingProgress {
+  std::atomic<std::int64_t> bytes{0};
+  std::atomic<std::int64_t> rows{0};
+  std::atomic<std::size_t> files_done{0};
+  std::atomic<std::size_t> files_total{0};
+  std::atomic<std::int64_t> size_done{0};  ///< of tables on the source's disk
+  std::atomic<std::int64_t> size_total{0};
+};
+
+/// Reads rows and large objects by several sessions in one snapshot, the largest first, and writes them into the data
+/// files of an archive.
+class RowsArchiver {
+ public:
+  RowsArchiver(const DataToArchive& data, ArchivingProgress& progress, Log log, const CancelToken& cancel);
+
+  /// Throws Error: the first one, when all threads have ended.
+  void run();
+
+  /// After run(): what was written.
+  std::vector<store::ArchivedTable> take_tables() { return std::move(tables_); }
+  std::vector<store::ArchivedLargeObject> take_large_objects() { return std::move(large_objects_); }
+
+ private:
+  // A part of a table, or some large objects.
+  struct Piece {
+    std::size_t table = 0;
+    std::size_t range = 0;
+    std::vector<schema::Oid> objects;
+    Bytes size;
+  };
+  // The parts of a table that have come.
+  struct Gathered {
+    std::vector<store::WrittenPart> parts;
+    std::size_t missing = 0;
+    copy::RowsDigest rows;
+  };
+
+  void plan_pieces();
+  void work(int number);
+  void read_part(const Piece& piece, pg::Connection& source);
+  void finish_table(std::size_t table, Gathered gathered);
+  void read_objects(const Piece& piece, pg::Connection& source);
+  void finish_object(schema::Oid object, store::WrittenPart part);
+  std::string file_name(const std::string& name) const;
+  std::string name_of_file(const TablePlan& plan) const;
+
+  const DataToArchive& data_;
+  ArchivingProgress& progress_;
+  const Log log_;
+  CancelSource cancel_;
+  store::Pump pump_;
+  std::vector<Piece> pieces_;
+  std::atomic<std::size_t> next_{0};
+  Mutex mutex_;
+  std::map<std::size_t, Gathered> gathered_ GUARDED_BY(mutex_);
+  std::optional<Error> error_ GUARDED_BY(mutex_);
+  // Guarded too while threads run.
+  std::vector<store::ArchivedTable> tables_;
+  std::vector<store::ArchivedLargeObject> large_objects_;
+};
+
+}  // namespace pgsluice::pipeline

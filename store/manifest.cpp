@@ -1,0 +1,126 @@
+#include "store/manifest.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/file_descriptor.h"
+#include "pgsluice/error.h"
+
+namespace pgsluice::store {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kFormat = 1;
+
+Json to_json(const ArchivedFile& file) {
+  return {{"name", file.name}, {"size", file.size}, {"index", file.index.hex()}};
+}
+
+Json to_json(const ArchivedTable& table) {
+  return {{"schema", table.schema},     {"name", table.name},      {"dumpId", table.dump_id},
+          {"bytes", table.content},     {"rows", table.rows.rows}, {"digest", table.rows.sum.hex()},
+          {"file", to_json(table.file)}};
+}
+
+// A name that leads out of the folder is no file of the archive.
+ArchivedFile file_of(const Json& json) {
+  ArchivedFile file{.name = json.at("name").get<std::string>(),
+                    .size = json.at("size").get<std::uintmax_t>(),
+                    .index = Digest::parse(json.at("index").get<std::string>())};
+  if (file.name.empty() || file.name.find('/') != std::string::npos || file.name.starts_with('.')) {
+    throw Error(ErrorKind::kConfig, fmt::format("it names the file \"{}\"", file.name));
+  }
+  return file;
+}
+
+ArchivedTable table_of(const Json& json) {
+  return {
+      .schema = json.at("schema").get<std::string>(),
+      .name = json.at("name").get<std::string>(),
+      .dump_id = json.at("dumpId").get<int>(),
+      .content = json.at("bytes").get<std::uintmax_t>(),
+      .rows = {.rows = json.at("rows").get<std::int64_t>(), .sum = Digest::parse(json.at("digest").get<std::string>())},
+      .file = file_of(json.at("file"))};
+}
+
+Manifest manifest_of(const Json& json) {
+  if (json.at("format").get<int>() != kFormat) {
+    throw Error(ErrorKind::kConfig,
+                fmt::format("it has format {}, and this version reads format {}", json.at("format").dump(), kFormat));
+  }
+  const Json& source = json.at("source");
+  Manifest manifest{.written_by = json.at("writtenBy").get<std::string>(),
+                    .created = json.at("created").get<std::string>(),
+                    .database = source.at("database").get<std::string>(),
+                    .encoding = source.at("encoding").get<std::string>(),
+                    .server_version = source.at("serverVersion").get<std::string>(),
+                    .pg_dump_version = source.at("pgDumpVersion").get<std::string>(),
+                    .system_identifier = source.at("systemIdentifier").get<std::string>(),
+                    .snapshot = source.at("snapshot").get<std::string>(),
+                    .money_locale = source.at("moneyLocale").get<std::string>(),
+                    .log_position = source.at("logPosition").get<std::string>(),
+                    .compression = parse_compression(json.at("compression").get<std::string>()),
+                    .toc = Digest::parse(json.at("toc").get<std::string>()),
+                    .tables = {},
+                    .large_objects = {}};
+  for (const Json& table : json.at("tables")) manifest.tables.push_back(table_of(table));
+  for (const Json& object : json.at("largeObjects")) {
+    manifest.large_objects.push_back({.oid = object.at("oid").get<schema::Oid>(),
+                                      .content = object.at("bytes").get<std::uintmax_t>(),
+                                      .file = file_of(object.at("file"))});
+  }
+  return manifest;
+}
+
+}  // namespace
+
+void write_manifest(const Manifest& manifest, const std::filesystem::path& folder) {
+  Json json = {{"format", kFormat},
+               {"writtenBy", manifest.written_by},
+               {"created", manifest.created},
+               {"source",
+                {{"database", manifest.database},
+                 {"encoding", manifest.encoding},
+                 {"serverVersion", manifest.server_version},
+                 {"pgDumpVersion", manifest.pg_dump_version},
+                 {"systemIdentifier", manifest.system_identifier},
+                 {"snapshot", manifest.snapshot},
+                 {"moneyLocale", manifest.money_locale},
+                 {"logPosition", manifest.log_position}}},
+               {"compression", manifest.compression.text()},
+               {"toc", manifest.toc.hex()},
+               {"tables", Json::array()},
+               {"largeObjects", Json::array()}};
+  for (const ArchivedTable& table : manifest.tables) json["tables"].push_back(to_json(table));
+  for (const ArchivedLargeObject& object : manifest.large_objects) {
+    json["largeObjects"].push_back({{"oid", object.oid}, {"bytes", object.content}, {"file", to_json(object.file)}});
+  }
+  // Names are in the source's encoding; what is not UTF-8 there is replaced: files are found by their own names.
+  write_file(folder / kManifestFile, json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+Manifest parse_manifest(std::string_view text, std::string_view file) {
+  try {
+    return manifest_of(Json::parse(text));
+  } catch (const Json::exception& error) {
+    throw Error(ErrorKind::kConfig, fmt::format("{} cannot be read: {}", file, error.what()));
+  } catch (const Error& error) {
+    throw Error(ErrorKind::kConfig, fmt::format("{} cannot be read: {}", file, error.what()));
+  }
+}
+
+Manifest read_manifest(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / kManifestFile;
+  if (!std::filesystem::exists(file)) {
+    throw Error(ErrorKind::kConfig, fmt::format("there is no {} in {}", kManifestFile, folder.string()))
+        .hint(
+            "it is not an archive of pgsluice, or one that was not completed: what pg_restore can do with it is not "
+            "known");
+  }
+  return parse_manifest(read_file(file), file.string());
+}
+
+}  // namespace pgsluice::store

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pgsluice/digest.h"
+#include "schema/archive/archive.h"
+#include "store/compression.h"
+
+namespace pgsluice::store {
+
+/// A data file, as it was when it was whole.
+struct ArchivedFile {
+  std::string name;  ///< in the archive's folder, with the suffix of its compression
+  std::uintmax_t size = 0;
+  Digest index;  ///< of encode_index(): with it the content of every frame is known
+};
+
+struct ArchivedTable {
+  std::string schema;
+  std::string name;
+  int dump_id = 0;             ///< of its entry in the table of contents
+  std::uintmax_t content = 0;  ///< bytes before they were compressed
+  copy::RowsDigest rows;
+  ArchivedFile file;
+};
+
+struct ArchivedLargeObject {
+  schema::Oid oid = 0;
+  std::uintmax_t content = 0;
+  ArchivedFile file;
+};
+
+/// Contents of an archive, in pgsluice.json, which is written last: without it an archive is not complete.
+struct Manifest {
+  std::string written_by;  ///< pgsluice's version
+  std::string created;     ///< RFC 3339, UTC
+  std::string database;
+  std::string encoding;
+  std::string server_version;
+  std::string pg_dump_version;
+  std::string system_identifier;
+  std::string snapshot;      ///< xmin:xmax:xip_list
+  std::string money_locale;  ///< lc_monetary, in whose form amounts of money are written
+  std::string log_position;  ///< of the source's log when the snapshot had been taken
+  Compression compression;
+  Digest toc;  ///< of toc.dat
+  std::vector<ArchivedTable> tables;
+  std::vector<ArchivedLargeObject> large_objects;
+};
+
+inline constexpr const char* kManifestFile = "pgsluice.json";
+inline constexpr const char* kTocFile = "toc.dat";
+
+/// Throws Error(kState) where it cannot be written.
+void write_manifest(const Manifest& manifest, const std::filesystem::path& folder);
+
+/// Reads a manifest's text; `file` stands for it in messages. Throws Error(kConfig): it is not one, or it names files
+/// outside of the folder.
+Manifest parse_manifest(std::string_view text, std::string_view file);
+
+/// Throws Error(kConfig): there is none, so that the archive is incomplete or another tool's; it is not one; or it
+/// names files outside of the folder.
+Manifest read_manifest(const std::filesystem::path& folder);
+
+}  // namespace pgsluice::store

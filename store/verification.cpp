@@ -1,0 +1,206 @@
+#include "store/verification.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <functional>
+#include <optional>
+
+#include "base/digest.h"
+#include "base/file_descriptor.h"
+#include "base/mutex.h"
+#include "base/threads.h"
+#include "copy/row_digest.h"
+#include "pg/quote.h"
+#include "pgsluice/error.h"
+#include "store/data_file.h"
+
+namespace pgsluice::store {
+
+namespace {
+
+Error unlike(const std::string& why) { return Error(ErrorKind::kConfig, why); }
+
+// The rows in what COPY wrote as text, to the line that ends them. Holds no row.
+class TextRows {
+ public:
+  void add(std::string_view content) {
+    while (!content.empty()) {
+      const std::size_t end = content.find('\n');
+      const bool is_whole = end != std::string_view::npos;
+      const std::string_view piece = content.substr(0, is_whole ? end + 1 : content.size());
+      content.remove_prefix(piece.size());
+      if (is_over_ && piece != "\n") throw unlike("there is more after the end of its rows");
+      if (!is_over_) add_to_row(piece, is_whole);
+    }
+  }
+
+  copy::RowsDigest result() const {
+    if (!is_over_) throw unlike("its rows have no end");
+    return digester_.result();
+  }
+
+ private:
+  static constexpr std::string_view kEnd = "\\.\n";
+
+  void add_to_row(std::string_view piece, bool is_whole) {
+    if (may_be_end_) {
+      begin_ += piece.substr(0, kEnd.size());
+      if (begin_ == kEnd) {
+        is_over_ = true;
+        return;
+      }
+      if (!is_whole && kEnd.starts_with(begin_)) return;
+      // The bytes that were kept, which are not the end but of a row.
+      digester_.add_piece(std::string_view(begin_).substr(0, begin_.size() - std::min(piece.size(), kEnd.size())));
+      may_be_end_ = false;
+    }
+    digester_.add_piece(piece);
+    if (!is_whole) return;
+    digester_.end_row();
+    may_be_end_ = true;
+    begin_.clear();
+  }
+
+  copy::RowDigester digester_{copy::CopyFormat::kText};
+  std::string begin_;  // of a row, as long as it may be the end
+  bool may_be_end_ = true;
+  bool is_over_ = false;
+};
+
+class Verification {
+ public:
+  Verification(const std::filesystem::path& folder, const Manifest& manifest, VerificationProgress& progress,
+               const CancelToken& cancel)
+      : folder_(folder), manifest_(manifest), progress_(progress), cancel_(cancel) {}
+
+  void check_toc() {
+    try {
+      const std::string toc = read_file(folder_ / kTocFile);
+      if (digest_of(toc) != manifest_.toc) throw unlike(fmt::format("{} is not as it was written", kTocFile));
+      schema::parse_archive(toc, kTocFile);
+    } catch (const Error& error) {
+      add({"the table of contents", error.what()});
+    }
+  }
+
+  void check_files(int jobs) {
+    const std::size_t tables = manifest_.tables.size();
+    const std::size_t files = tables + manifest_.large_objects.size();
+    progress_.files_total = files;
+    std::atomic<std::size_t> next{0};
+    run_in_threads(std::clamp(static_cast<int>(files), 1, jobs), [&](int) {
+      Decompressor decompressor(manifest_.compression.algorithm);
+      for (std::size_t at = next++; at < files && !cancel_.cancelled(); at = next++) {
+        if (at < tables) {
+          check_table(manifest_.tables[at], decompressor);
+        } else {
+          check_large_object(manifest_.large_objects[at - tables], decompressor);
+        }
+        ++progress_.files_done;
+      }
+    });
+  }
+
+  std::vector<Damage> take_found() {
+    const MutexLock lock(mutex_);
+    std::sort(found_.begin(), found_.end(), [](const Damage& a, const Damage& b) { return a.what < b.what; });
+    return std::move(found_);
+  }
+
+ private:
+  void check_table(const ArchivedTable& table, Decompressor& decompressor) {
+    try {
+      TextRows rows;
+      const std::uintmax_t content = read(table.file, decompressor, [&](std::string_view piece) { rows.add(piece); });
+      const copy::RowsDigest there = rows.result();
+      if (there.rows != table.rows.rows) {
+        throw unlike(fmt::format("it has {} rows, and the source sent {}", there.rows, table.rows.rows));
+      }
+      if (there != table.rows || content != table.content) throw unlike("its rows are not those that the source sent");
+    } catch (const std::exception& error) {
+      add({"table " + pg::display_name(table.schema, table.name), error.what()});
+    }
+  }
+
+  void check_large_object(const ArchivedLargeObject& object, Decompressor& decompressor) {
+    try {
+      const std::uintmax_t content = read(object.file, decompressor, [](std::string_view) {});
+      if (content != object.content) {
+        throw unlike(fmt::format("it has {} bytes, and the source sent {}", content, object.content));
+      }
+    } catch (const std::exception& error) {
+      add({fmt::format("large object {}", object.oid), error.what()});
+    }
+  }
+
+  // Hands the content of each frame on once it is known to be the one that was written. Returns its size.
+  std::uintmax_t read(const ArchivedFile& file, Decompressor& decompressor,
+                      const std::function<void(std::string_view)>& take) {
+    const std::filesystem::path path = folder_ / file.name;
+    const std::vector<Frame> frames = read_index(path, manifest_.compression.algorithm);
+    if (digest_of(encode_index(frames)) != file.index || std::filesystem::file_size(path) != file.size) {
+      throw unlike(fmt::format("{} is another file than the one that was written", file.name));
+    }
+    const FileDescriptor opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!opened.valid()) throw system_error("cannot open " + path.string(), errno);
+    std::uintmax_t content = 0;
+    std::uintmax_t at = 0;
+    for (std::size_t i = 0; i < frames.size() && !cancel_.cancelled(); ++i) {
+      const Frame& frame = frames[i];
+      const auto where = [&](std::string_view why) {
+        return unlike(fmt::format("frame {} of {} in {}, at byte {}: {}", i + 1, frames.size(), file.name, at, why));
+      };
+      std::string stored(frame.stored, '\0');
+      for (std::size_t done = 0; done < stored.size();) {
+        const ssize_t count =
+            ::pread(opened.get(), stored.data() + done, stored.size() - done, static_cast<off_t>(at + done));
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) throw where(system_error("cannot be read", errno).what());
+        if (count == 0) throw where("the file ends too early");
+        done += static_cast<std::size_t>(count);
+      }
+      std::string_view piece;
+      try {
+        piece = decompressor.decompress(stored, frame.content);
+      } catch (const Error& error) {
+        throw where(error.what());
+      }
+      if (digest_of(piece) != frame.digest) throw where("its content is not the one that was written");
+      take(piece);
+      content += piece.size();
+      at += frame.stored;
+      progress_.bytes.fetch_add(static_cast<std::int64_t>(piece.size()), std::memory_order_relaxed);
+    }
+    return content;
+  }
+
+  void add(Damage damage) {
+    const MutexLock lock(mutex_);
+    found_.push_back(std::move(damage));
+  }
+
+  const std::filesystem::path& folder_;
+  const Manifest& manifest_;
+  VerificationProgress& progress_;
+  const CancelToken& cancel_;
+  Mutex mutex_;
+  std::vector<Damage> found_ GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+std::vector<Damage> verify_archive(const std::filesystem::path& folder, int jobs, VerificationProgress& progress,
+                                   const CancelToken& cancel) {
+  const Manifest manifest = read_manifest(folder);
+  Verification verification(folder, manifest, progress, cancel);
+  verification.check_toc();
+  verification.check_files(jobs);
+  cancel.throw_if_cancelled();
+  return verification.take_found();
+}
+
+}  // namespace pgsluice::store

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "pgsluice/archive.h"
+#include "store/manifest.h"
+#include "store/verification.h"
+
+namespace pgsluice::tools {
+
+/// Describes what was written, for a person and for a program.
+std::string archive_summary_text(const pipeline::ArchiveSummary& summary, const std::string& folder);
+std::string archive_summary_json(const pipeline::ArchiveSummary& summary);
+
+/// Returns what an archive holds; the JSON is its manifest.
+std::string manifest_text(const store::Manifest& manifest);
+std::string manifest_json(const std::filesystem::path& folder);
+
+/// Returns what was found of an archive's damage.
+std::string damage_text(const std::vector<store::Damage>& found, const store::VerificationProgress& progress);
+std::string damage_json(const std::vector<store::Damage>& found);
+
+}  // namespace pgsluice::tools
