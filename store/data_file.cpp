@@ -103,10 +103,6 @@ void append_file(int to, const std::filesystem::path& target, const std::filesys
   }
 }
 
-void sync(int fd, const std::filesystem::path& file) {
-  if (::fdatasync(fd) != 0) throw failed("cannot bring to the disk", file);
-}
-
 }  // namespace
 
 std::string encode_index(const std::vector<Frame>& frames) {
@@ -190,7 +186,6 @@ std::vector<Frame> PartFile::finish(std::size_t frames) {
     while (settled_ < frames) lock.wait(changed_);
     if (error_) throw Error(*error_);
   }
-  sync(file_.get(), path_);
   file_.reset();
   const MutexLock lock(mutex_);
   return std::move(frames_);
@@ -215,12 +210,16 @@ std::uintmax_t join_parts(const std::filesystem::path& file, const std::vector<W
   } else {
     write_file(index_file_of(file), index);
   }
-  sync(out.get(), first);
   std::filesystem::rename(first, file);
   for (const WrittenPart& part : parts) {
     if (&part != &parts.front()) std::filesystem::remove(part.path);
   }
   return std::filesystem::file_size(file);
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+  const FileDescriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened.valid() || ::syncfs(opened.get()) != 0) throw failed("cannot bring to the disk", folder);
 }
 
 std::vector<Frame> read_index(const std::filesystem::path& file, schema::ArchiveCompression compression) {

@@ -63,8 +63,7 @@ class PartFile {
   void put(std::size_t number, std::string_view stored, const Frame& frame);
   /// To be called for each frame when put() has returned or thrown, and nothing uses this object for it any more.
   void settle(const std::optional<Error>& error);
-  /// Waits until so many frames are settled, and the disk has them. Throws what one of them failed with,
-  /// Error(kSystem).
+  /// Waits until so many frames are settled. Throws what one of them failed with, Error(kSystem).
   std::vector<Frame> finish(std::size_t frames);
 
   const std::filesystem::path& path() const { return path_; }
@@ -92,10 +91,14 @@ struct WrittenPart {
   std::vector<Frame> frames;
 };
 
-/// Makes a data file of its parts, in their order, with an index, all of it on disk. The parts are no more then.
+/// Makes a data file of its parts, in their order, with an index. The parts are no more then.
 /// Returns its size. Throws Error(kSystem).
 std::uintmax_t join_parts(const std::filesystem::path& file, const std::vector<WrittenPart>& parts,
                           schema::ArchiveCompression compression);
+
+/// Brings all files of the folder's file system to the disk at once: one by one takes longer than writing them where
+/// they are small. Throws Error(kSystem) where one of them could not be written.
+void sync_folder(const std::filesystem::path& folder);
 
 /// Reads the index of a data file, and checks it against the file's size. Throws Error(kConfig) that names the file.
 std::vector<Frame> read_index(const std::filesystem::path& file, schema::ArchiveCompression compression);

@@ -67,7 +67,7 @@ class DataStream {
 
   /// Throws Error(kSystem) that names the file that could not be written, which may be another stream's.
   void write(std::string_view bytes);
-  /// Ends the part: all of it is on disk. Throws as write() does.
+  /// Ends the part. Throws as write() does.
   WrittenPart finish();
 
  private:

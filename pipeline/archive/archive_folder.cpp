@@ -1,15 +1,14 @@
 #include "pipeline/archive/archive_folder.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
 #include <utility>
 
 #include "pgsluice/error.h"
+#include "store/data_file.h"
 
 namespace pgsluice::pipeline {
 
@@ -18,13 +17,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kLockFile = "pgsluice.lock";
-
-void sync_folder(const fs::path& folder) {
-  const FileDescriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!opened.valid() || ::fsync(opened.get()) != 0) {
-    throw system_error("cannot bring to the disk " + folder.string(), errno);
-  }
-}
 
 }  // namespace
 
@@ -56,7 +48,7 @@ ArchiveFolder::~ArchiveFolder() {
 
 void ArchiveFolder::keep() {
   fs::remove(path_ / kLockFile);
-  sync_folder(path_);
+  store::sync_folder(path_);
   is_kept_ = true;
 }
 

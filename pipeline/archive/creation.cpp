@@ -23,6 +23,7 @@
 #include "pipeline/prepare/source_checks.h"
 #include "pipeline/prepare/source_snapshot.h"
 #include "schema/archive/toc_writer.h"
+#include "store/data_file.h"
 #include "store/manifest.h"
 
 namespace pgsluice::pipeline {
@@ -144,6 +145,8 @@ ArchiveSummary ArchiveCreation::Implementation::finish(const Definitions& defini
        .compression = data.compression.algorithm,
        .file_of = [&](const schema::TocEntry& entry) { return data_file_of(entry, data.version); }});
   write_file(options.folder / store::kTocFile, toc);
+  // The manifest says that all of it is there.
+  store::sync_folder(options.folder);
   store::Manifest manifest{.written_by = std::string(version()),
                            .created = now_in_utc(),
                            .database = definitions.catalog.database.name,

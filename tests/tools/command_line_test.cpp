@@ -30,7 +30,7 @@ class CommandLineTest : public CommandTest {
     std::filesystem::create_directory(folder);
     EXPECT_EQ(run({"man-pages", folder.string()}).exit_code, 0);
     std::vector<std::string> commands;
-    const std::vector<std::string> groups = {"copy", "dump", "restore", "list", "compare", "migration"};
+    const std::vector<std::string> groups = {"archive", "copy", "dump", "restore", "list", "compare", "migration"};
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
       std::string name = entry.path().stem().string();
       if (name == "pgsluice") continue;
