@@ -71,6 +71,15 @@ bool is_any(SqliteFile& file, const std::string& where, const std::vector<Sqlite
   return found;
 }
 
+// A new file in the mode of a write-ahead log, as SQLite makes it: of several that change the mode of one file at once,
+// all but one would find it locked, whatever their patience.
+std::string new_file_with_log() {
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder.path() / "new.sqlite";
+  SqliteFile(file, SqliteFile::Open::kMakeMissing).execute("PRAGMA journal_mode = WAL");
+  return read_file(file);
+}
+
 }  // namespace
 
 Store::Store(Store&&) noexcept = default;
@@ -82,7 +91,7 @@ Store::Store(std::filesystem::path folder) : folder_(std::move(folder)) {
   // Before SQLite makes it, for whose files the umask decides; those that it makes beside it get the same mode. One
   // that SQLite has open must never be opened here: closing it would end this process's locks on it, SQLite's among
   // them, and another process would remove the log of a store that it takes to be unused.
-  if (!std::filesystem::exists(file)) write_new_file(file, "");
+  if (!std::filesystem::exists(file)) write_new_file(file, new_file_with_log());
   file_ = std::make_unique<SqliteFile>(file, SqliteFile::Open::kMakeMissing);
   // Each request of a server has a store of its own: a cache of 256 kB is enough.
   file_->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -256");
