@@ -9,22 +9,13 @@
 #include "pg/quote.h"
 #include "pgsluice/data_comparison.h"
 #include "pipeline/plan/describe_plan.h"
+#include "pipeline/plan/options.h"
 #include "pipeline/prepare/preflight.h"
 #include "pipeline/prepare/run_folder.h"
 #include "pipeline/run/run.h"
 #include "pipeline/run/run_environment.h"
 
 namespace pgsluice::pipeline {
-
-namespace {
-
-void check_jobs(std::string_view what, int jobs) {
-  constexpr int kMostJobs = 256;
-  if (jobs >= 1 && jobs <= kMostJobs) return;
-  throw Error(ErrorKind::kUsage, fmt::format("the number of {} must be from 1 to {}, not {}", what, kMostJobs, jobs));
-}
-
-}  // namespace
 
 struct Clone::Implementation {
   CloneOptions options;

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <utility>
 
 #include "base/digest.h"
@@ -20,6 +21,7 @@ constexpr std::uint32_t kSkippable = 0x184D2A5B;
 constexpr std::size_t kSkippableHead = 8;
 constexpr std::size_t kNumber = 4;
 constexpr std::size_t kDigest = 16;
+constexpr std::size_t kMaxStored = 2 * kFrameContent;  // no algorithm makes it that large
 constexpr std::size_t kEntry = 3 * kNumber + kDigest;
 constexpr std::size_t kAroundEntries = 2 * kMagic.size() + 2 * kNumber + kDigest;
 
@@ -64,18 +66,6 @@ void write_whole(int fd, std::string_view bytes, const std::filesystem::path& fi
     if (written < 0) throw failed("cannot write", file);
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
-}
-
-std::string read_at(int fd, std::uintmax_t at, std::size_t size, const std::filesystem::path& file) {
-  std::string bytes(size, '\0');
-  for (std::size_t done = 0; done < size;) {
-    const ssize_t count = ::pread(fd, bytes.data() + done, size - done, static_cast<off_t>(at + done));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw failed("cannot read", file);
-    if (count == 0) throw damaged(file.string(), "it ends too early");
-    done += static_cast<std::size_t>(count);
-  }
-  return bytes;
 }
 
 std::filesystem::path index_file_of(std::filesystem::path file) { return file += ".frames"; }
@@ -144,7 +134,8 @@ std::vector<Frame> decode_index(std::string_view index, std::string_view file) {
                       .content = number_at<std::uint32_t>(entries, at + kNumber),
                       .rows = number_at<std::uint32_t>(entries, at + 2 * kNumber),
                       .digest = digest_at(entries, at + 3 * kNumber)});
-    if (frames.back().content > kFrameContent) throw damaged(file, "a frame is larger than any can be");
+    if (frames.back().content > kFrameContent || frames.back().stored > kMaxStored)
+      throw damaged(file, "a frame is larger than any can be");
   }
   return frames;
 }
@@ -194,8 +185,9 @@ std::vector<Frame> PartFile::finish(std::size_t frames) {
 std::uintmax_t join_parts(const std::filesystem::path& file, const std::vector<WrittenPart>& parts,
                           schema::ArchiveCompression compression) {
   const std::filesystem::path& first = parts.front().path;
-  const FileDescriptor out(::open(first.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
-  if (!out.valid()) throw failed("cannot open", first);
+  // Not to append: copy_file_range(2) would refuse it.
+  const FileDescriptor out(::open(first.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!out.valid() || ::lseek(out.get(), 0, SEEK_END) < 0) throw failed("cannot open", first);
   std::vector<Frame> frames;
   for (const WrittenPart& part : parts) {
     if (&part != &parts.front()) append_file(out.get(), first, part.path);
@@ -210,16 +202,30 @@ std::uintmax_t join_parts(const std::filesystem::path& file, const std::vector<W
   } else {
     write_file(index_file_of(file), index);
   }
-  std::filesystem::rename(first, file);
+  if (::rename(first.c_str(), file.c_str()) != 0) throw failed("cannot rename", first);
   for (const WrittenPart& part : parts) {
-    if (&part != &parts.front()) std::filesystem::remove(part.path);
+    if (&part != &parts.front() && ::unlink(part.path.c_str()) != 0) throw failed("cannot remove", part.path);
   }
-  return std::filesystem::file_size(file);
+  struct stat status {};
+  if (::fstat(out.get(), &status) != 0) throw failed("cannot open", file);
+  return static_cast<std::uintmax_t>(status.st_size);
 }
 
 void sync_folder(const std::filesystem::path& folder) {
   const FileDescriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!opened.valid() || ::syncfs(opened.get()) != 0) throw failed("cannot bring to the disk", folder);
+}
+
+std::string read_at(int fd, std::uintmax_t at, std::size_t size, const std::filesystem::path& file) {
+  std::string bytes(size, '\0');
+  for (std::size_t done = 0; done < size;) {
+    const ssize_t count = ::pread(fd, bytes.data() + done, size - done, static_cast<off_t>(at + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw failed("cannot read", file);
+    if (count == 0) throw damaged(file.string(), "it ends too early");
+    done += static_cast<std::size_t>(count);
+  }
+  return bytes;
 }
 
 std::vector<Frame> read_index(const std::filesystem::path& file, schema::ArchiveCompression compression) {

@@ -100,6 +100,10 @@ std::uintmax_t join_parts(const std::filesystem::path& file, const std::vector<W
 /// they are small. Throws Error(kSystem) where one of them could not be written.
 void sync_folder(const std::filesystem::path& folder);
 
+/// Reads a piece of an open file; `file` is for messages. Throws Error(kSystem), Error(kConfig) for a file that ends
+/// before.
+std::string read_at(int fd, std::uintmax_t at, std::size_t size, const std::filesystem::path& file);
+
 /// Reads the index of a data file, and checks it against the file's size. Throws Error(kConfig) that names the file.
 std::vector<Frame> read_index(const std::filesystem::path& file, schema::ArchiveCompression compression);
 

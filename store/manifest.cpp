@@ -26,14 +26,18 @@ Json to_json(const ArchivedTable& table) {
 }
 
 // A name that leads out of the folder is no file of the archive.
-ArchivedFile file_of(const Json& json) {
-  ArchivedFile file{.name = json.at("name").get<std::string>(),
-                    .size = json.at("size").get<std::uintmax_t>(),
-                    .index = Digest::parse(json.at("index").get<std::string>())};
-  if (file.name.empty() || file.name.find('/') != std::string::npos || file.name.starts_with('.')) {
-    throw Error(ErrorKind::kConfig, fmt::format("it names the file \"{}\"", file.name));
+std::string file_name_of(const Json& json) {
+  std::string name = json.at("name").get<std::string>();
+  if (name.empty() || name.find('/') != std::string::npos || name.starts_with('.')) {
+    throw Error(ErrorKind::kConfig, fmt::format("it names the file \"{}\"", name));
   }
-  return file;
+  return name;
+}
+
+ArchivedFile file_of(const Json& json) {
+  return {.name = file_name_of(json),
+          .size = json.at("size").get<std::uintmax_t>(),
+          .index = Digest::parse(json.at("index").get<std::string>())};
 }
 
 ArchivedTable table_of(const Json& json) {
@@ -63,9 +67,13 @@ Manifest manifest_of(const Json& json) {
                     .money_locale = source.at("moneyLocale").get<std::string>(),
                     .log_position = source.at("logPosition").get<std::string>(),
                     .compression = parse_compression(json.at("compression").get<std::string>()),
-                    .toc = Digest::parse(json.at("toc").get<std::string>()),
+                    .small_files = {},
                     .tables = {},
                     .large_objects = {}};
+  for (const Json& file : json.at("smallFiles")) {
+    manifest.small_files.push_back(
+        {.name = file_name_of(file), .digest = Digest::parse(file.at("digest").get<std::string>())});
+  }
   for (const Json& table : json.at("tables")) manifest.tables.push_back(table_of(table));
   for (const Json& object : json.at("largeObjects")) {
     manifest.large_objects.push_back({.oid = object.at("oid").get<schema::Oid>(),
@@ -91,9 +99,12 @@ void write_manifest(const Manifest& manifest, const std::filesystem::path& folde
                  {"moneyLocale", manifest.money_locale},
                  {"logPosition", manifest.log_position}}},
                {"compression", manifest.compression.text()},
-               {"toc", manifest.toc.hex()},
+               {"smallFiles", Json::array()},
                {"tables", Json::array()},
                {"largeObjects", Json::array()}};
+  for (const SmallFile& file : manifest.small_files) {
+    json["smallFiles"].push_back({{"name", file.name}, {"digest", file.digest.hex()}});
+  }
   for (const ArchivedTable& table : manifest.tables) json["tables"].push_back(to_json(table));
   for (const ArchivedLargeObject& object : manifest.large_objects) {
     json["largeObjects"].push_back({{"oid", object.oid}, {"bytes", object.content}, {"file", to_json(object.file)}});

@@ -19,6 +19,12 @@ struct ArchivedFile {
   Digest index;  ///< of encode_index(): with it the content of every frame is known
 };
 
+/// A file that is read whole.
+struct SmallFile {
+  std::string name;
+  Digest digest;
+};
+
 struct ArchivedTable {
   std::string schema;
   std::string name;
@@ -47,7 +53,7 @@ struct Manifest {
   std::string money_locale;  ///< lc_monetary, in whose form amounts of money are written
   std::string log_position;  ///< of the source's log when the snapshot had been taken
   Compression compression;
-  Digest toc;  ///< of toc.dat
+  std::vector<SmallFile> small_files;  ///< toc.dat, and the lists of large objects
   std::vector<ArchivedTable> tables;
   std::vector<ArchivedLargeObject> large_objects;
 };
@@ -58,12 +64,12 @@ inline constexpr const char* kTocFile = "toc.dat";
 /// Throws Error(kState) where it cannot be written.
 void write_manifest(const Manifest& manifest, const std::filesystem::path& folder);
 
-/// Reads a manifest's text; `file` stands for it in messages. Throws Error(kConfig): it is not one, or it names files
-/// outside of the folder.
+/// Reads a manifest's text; `file` stands for it in messages. Throws Error(kConfig) for another text, and if
+/// it names files outside of the folder.
 Manifest parse_manifest(std::string_view text, std::string_view file);
 
-/// Throws Error(kConfig): there is none, so that the archive is incomplete or another tool's; it is not one; or it
-/// names files outside of the folder.
+/// Reads the manifest of an archive. Throws Error(kConfig) like parse_manifest(), and if there is no manifest, because
+/// the archive is incomplete or was written by another tool.
 Manifest read_manifest(const std::filesystem::path& folder);
 
 }  // namespace pgsluice::store

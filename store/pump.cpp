@@ -9,7 +9,7 @@
 namespace pgsluice::store {
 
 Pump::Pump(const Compression& compression, int threads)
-    : compression_(compression), most_waiting_(static_cast<std::size_t>(threads)) {
+    : compression_(compression), max_waiting_(static_cast<std::size_t>(threads)) {
   try {
     for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
   } catch (const std::system_error& error) {
@@ -36,7 +36,7 @@ std::string Pump::take_buffer() {
 
 void Pump::put(Piece piece) {
   MutexLock lock(mutex_);
-  while (waiting_.size() >= most_waiting_ && !error_) lock.wait(changed_);
+  while (waiting_.size() >= max_waiting_ && !error_) lock.wait(changed_);
   if (error_) throw Error(*error_);
   waiting_.push_back(std::move(piece));
   changed_.notify_all();

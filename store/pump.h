@@ -46,7 +46,7 @@ class Pump {
   void write(const Piece& piece, Compressor& compressor);
 
   const Compression compression_;
-  const std::size_t most_waiting_;
+  const std::size_t max_waiting_;
   Mutex mutex_;
   std::condition_variable changed_;
   std::deque<Piece> waiting_ GUARDED_BY(mutex_);

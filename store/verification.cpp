@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -77,13 +76,13 @@ class Verification {
                const CancelToken& cancel)
       : folder_(folder), manifest_(manifest), progress_(progress), cancel_(cancel) {}
 
-  void check_toc() {
-    try {
-      const std::string toc = read_file(folder_ / kTocFile);
-      if (digest_of(toc) != manifest_.toc) throw unlike(fmt::format("{} is not as it was written", kTocFile));
-      schema::parse_archive(toc, kTocFile);
-    } catch (const Error& error) {
-      add({"the table of contents", error.what()});
+  void check_small_files() {
+    for (const SmallFile& file : manifest_.small_files) {
+      try {
+        if (digest_of(read_file(folder_ / file.name)) != file.digest) throw unlike("it is not as it was written");
+      } catch (const Error& error) {
+        add({file.name == kTocFile ? "the table of contents" : "the list of large objects " + file.name, error.what()});
+      }
     }
   }
 
@@ -93,12 +92,11 @@ class Verification {
     progress_.files_total = files;
     std::atomic<std::size_t> next{0};
     run_in_threads(std::clamp(static_cast<int>(files), 1, jobs), [&](int) {
-      Decompressor decompressor(manifest_.compression.algorithm);
       for (std::size_t at = next++; at < files && !cancel_.cancelled(); at = next++) {
         if (at < tables) {
-          check_table(manifest_.tables[at], decompressor);
+          check_table(manifest_.tables[at]);
         } else {
-          check_large_object(manifest_.large_objects[at - tables], decompressor);
+          check_large_object(manifest_.large_objects[at - tables]);
         }
         ++progress_.files_done;
       }
@@ -112,10 +110,10 @@ class Verification {
   }
 
  private:
-  void check_table(const ArchivedTable& table, Decompressor& decompressor) {
+  void check_table(const ArchivedTable& table) {
     try {
       TextRows rows;
-      const std::uintmax_t content = read(table.file, decompressor, [&](std::string_view piece) { rows.add(piece); });
+      const std::uintmax_t content = read(table.file, [&](std::string_view piece) { rows.add(piece); });
       const copy::RowsDigest there = rows.result();
       if (there.rows != table.rows.rows) {
         throw unlike(fmt::format("it has {} rows, and the source sent {}", there.rows, table.rows.rows));
@@ -126,9 +124,9 @@ class Verification {
     }
   }
 
-  void check_large_object(const ArchivedLargeObject& object, Decompressor& decompressor) {
+  void check_large_object(const ArchivedLargeObject& object) {
     try {
-      const std::uintmax_t content = read(object.file, decompressor, [](std::string_view) {});
+      const std::uintmax_t content = read(object.file, [](std::string_view) {});
       if (content != object.content) {
         throw unlike(fmt::format("it has {} bytes, and the source sent {}", content, object.content));
       }
@@ -138,8 +136,7 @@ class Verification {
   }
 
   // Hands the content of each frame on once it is known to be the one that was written. Returns its size.
-  std::uintmax_t read(const ArchivedFile& file, Decompressor& decompressor,
-                      const std::function<void(std::string_view)>& take) {
+  std::uintmax_t read(const ArchivedFile& file, const std::function<void(std::string_view)>& take) {
     const std::filesystem::path path = folder_ / file.name;
     const std::vector<Frame> frames = read_index(path, manifest_.compression.algorithm);
     if (digest_of(encode_index(frames)) != file.index || std::filesystem::file_size(path) != file.size) {
@@ -147,6 +144,7 @@ class Verification {
     }
     const FileDescriptor opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!opened.valid()) throw system_error("cannot open " + path.string(), errno);
+    Decompressor decompressor(manifest_.compression.algorithm);
     std::uintmax_t content = 0;
     std::uintmax_t at = 0;
     for (std::size_t i = 0; i < frames.size() && !cancel_.cancelled(); ++i) {
@@ -154,17 +152,10 @@ class Verification {
       const auto where = [&](std::string_view why) {
         return unlike(fmt::format("frame {} of {} in {}, at byte {}: {}", i + 1, frames.size(), file.name, at, why));
       };
-      std::string stored(frame.stored, '\0');
-      for (std::size_t done = 0; done < stored.size();) {
-        const ssize_t count =
-            ::pread(opened.get(), stored.data() + done, stored.size() - done, static_cast<off_t>(at + done));
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) throw where(system_error("cannot be read", errno).what());
-        if (count == 0) throw where("the file ends too early");
-        done += static_cast<std::size_t>(count);
-      }
       std::string_view piece;
+      std::string stored;
       try {
+        stored = read_at(opened.get(), at, frame.stored, path);
         piece = decompressor.decompress(stored, frame.content);
       } catch (const Error& error) {
         throw where(error.what());
@@ -197,7 +188,7 @@ std::vector<Damage> verify_archive(const std::filesystem::path& folder, int jobs
                                    const CancelToken& cancel) {
   const Manifest manifest = read_manifest(folder);
   Verification verification(folder, manifest, progress, cancel);
-  verification.check_toc();
+  verification.check_small_files();
   verification.check_files(jobs);
   cancel.throw_if_cancelled();
   return verification.take_found();

@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "pgsluice/error.h"
 #include "store/data_file.h"
@@ -18,12 +20,19 @@ namespace {
 
 constexpr const char* kLockFile = "pgsluice.lock";
 
+// The names of all files that are written into an archive's folder, whole or not.
+bool is_of_archives(const std::string& name) {
+  return name.starts_with("pgsluice.") || name.starts_with("toc.dat") || name.starts_with("blobs") ||
+         name.find(".dat") != std::string::npos;
+}
+
 }  // namespace
 
 ArchiveFolder::ArchiveFolder(fs::path path) : path_(std::move(path)) {
   was_made_ = ::mkdir(path_.c_str(), S_IRWXU) == 0;
-  if (!was_made_ && errno != EEXIST)
+  if (!was_made_ && errno != EEXIST) {
     throw Error(ErrorKind::kState, system_error("cannot make " + path_.string(), errno).what());
+  }
   std::error_code failed;
   fs::directory_iterator first(path_, failed);
   if (failed) throw Error(ErrorKind::kState, fmt::format("cannot read {}: {}", path_.string(), failed.message()));
@@ -39,15 +48,22 @@ ArchiveFolder::ArchiveFolder(fs::path path) : path_(std::move(path)) {
 ArchiveFolder::~ArchiveFolder() {
   if (is_kept_ || !lock_) return;
   std::error_code ignored;
-  if (was_made_) {
-    fs::remove_all(path_, ignored);
-    return;
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path_, ignored)) {
+    if (entry.is_regular_file(ignored) && is_of_archives(entry.path().filename().string()))
+      files.push_back(entry.path());
   }
-  for (const fs::directory_entry& entry : fs::directory_iterator(path_, ignored)) fs::remove_all(entry.path(), ignored);
+  for (const fs::path& file : files) fs::remove(file, ignored);
+  if (was_made_) fs::remove(path_, ignored);  // unless others have put something there
 }
 
 void ArchiveFolder::keep() {
-  fs::remove(path_ / kLockFile);
+  std::error_code failed;
+  fs::remove(path_ / kLockFile, failed);
+  if (failed) {
+    throw Error(ErrorKind::kSystem,
+                fmt::format("cannot remove {} in {}: {}", kLockFile, path_.string(), failed.message()));
+  }
   store::sync_folder(path_);
   is_kept_ = true;
 }

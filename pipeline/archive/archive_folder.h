@@ -7,8 +7,8 @@
 
 namespace pgsluice::pipeline {
 
-/// The folder of an archive while it is made. Unless it is to be kept, the destructor removes what is in it, and the
-/// folder too if it was made here: half an archive is of no use.
+/// The folder of an archive while it is made. Unless it is to be kept, the destructor removes the archive's files, and
+/// the folder too if it was made here: half an archive is of no use. Other files that have come meanwhile stay.
 class ArchiveFolder {
  public:
   /// Makes the folder, with mode 0700, or takes one that is empty. Throws Error(kState) where it holds anything, or

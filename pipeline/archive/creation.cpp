@@ -8,7 +8,6 @@
 
 #include "base/digest.h"
 #include "base/file_descriptor.h"
-#include "pg/quote.h"
 #include "pg/snapshot.h"
 #include "pgsluice/archive.h"
 #include "pgsluice/error.h"
@@ -17,6 +16,7 @@
 #include "pipeline/archive/data_entries.h"
 #include "pipeline/archive/rows_archiver.h"
 #include "pipeline/plan/options.h"
+#include "pipeline/plan/plan.h"
 #include "pipeline/prepare/definitions.h"
 #include "pipeline/prepare/key_spans.h"
 #include "pipeline/prepare/sessions.h"
@@ -29,8 +29,6 @@
 namespace pgsluice::pipeline {
 
 namespace {
-
-constexpr int kMostJobs = 256;
 
 // The options by which definitions are read.
 ResolvedOptions reading_options(const ArchiveOptions& given) {
@@ -49,12 +47,8 @@ ResolvedOptions reading_options(const ArchiveOptions& given) {
 }
 
 void check_options(const ArchiveOptions& options) {
-  for (const auto& [what, jobs, least] :
-       {std::tuple{"table jobs", options.table_jobs, 1}, std::tuple{"compressing jobs", options.compress_jobs, 0}}) {
-    if (jobs >= least && jobs <= kMostJobs) continue;
-    throw Error(ErrorKind::kUsage,
-                fmt::format("the number of {} must be from {} to {}, not {}", what, least, kMostJobs, jobs));
-  }
+  check_jobs("table jobs", options.table_jobs);
+  if (options.compress_jobs != 0) check_jobs("compressing jobs", options.compress_jobs);
   if (options.folder.empty()) throw Error(ErrorKind::kUsage, "no folder was given for the archive");
 }
 
@@ -76,15 +70,15 @@ void check_entries(const std::vector<TablePlan>& tables, const DataEntries& entr
   }
 }
 
-void write_lists_of_large_objects(const DataEntries& entries, const schema::ArchiveVersion& version,
-                                  const std::filesystem::path& folder) {
-  for (const LargeObjectsEntry& large_objects : entries.large_objects) {
-    std::string list;
-    for (const schema::Oid object : large_objects.objects) {
-      list += fmt::format("{} {}\n", object, large_object_file(object));
-    }
-    write_file(folder / data_file_of(*large_objects.entry, version), list);
-  }
+store::SmallFile write_small_file(const std::filesystem::path& folder, std::string name, std::string_view content) {
+  write_file(folder / name, content);
+  return {.name = std::move(name), .digest = digest_of(content)};
+}
+
+std::string list_of(const std::vector<schema::Oid>& large_objects) {
+  std::string list;
+  for (const schema::Oid object : large_objects) list += fmt::format("{} {}\n", object, large_object_file(object));
+  return list;
 }
 
 }  // namespace
@@ -138,13 +132,16 @@ DataToArchive ArchiveCreation::Implementation::prepare(pg::Connection& source, c
 ArchiveSummary ArchiveCreation::Implementation::finish(const Definitions& definitions, const pg::SnapshotMark& mark,
                                                        const DataToArchive& data, RowsArchiver& archiver) {
   phase = "completing the archive";
-  write_lists_of_large_objects(data.entries, data.version, options.folder);
   const std::string toc = schema::make_directory_toc(
       {.written = definitions.archive_bytes,
        .archive = definitions.archive,
        .compression = data.compression.algorithm,
        .file_of = [&](const schema::TocEntry& entry) { return data_file_of(entry, data.version); }});
-  write_file(options.folder / store::kTocFile, toc);
+  std::vector<store::SmallFile> small_files = {write_small_file(options.folder, store::kTocFile, toc)};
+  for (const LargeObjectsEntry& listed : data.entries.large_objects) {
+    small_files.push_back(
+        write_small_file(options.folder, data_file_of(*listed.entry, data.version), list_of(listed.objects)));
+  }
   // The manifest says that all of it is there.
   store::sync_folder(options.folder);
   store::Manifest manifest{.written_by = std::string(version()),
@@ -158,7 +155,7 @@ ArchiveSummary ArchiveCreation::Implementation::finish(const Definitions& defini
                            .money_locale = data.money_locale,
                            .log_position = mark.log_position,
                            .compression = data.compression,
-                           .toc = digest_of(toc),
+                           .small_files = std::move(small_files),
                            .tables = archiver.take_tables(),
                            .large_objects = archiver.take_large_objects()};
   std::sort(manifest.tables.begin(), manifest.tables.end(),
@@ -172,7 +169,7 @@ ArchiveSummary ArchiveCreation::Implementation::finish(const Definitions& defini
                          .snapshot = mark.snapshot.text,
                          .elapsed = SteadyClock::now() - began,
                          .warnings = definitions.warnings,
-                         .skipped = definitions.selection.named};
+                         .skipped = omitted_objects(definitions.selection)};
   const auto add = [&](const auto& archived) {
     summary.content.count += static_cast<std::int64_t>(archived.content);
     summary.stored.count += static_cast<std::int64_t>(archived.file.size);
@@ -230,10 +227,10 @@ ProgressSnapshot ArchiveCreation::progress() const {
   ProgressSnapshot snapshot;
   snapshot.phase = self.phase;
   snapshot.elapsed = SteadyClock::now() - self.began;
-  snapshot.tables_done = self.progress.files_done;
-  snapshot.tables_total = self.progress.files_total;
-  snapshot.tasks_done = snapshot.tables_done;
-  snapshot.tasks_total = snapshot.tables_total;
+  snapshot.tables_done = self.progress.tables_done;
+  snapshot.tables_total = self.progress.tables_total;
+  snapshot.tasks_done = self.progress.files_done;
+  snapshot.tasks_total = self.progress.files_total;
   snapshot.rows = self.progress.rows;
   snapshot.copied = {self.progress.bytes};
   const std::int64_t total = self.progress.size_total;

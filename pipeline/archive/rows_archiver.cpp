@@ -72,6 +72,7 @@ void RowsArchiver::plan_pieces() {
     files += entry.objects.size();
   }
   std::stable_sort(pieces_.begin(), pieces_.end(), [](const Piece& a, const Piece& b) { return b.size < a.size; });
+  progress_.tables_total = data_.tables.size();
   progress_.files_total = files;
   progress_.size_total = size;
 }
@@ -83,6 +84,16 @@ void RowsArchiver::run() {
   }
   const MutexLock lock(mutex_);
   if (error_) throw Error(*error_);
+}
+
+std::vector<store::ArchivedTable> RowsArchiver::take_tables() {
+  const MutexLock lock(mutex_);
+  return std::move(tables_);
+}
+
+std::vector<store::ArchivedLargeObject> RowsArchiver::take_large_objects() {
+  const MutexLock lock(mutex_);
+  return std::move(large_objects_);
 }
 
 void RowsArchiver::work(int number) {
@@ -157,6 +168,7 @@ void RowsArchiver::finish_table(std::size_t table, Gathered gathered) {
   }
   const std::uintmax_t size = store::join_parts(data_.folder / name, gathered.parts, data_.compression.algorithm);
   log_.info(fmt::format("table {}: {} rows", plan.table->display(), gathered.rows.rows));
+  ++progress_.tables_done;
   ++progress_.files_done;
   const MutexLock lock(mutex_);
   tables_.push_back({.schema = plan.table->schema,

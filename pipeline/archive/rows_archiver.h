@@ -41,7 +41,9 @@ struct DataToArchive {
 struct ArchivingProgress {
   std::atomic<std::int64_t> bytes{0};
   std::atomic<std::int64_t> rows{0};
-  std::atomic<std::size_t> files_done{0};
+  std::atomic<std::size_t> tables_done{0};
+  std::atomic<std::size_t> tables_total{0};
+  std::atomic<std::size_t> files_done{0};  ///< of tables and large objects
   std::atomic<std::size_t> files_total{0};
   std::atomic<std::int64_t> size_done{0};  ///< of tables on the source's disk
   std::atomic<std::int64_t> size_total{0};
@@ -57,8 +59,8 @@ class RowsArchiver {
   void run();
 
   /// After run(): what was written.
-  std::vector<store::ArchivedTable> take_tables() { return std::move(tables_); }
-  std::vector<store::ArchivedLargeObject> take_large_objects() { return std::move(large_objects_); }
+  std::vector<store::ArchivedTable> take_tables();
+  std::vector<store::ArchivedLargeObject> take_large_objects();
 
  private:
   // A part of a table, or some large objects.
@@ -94,9 +96,8 @@ class RowsArchiver {
   Mutex mutex_;
   std::map<std::size_t, Gathered> gathered_ GUARDED_BY(mutex_);
   std::optional<Error> error_ GUARDED_BY(mutex_);
-  // Guarded too while threads run.
-  std::vector<store::ArchivedTable> tables_;
-  std::vector<store::ArchivedLargeObject> large_objects_;
+  std::vector<store::ArchivedTable> tables_ GUARDED_BY(mutex_);
+  std::vector<store::ArchivedLargeObject> large_objects_ GUARDED_BY(mutex_);
 };
 
 }  // namespace pgsluice::pipeline

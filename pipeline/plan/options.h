@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 #include "pgsluice/options.h"
 
 namespace pgsluice::pipeline {
@@ -11,5 +13,8 @@ struct ResolvedOptions : Endpoints, WhatToCopy, HowToCopy, Continuing {
   explicit ResolvedOptions(const CloneOptions& given)
       : Endpoints(given), WhatToCopy(given), HowToCopy(given), Continuing(given) {}
 };
+
+/// Throws Error(kUsage) for a number of jobs that cannot be meant; `what` they are: "table jobs".
+void check_jobs(std::string_view what, int jobs);
 
 }  // namespace pgsluice::pipeline

@@ -19,13 +19,6 @@ using schema::Relation;
 using schema::RelationKind;
 using schema::TocEntry;
 
-void report_selection(Plan& plan, const schema::Selection& selection) {
-  for (const std::string& named : selection.named) plan.skipped.push_back(fmt::format("by the filter {}", named));
-  for (const schema::Dependent& dependent : selection.dependents) {
-    plan.skipped.push_back(fmt::format("{}: it needs {}", dependent.object, dependent.because));
-  }
-}
-
 std::set<schema::Oid> find_indexes_left_invalid(const schema::Catalog& catalog) {
   std::map<schema::Oid, std::vector<schema::Oid>> parents;
   for (const schema::Inheritance& link : catalog.inheritance) parents[link.child].push_back(link.parent);
@@ -136,6 +129,15 @@ void report_roles_out_of_reach(Plan& plan) {
 
 }  // namespace
 
+std::vector<std::string> omitted_objects(const schema::Selection& selection) {
+  std::vector<std::string> omitted;
+  for (const std::string& named : selection.named) omitted.push_back(fmt::format("by the filter {}", named));
+  for (const schema::Dependent& dependent : selection.dependents) {
+    omitted.push_back(fmt::format("{}: it needs {}", dependent.object, dependent.because));
+  }
+  return omitted;
+}
+
 std::unique_ptr<const Plan> make_plan(PlanInput input, const ResolvedOptions& options, const CancelToken& cancel) {
   auto plan = std::make_unique<Plan>();
   plan->graph = TaskGraph(cancel);
@@ -174,7 +176,7 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const ResolvedOptions& op
   plan->index_memory = index_memory(input.target_resources, options);
   plan->max_parallel_workers = input.target_resources.max_parallel_maintenance_workers;
   plan->indexes_left_invalid = find_indexes_left_invalid(plan->catalog);
-  report_selection(*plan, input.selection);
+  plan->skipped = omitted_objects(input.selection);
   report_skipped(*plan, options);
   build_graph(*plan, options, input.inventory);
   plan->is_final_command = is_final_command(*plan, options.steps, input.tasks_done);

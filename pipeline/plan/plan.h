@@ -66,6 +66,10 @@ struct TargetResources {
   std::vector<std::string> toast_compressions;  ///< from 14 on: "pglz", "lz4"
 };
 
+/// Describes, for people, the objects that a filter omits and those that need them: "view public.totals: it needs table
+/// public.orders".
+std::vector<std::string> omitted_objects(const schema::Selection& selection);
+
 /// The input of make_plan().
 struct PlanInput {
   schema::Archive archive;

@@ -153,7 +153,7 @@ std::vector<std::string> manifest_seeds() {
   return {
       R"({"format":1,"writtenBy":"0","created":"0","source":{"database":"d","encoding":"UTF8","serverVersion":"15",)"
       R"("pgDumpVersion":"15","systemIdentifier":"7","snapshot":"1:1:","moneyLocale":"C","logPosition":"0/1"},)"
-      R"("compression":"zstd:3","toc":"00000000000000000000000000000001","tables":[{"schema":"s","name":"t","dumpId":7,)"
+      R"("compression":"zstd:3","smallFiles":[{"name":"toc.dat","digest":"00000000000000000000000000000001"}],"tables":[{"schema":"s","name":"t","dumpId":7,)"
       R"("bytes":1,"rows":1,"digest":"00000000000000000000000000000002","file":{"name":"7.dat.zst","size":1,)"
       R"("index":"00000000000000000000000000000003"}}],"largeObjects":[{"oid":5,"bytes":1,"file":{"name":"b","size":1,)"
       R"("index":"00000000000000000000000000000004"}}]})"};

@@ -21,7 +21,7 @@ Manifest some_manifest() {
           .money_locale = "de_DE.UTF-8",
           .log_position = "0/1",
           .compression = {},
-          .toc = digest_of("toc"),
+          .small_files = {{.name = "toc.dat", .digest = digest_of("toc")}},
           .tables = {{.schema = "public",
                       .name = "a \"table\"",
                       .dump_id = 7,
@@ -40,6 +40,8 @@ TEST(ManifestTest, IsReadAsItIsWritten) {
   EXPECT_EQ(read.snapshot, "1:1:");
   EXPECT_EQ(read.money_locale, "de_DE.UTF-8");
   EXPECT_EQ(read.compression.text(), "zstd:3");
+  ASSERT_EQ(read.small_files.size(), 1U);
+  EXPECT_EQ(read.small_files[0].digest, digest_of("toc"));
   ASSERT_EQ(read.tables.size(), 1U);
   EXPECT_EQ(read.tables[0].name, "a \"table\"");
   EXPECT_EQ(read.tables[0].rows, some_manifest().tables[0].rows);

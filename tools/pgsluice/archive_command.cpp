@@ -24,7 +24,7 @@ namespace pgsluice::tools {
 
 namespace {
 
-constexpr int kMostJobs = 256;
+constexpr int kMaxJobs = 256;
 
 constexpr const char* kCreateFooter =
     "Examples:\n"
@@ -32,20 +32,21 @@ constexpr const char* kCreateFooter =
     "  pgsluice archive create --source postgresql://me@old/shop --to shop --table-jobs 8 --compress zstd:9\n"
     "  pg_restore --jobs 4 --dbname postgresql://me@new/shop shop\n"
     "\n"
-    "The archive is a folder as pg_dump --format=directory writes it, of one snapshot: pg_restore reads it (of version "
+    "The archive is a folder as pg_dump --format=directory writes it, of one snapshot. pg_restore reads it: of version "
     "16\n"
-    "or later where it is compressed by zstd). docs/archive.md tells more.\n"
+    "or later if it is compressed by zstd. docs/archive.md tells more.\n"
     "\n"
-    "Exit codes: 0 the archive is complete and on disk, 1 arguments, 2 configuration (no pg_dump), 3 the folder is not "
-    "empty,\n"
-    "6 source, 12 internal, 130/143 cancelled. Where it fails or is cancelled, what was written is removed.";
+    "If it fails or is cancelled, what was written is removed.\n"
+    "\n"
+    "Exit codes: 0 the archive is complete and on disk, 1 arguments, 2 configuration (no pg_dump, a full disk), 3 the\n"
+    "folder is not empty, 6 source, 12 internal, 130/143 cancelled.";
 
 constexpr const char* kListFooter =
     "Examples:\n"
     "  pgsluice archive list /mnt/disk/shop\n"
     "  pgsluice archive list --json shop\n"
     "\n"
-    "Exit codes: 0 done, 1 arguments, 2 it is no archive of pgsluice, or not complete.";
+    "Exit codes: 0 done, 1 arguments, 2 it is no archive of pgsluice, or is not complete.";
 
 constexpr const char* kVerifyFooter =
     "Examples:\n"
@@ -53,13 +54,11 @@ constexpr const char* kVerifyFooter =
     "  pgsluice archive verify --jobs 8 shop\n"
     "\n"
     "Reads the whole archive, without a server, and compares it with what the source sent: each piece of each file, "
-    "and "
-    "the\n"
-    "rows of each table.\n"
+    "and\n"
+    "the rows of each table.\n"
     "\n"
-    "Exit codes: 0 it is as it was written, 1 arguments, 2 it is no archive of pgsluice, or not complete, 21 it was "
-    "damaged,\n"
-    "130/143 cancelled.";
+    "Exit codes: 0 it is as it was written, 1 arguments, 2 it is no archive of pgsluice, or is not complete, 21 it is\n"
+    "damaged, 130/143 cancelled.";
 
 struct CreateArguments {
   pipeline::ArchiveOptions options;
@@ -149,10 +148,10 @@ void add_create(CLI::App& archive, int& exit_code) {
                    command
                        ->add_option("-J,--table-jobs,--jobs", args->options.table_jobs,
                                     "Tables, or parts of them, read at a time (4)")
-                       ->check(whole_number(1, kMostJobs)),
+                       ->check(whole_number(1, kMaxJobs)),
                    args->options.table_jobs, "TABLE_JOBS");
   command->add_option("--compress-jobs", args->options.compress_jobs, "Threads that compress (as many as processors)")
-      ->check(whole_number(1, kMostJobs));
+      ->check(whole_number(1, kMaxJobs));
   command->add_option("-Z,--compress", args->options.compression, "zstd[:1-19] (zstd:3), gzip[:1-9] or none");
   with_environment(*command,
                    command->add_option("--split-tables-larger-than,--split-at", args->split_larger_than,
@@ -194,7 +193,7 @@ void add_archive_commands(CLI::App& app, int& exit_code) {
   CLI::App* verify = archive->add_subcommand("verify", "Whether an archive is as it was written");
   add_reading(verify, verify_args, kVerifyFooter);
   verify->add_option("--jobs", verify_args->jobs, "Files read at a time (as many as processors)")
-      ->check(whole_number(1, kMostJobs));
+      ->check(whole_number(1, kMaxJobs));
   verify->callback([verify_args, &exit_code] { exit_code = run_verify(*verify_args); });
 }
 

@@ -3,6 +3,7 @@
 #include "pgsluice/archive.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -158,6 +159,7 @@ TEST_F(ArchiveTest, RestoredByPgRestoreItEqualsTheSource) {
   wanted.compression = "gzip:1";  // which pg_restore 15 reads
   wanted.split = {.when = copy::SplitOptions::When::kLarger, .size = {4 << 20}};
   create(wanted);
+  EXPECT_NE(sink_.text().find("FROM ONLY \"shop\".\"large\" WHERE"), std::string::npos) << "it was not read in parts";
   test::shared_target().sql("postgres", "DROP DATABASE IF EXISTS archived");
   run({(test::server_bindir() / "pg_restore").string(), "--jobs=4", "--exit-on-error", "--create",
        "--dbname=" + test::shared_target().conninfo("postgres"), wanted.folder.string()});
@@ -192,7 +194,8 @@ TEST_F(ArchiveTest, AFlippedBitIsFoundAndItsTableNamed) {
   create(wanted);
   ASSERT_TRUE(damage_of(wanted.folder).empty());
   const store::Manifest manifest = store::read_manifest(wanted.folder);
-  std::vector<std::pair<std::string, std::string>> files = {{store::kTocFile, "the table of contents"}};
+  std::vector<std::pair<std::string, std::string>> files = {{store::kTocFile, "the table of contents"},
+                                                            {"blobs.toc", "the list of large objects blobs.toc"}};
   for (const store::ArchivedTable& table : manifest.tables) {
     if (table.name == "large" || table.name == "empty") {
       files.emplace_back(table.file.name, "table " + pg::display_name("shop", table.name));
@@ -201,14 +204,15 @@ TEST_F(ArchiveTest, AFlippedBitIsFoundAndItsTableNamed) {
   for (const store::ArchivedLargeObject& object : manifest.large_objects) {
     if (object.oid == 50003) files.emplace_back(object.file.name, "large object 50003");
   }
-  ASSERT_EQ(files.size(), 4U);
+  ASSERT_EQ(files.size(), 5U);
   for (const auto& [name, what] : files) {
     const fs::path file = wanted.folder / name;
     const std::string whole = read_file(file);
-    for (const std::size_t at : {std::size_t{0}, whole.size() / 3, whole.size() / 2, whole.size() - 100,
-                                 whole.size() - 30, whole.size() - 1}) {
+    for (const std::size_t from_end :
+         {whole.size(), whole.size() / 3, whole.size() / 2, std::size_t{100}, std::size_t{30}, std::size_t{1}}) {
+      const std::size_t at = whole.size() - std::min(from_end, whole.size());
       std::string changed = whole;
-      changed.at(std::min(at, whole.size() - 1)) ^= 0x10;
+      changed.at(at) ^= 0x10;
       std::ofstream(file, std::ios::binary | std::ios::trunc) << changed;
       const std::vector<store::Damage> found = damage_of(wanted.folder);
       ASSERT_EQ(found.size(), 1U) << name << " at " << at;
@@ -259,7 +263,7 @@ TEST_F(ArchiveTest, WhatFailsLeavesNothing) {
 }
 
 TEST_F(ArchiveTest, ACancelledOneLeavesNothing) {
-  // It waits for the lock of a table.
+  // It cannot end by itself: it waits for the lock of a table.
   pg::Connection other = test::shared_source().connect("archived");
   other.execute("BEGIN; LOCK TABLE large IN ACCESS EXCLUSIVE MODE");
   ArchiveCreation creation(options(source()), sink_);
@@ -275,6 +279,47 @@ TEST_F(ArchiveTest, ACancelledOneLeavesNothing) {
   }
   canceller.join();
   EXPECT_FALSE(fs::exists(folder_.path() / "archive"));
+}
+
+// pg_dump would read them, and end with an error; in a small database before its table of contents is looked at.
+TEST_F(ArchiveTest, RowsThatAFilterOmitsNeedNotBeReadable) {
+  test::shared_source().create_database("secrets");
+  test::shared_source().sql("secrets",
+                            "DROP ROLE IF EXISTS secrets_reader; CREATE ROLE secrets_reader LOGIN;"
+                            "CREATE TABLE plain AS SELECT 1 AS a; CREATE TABLE secret AS SELECT 2 AS a;"
+                            "GRANT SELECT ON plain, secret TO secrets_reader;"
+                            "ALTER TABLE secret ENABLE ROW LEVEL SECURITY");
+  ArchiveOptions wanted = options(test::shared_source().conninfo("secrets", "secrets_reader"));
+  EXPECT_NE(std::string(error_of(wanted).what()).find("row-level security"), std::string::npos);
+  wanted.filters = schema::parse_filter_rules("[exclude-table-data]\npublic.secret\n", "x");
+  EXPECT_EQ(create(wanted).rows, 1);
+  EXPECT_TRUE(damage_of(wanted.folder).empty());
+}
+
+TEST_F(ArchiveTest, WhatNeedsAnOmittedObjectIsNamed) {
+  test::shared_source().create_database("dependents");
+  test::shared_source().sql("dependents", "CREATE TABLE base (a int); CREATE VIEW above AS SELECT * FROM base");
+  ArchiveOptions wanted = options(test::shared_source().conninfo("dependents"));
+  wanted.filters = schema::parse_filter_rules("[exclude-table]\npublic.base\n", "x");
+  const ArchiveSummary summary = create(wanted);
+  EXPECT_EQ(summary.skipped.size(), 2U);
+  EXPECT_NE(fmt::format("{}", fmt::join(summary.skipped, "\n")).find("above: it needs"), std::string::npos);
+}
+
+// Files that others put into the folder meanwhile are not the archive's.
+TEST_F(ArchiveTest, FilesOfOthersSurviveAFailure) {
+  pg::Connection other = test::shared_source().connect("archived");
+  other.execute("BEGIN; LOCK TABLE shop.large IN ACCESS EXCLUSIVE MODE");
+  ArchiveCreation creation(options(source()), sink_);
+  std::thread canceller([&] {
+    test::wait_until([&] { return fs::exists(folder_.path() / "archive" / "pgsluice.lock"); });
+    write_file(folder_.path() / "archive" / "precious", "x");
+    creation.cancel();
+  });
+  EXPECT_THROW(creation.run(), Error);
+  canceller.join();
+  EXPECT_TRUE(fs::exists(folder_.path() / "archive" / "precious"));
+  EXPECT_FALSE(fs::exists(folder_.path() / "archive" / "pgsluice.lock"));
 }
 
 // The line to the source is cut at random places: nothing is left that could be taken for an archive.
