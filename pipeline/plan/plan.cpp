@@ -176,7 +176,7 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const ResolvedOptions& op
   plan->index_memory = index_memory(input.target_resources, options);
   plan->max_parallel_workers = input.target_resources.max_parallel_maintenance_workers;
   plan->indexes_left_invalid = find_indexes_left_invalid(plan->catalog);
-  plan->skipped = omitted_objects(input.selection);
+  for (std::string& omitted : omitted_objects(input.selection)) plan->skipped.push_back(std::move(omitted));
   report_skipped(*plan, options);
   build_graph(*plan, options, input.inventory);
   plan->is_final_command = is_final_command(*plan, options.steps, input.tasks_done);
