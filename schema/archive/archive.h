@@ -52,6 +52,8 @@ struct TocEntry {
   /// With its rows or its list of large objects, in the folder of a directory archive; without the suffix that
   /// compression adds.
   std::string data_file;
+  /// The byte of a custom archive's file at which its data begins; nullopt if pg_dump could not go back to write it.
+  std::optional<std::uint64_t> data_offset;
 
   RestorePass pass() const;
   /// "table public.orders", for messages.
@@ -83,6 +85,8 @@ struct Archive {
   std::string server_version;  ///< of the dumped server, as text
   std::string dump_version;    ///< of the pg_dump
   std::vector<TocEntry> entries;
+  std::size_t toc_size = 0;  ///< bytes up to the end of the table of contents, where a custom archive's data begins
+  int int_size = 4;          ///< bytes of an integer in it, without its sign
 
   /// The definition of the first entry of a kind; empty if there is none.
   std::string_view definition_of(EntryKind kind) const;

@@ -90,6 +90,18 @@ Section read_section(ArchiveCursor& cursor) {
   }
 }
 
+std::optional<std::uint64_t> data_offset(ArchiveCursor& cursor, int size) {
+  constexpr int kIsSet = 2;
+  const int state = cursor.byte();
+  std::uint64_t offset = 0;
+  for (int shift = 0; shift < size * 8; shift += 8) {
+    const auto part = static_cast<std::uint64_t>(cursor.byte());
+    if (part != 0 && shift >= 64) cursor.fail("an offset is too large");
+    if (shift < 64) offset |= part << shift;
+  }
+  return state == kIsSet ? std::optional(offset) : std::nullopt;
+}
+
 }  // namespace
 
 void ArchiveCursor::fail(std::string_view why) const { throw damaged(name_, at_, why); }
@@ -178,8 +190,7 @@ ArchiveEntry read_entry(ArchiveCursor& cursor, const ArchiveHeader& header) {
   if (header.format == ArchiveFormat::kDirectory) {
     entry.data_file = cursor.string().value_or("");
   } else {
-    cursor.byte();
-    cursor.take(static_cast<std::size_t>(header.offset_size));
+    entry.data_offset = data_offset(cursor, header.offset_size);
   }
   return result;
 }

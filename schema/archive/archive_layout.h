@@ -14,7 +14,7 @@
 //                 access_method:string          from 1.14
 //                 relation_kind:int             from 1.16
 //                 owner:string with_oids:string dependency:string* null:string data
-//   data        = state:byte offset             of format 1, "custom"
+//   data        = state:byte offset             of format 1, "custom"; the offset is known where state is 2
 //               | file_name:string              of format 3, "tar" by its number: "directory" writes that too
 //   int         = sign:byte(0|1) magnitude:byte*int_size, least significant first
 //   string      = length:int(-1 for null) byte*length

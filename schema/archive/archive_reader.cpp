@@ -25,6 +25,8 @@ Archive parse_archive(std::string_view bytes, std::string_view name) {
     }
     archive.entries.push_back(std::move(entry));
   }
+  archive.toc_size = cursor.at();
+  archive.int_size = header.int_size;
   return archive;
 }
 

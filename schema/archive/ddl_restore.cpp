@@ -33,6 +33,19 @@ void begin_restore(pg::Connection& target, const Archive& archive) {
   if (!sql.empty()) target.execute(sql);
 }
 
+ArchivesLiterals::ArchivesLiterals(pg::Connection& target, const Archive& archive) : target_(target) {
+  const std::string sql(archive.definition_of(EntryKind::kStdStrings));
+  if (!sql.empty()) target_.execute(sql);
+}
+
+ArchivesLiterals::~ArchivesLiterals() {
+  try {
+    if (target_.alive()) target_.execute("SET standard_conforming_strings = on");
+  } catch (const Error&) {
+    // The session is lost, or in a failed transaction: it is not used again as it is.
+  }
+}
+
 pg::Statement entry_statement(const Archive& archive, const TocEntry& entry, const RestoreOptions& options,
                               std::string_view definition) {
   pg::Statement statement{entry_sql(archive, entry, options, definition)};

@@ -75,7 +75,15 @@ std::string object_name(const TocEntry& entry) {
 
 }  // namespace
 
+bool is_about_large_objects(const TocEntry& entry) {
+  const bool is_about_one = entry.kind.is_one_of({EntryKind::kAcl, EntryKind::kComment, EntryKind::kSecurityLabel});
+  return is_about_one && (is_about(entry, "LARGE OBJECT ") || is_about(entry, "LARGE OBJECTS "));
+}
+
 bool is_restored(const TocEntry& entry, const RestoreOptions& options) {
+  // They come with their data.
+  if (entry.kind.is_one_of({EntryKind::kLargeObject, EntryKind::kLargeObjectGroup}) || is_about_large_objects(entry))
+    return false;
   if (entry.kind.is_one_of(kNotRestored) || entry.section == Section::kData) return false;
   const bool acl = entry.pass() == RestorePass::kAcl;
   const bool comment = entry.kind == EntryKind::kComment;

@@ -9,8 +9,11 @@
 
 namespace pgsluice::schema {
 
-/// True if an entry is restored by statements of its own: not the session's settings, not what belongs to the database
-/// as a whole (database_properties.h), not what the options leave out.
+/// True for privileges, comments and labels of large objects.
+bool is_about_large_objects(const TocEntry& entry);
+
+/// True if an entry is restored by statements of its own: not large objects and what is about them, not the session's
+/// settings, not what belongs to the database as a whole (database_properties.h), not what the options leave out.
 bool is_restored(const TocEntry& entry, const RestoreOptions& options);
 
 /// Settings that the archive was written for, to be sent once in a session that restores entries.

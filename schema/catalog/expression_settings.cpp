@@ -130,6 +130,11 @@ ExpressionSettings read_settings(pg::Connection& connection) {
 
 }  // namespace
 
+bool may_matter_to_expressions(std::string_view name) {
+  return name != kSearchPath && (name.find('.') != std::string_view::npos ||
+                                 std::find(kBuiltIn.begin(), kBuiltIn.end(), name) != kBuiltIn.end());
+}
+
 ExpressionSettings read_expression_settings(pg::Connection& connection) {
   ExpressionSettings settings = read_settings(connection);
   settings.erase(std::string(kSearchPath));  // of which a restore has its own

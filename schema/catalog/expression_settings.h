@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pg/connection.h"
@@ -16,6 +17,10 @@ namespace pgsluice::schema {
 /// pgsluice's own settings (pg/session_settings.h) govern how values travel between the servers. Expressions that the
 /// target evaluates while it is loaded must see what they see on the source, so the target's sessions get these.
 using ExpressionSettings = std::map<std::string, std::string, std::less<>>;
+
+/// True for the name of such a setting, in the spelling of pg_settings; not for search_path, of which a restore has its
+/// own.
+bool may_matter_to_expressions(std::string_view name);
 
 /// Reads what ALTER DATABASE, ALTER ROLE ALL and the server's configuration give to users of the session's database,
 /// whatever the session itself has set, and without what the session's own role has (as far as that can be told).
