@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "base/sqlstate.h"
+#include "copy/large_object_batch.h"
 #include "copy/relay.h"
 #include "copy/row_digest.h"
 #include "pg/query_pipeline.h"
@@ -26,9 +27,8 @@ namespace {
 
 using schema::Oid;
 
-constexpr std::int64_t kChunk = 512 * 1024;               // of one row of the COPY
-constexpr std::int64_t kBytesInACopy = 64 * 1024 * 1024;  // bounds the temporary table
-constexpr std::size_t kObjectsInABatch = 5000;
+constexpr std::int64_t kChunk = kLargeObjectPiece;
+constexpr std::int64_t kBytesInACopy = kLargeObjectBytesAtOnce;
 constexpr std::size_t kLockedInABatch = 50;  // GRANT and COMMENT lock each object: below any max_locks_per_transaction
 
 struct LargeObject {
@@ -65,15 +65,6 @@ std::vector<LargeObject> list_objects(pg::Connection& source) {
   return objects;
 }
 
-// Objects that the run which is resumed has copied: an object and its contents commit together.
-std::set<Oid> objects_there(pg::Connection& target) {
-  std::set<Oid> there;
-  for (const pg::Row row : target.execute("SELECT oid FROM pg_catalog.pg_largeobject_metadata")) {
-    there.insert(row.oid(0));
-  }
-  return there;
-}
-
 std::string copy_out(const std::vector<Piece>& pieces) {
   std::vector<std::string> rows;
   for (const Piece& piece : pieces)
@@ -87,16 +78,6 @@ std::string copy_out(const std::vector<Piece>& pieces) {
       kChunk, fmt::join(rows, ","));
 }
 
-constexpr std::string_view kMakeTable =
-    "CREATE TEMPORARY TABLE pgsluice_large_objects (loid oid, at bigint, data bytea) ON COMMIT DROP";
-constexpr std::string_view kCopyIn = "COPY pg_temp.pgsluice_large_objects FROM STDIN (FORMAT binary)";
-constexpr std::string_view kEmptyTable = "TRUNCATE pg_temp.pgsluice_large_objects";
-constexpr std::string_view kMakeObjects =
-    "SELECT pg_catalog.count(pg_catalog.lo_from_bytea(loid, data)) FROM pg_temp.pgsluice_large_objects WHERE at = 0";
-constexpr std::string_view kFillObjects =
-    "SELECT pg_catalog.count(pg_catalog.lo_put(loid, at, data))"
-    " FROM (SELECT * FROM pg_temp.pgsluice_large_objects WHERE at > 0 ORDER BY loid, at) o";
-
 class Copier {
  public:
   Copier(pg::Connection& source, pg::Connection& target, std::atomic<std::int64_t>& bytes)
@@ -104,11 +85,7 @@ class Copier {
 
   // Objects of one owner, in one transaction.
   void copy(const std::vector<const LargeObject*>& batch, const std::string& role) {
-    pg::Transaction transaction(target_);
-    target_.execute(kMakeTable);
-    if (!role.empty()) {
-      target_.execute(fmt::format("GRANT SELECT ON pg_temp.pgsluice_large_objects TO {}", pg::quote_identifier(role)));
-    }
+    LargeObjectBatch objects(target_, role);
     std::vector<Piece> pieces;
     std::int64_t collected = 0;
     for (const LargeObject* object : batch) {
@@ -119,32 +96,24 @@ class Copier {
         collected += to - from;
         from = to;
         if (collected >= kBytesInACopy) {
-          send(pieces, role);
+          send(pieces, objects);
           pieces.clear();
           collected = 0;
         }
       } while (from < object->size);
     }
-    if (!pieces.empty()) send(pieces, role);
-    transaction.commit();
+    if (!pieces.empty()) send(pieces, objects);
+    objects.commit();
   }
 
  private:
-  void send(const std::vector<Piece>& pieces, const std::string& role) {
-    const RelayOutcome outcome =
-        relay_->run(source_, target_, {.copy_out = copy_out(pieces), .copy_in = std::string(kCopyIn), .bytes = bytes_});
+  void send(const std::vector<Piece>& pieces, LargeObjectBatch& objects) {
+    const RelayOutcome outcome = relay_->run(
+        source_, target_,
+        {.copy_out = copy_out(pieces), .copy_in = std::string(LargeObjectBatch::copy_in()), .bytes = bytes_});
     const std::int64_t begun =
         std::count_if(pieces.begin(), pieces.end(), [](const Piece& piece) { return piece.from == 0; });
-    if (!role.empty()) target_.execute(fmt::format("SET LOCAL ROLE {}", pg::quote_identifier(role)));
-    const std::int64_t made = target_.execute(kMakeObjects)[0].integer(0);
-    const std::int64_t filled = target_.execute(kFillObjects)[0].integer(0);
-    if (!role.empty()) target_.execute("RESET ROLE");
-    target_.execute(kEmptyTable);
-    if (outcome.source_rows != outcome.target_rows || made != begun || made + filled != outcome.source_rows) {
-      throw Error(ErrorKind::kMismatch,
-                  fmt::format("{} pieces of {} large objects were sent, {} arrived, {} objects were made",
-                              outcome.source_rows, begun, outcome.target_rows, made));
-    }
+    objects.make(outcome.source_rows, begun);
   }
 
   pg::Connection& source_;
@@ -223,12 +192,21 @@ std::vector<std::string> copy_acls(pg::Connection& source, pg::Connection& targe
 
 }  // namespace
 
+std::string role_that_makes(pg::Connection& target, const std::string& owner, const schema::RestoreOptions& options,
+                            LargeObjectsOutcome& outcome) {
+  if (!options.owners || owner.empty() || owner == target.user()) return "";
+  if (schema::may_act_for(target, owner)) return owner;
+  outcome.skipped.push_back(
+      fmt::format("owner {} of large objects: {} may not act for it", pg::display_name("", owner), target.user()));
+  return "";
+}
+
 LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& target,
                                        const schema::RestoreOptions& options, std::atomic<std::int64_t>& bytes) {
   LargeObjectsOutcome outcome;
   try {
     const std::vector<LargeObject> objects = list_objects(source);
-    const std::set<Oid> there = objects_there(target);
+    const std::set<Oid> there = find_large_objects(target);
     Copier copier(source, target, bytes);
     std::vector<const LargeObject*> batch;
     std::int64_t batch_size = 0;
@@ -244,15 +222,7 @@ LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& t
       if (owner == nullptr || *owner != object.owner) {
         send_batch();
         owner = &object.owner;
-        role.clear();
-        if (options.owners && object.owner != target.user()) {
-          if (schema::may_act_for(target, object.owner)) {
-            role = object.owner;
-          } else {
-            outcome.skipped.push_back(fmt::format("owner {} of large objects: {} may not act for it",
-                                                  pg::display_name("", object.owner), target.user()));
-          }
-        }
+        role = role_that_makes(target, object.owner, options, outcome);
       }
       if (there.contains(object.oid)) {
         ++outcome.objects;
@@ -260,7 +230,7 @@ LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& t
       }
       batch.push_back(&object);
       batch_size += object.size;
-      if (batch.size() >= kObjectsInABatch || batch_size >= kBytesInACopy) send_batch();
+      if (batch.size() >= kLargeObjectsInABatch || batch_size >= kBytesInACopy) send_batch();
     }
     send_batch();
     if (options.acls) {
@@ -338,6 +308,14 @@ class PieceRows {
 
 }  // namespace
 
+std::set<Oid> find_large_objects(pg::Connection& connection) {
+  std::set<Oid> there;
+  for (const pg::Row row : connection.execute("SELECT oid FROM pg_catalog.pg_largeobject_metadata")) {
+    there.insert(row.oid(0));
+  }
+  return there;
+}
+
 std::string large_objects_statement() {
   return fmt::format("COPY (SELECT oid, at, bytes FROM {}) TO STDOUT (FORMAT binary)", pieces());
 }
@@ -371,11 +349,7 @@ UnreadableLargeObjects find_unreadable_large_objects(pg::Connection& source) {
   return {.count = row.integer(0), .one = row.oid(1)};
 }
 
-std::vector<Oid> find_large_objects_to_drop(pg::Connection& source, pg::Connection& target) {
-  std::vector<Oid> on_source;
-  for (const pg::Row row : source.execute("SELECT oid FROM pg_catalog.pg_largeobject_metadata")) {
-    on_source.push_back(row.oid(0));
-  }
+std::vector<Oid> find_large_objects_to_drop(const std::set<Oid>& on_source, pg::Connection& target) {
   const std::array<std::string, 1> parameters = {fmt::format("{{{}}}", fmt::join(on_source, ","))};
   const pg::Result there = target.execute(
       "SELECT oid, pg_catalog.pg_has_role(lomowner, 'USAGE') OR"
@@ -403,18 +377,13 @@ void drop_large_objects(pg::Connection& target, const std::vector<Oid>& objects)
   pipeline.finish();
 }
 
-std::vector<std::string> find_large_object_conflicts(pg::Connection& source, pg::Connection& target, int limit) {
-  std::vector<Oid> present;
-  for (const pg::Row row : target.execute("SELECT oid FROM pg_catalog.pg_largeobject_metadata")) {
-    present.push_back(row.oid(0));
-  }
+std::vector<std::string> find_large_object_conflicts(const std::set<Oid>& on_source, pg::Connection& target,
+                                                     std::size_t limit) {
   std::vector<std::string> conflicts;
-  if (present.empty()) return conflicts;
-  const std::array<std::string, 2> parameters = {fmt::format("{{{}}}", fmt::join(present, ",")), std::to_string(limit)};
-  for (const pg::Row row : source.execute("SELECT oid FROM pg_catalog.pg_largeobject_metadata WHERE oid = ANY "
-                                          "($1::oid[]) ORDER BY 1 LIMIT $2::integer",
-                                          parameters)) {
-    conflicts.push_back(fmt::format("large object {}", row.text(0)));
+  for (const Oid there : find_large_objects(target)) {
+    if (!on_source.contains(there)) continue;
+    conflicts.push_back(fmt::format("large object {}", there));
+    if (conflicts.size() == limit) break;
   }
   return conflicts;
 }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,14 @@ struct LargeObjectsOutcome {
 LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& target,
                                        const schema::RestoreOptions& options, std::atomic<std::int64_t>& bytes);
 
+/// The role in whose name an owner's objects are made; empty for the user's own, also where he may not act for the
+/// owner, which the outcome then says.
+std::string role_that_makes(pg::Connection& target, const std::string& owner, const schema::RestoreOptions& options,
+                            LargeObjectsOutcome& outcome);
+
+/// The OIDs of all large objects of a database.
+std::set<schema::Oid> find_large_objects(pg::Connection& connection);
+
 /// "COPY … TO STDOUT" of all large objects in pieces, for a comparison: the OID, where the piece begins, its bytes.
 std::string large_objects_statement();
 /// Reads large objects: `take` gets pieces of each, one object after another in no order, from its first byte to its
@@ -43,13 +52,14 @@ struct UnreadableLargeObjects {
 };
 UnreadableLargeObjects find_unreadable_large_objects(pg::Connection& source);
 
-/// The target's large objects that have OIDs of the source's. Throws Error(kServer, 42501) where this user may not
-/// remove one of them.
-std::vector<schema::Oid> find_large_objects_to_drop(pg::Connection& source, pg::Connection& target);
+/// The target's large objects that have OIDs of these. Throws Error(kServer, 42501) where this user may not remove one
+/// of them.
+std::vector<schema::Oid> find_large_objects_to_drop(const std::set<schema::Oid>& on_source, pg::Connection& target);
 /// Removes them, in transactions of its own, since each takes a lock.
 void drop_large_objects(pg::Connection& target, const std::vector<schema::Oid>& objects);
 
 /// Large objects of the source whose OIDs are in use on the target, at most `limit` of them.
-std::vector<std::string> find_large_object_conflicts(pg::Connection& source, pg::Connection& target, int limit);
+std::vector<std::string> find_large_object_conflicts(const std::set<schema::Oid>& on_source, pg::Connection& target,
+                                                     std::size_t limit);
 
 }  // namespace pgsluice::copy

@@ -121,6 +121,15 @@ bool CopyWriter::flush() {
   return pending == 0;
 }
 
+void CopyWriter::flush_all() {
+  while (!flush()) {
+    std::array<WaitFor, 1> set{WaitFor{.fd = socket(), .want_read = true, .want_write = true}};
+    connection_.wait(set);
+    if (set[0].readable) receive();
+  }
+  connection_.cancel_token().throw_if_cancelled();
+}
+
 void CopyWriter::receive() {
   if (PQconsumeInput(connection_.handle()) == 0) throw connection_.connection_error();
 }

@@ -50,6 +50,8 @@ class CopyWriter {
   std::size_t unflushed() const { return unflushed_; }
   /// Sends what the socket takes; true when nothing is left. Throws Error(kConnection).
   bool flush();
+  /// Waits until the server has taken what was written. Throws Error(kConnection), Error(kCancelled).
+  void flush_all();
   /// To be called when the socket is readable.
   void receive();
   int socket() const;

@@ -12,15 +12,6 @@ namespace {
 
 constexpr std::size_t kFlushAt = 256 * 1024;
 
-// Waits until the target has taken what was written. The source is not read meanwhile.
-void flush_all(pg::Connection& target, CopyWriter& writer) {
-  while (!writer.flush()) {
-    std::array<WaitFor, 1> set{WaitFor{.fd = writer.socket(), .want_read = true, .want_write = true}};
-    target.wait(set);
-    if (set[0].readable) writer.receive();
-  }
-}
-
 // Waits for more of the source; whatever the target says (notices, an error) is taken in too.
 void wait_for_source(pg::Connection& source, CopyReader& reader, CopyWriter& writer) {
   const bool pending = !writer.flush();
@@ -42,7 +33,7 @@ RelayOutcome carry(pg::Connection& source, pg::Connection& target, const RelayRe
         if (request.digester != nullptr) request.digester->add_row(reader.data());
         request.bytes.fetch_add(static_cast<std::int64_t>(reader.data().size()), std::memory_order_relaxed);
         if (writer.unflushed() >= kFlushAt) {
-          flush_all(target, writer);
+          writer.flush_all();
           source.cancel_token().throw_if_cancelled();
         }
         break;

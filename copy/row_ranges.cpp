@@ -91,12 +91,24 @@ std::vector<Bytes> equal_sizes(Bytes whole, Bytes part, int max_parts) {
   return std::vector<Bytes>(static_cast<std::size_t>(parts), Bytes{whole.count / parts});
 }
 
-std::vector<RowRange> ranges_of_blocks(const std::vector<Bytes>& sizes, Bytes heap, Bytes block) {
-  const auto blocks = static_cast<double>(heap.count / std::max<std::int64_t>(block.count, 1));
+namespace {
+
+std::vector<RowRange> ranges_of_units(const std::vector<Bytes>& sizes, std::string_view by, Bytes whole, Bytes unit) {
+  const auto units = static_cast<double>(whole.count / std::max<std::int64_t>(unit.count, 1));
   std::vector<RowRange> ranges =
-      cut(sizes, kByBlocks, [&](double share) { return static_cast<std::int64_t>(std::floor(blocks * share)); });
+      cut(sizes, by, [&](double share) { return static_cast<std::int64_t>(std::floor(units * share)); });
   if (ranges.size() == 1) ranges.front().bounds = {};
   return ranges;
+}
+
+}  // namespace
+
+std::vector<RowRange> ranges_of_blocks(const std::vector<Bytes>& sizes, Bytes heap, Bytes block) {
+  return ranges_of_units(sizes, kByBlocks, heap, block);
+}
+
+std::vector<RowRange> ranges_of_frames(const std::vector<Bytes>& sizes, Bytes content, Bytes frame) {
+  return ranges_of_units(sizes, kByFrames, content, frame);
 }
 
 std::vector<RowRange> ranges_of_keys(const std::vector<Bytes>& sizes, const std::string& key, const KeySpan& span) {
@@ -141,7 +153,7 @@ std::vector<RowRange> around_loaded(const std::vector<RowRange>& planned, std::v
   // A missing number sorts before every number, so the first part sorts first.
   std::optional<std::int64_t> covered;
   bool nothing_covered = true;
-  bool nulls_are_there = by == kByBlocks;
+  bool nulls_are_there = by == kByBlocks || by == kByFrames;  // where no row is without a number
   bool end_is_there = false;
   for (const RowRange& range : loaded) {
     if (range.bounds.nulls) {

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <set>
 
+#include "copy/server_rows.h"
 #include "copy/table_copy.h"
 #include "pg/snapshot.h"
 #include "pgsluice/error.h"
@@ -76,7 +77,8 @@ void copy_configuration(pg::Connection& source, pg::Connection& target, const st
     const schema::Relation& table = **next;
     std::atomic<std::int64_t> bytes{0};
     const copy::TableCopy copy{.table = table, .into = table, .bytes = bytes};
-    const copy::CopyTablesResult result = copy::copy_tables(source, target, *relay, {&copy, 1});
+    copy::ServerRows rows(source, *relay);
+    const copy::CopyTablesResult result = copy::copy_tables(rows, target, {&copy, 1});
     if (result.error) throw Error(*result.error);
     log.info(fmt::format("{} rows of {} copied", result.copied.front().loaded.rows, table.display()));
     left.erase(next);

@@ -1,4 +1,4 @@
-#include "pipeline/archive/data_entries.h"
+#include "store/data_entries.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 
 #include "pgsluice/error.h"
 
-namespace pgsluice::pipeline {
+namespace pgsluice::store {
 
 namespace {
 
@@ -23,7 +23,7 @@ Oid oid_in(const std::string& text) {
   Oid oid = 0;
   const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), oid);
   if (status != std::errc() || end != text.data() + text.size()) {
-    throw Error(ErrorKind::kInternal, fmt::format("\"{}\" in pg_dump's archive is no large object", text));
+    throw Error(ErrorKind::kConfig, fmt::format("\"{}\" in the archive is no large object", text));
   }
   return oid;
 }
@@ -38,6 +38,16 @@ std::vector<Oid> objects_of_group(const TocEntry& group) {
   return objects;
 }
 
+}  // namespace
+
+std::vector<Oid> large_objects_named(const TocEntry& entry) {
+  if (entry.kind == EntryKind::kLargeObject) return {oid_in(entry.tag)};
+  if (entry.kind == EntryKind::kLargeObjectGroup) return objects_of_group(entry);
+  return {};
+}
+
+namespace {
+
 std::vector<Oid> objects_of(const TocEntry& entry, const schema::Archive& archive) {
   std::vector<Oid> objects;
   for (const TocEntry& other : archive.entries) {
@@ -45,10 +55,8 @@ std::vector<Oid> objects_of(const TocEntry& entry, const schema::Archive& archiv
         archive.version < kHasGroups ||
         std::find(entry.dependencies.begin(), entry.dependencies.end(), other.dump_id) != entry.dependencies.end();
     if (!is_meant) continue;
-    if (other.kind == EntryKind::kLargeObject) objects.push_back(oid_in(other.tag));
-    if (other.kind != EntryKind::kLargeObjectGroup) continue;
-    const std::vector<Oid> of_group = objects_of_group(other);
-    objects.insert(objects.end(), of_group.begin(), of_group.end());
+    const std::vector<Oid> named = large_objects_named(other);
+    objects.insert(objects.end(), named.begin(), named.end());
   }
   if (archive.version < kHasGroups) std::sort(objects.begin(), objects.end());  // entries are ordered as text
   return objects;
@@ -65,8 +73,7 @@ DataEntries find_data_entries(const schema::Archive& archive) {
     } else if (entry.kind == EntryKind::kLargeObjects) {
       result.large_objects.push_back({&entry, objects_of(entry, archive)});
     } else if (entry.kind != EntryKind::kLargeObjectGroup) {
-      throw Error(ErrorKind::kInternal,
-                  fmt::format("pg_dump's archive has data of an unknown kind: {}", entry.describe()));
+      throw Error(ErrorKind::kConfig, fmt::format("the archive has data of an unknown kind: {}", entry.describe()));
     }
   }
   return result;
@@ -80,4 +87,4 @@ std::string data_file_of(const TocEntry& entry, const schema::ArchiveVersion& ve
 
 std::string large_object_file(Oid object) { return fmt::format("blob_{}.dat", object); }
 
-}  // namespace pgsluice::pipeline
+}  // namespace pgsluice::store

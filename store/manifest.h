@@ -60,6 +60,9 @@ struct Manifest {
 
 inline constexpr const char* kManifestFile = "pgsluice.json";
 inline constexpr const char* kTocFile = "toc.dat";
+/// The facts about the source that pg_dump writes nowhere (schema/selection/definitions_file.h); one of the small
+/// files.
+inline constexpr const char* kCatalogFile = "pgsluice.catalog";
 
 /// Throws Error(kState) where it cannot be written.
 void write_manifest(const Manifest& manifest, const std::filesystem::path& folder);

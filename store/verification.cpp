@@ -1,10 +1,8 @@
 #include "store/verification.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <functional>
 #include <optional>
 
@@ -15,7 +13,7 @@
 #include "copy/row_digest.h"
 #include "pg/quote.h"
 #include "pgsluice/error.h"
-#include "store/data_file.h"
+#include "store/frame_reader.h"
 
 namespace pgsluice::store {
 
@@ -135,35 +133,14 @@ class Verification {
     }
   }
 
-  // Hands the content of each frame on once it is known to be the one that was written. Returns its size.
+  // Hands the content of each frame on. Returns its size.
   std::uintmax_t read(const ArchivedFile& file, const std::function<void(std::string_view)>& take) {
-    const std::filesystem::path path = folder_ / file.name;
-    const std::vector<Frame> frames = read_index(path, manifest_.compression.algorithm);
-    if (digest_of(encode_index(frames)) != file.index || std::filesystem::file_size(path) != file.size) {
-      throw unlike(fmt::format("{} is another file than the one that was written", file.name));
-    }
-    const FileDescriptor opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!opened.valid()) throw system_error("cannot open " + path.string(), errno);
-    Decompressor decompressor(manifest_.compression.algorithm);
+    FrameReader reader(folder_, file, manifest_.compression.algorithm);
     std::uintmax_t content = 0;
-    std::uintmax_t at = 0;
-    for (std::size_t i = 0; i < frames.size() && !cancel_.cancelled(); ++i) {
-      const Frame& frame = frames[i];
-      const auto where = [&](std::string_view why) {
-        return unlike(fmt::format("frame {} of {} in {}, at byte {}: {}", i + 1, frames.size(), file.name, at, why));
-      };
-      std::string_view piece;
-      std::string stored;
-      try {
-        stored = read_at(opened.get(), at, frame.stored, path);
-        piece = decompressor.decompress(stored, frame.content);
-      } catch (const Error& error) {
-        throw where(error.what());
-      }
-      if (digest_of(piece) != frame.digest) throw where("its content is not the one that was written");
+    for (std::size_t i = 0; i < reader.frames().size() && !cancel_.cancelled(); ++i) {
+      const std::string_view piece = reader.read(i);
       take(piece);
       content += piece.size();
-      at += frame.stored;
       progress_.bytes.fetch_add(static_cast<std::int64_t>(piece.size()), std::memory_order_relaxed);
     }
     return content;

@@ -20,6 +20,9 @@ struct Endpoints {
   std::string target;
   /// The database on both servers; empty: those of the connection strings.
   std::string database;
+  /// In the place of a source server: an archive that pgsluice or pg_dump has made, a folder (pg_dump -Fd) or a file
+  /// (-Fc). Empty: there is a server.
+  std::filesystem::path archive = {};
 };
 
 /// Selects the objects that a clone copies.

@@ -13,7 +13,6 @@
 #include "pgsluice/error.h"
 #include "pgsluice/version.h"
 #include "pipeline/archive/archive_folder.h"
-#include "pipeline/archive/data_entries.h"
 #include "pipeline/archive/rows_archiver.h"
 #include "pipeline/plan/options.h"
 #include "pipeline/plan/plan.h"
@@ -23,6 +22,8 @@
 #include "pipeline/prepare/source_checks.h"
 #include "pipeline/prepare/source_snapshot.h"
 #include "schema/archive/toc_writer.h"
+#include "schema/selection/definitions_file.h"
+#include "store/data_entries.h"
 #include "store/data_file.h"
 #include "store/manifest.h"
 
@@ -56,7 +57,7 @@ std::string now_in_utc() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmti
 
 // Every table that is to be copied has an entry for its rows, and every entry a table: else rows would be missing, or
 // pg_restore would look for a file in vain.
-void check_entries(const std::vector<TablePlan>& tables, const DataEntries& entries) {
+void check_entries(const std::vector<TablePlan>& tables, const store::DataEntries& entries) {
   std::set<schema::Oid> planned;
   for (const TablePlan& table : tables) {
     planned.insert(table.table->oid);
@@ -77,7 +78,8 @@ store::SmallFile write_small_file(const std::filesystem::path& folder, std::stri
 
 std::string list_of(const std::vector<schema::Oid>& large_objects) {
   std::string list;
-  for (const schema::Oid object : large_objects) list += fmt::format("{} {}\n", object, large_object_file(object));
+  for (const schema::Oid object : large_objects)
+    list += fmt::format("{} {}\n", object, store::large_object_file(object));
   return list;
 }
 
@@ -118,7 +120,7 @@ DataToArchive ArchiveCreation::Implementation::prepare(pg::Connection& source, c
       .money_locale = std::string(
           source.execute("SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'lc_monetary'")[0].text(0)),
       .tables = plan_tables(input),
-      .entries = find_data_entries(definitions.archive),
+      .entries = store::find_data_entries(definitions.archive),
       .version = definitions.archive.version,
       .folder = options.folder,
       .compression = store::parse_compression(options.compression),
@@ -136,12 +138,19 @@ ArchiveSummary ArchiveCreation::Implementation::finish(const Definitions& defini
       {.written = definitions.archive_bytes,
        .archive = definitions.archive,
        .compression = data.compression.algorithm,
-       .file_of = [&](const schema::TocEntry& entry) { return data_file_of(entry, data.version); }});
+       .file_of = [&](const schema::TocEntry& entry) { return store::data_file_of(entry, data.version); }});
   std::vector<store::SmallFile> small_files = {write_small_file(options.folder, store::kTocFile, toc)};
-  for (const LargeObjectsEntry& listed : data.entries.large_objects) {
+  for (const store::LargeObjectsEntry& listed : data.entries.large_objects) {
     small_files.push_back(
-        write_small_file(options.folder, data_file_of(*listed.entry, data.version), list_of(listed.objects)));
+        write_small_file(options.folder, store::data_file_of(*listed.entry, data.version), list_of(listed.objects)));
   }
+  const std::filesystem::path catalog_file = options.folder / store::kCatalogFile;
+  schema::write_definitions({.catalog = definitions.catalog,
+                             .selection = definitions.selection,
+                             .filters = options.filters.to_text(),
+                             .system_identifier = mark.snapshot.system_identifier},
+                            catalog_file);
+  small_files.push_back({.name = store::kCatalogFile, .digest = digest_of(read_file(catalog_file))});
   // The manifest says that all of it is there.
   store::sync_folder(options.folder);
   store::Manifest manifest{.written_by = std::string(version()),

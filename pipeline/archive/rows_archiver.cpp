@@ -46,7 +46,7 @@ std::string RowsArchiver::file_name(const std::string& name) const {
 }
 
 std::string RowsArchiver::name_of_file(const TablePlan& plan) const {
-  return file_name(data_file_of(*data_.entries.tables.at(plan.table->oid), data_.version));
+  return file_name(store::data_file_of(*data_.entries.tables.at(plan.table->oid), data_.version));
 }
 
 void RowsArchiver::plan_pieces() {
@@ -63,7 +63,7 @@ void RowsArchiver::plan_pieces() {
     }
     ++files;
   }
-  for (const LargeObjectsEntry& entry : data_.entries.large_objects) {
+  for (const store::LargeObjectsEntry& entry : data_.entries.large_objects) {
     for (std::size_t at = 0; at < entry.objects.size(); at += kObjectsAtOnce) {
       const auto begin = entry.objects.begin() + static_cast<std::ptrdiff_t>(at);
       const std::size_t count = std::min(kObjectsAtOnce, entry.objects.size() - at);
@@ -195,7 +195,7 @@ void RowsArchiver::read_objects(const Piece& piece, pg::Connection& source) {
       finish();
       current = object;
       next = 0;
-      stream.emplace(pump_, data_.folder / (file_name(large_object_file(object)) + ".part-0"));
+      stream.emplace(pump_, data_.folder / (file_name(store::large_object_file(object)) + ".part-0"));
     }
     if (object != current || at != next) {
       throw Error(ErrorKind::kInternal, fmt::format("large object {} comes out of order", object)).on(Side::kSource);
@@ -217,7 +217,7 @@ void RowsArchiver::read_objects(const Piece& piece, pg::Connection& source) {
 }
 
 void RowsArchiver::finish_object(schema::Oid object, store::WrittenPart part) {
-  const std::string name = file_name(large_object_file(object));
+  const std::string name = file_name(store::large_object_file(object));
   const std::vector<store::Frame> frames = part.frames;
   const std::uintmax_t size = store::join_parts(data_.folder / name, {std::move(part)}, data_.compression.algorithm);
   ++progress_.files_done;

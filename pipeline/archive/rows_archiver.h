@@ -15,8 +15,8 @@
 #include "pgsluice/cancel.h"
 #include "pgsluice/log.h"
 #include "pgsluice/progress.h"
-#include "pipeline/archive/data_entries.h"
 #include "pipeline/plan/table_plan.h"
+#include "store/data_entries.h"
 #include "store/manifest.h"
 #include "store/pump.h"
 
@@ -29,7 +29,7 @@ struct DataToArchive {
   std::string encoding;
   std::string money_locale;  ///< the source's lc_monetary
   std::vector<TablePlan> tables;
-  DataEntries entries;
+  store::DataEntries entries;
   schema::ArchiveVersion version;
   std::filesystem::path folder;
   store::Compression compression;

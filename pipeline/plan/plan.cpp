@@ -167,6 +167,7 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const ResolvedOptions& op
                                 .loaded = std::move(input.loaded),
                                 .other_types = existing.other_types,
                                 .not_frozen = std::move(not_frozen),
+                                .framed = std::move(input.framed),
                                 .one_stream = one_stream_into(existing)});
   }
   const std::vector<std::string>& known = input.target_resources.toast_compressions;

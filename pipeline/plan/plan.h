@@ -85,6 +85,8 @@ struct PlanInput {
   std::map<schema::Oid, copy::KeySpan> key_spans;
   /// Parts of tables that an earlier run has loaded.
   std::map<schema::Oid, std::vector<copy::RowRange>> loaded;
+  /// See TablePlanInput::framed.
+  std::optional<std::map<schema::Oid, Bytes>> framed = std::nullopt;
   /// See Plan::existing.
   std::optional<ExistingTarget> existing = std::nullopt;
   std::set<std::string, std::less<>> tasks_done = {};

@@ -206,11 +206,17 @@ class PostDataStage {
   // Verifies each table that rows go into, once.
   void add_verifications() {
     std::map<Oid, const TablePlan*> tables;
-    for (const TablePlan& table : state_.plan.tables) tables.emplace(table.into->oid, &table);
+    std::map<Oid, std::string> reasons;
+    for (const TablePlan& table : state_.plan.tables) {
+      tables.emplace(table.into->oid, &table);
+      if (std::optional<std::string> reason = why_not_verified(*table.into, table)) {
+        reasons[table.into->oid] = std::move(*reason);
+      }
+    }
     for (const auto& [oid, table] : tables) {
       const Relation& into = *table->into;
-      if (const auto reason = why_not_verified(into, *table)) {
-        state_.plan.skipped.push_back(fmt::format("verification of table {}: {}", into.display(), *reason));
+      if (const auto reason = reasons.find(oid); reason != reasons.end()) {
+        state_.plan.skipped.push_back(fmt::format("verification of table {}: {}", into.display(), reason->second));
         continue;
       }
       Task task{.kind = TaskKind::kVerification,
@@ -230,6 +236,12 @@ class PostDataStage {
   // Floating-point numbers are other texts before 12.
   std::optional<std::string> why_not_verified(const Relation& into, const TablePlan& table) const {
     const schema::Catalog& catalog = state_.plan.catalog;
+    if (!state_.options.archive.empty()) {
+      if (schema::may_hold_money(catalog.types, table.table->column_types)) {
+        return "amounts of money are other texts here than in the archive";
+      }
+      if (table.table->columns != into.columns) return "its columns have another order here than in the archive";
+    }
     if (table.format == copy::CopyFormat::kBinary || catalog.server_version >= pg::since::kShortestFloats)
       return std::nullopt;
     for (const Oid type : into.column_types) {

@@ -53,8 +53,10 @@ void add_part(GraphState& state, PreData& pre_data, Rows& made, const TablePlan&
   // ATTACH of a sibling locks and scans a default partition.
   for (const Oid ancestor : state.relations.ancestors(table.table->oid)) touched.insert(ancestor);
   pre_data.keep_out_of_the_way(state, task, touched);
-  // An extension's table has no entry of its own; the body of a function may name anything.
-  if (table.table->extension_condition || table.table->rows_call_functions ||
+  // An extension's table has no entry of its own; the body of a function may name anything, and so may values of types
+  // that an archive does not tell.
+  const bool are_types_known = table.table->column_types.size() == table.table->columns.size();
+  if (table.table->extension_condition || table.table->rows_call_functions || !are_types_known ||
       may_name_objects(state.plan.catalog, *table.table)) {
     state.graph().after(task, pre_data.done);
   }

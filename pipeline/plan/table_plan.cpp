@@ -19,9 +19,10 @@ using schema::RelationKind;
 
 constexpr Bytes kSmallestSplit{1024LL * 1024 * 1024};  // by kAuto: below, FREEZE saves more than a second stream does
 constexpr Bytes kSmallestPart{64 * 1024 * 1024};
+constexpr Bytes kFrame{2 * 1024 * 1024};  // of an archive's file, before it is compressed
 constexpr std::int64_t kMostPartsByThemselves = 256;
 
-enum class SplitBy { kNothing, kBlocks, kKey };
+enum class SplitBy { kNothing, kBlocks, kKey, kFrames };
 
 struct Split {
   SplitBy by = SplitBy::kNothing;
@@ -53,6 +54,7 @@ class TablePlanner {
     }
     copy::FormatChoice format =
         copy::choose_format(input_.source, table, input_.target_version, input_.format, input_.use);
+    if (input_.framed) format = {copy::CopyFormat::kText, "text: as the archive has it"};
     if (input_.other_types.contains(table.oid)) {
       format = {copy::CopyFormat::kText, "text: the target's columns have other types"};
     }
@@ -70,6 +72,10 @@ class TablePlanner {
     if (table.columns.empty() || table.extension_condition) return {};
     if (input_.one_stream.contains(table.oid)) {
       return {SplitBy::kNothing, "not split: the target has triggers on it, or a foreign key to itself"};
+    }
+    if (input_.framed) {
+      if (input_.framed->contains(table.oid)) return {SplitBy::kFrames, "by ranges of frames"};
+      return {SplitBy::kNothing, "not split: pgsluice has not made the archive"};
     }
     const bool blocks = input_.split.by_ctid && input_.source.server_version >= pg::since::kTidRangeScan;
     const bool key = !table.integer_key.empty();
@@ -97,7 +103,10 @@ class TablePlanner {
   void choose_ranges(TablePlan& plan, std::vector<std::string>& reasons) const {
     const Relation& table = *plan.table;
     const Split split = how_to_split(table);
-    if (split.by == SplitBy::kBlocks) {
+    if (split.by == SplitBy::kFrames) {
+      plan.ranges =
+          copy::ranges_of_frames(part_sizes(table, input_.split.max_parts), input_.framed->at(table.oid), kFrame);
+    } else if (split.by == SplitBy::kBlocks) {
       plan.ranges =
           copy::ranges_of_blocks(part_sizes(table, input_.split.max_parts), table.heap_size, input_.source.block_size);
     } else if (const auto span = input_.key_spans.find(table.oid);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -50,6 +51,9 @@ struct TablePlanInput {
   std::set<schema::Oid> other_types = {};
   /// Tables that COPY FREEZE cannot go into there: foreign keys refer to them, or they are partitioned.
   std::set<schema::Oid> not_frozen = {};
+  /// Set where rows come from an archive: the tables in frames, with the bytes of their rows. Others come as one
+  /// stream.
+  std::optional<std::map<schema::Oid, Bytes>> framed = std::nullopt;
   /// Tables that are not cut into parts: one would wait for the other there.
   std::set<schema::Oid> one_stream = {};
 };

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/wait.h"
+#include "copy/large_objects.h"
 #include "pg/quote.h"
 #include "pg/version.h"
 #include "pgsluice/error.h"
@@ -20,6 +21,7 @@
 #include "pipeline/prepare/mended_tables.h"
 #include "pipeline/prepare/preflight_checks.h"
 #include "pipeline/prepare/preflight_warnings.h"
+#include "pipeline/prepare/properties_that_come.h"
 #include "pipeline/prepare/read_existing_target.h"
 #include "pipeline/prepare/roles.h"
 #include "pipeline/prepare/run_folder.h"
@@ -32,9 +34,11 @@
 #include "pipeline/prepare/target_resources.h"
 #include "schema/archive/drops.h"
 #include "schema/archive/internal_options.h"
+#include "schema/catalog/archived_catalog.h"
 #include "schema/catalog/collations.h"
 #include "schema/catalog/extensions.h"
 #include "schema/catalog/foreseen.h"
+#include "store/archived_large_objects.h"
 
 namespace pgsluice::pipeline {
 
@@ -65,6 +69,7 @@ class PreflightRun {
     take_over_filters();
     record_ = new_record(options_);
     record_.inventory = schema::read_inventory(*target_);
+    if (archive_) record_.mark = dumped_source_;
     if (continuation_) record_.inventory.see_as_before(continuation_->record.inventory);
     if (source_) hold_the_snapshot();
     progress_.enter_phase("reading the definitions");
@@ -94,6 +99,7 @@ class PreflightRun {
     }
     return Preflight{.holder = std::move(holder_),
                      .source = std::move(source_),
+                     .archive = std::move(archive_),
                      .target = std::move(*target_),
                      .encoding = encoding_,
                      .options = options_,
@@ -110,6 +116,8 @@ class PreflightRun {
       options_.filters = dumped_.filters;
       dumped_source_ = dumped_.source;
       encoding_ = dumped_.catalog.database.encoding;
+    } else if (!options_.archive.empty()) {
+      open_archive();
     } else {
       source_ = open_reader(conninfo_of(options_, Side::kSource), "catalog", "", log_, cancel_);
       encoding_ = server_encoding(*source_);
@@ -122,6 +130,12 @@ class PreflightRun {
     reached_both_ = true;
     copy::end_sessions(*target_, of_target_);
     of_target_ = {copy::session_of(*target_)};
+    if (archive_) {
+      check_target_server(*target_);
+      warn_of_an_old_target();
+      if (std::optional<std::string> warning = warn_of_target_of_archive(*archive_, *target_))
+        warn(std::move(*warning));
+    }
     if (!source_) return;
     check_servers(*source_, *target_);
     warn_of_an_old_target();
@@ -129,6 +143,17 @@ class PreflightRun {
     if (intent_ != Intent::kRun) return;
     if (options_.analyze_source) analyze_source();
     if (options_.roles) make_roles();
+  }
+
+  void open_archive() {
+    archive_ = open_archived_source(options_, log_);
+    dumped_ = read_archived_definitions(*archive_);
+    dumped_source_ = mark_of_archive(*archive_);
+    encoding_ = schema::encoding_of(archive_->data.archive());
+    options_.format = copy::FormatWish::kText;
+    if (!options_.verify || archive_->data.manifest() != nullptr) return;
+    options_.verify = false;
+    dumped_.warnings.emplace_back("rows are not verified: only an archive of pgsluice tells what they were");
   }
 
   void warn_of_an_old_target() {
@@ -186,6 +211,12 @@ class PreflightRun {
           .snapshot = record_.mark.snapshot.name, .encoding = encoding_, .extensions_on_target = {}};
       for (const auto& [name, schema] : record_.inventory.extensions) request.extensions_on_target.insert(name);
       definitions = read_definitions(*source_, request, options_, log_, cancel_);
+    } else if (archive_) {
+      definitions = std::move(dumped_);
+      std::set<std::string, std::less<>> extensions;
+      for (const auto& [name, schema] : record_.inventory.extensions) extensions.insert(name);
+      select_from_archive(definitions, options_, std::move(extensions));
+      for (const std::string& warning : definitions.warnings) log_.warning(warning);
     } else {
       definitions = std::move(dumped_);
       log_.info(fmt::format("definitions of the database {} from {}", definitions.archive.database,
@@ -209,18 +240,18 @@ class PreflightRun {
       for (const schema::RoleUse& role : input_.catalog.roles) input_.inventory.roles.insert(role.name);
       for (const schema::TocEntry& entry : input_.archive.entries) input_.inventory.roles.insert(entry.owner);
     }
-    const bool loads = source_ && options_.steps.contains(Step::kTableData);
+    const bool loads = (source_ || archive_) && options_.steps.contains(Step::kTableData);
     const bool properties_come = loads && options_.database_properties && !is_stepwise(options_);
     for (std::string& warning : adopt_expression_settings(
              *target_, input_.catalog.expression_settings, loads ? Loads::kRows : Loads::kNothing,
-             properties_come ? schema::names_of_database_settings(*source_) : std::set<std::string>())) {
+             properties_come ? names_of_settings_that_come(source_, input_.archive) : std::set<std::string>())) {
       warn(std::move(warning));
     }
     input_.target_database = target_->database();
     input_.target_version = target_->server_version();
     input_.target_resources = read_resources(*target_);
-    if (!source_) return;
-    load_through_roots_where_rows_move(*source_, *target_, input_.catalog);
+    if (!source_ && !archive_) return;
+    if (source_) load_through_roots_where_rows_move(*source_, *target_, input_.catalog);
     load_whole_trees_through_their_roots(input_.catalog);
   }
 
@@ -233,6 +264,7 @@ class PreflightRun {
   void check_continuation() {
     const pg::SnapshotMark source = source_ ? record_.mark : dumped_source_;
     if (continuation_) require_same_source(continuation_->record.mark, source);
+    if (archive_) return;  // which never shows other rows
     if (!is_stepwise(options_)) {
       if (continuation_) {
         check_same_rows(*continuation_, record_, *source_, input_.catalog, options_, log_);
@@ -251,6 +283,7 @@ class PreflightRun {
 
   bool nothing_is_left() {
     if (continuation_ || options_.earlier_run != EarlierRun::kResume || is_stepwise(options_)) return false;
+    if (archive_) return is_restored_already();
     const FinishedRunQuestion question{.options = options_,
                                        .record = record_,
                                        .archive = input_.archive,
@@ -280,6 +313,15 @@ class PreflightRun {
     return false;
   }
 
+  bool is_restored_already() {
+    const schema::TargetObjects objects = schema::find_target_objects(input_.archive, *target_);
+    const bool is_there = objects.missing == 0 && !objects.conflicts.empty() &&
+                          RunFolder(options_.work_folder).is_finished(finished_mark(record_, *target_));
+    log_.info(is_there ? "the earlier run has restored everything"
+                       : "there is no earlier run into this database: the restore begins anew");
+    return is_there;
+  }
+
   void check() {
     const Steps& steps = options_.steps;
     const bool makes = steps.contains(Step::kPreData);
@@ -294,8 +336,11 @@ class PreflightRun {
     if (!makes) read_existing();
     check_large_objects();
     if (steps.contains(Step::kTableData)) check_configuration();
+    // An archive that is not pgsluice's does not tell.
+    const bool is_locale_known = !input_.catalog.database.ctype.empty();
     for (std::string& difference :
-         schema::differences_of(input_.catalog.database, schema::read_database_info(*target_))) {
+         !is_locale_known ? std::vector<std::string>()
+                          : schema::differences_of(input_.catalog.database, schema::read_database_info(*target_))) {
       warn(std::move(difference));
     }
     input_.roles_out_of_reach = schema::roles_out_of_reach(*target_);
@@ -330,13 +375,17 @@ class PreflightRun {
 
   // Large objects of this run are in its way only if it has not begun them.
   void check_large_objects() {
-    if (!options_.steps.contains(Step::kLargeObjects) || !options_.large_objects || !source_) return;
+    if (!options_.steps.contains(Step::kLargeObjects) || !options_.large_objects || (!source_ && !archive_)) return;
     const bool begun = continuation_ && continuation_->record.has_begun(Step::kLargeObjects);
-    if (!begun && !options_.drop_if_exists) refuse_large_objects_that_are_there(*source_, *target_);
+    if (!begun && !options_.drop_if_exists) {
+      refuse_large_objects_that_are_there(
+          source_ ? copy::find_large_objects(*source_) : store::large_objects_of(archive_->data.archive()), *target_);
+    }
   }
 
   // Rows that extensions which were there before have in their configuration are not copied beside the same.
   void check_configuration() {
+    if (!source_) return;
     std::set<schema::Oid> loaded;
     if (continuation_) {
       for (const copy::LedgerPart& part : continuation_->ledger.parts) loaded.insert(part.relation);
@@ -351,6 +400,11 @@ class PreflightRun {
 
   void choose_parts() {
     if (!options_.steps.contains(Step::kTableData)) return;
+    if (archive_) {
+      if (continuation_) input_.loaded = loaded_parts(continuation_->ledger, input_.catalog, Trust::kEveryPart);
+      input_.framed = tables_in_frames(*archive_);
+      return;
+    }
     const pg::Result compression =
         source_->execute("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'default_toast_compression'");
     if (!compression.empty()) input_.source_toast_compression = compression[0].text(0);
@@ -379,22 +433,10 @@ class PreflightRun {
     if (!options_.database_properties || is_stepwise(options_)) return;
     schema::RestoreOptions restore = options_.restore;
     restore.out_of_reach = input_.roles_out_of_reach;
-    input_.properties = schema::read_database_properties(*source_, input_.target_database, restore);
-    leave_properties_that_are_there();
+    input_.properties = properties_that_come(source_, *target_, input_.archive, restore);
+    if (!source_) return;
     for (std::string& freeze : schema::read_freezes(*source_, input_.target_database)) warn(std::move(freeze));
     if (const auto drop = schema::drop_of_public_schema(*source_, *target_)) input_.properties.push_back(*drop);
-  }
-
-  // Setting them once more may need rights that their being there does not.
-  void leave_properties_that_are_there() {
-    std::set<std::string> there;
-    for (const schema::DatabaseProperty& property :
-         schema::read_database_properties(*target_, input_.target_database, {})) {
-      there.insert(property.statement);
-    }
-    std::erase_if(input_.properties, [&](const schema::DatabaseProperty& property) {
-      return property.description.starts_with("setting ") && there.contains(property.statement);
-    });
   }
 
   ResolvedOptions options_;
@@ -407,6 +449,7 @@ class PreflightRun {
 
   Definitions dumped_;
   pg::SnapshotMark dumped_source_;
+  std::shared_ptr<const ArchivedSource> archive_;
   std::optional<pg::Connection> source_;
   std::optional<pg::Connection> target_;
   std::optional<pg::Connection> holder_;

@@ -8,6 +8,7 @@
 #include "pg/connection.h"
 #include "pg/snapshot.h"
 #include "pipeline/plan/plan.h"
+#include "pipeline/prepare/archived_source.h"
 #include "pipeline/prepare/continuation.h"
 #include "pipeline/progress/progress.h"
 
@@ -17,8 +18,10 @@ namespace pgsluice::pipeline {
 struct Preflight {
   /// Holds the snapshot and the locks on the tables; does nothing else. nullopt if no rows are read.
   std::optional<pg::Connection> holder;
-  /// In the snapshot's transaction. nullopt if the definitions come from the work folder.
+  /// In the snapshot's transaction. nullopt if the definitions come from the work folder or an archive.
   std::optional<pg::Connection> source;
+  /// The archive that rows come from; nullptr if they come from a server, or none are read.
+  std::shared_ptr<const ArchivedSource> archive = nullptr;
   pg::Connection target;
   /// The source's server encoding: client_encoding of every session.
   std::string encoding;

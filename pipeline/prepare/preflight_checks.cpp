@@ -15,22 +15,13 @@
 
 namespace pgsluice::pipeline {
 
-void check_servers(pg::Connection& source, pg::Connection& target) {
-  if (pg::release_of(target.server_version()) < pg::release_of(source.server_version())) {
-    throw Error(ErrorKind::kState, fmt::format("the server is of version {}, older than the source's {}",
-                                               target.server_version_text(), source.server_version_text()))
-        .on(Side::kTarget)
-        .hint("clone into a server of the same or a later version");
-  }
+void check_target_server(pg::Connection& target) {
   constexpr int kOldestTarget = pg::kV10;
   if (target.server_version() < kOldestTarget) {
     throw Error(ErrorKind::kState,
                 fmt::format("the server is of version {}: a target is of 12 or later", target.server_version_text()))
         .on(Side::kTarget)
         .hint("clone into a server of a version that is still maintained");
-  }
-  if (const auto reason = pg::why_not_apart(source, target, pg::Reach::kDatabase)) {
-    throw Error(ErrorKind::kState, *reason).remedy(Remedy::kCheckServers);
   }
   if (target.execute("SELECT pg_catalog.pg_is_in_recovery()")[0].boolean(0)) {
     throw Error(ErrorKind::kState, "the server is a standby, which takes no writes")
@@ -40,8 +31,21 @@ void check_servers(pg::Connection& source, pg::Connection& target) {
   }
 }
 
-void refuse_large_objects_that_are_there(pg::Connection& source, pg::Connection& target) {
-  const std::vector<std::string> conflicts = copy::find_large_object_conflicts(source, target, 10);
+void check_servers(pg::Connection& source, pg::Connection& target) {
+  if (pg::release_of(target.server_version()) < pg::release_of(source.server_version())) {
+    throw Error(ErrorKind::kState, fmt::format("the server is of version {}, older than the source's {}",
+                                               target.server_version_text(), source.server_version_text()))
+        .on(Side::kTarget)
+        .hint("clone into a server of the same or a later version");
+  }
+  if (const auto reason = pg::why_not_apart(source, target, pg::Reach::kDatabase)) {
+    throw Error(ErrorKind::kState, *reason).remedy(Remedy::kCheckServers);
+  }
+  check_target_server(target);
+}
+
+void refuse_large_objects_that_are_there(const std::set<schema::Oid>& on_source, pg::Connection& target) {
+  const std::vector<std::string> conflicts = copy::find_large_object_conflicts(on_source, target, 10);
   if (conflicts.empty()) return;
   throw Error(ErrorKind::kState, fmt::format("the database {} is not empty: it has {}",
                                              pg::display_name("", target.database()), some_of(conflicts)))

@@ -10,7 +10,11 @@ namespace pgsluice::pipeline {
 
 // Checks of the two servers together; source_checks.h and target_checks.h have those of each by itself.
 
-/// The two connections lead to different databases, and the target is not older. Throws Error(kState).
+/// The server takes writes, and is of a version that a target may have. Throws Error(kState).
+void check_target_server(pg::Connection& target);
+
+/// The two connections lead to different databases, and the target is not older; check_target_server() too. Throws
+/// Error(kState).
 void check_servers(pg::Connection& source, pg::Connection& target);
 
 /// The target holds nothing that the archive would make. Adds a warning for what else it holds. Throws Error(kState).
@@ -18,7 +22,7 @@ void check_conflicts(std::optional<pg::Connection>& source, pg::Connection& targ
                      const ResolvedOptions& options);
 
 /// Throws Error(kState) when large objects of the source have OIDs that are in use on the target.
-void refuse_large_objects_that_are_there(pg::Connection& source, pg::Connection& target);
+void refuse_large_objects_that_are_there(const std::set<schema::Oid>& on_source, pg::Connection& target);
 
 /// Checks that the target has what these steps build on: the tables of the indexes, the sequences. Throws Error(kState)
 /// naming what is missing.

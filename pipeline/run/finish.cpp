@@ -27,6 +27,7 @@ void flush_with_commit(pg::Connection& target) {
 }  // namespace
 
 void release_snapshot(RunContext& context, pg::Connection& target) {
+  if (context.archive != nullptr) return;
   // Rows that a crash of the target undoes can be copied again only while the snapshot is held.
   {
     pg::Transaction transaction(target);

@@ -50,7 +50,10 @@ void RowsExecutor::copy(const std::vector<TaskId>& tasks) {
 std::string RowsExecutor::settings_for(const TablePlan& table) const {
   const schema::Catalog& catalog = context_.plan.catalog;
   schema::CopiedText text = schema::CopiedText::kNone;
-  if (table.format == copy::CopyFormat::kText) {
+  // An archive holds amounts of money as its source wrote them.
+  if (table.format == copy::CopyFormat::kText && context_.archive != nullptr) {
+    text = schema::CopiedText::kPlain;
+  } else if (table.format == copy::CopyFormat::kText) {
     text = schema::may_hold_money(catalog.types, table.table->column_types) ? schema::CopiedText::kWithMoney
                                                                             : schema::CopiedText::kPlain;
   }
@@ -95,9 +98,8 @@ copy::CopyTablesResult RowsExecutor::try_to_copy(const std::vector<TaskId>& task
   }
   copy::CopyTablesResult result;
   try {
-    pg::Connection& from = sessions_.source();
-    pg::Connection& to = sessions_.target();
-    result = copy::copy_tables(from, to, sessions_.relay(), copies, context_.record.mark.read_before);
+    copy::RowSource& from = sessions_.rows();
+    result = copy::copy_tables(from, sessions_.target(), copies);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) {
       running.will_retry();  // a part of it is no table that is done

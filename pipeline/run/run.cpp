@@ -161,6 +161,7 @@ CloneSummary run_plan(Preflight preflight, const RunEnvironment& environment, Pr
                        .options = options,
                        .pool = pool,
                        .source = sessions.source_info,
+                       .archive = sessions.archive.get(),
                        .target = sessions.target_info,
                        .encoding = sessions.encoding,
                        .holder = sessions.holder,

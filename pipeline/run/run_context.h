@@ -14,6 +14,7 @@
 #include "pg/snapshot.h"
 #include "pipeline/compare/verification.h"
 #include "pipeline/plan/plan.h"
+#include "pipeline/prepare/archived_source.h"
 #include "pipeline/prepare/run_record.h"
 #include "pipeline/progress/progress.h"
 #include "pipeline/run/scheduler.h"
@@ -68,7 +69,8 @@ struct RunContext {
   const Plan& plan;
   const ResolvedOptions& options;      ///< the plan's
   JobPool& pool;                       ///< of the jobs, which other runs may share
-  std::optional<pg::ConnInfo> source;  ///< pinned; nullopt if no task reads
+  std::optional<pg::ConnInfo> source;  ///< pinned; nullopt if no task reads a server
+  const ArchivedSource* archive;       ///< that rows come from in the place of a server, or nullptr
   pg::ConnInfo target;                 ///< pinned
   std::string encoding;
   /// The snapshot's, with the locks on the tables; the main worker's thread lets it go.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/wait.h"
+#include "copy/large_objects.h"
 #include "pipeline/prepare/run_folder.h"
 #include "pipeline/prepare/sessions.h"
 #include "pipeline/prepare/source_changes.h"
@@ -13,6 +14,7 @@
 #include "pipeline/run/lost_rows.h"
 #include "pipeline/run/target_clearing.h"
 #include "schema/catalog/catalog.h"
+#include "store/archived_large_objects.h"
 
 namespace pgsluice::pipeline {
 
@@ -42,6 +44,7 @@ bool may_go_on(const Error& error, const ResolvedOptions& options) {
 RunSessions::RunSessions(Preflight preflight, const Plan& plan, std::atomic<bool>& target_changed, const Log& log,
                          const CancelToken& cancel)
     : source_info(preflight.source ? std::optional(preflight.source->pinned_conninfo()) : std::nullopt),
+      archive(std::move(preflight.archive)),
       target_info(preflight.target.pinned_conninfo()),
       encoding(std::move(preflight.encoding)),
       source(std::move(preflight.source)),
@@ -57,7 +60,8 @@ RunSessions::RunSessions(Preflight preflight, const Plan& plan, std::atomic<bool
       pause_(kFirstPause) {}
 
 std::map<TaskId, copy::LoadedRows> RunSessions::begin() {
-  clear_target(source, target, plan_, continuation_, target_changed_, log_);
+  clear_target(
+      target, plan_, continuation_, [this] { return large_objects_of_source(); }, target_changed_, log_);
   forget_earlier_run(target, plan_, target_changed_, log_);
   const RunFolder folder(options_.work_folder);
   folder.keep_filters(databases_mark(record.mark, target), is_stepwise(options_) ? record.filters : "");
@@ -131,6 +135,11 @@ std::map<TaskId, copy::LoadedRows> RunSessions::recover(const Error& lost) {
       .remedy(Remedy::kWaitLonger);
 }
 
+std::set<schema::Oid> RunSessions::large_objects_of_source() {
+  if (source) return copy::find_large_objects(*source);
+  return archive ? store::large_objects_of(archive->data.archive()) : std::set<schema::Oid>();
+}
+
 void RunSessions::pause() {
   pgsluice::pause(cancel_, pause_);
   pause_ = std::min(2 * pause_, kLongestPause);
@@ -191,7 +200,7 @@ void RunSessions::restore_holder(const std::map<TaskId, copy::LoadedRows>& done,
   const auto is_missing = [&](TaskId id) { return plan_.graph[id].traits().needs_snapshot && !done.contains(id); };
   bool missing = false;
   for (TaskId id = 0; id < plan_.graph.size() && !missing; ++id) missing = is_missing(id);
-  if (!missing || alive(holder)) {
+  if (!missing || !source_info || alive(holder)) {
     former_sources.clear();
     return;
   }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,8 +40,9 @@ class RunSessions {
   /// True if recover() has found that the run had come to its end.
   bool nothing_left() const { return nothing_left_; }
 
-  const std::optional<pg::ConnInfo> source_info;  ///< pinned; nullopt if only definitions are restored
-  const pg::ConnInfo target_info;                 ///< pinned
+  const std::optional<pg::ConnInfo> source_info;  ///< pinned; nullopt if no server is read
+  const std::shared_ptr<const ArchivedSource> archive;
+  const pg::ConnInfo target_info;  ///< pinned
   const std::string encoding;
   /// In the snapshot's transaction, for the first worker that reads; nullopt after that.
   std::optional<pg::Connection> source;
@@ -59,6 +61,7 @@ class RunSessions {
   void restore_holder(const std::map<TaskId, copy::LoadedRows>& done, const copy::LedgerContents& ledger);
   std::optional<pg::Connection> take_over_snapshot();
   std::map<TaskId, copy::LoadedRows> take_over_ledger();
+  std::set<schema::Oid> large_objects_of_source();
   void pause();
 
   const Plan& plan_;

@@ -40,15 +40,16 @@ void empty_tables(pg::Connection& target, const Plan& plan, const Log& log) {
 
 }  // namespace
 
-void clear_target(std::optional<pg::Connection>& source, pg::Connection& target, const Plan& plan,
-                  const std::optional<Continuation>& continuation, std::atomic<bool>& target_changed, const Log& log) {
+void clear_target(pg::Connection& target, const Plan& plan, const std::optional<Continuation>& continuation,
+                  const std::function<std::set<schema::Oid>()>& large_objects_of_source,
+                  std::atomic<bool>& target_changed, const Log& log) {
   // Large objects that this run has begun are its own.
   const bool begun = continuation && continuation->record.has_begun(Step::kLargeObjects);
   const bool objects = plan.options.drop_if_exists && plan.options.large_objects &&
-                       plan.options.steps.contains(Step::kLargeObjects) && source && !begun;
+                       plan.options.steps.contains(Step::kLargeObjects) && !begun;
   // Looked at before anything is dropped.
   std::vector<schema::Oid> large_objects;
-  if (objects) large_objects = copy::find_large_objects_to_drop(*source, target);
+  if (objects) large_objects = copy::find_large_objects_to_drop(large_objects_of_source(), target);
   if (!plan.drops.empty() || !plan.tables_to_empty.empty()) {
     pg::Transaction transaction(target);
     schema::drop(target, plan.drops);

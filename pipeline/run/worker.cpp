@@ -9,10 +9,13 @@
 
 #include "copy/large_objects.h"
 #include "copy/ledger.h"
+#include "pg/query_pipeline.h"
 #include "pipeline/run/finish.h"
 #include "pipeline/run/verify_rows.h"
+#include "schema/archive/ddl_restore.h"
 #include "schema/catalog/expression_settings.h"
 #include "schema/catalog/sequences.h"
+#include "store/archived_large_objects.h"
 
 namespace pgsluice::pipeline {
 
@@ -158,15 +161,33 @@ std::vector<TaskId> Worker::with_small_tables(TaskId first) {
 }
 
 void Worker::copy_large_objects(const std::string& mark, Progress::Running& running) {
+  const schema::RestoreOptions& options = context_.plan.restore;
   const copy::LargeObjectsOutcome outcome =
-      copy::copy_large_objects(sessions_.source(), sessions_.target(), context_.plan.restore, running.bytes());
+      context_.archive != nullptr
+          ? store::restore_large_objects(context_.archive->data, sessions_.target(), options, running.bytes())
+          : copy::copy_large_objects(sessions_.source(), sessions_.target(), options, running.bytes());
   context_.progress.set_large_objects(outcome.objects);
   for (const std::string& skipped : outcome.skipped) context_.progress.add_skipped(skipped);
   if (context_.options.ledger) sessions_.target().execute(copy::task_done_sql(mark));
 }
 
+// The archive has a statement for each.
+void Worker::restore_sequences() {
+  std::int64_t count = 0;
+  const schema::ArchivesLiterals literals(sessions_.target(), context_.plan.archive);
+  pg::QueryPipeline pipeline(sessions_.target());
+  for (const schema::TocEntry& entry : context_.plan.archive.entries) {
+    if (entry.kind != schema::EntryKind::kSequenceSet) continue;
+    pipeline.require({entry.definition});
+    ++count;
+  }
+  pipeline.finish();
+  context_.progress.set_sequences(count);
+}
+
 void Worker::copy_sequences() {
   try {
+    if (context_.archive != nullptr) return restore_sequences();
     // No snapshot holds them still, and it may be gone when they are set again.
     const std::vector<schema::SequenceValue> values =
         schema::read_sequences(sessions_.source_as_it_is(), context_.plan.catalog.sequences);

@@ -42,6 +42,7 @@ class Worker {
   std::vector<TaskId> with_small_tables(TaskId first);
   void copy_large_objects(const std::string& mark, Progress::Running& running);
   void copy_sequences();
+  void restore_sequences();
 
   RunContext& context_;
   const Lane lane_;

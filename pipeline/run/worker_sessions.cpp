@@ -4,10 +4,12 @@
 
 #include "base/sqlstate.h"
 #include "copy/ledger.h"
+#include "copy/server_rows.h"
 #include "pg/snapshot.h"
 #include "pipeline/prepare/sessions.h"
 #include "schema/archive/ddl_restore.h"
 #include "schema/catalog/expression_settings.h"
+#include "store/archived_rows.h"
 
 namespace pgsluice::pipeline {
 
@@ -63,7 +65,18 @@ pg::Connection& WorkerSessions::target() {
   return *target_;
 }
 
-// A session that is opened again takes the relay away.
+copy::RowSource& WorkerSessions::rows() {
+  if (context_.archive != nullptr) {
+    if (!rows_) rows_ = std::make_unique<store::ArchivedRows>(context_.archive->data, context_.archive->entries);
+    return *rows_;
+  }
+  pg::Connection& from = source();
+  target();
+  rows_ = std::make_unique<copy::ServerRows>(from, relay(), context_.record.mark.read_before);
+  return *rows_;
+}
+
+// From source() to target(), which have to be open: a session that is opened again takes the relay away.
 copy::Relay& WorkerSessions::relay() {
   if (!relay_) relay_ = copy::make_relay(*source_, *target_, context_.options.transport);
   return *relay_;
@@ -90,6 +103,7 @@ bool WorkerSessions::ends_the_run(const Error& error) const {
 }
 
 void WorkerSessions::close_target() {
+  rows_.reset();
   relay_.reset();
   statements_.reset();
   target_.reset();

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "copy/relay.h"
+#include "copy/row_source.h"
 #include "pg/connection.h"
 #include "pipeline/run/run_context.h"
 #include "pipeline/run/session_slots.h"
@@ -30,8 +31,8 @@ class WorkerSessions {
   /// Perhaps in the snapshot; for what no snapshot holds still.
   pg::Connection& source_as_it_is();
   pg::Connection& target();
-  /// From source() to target(), which have to be open.
-  copy::Relay& relay();
+  /// The rows of the source, server or archive, for target(). Valid until one of the sessions is opened again.
+  copy::RowSource& rows();
   /// On target(), which is ready for definitions then.
   StatementQueue& statements();
   /// The queue while statements are on their way, else nullptr.
@@ -47,6 +48,7 @@ class WorkerSessions {
 
  private:
   void import_snapshot();
+  copy::Relay& relay();
 
   RunContext& context_;
   const Lane lane_;
@@ -56,6 +58,7 @@ class WorkerSessions {
   std::optional<SessionSlots::Slot> slot_;
   std::optional<pg::Connection> target_;
   std::unique_ptr<copy::Relay> relay_;
+  std::unique_ptr<copy::RowSource> rows_;
   std::optional<StatementQueue> statements_;
   /// A session could not be opened or brought into the snapshot.
   bool session_failed_ = false;

@@ -100,7 +100,8 @@ TEST_F(LargeObjectsTest, OidsInUseOnTheTargetAreFoundBefore) {
   test::shared_target().sql("lo", "SELECT lo_create(60001); SELECT lo_create(60002)");
   pg::Connection source = test::shared_source().connect("lo", Side::kSource);
   pg::Connection target = test::shared_target().connect("lo", Side::kTarget);
-  EXPECT_EQ(find_large_object_conflicts(source, target, 10), std::vector<std::string>{"large object 60001"});
+  EXPECT_EQ(find_large_object_conflicts(find_large_objects(source), target, 10),
+            std::vector<std::string>{"large object 60001"});
 }
 
 // A lock each, all at once, are more than the server has room for.
@@ -111,12 +112,12 @@ TEST_F(LargeObjectsTest, ManyAreDroppedAndThoseOfOthersStopItBefore) {
   pg::Connection target = test::shared_target().connect("lo", Side::kTarget);
   const char* count = "SELECT count(*) FROM pg_largeobject_metadata";
   target.execute("SET ROLE lo_plain");
-  EXPECT_THROW(find_large_objects_to_drop(source, target), Error);
+  EXPECT_THROW(find_large_objects_to_drop(find_large_objects(source), target), Error);
   EXPECT_EQ(test::shared_target().value("lo", count), "20001");
   target.execute("RESET ROLE");
-  drop_large_objects(target, find_large_objects_to_drop(source, target));
+  drop_large_objects(target, find_large_objects_to_drop(find_large_objects(source), target));
   EXPECT_EQ(test::shared_target().value("lo", count), "1");
-  EXPECT_TRUE(find_large_objects_to_drop(source, target).empty());
+  EXPECT_TRUE(find_large_objects_to_drop(find_large_objects(source), target).empty());
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "base/wait.h"
+#include "copy/server_rows.h"
 #include "copy/table_copy.h"
 #include "pg/snapshot.h"
 #include "pg/uring_io.h"
@@ -186,7 +187,8 @@ class PartFaults : public ::testing::TestWithParam<Line> {
                         .bytes = bytes,
                         .in_ledger = true,
                         .digested = way.format == CopyFormat::kBinary};
-    return copy_tables(source, target, relay, {&one, 1});
+    ServerRows rows(source, relay);
+    return copy_tables(rows, target, {&one, 1});
   }
 
   void await_end(const Backend& backend) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "copy/copy_statement.h"
+#include "copy/server_rows.h"
 #include "pg/snapshot.h"
 #include "pgsluice/error.h"
 #include "tests/support/cluster.h"
@@ -61,7 +62,9 @@ class TableCopyTest : public ::testing::Test {
     const schema::Relation& table = catalog_.relations.at(0);
     const TableCopy one{
         .table = table, .into = table, .format = format, .loading = loading, .range = range, .bytes = bytes_};
-    const CopyTablesResult result = copy_tables(*source_, *target_, *make_relay(*source_, *target_), {&one, 1});
+    const std::unique_ptr<Relay> relay = make_relay(*source_, *target_);
+    ServerRows rows(*source_, *relay);
+    const CopyTablesResult result = copy_tables(rows, *target_, {&one, 1});
     if (result.error) throw Error(*result.error);
     return result.copied.at(0).loaded.rows;
   }
@@ -72,7 +75,9 @@ class TableCopyTest : public ::testing::Test {
     for (const schema::Relation& table : catalog_.relations) {
       all.push_back({.table = table, .into = table, .format = kBinary, .bytes = bytes_});
     }
-    return copy_tables(*source_, *target_, *make_relay(*source_, *target_), all);
+    const std::unique_ptr<Relay> relay = make_relay(*source_, *target_);
+    ServerRows rows(*source_, *relay);
+    return copy_tables(rows, *target_, all);
   }
 
   std::string rows() { return test::shared_target().value("table_copy", "SELECT count(*) FROM t"); }

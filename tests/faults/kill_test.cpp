@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <array>
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <random>
 #include <thread>
@@ -105,22 +107,24 @@ class KillTest : public ::testing::Test {
   static Cluster::Options quiet() { return {.settings = {"autovacuum = off"}, .initdb_arguments = {}}; }
 
   std::vector<std::string> command(bool resume) const {
-    std::vector<std::string> arguments = {PGSLUICE_PROGRAM,
-                                          "clone",
-                                          "--source",
-                                          source_.conninfo("killed"),
-                                          "--target",
-                                          target_.conninfo("killed"),
-                                          "--dir",
-                                          folder_.path().string(),
-                                          "--table-jobs",
-                                          "3",
-                                          "--index-jobs",
-                                          "2",
-                                          "--split-tables-larger-than",
-                                          "8 MB",
-                                          "--retry-for",
-                                          "60"};
+    std::vector<std::string> arguments = {PGSLUICE_PROGRAM};
+    const std::vector<std::string> from =
+        archive_.empty() ? std::vector<std::string>{"clone", "--source", source_.conninfo("killed")}
+                         : std::vector<std::string>{"archive", "restore", "--from", archive_.string()};
+    arguments.insert(arguments.end(), from.begin(), from.end());
+    const std::vector<std::string> rest = {"--target",
+                                           target_.conninfo("killed"),
+                                           "--dir",
+                                           folder_.path().string(),
+                                           "--table-jobs",
+                                           "3",
+                                           "--index-jobs",
+                                           "2",
+                                           "--split-tables-larger-than",
+                                           "8 MB",
+                                           "--retry-for",
+                                           "60"};
+    arguments.insert(arguments.end(), rest.begin(), rest.end());
     if (resume) arguments.emplace_back("--resume");
     return arguments;
   }
@@ -230,6 +234,8 @@ class KillTest : public ::testing::Test {
   Cluster source_;
   Cluster target_;
   TemporaryFolder folder_;
+  /// That is restored, in the place of a clone of the source.
+  std::filesystem::path archive_;
   bool crashed_after_the_end_ = false;
 };
 
@@ -288,6 +294,81 @@ TEST_F(KillTest, WhateverIsKilledTheResumedCloneEndsEqual) {
     expect_nothing_is_left();
     if (HasFailure()) FAIL() << "seed " << seed << "\n" << story;
   }
+}
+
+TEST_F(KillTest, WhateverIsKilledTheResumedRestoreEndsEqual) {
+  const int kills = number_from_environment("PGSLUICE_TEST_KILLS", 24) * 5 / 6;
+  const int seed = test_seed();
+  std::mt19937 random(static_cast<unsigned>(seed));
+  source_.create_database("killed");
+  source_.sql("killed", kDatabase);
+  archive_ = folder_.path() / "archive";
+  const SubprocessResult made =
+      run_command({.command = {PGSLUICE_PROGRAM, "archive", "create", "--source", source_.conninfo("killed"), "--to",
+                               archive_.string(), "--compress", "zstd:1"}});
+  ASSERT_EQ(made.exit_code, 0) << made.errors;
+  const milliseconds length = length_of_a_whole_run();
+  ASSERT_FALSE(HasFailure());
+  constexpr std::array kOfARestore = {Victim::kClone,         Victim::kSignal,       Victim::kTargetSession,
+                                      Victim::kTargetBackend, Victim::kTargetServer, Victim::kTargetRestart};
+  for (int struck = 0; struck < kills;) {
+    target_.create_database("killed");
+    SubprocessResult result{.exit_code = -1};
+    std::string story;
+    const int strikes = 1 + static_cast<int>(random() % 3);
+    for (int round = 0; result.exit_code != 0 && round < 12; ++round) {
+      Subprocess restore({.command = command(round > 0)});
+      if (round < strikes && struck < kills) {
+        const milliseconds moment(random() % static_cast<unsigned>(length.count() + 100));
+        wait_for({}, {}, moment);
+        const Victim victim = kOfARestore[random() % kOfARestore.size()];
+        ++struck;
+        story += fmt::format("round {}: {} {} after {} ms\n", round, to_string(victim), strike(victim, restore, random),
+                             moment.count());
+        is_at_the_end();  // waits until the server has recovered
+      }
+      result = restore.wait({});
+      story += fmt::format("round {}: exit {}\n", round, result.exit_code);
+    }
+    ASSERT_EQ(result.exit_code, 0) << "seed " << seed << "\n" << story << result.errors;
+    ASSERT_THAT(differences(), ::testing::IsEmpty()) << "seed " << seed << "\n" << story;
+    expect_nothing_is_left();
+    if (HasFailure()) FAIL() << "seed " << seed << "\n" << story;
+  }
+}
+
+// An archive is complete, or nobody takes it for one.
+TEST_F(KillTest, AnArchiveWhoseMakerIsKilledIsNoArchive) {
+  const int kills = number_from_environment("PGSLUICE_TEST_KILLS", 24) / 2;
+  const int seed = test_seed();
+  std::mt19937 random(static_cast<unsigned>(seed));
+  source_.create_database("killed");
+  source_.sql("killed", kDatabase);
+  const std::string folder = (folder_.path() / "archive").string();
+  const std::vector<std::string> create = {
+      PGSLUICE_PROGRAM, "archive", "create",       "--source", source_.conninfo("killed"),
+      "--to",           folder,    "--table-jobs", "2"};
+  const auto begin = std::chrono::steady_clock::now();
+  ASSERT_EQ(run_command({.command = create}).exit_code, 0);
+  const auto length = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begin);
+  int complete = 0;
+  for (int i = 0; i < kills; ++i) {
+    std::filesystem::remove_all(folder);
+    Subprocess maker({.command = create});
+    const milliseconds moment(random() % static_cast<unsigned>(length.count() + 50));
+    wait_for({}, {}, moment);
+    ::kill(maker.pid(), SIGKILL);
+    maker.wait({});
+    const SubprocessResult verified = run_command({.command = {PGSLUICE_PROGRAM, "archive", "verify", folder}});
+    complete += verified.exit_code == 0 ? 1 : 0;
+    EXPECT_TRUE(verified.exit_code == 0 || verified.exit_code == 2)
+        << "seed " << seed << ", after " << moment.count() << " ms: " << verified.exit_code << " " << verified.errors;
+    if (verified.exit_code == 0) continue;
+    const SubprocessResult restored = run_command({.command = {PGSLUICE_PROGRAM, "archive", "restore", "--from", folder,
+                                                               "--target", target_.conninfo("postgres"), "--dry-run"}});
+    EXPECT_EQ(restored.exit_code, 2) << "seed " << seed << ", after " << moment.count() << " ms: " << restored.output;
+  }
+  EXPECT_LT(complete, kills);
 }
 
 // What exit code 0 stands for is on the target's disk.

@@ -142,7 +142,16 @@ TEST_F(DocumentsTest, TheStoryOfAnArchiveIsTyped) {
   make(
       "CREATE TABLE orders (id serial PRIMARY KEY, what text); INSERT INTO orders (what) SELECT 'order ' || g FROM"
       " generate_series(1, 1000) g; CREATE INDEX ON orders (what); SELECT lo_from_bytea(4711, 'x')");
-  const SubprocessResult story = type(commands_with("docs/archive.md", "pgsluice archive create", "pg_restore"));
+  const SubprocessResult story =
+      type(commands_with("docs/archive.md", "pgsluice archive create", "pgsluice archive restore"));
+  EXPECT_EQ(story.exit_code, 0) << story.output << story.errors;
+  EXPECT_EQ(differences(), std::vector<std::string>{});
+}
+
+TEST_F(DocumentsTest, TheStoryOfAnArchiveForPgRestoreIsTyped) {
+  make("CREATE TABLE orders (id serial PRIMARY KEY, what text); INSERT INTO orders (what) VALUES ('one')");
+  const SubprocessResult story =
+      type(commands_with("docs/archive.md", "pgsluice archive create --compress", "pg_restore"));
   EXPECT_EQ(story.exit_code, 0) << story.output << story.errors;
   EXPECT_EQ(differences(), std::vector<std::string>{});
 }

@@ -183,6 +183,7 @@ void add_archive_commands(CLI::App& app, int& exit_code) {
   archive->require_subcommand(1)->footer(
       "Example:\n  pgsluice archive create --source postgresql://me@old/shop --to /mnt/disk/shop");
   add_create(*archive, exit_code);
+  add_archive_restore_command(*archive, exit_code);
 
   auto list_args = std::make_shared<ReadArguments>();
   CLI::App* list = archive->add_subcommand("list", "What is in an archive, by its manifest");

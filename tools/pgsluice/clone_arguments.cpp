@@ -92,9 +92,10 @@ class AddOption {
 
 }  // namespace
 
-void add_settings(CLI::App& command, CloneArguments& args, SettingGroup group, const char* head) {
+void add_settings(CLI::App& command, CloneArguments& args, SettingGroup group, const char* head,
+                  const std::set<std::string>& omitted) {
   for (const Setting& setting : pipeline::settings()) {
-    if (setting.group != group) continue;
+    if (setting.group != group || omitted.contains(pipeline::long_names(setting).front())) continue;
     CLI::Option* option = std::visit(AddOption(command, args, setting), setting.value);
     option->group(head != nullptr ? head : head_of(group));
     if (setting.excludes != nullptr) option->excludes(command.get_option(setting.excludes));

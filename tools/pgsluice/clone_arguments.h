@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 
 #include "pgsluice/options.h"
@@ -27,7 +28,9 @@ struct CloneArguments {
 };
 
 /// Adds the options of a group, each with its variable, under a head of the command's help; nullptr: the group's own.
-void add_settings(CLI::App& command, CloneArguments& args, pipeline::SettingGroup group, const char* head = nullptr);
+/// Without those that `omitted` names, by their first long names.
+void add_settings(CLI::App& command, CloneArguments& args, pipeline::SettingGroup group, const char* head = nullptr,
+                  const std::set<std::string>& omitted = {});
 /// Takes the options of a group as pgcopydb does, where they change nothing; not in --help. Those that the command has
 /// stay as they are.
 void take_without_effect(CLI::App& command, pipeline::SettingGroup group);

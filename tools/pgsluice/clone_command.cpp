@@ -177,7 +177,8 @@ int run_clone(const CloneArguments& args) {
     note_change_data_capture(Log(console));
     try {
       const pipeline::CloneOptions options = clone_options(args);
-      if (options.source.empty() && options.target.empty() && !options.definitions_from_work_folder) {
+      if (options.source.empty() && options.target.empty() && options.archive.empty() &&
+          !options.definitions_from_work_folder) {
         throw Error(ErrorKind::kUsage, "neither source nor target was given")
             .hint("give --source and --target, or set PGSLUICE_SOURCE_PGURI and PGSLUICE_TARGET_PGURI");
       }

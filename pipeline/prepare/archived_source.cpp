@@ -1,0 +1,139 @@
+#include "pipeline/prepare/archived_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "pg/quote.h"
+#include "pgsluice/error.h"
+#include "schema/catalog/archived_catalog.h"
+#include "schema/catalog/lost_roles.h"
+#include "schema/selection/archived_selection.h"
+#include "schema/selection/definitions_file.h"
+#include "store/archived_large_objects.h"
+
+namespace pgsluice::pipeline {
+
+namespace {
+
+// Rows that pg_dump wrote as INSERT statements are for a program that reads SQL.
+void require_copy_statements(const ArchivedSource& source) {
+  for (const auto& [table, entry] : source.entries.tables) {
+    if (entry->copy_statement.starts_with("COPY ")) continue;
+    throw Error(ErrorKind::kConfig, "its rows are INSERT statements (pg_dump --inserts)")
+        .object("table " + pg::display_name(entry->schema.value_or(""), entry->tag))
+        .hint("restore this archive by pg_restore");
+  }
+}
+
+bool has_saved_catalog(const store::ArchiveData& data) {
+  const store::Manifest* manifest = data.manifest();
+  return manifest != nullptr &&
+         std::any_of(manifest->small_files.begin(), manifest->small_files.end(),
+                     [](const store::SmallFile& file) { return file.name == store::kCatalogFile; });
+}
+
+// As the archive has them: each server computes the other columns by itself.
+void take_rows_of_archive(const ArchivedSource& source, schema::Catalog& catalog) {
+  for (schema::Relation& relation : catalog.relations) {
+    relation.generated_columns.clear();
+    relation.generated_types.clear();
+    relation.file_node = 0;
+    const auto entry = source.entries.tables.find(relation.oid);
+    if (entry == source.entries.tables.end()) {
+      if (relation.kind == schema::RelationKind::kTable) relation.rows_wanted = false;
+      continue;
+    }
+    relation.heap_size = {static_cast<std::int64_t>(source.data.content_size(*entry->second))};
+    relation.toast_size = {};
+  }
+  catalog.large_objects = static_cast<std::int64_t>(store::large_objects_of(source.data.archive()).size());
+}
+
+// False where there is none, or one that another version of pgsluice wrote: the archive's entries do, too.
+bool take_saved_catalog(const ArchivedSource& source, Definitions& definitions) {
+  if (!has_saved_catalog(source.data)) return false;
+  try {
+    schema::SavedDefinitions saved = schema::read_definitions_file(source.data.path() / store::kCatalogFile);
+    definitions.catalog = std::move(saved.catalog);
+    definitions.selection = std::move(saved.selection);
+    return true;
+  } catch (const Error& error) {
+    definitions.warnings.push_back(fmt::format(
+        "{}: another version of pgsluice wrote it, so that the archive is restored as one of pg_dump's", error.what()));
+    return false;
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const ArchivedSource> open_archived_source(const ResolvedOptions& options, const Log& log) {
+  auto source = std::make_shared<const ArchivedSource>(options.archive);
+  const schema::Archive& archive = source->data.archive();
+  require_copy_statements(*source);
+  log.info(fmt::format("archive {}: database {} of PostgreSQL {}, by pg_dump {}, {} entries", options.archive.string(),
+                       archive.database, archive.server_version, archive.dump_version, archive.entries.size()));
+  return source;
+}
+
+Definitions read_archived_definitions(const ArchivedSource& source) {
+  Definitions result;
+  result.archive = source.data.archive();
+  if (!take_saved_catalog(source, result)) result.catalog = schema::catalog_of(result.archive);
+  if (source.data.manifest() == nullptr) {
+    result.warnings.emplace_back(
+        "the archive is not pgsluice's: it says of no table how many rows it should have, so that only those which are "
+        "in it are counted");
+  }
+  take_rows_of_archive(source, result.catalog);
+  return result;
+}
+
+void select_from_archive(Definitions& definitions, const ResolvedOptions& options,
+                         std::set<std::string, std::less<>> extensions_on_target) {
+  schema::Selection selection = schema::select_objects(definitions.archive, definitions.catalog,
+                                                       {.rules = options.filters,
+                                                        .skip_extensions = !options.extensions,
+                                                        .extensions_on_target = std::move(extensions_on_target)});
+  schema::apply(selection, definitions.catalog);
+  schema::apply(selection, definitions.archive);
+  std::move(selection.warnings.begin(), selection.warnings.end(), std::back_inserter(definitions.warnings));
+  // Omissions of the archive itself are named, too.
+  schema::Selection& before = definitions.selection;
+  std::move(before.named.begin(), before.named.end(), std::back_inserter(selection.named));
+  std::move(before.dependents.begin(), before.dependents.end(), std::back_inserter(selection.dependents));
+  definitions.selection = std::move(selection);
+}
+
+std::optional<std::string> warn_of_target_of_archive(const ArchivedSource& source, const pg::Connection& target) {
+  const schema::Archive& archive = source.data.archive();
+  if (pg::release_of(target.server_version()) >= pg::release_of(schema::server_version_of(archive)))
+    return std::nullopt;
+  return fmt::format(
+      "target: PostgreSQL {} is older than the server that the archive was made of ({}): what it does not know of the "
+      "definitions will be missing",
+      target.server_version_text(), archive.server_version);
+}
+
+pg::SnapshotMark mark_of_archive(const ArchivedSource& source) {
+  return {.snapshot = {.name = "archive",
+                       .text = source.data.identity(),
+                       .system_identifier = "archive " + source.data.identity()},
+          .database = source.data.archive().database,
+          .timeline = "",
+          .log_position = "",
+          .checkpointer_started = ""};
+}
+
+std::map<schema::Oid, Bytes> tables_in_frames(const ArchivedSource& source) {
+  std::map<schema::Oid, Bytes> tables;
+  for (const auto& [table, entry] : source.entries.tables) {
+    if (!source.data.has_frames(*entry)) continue;
+    tables[table] = {static_cast<std::int64_t>(source.data.content_size(*entry))};
+  }
+  return tables;
+}
+
+}  // namespace pgsluice::pipeline

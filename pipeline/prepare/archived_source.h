@@ -1,0 +1,49 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "pg/snapshot.h"
+#include "pipeline/prepare/definitions.h"
+#include "store/archive_data.h"
+#include "store/data_entries.h"
+
+namespace pgsluice::pipeline {
+
+/// An archive in the place of a source server. Read-only; any thread. The entries point into the data.
+struct ArchivedSource {
+  explicit ArchivedSource(const std::filesystem::path& path)
+      : data(path), entries(store::find_data_entries(data.archive())) {}
+  ArchivedSource(const ArchivedSource&) = delete;
+  ArchivedSource& operator=(const ArchivedSource&) = delete;
+
+  const store::ArchiveData data;
+  const store::DataEntries entries;
+};
+
+/// Opens the archive that the options name. Throws Error(kConfig) for one that cannot be restored: it is
+/// damaged, incomplete, its tables' rows are no COPY.
+std::shared_ptr<const ArchivedSource> open_archived_source(const ResolvedOptions& options, const Log& log);
+
+/// Returns an archive's definitions, with the catalog that it was made with where it is pgsluice's own, or else one
+/// that is read from its entries. Tables have the sizes of their rows in the archive.
+Definitions read_archived_definitions(const ArchivedSource& source);
+
+/// Leaves out what the options do. `extensions_on_target`: those that are there already.
+void select_from_archive(Definitions& definitions, const ResolvedOptions& options,
+                         std::set<std::string, std::less<>> extensions_on_target);
+
+/// Warns of a target that is older than the server that the archive was made of. It is tried, as pg_restore does: most
+/// definitions are known there.
+std::optional<std::string> warn_of_target_of_archive(const ArchivedSource& source, const pg::Connection& target);
+
+/// Stands for the archive where a run's record names the snapshot that it reads.
+pg::SnapshotMark mark_of_archive(const ArchivedSource& source);
+
+/// The tables whose rows can be read in several parts, with the bytes of these.
+std::map<schema::Oid, Bytes> tables_in_frames(const ArchivedSource& source);
+
+}  // namespace pgsluice::pipeline

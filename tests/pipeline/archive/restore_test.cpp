@@ -1,0 +1,372 @@
+// Archives of pgsluice's and of pg_dump's, of every format, compression and release, restored: equal to the source.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <thread>
+
+#include "base/subprocess.h"
+#include "pgsluice/archive.h"
+#include "store/manifest.h"
+#include "tests/pipeline/clone_fixture.h"
+#include "tests/support/downloads.h"
+#include "tests/support/fidelity.h"
+
+namespace pgsluice::test {
+namespace {
+
+namespace fs = std::filesystem;
+using pipeline::CloneOptions;
+using pipeline::CloneSummary;
+
+void run(const std::vector<std::string>& command) {
+  const SubprocessResult result = run_command({.command = command});
+  ASSERT_EQ(result.exit_code, 0) << command.front() << ": " << result.errors;
+}
+
+class RestoreFixture : public CloneFixture {
+ protected:
+  // An archive of pgsluice's.
+  fs::path create(const std::string& source, const std::string& name,
+                  const std::function<void(pipeline::ArchiveOptions&)>& change = {}) {
+    pipeline::ArchiveOptions options{.source = source, .folder = folder_.path() / name};
+    options.table_jobs = 3;
+    if (change) change(options);
+    pipeline::ArchiveCreation(options, sink_).run();
+    return options.folder;
+  }
+
+  // One of pg_dump's.
+  fs::path dump(const fs::path& bindir, const std::string& source, const std::string& name,
+                std::vector<std::string> options) {
+    const fs::path to = folder_.path() / name;
+    std::vector<std::string> command = {(bindir / "pg_dump").string(), "--file=" + to.string(), "--dbname=" + source};
+    command.insert(command.end(), options.begin(), options.end());
+    run(command);
+    return to;
+  }
+
+  CloneOptions restoring(const fs::path& archive, const std::string& target) const {
+    CloneOptions options;
+    options.archive = archive;
+    options.target = target;
+    options.work_folder = folder_.path() / "work";
+    options.table_jobs = 3;
+    options.index_jobs = 2;
+    options.retry_for = std::chrono::seconds(1);
+    return options;
+  }
+
+  CloneSummary restore(const CloneOptions& options) {
+    CloneSummary summary = pipeline::Clone(options, sink_).run();
+    EXPECT_TRUE(summary.complete()) << failures(summary);
+    return summary;
+  }
+
+  static void expect_equal(const std::string& source, const std::string& target,
+                           const fs::path& bindir = server_bindir()) {
+    for (const std::string& difference : compare_databases(source, target, bindir)) ADD_FAILURE() << difference;
+  }
+};
+
+struct Way {
+  int version;
+  const char* name;
+  std::vector<std::string> options;  ///< of pg_dump; none: an archive of pgsluice's
+};
+void PrintTo(const Way& way, std::ostream* out) { *out << way.name << " of " << way.version; }
+
+std::string name_of(const ::testing::TestParamInfo<Way>& info) {
+  return fmt::format("{}{}", info.param.name, info.param.version);
+}
+
+// One of everything, from and into each release.
+class RestoreOfEverything : public RestoreFixture, public ::testing::WithParamInterface<Way> {};
+
+TEST_P(RestoreOfEverything, EqualsTheSource) {
+  const Way& way = GetParam();
+  const fs::path bindir = server_programs(way.version);
+  if (bindir.empty()) GTEST_SKIP() << kNoDownloads;
+  const Cluster cluster({.settings = {"jit = off"}, .bindir = bindir});
+  make_fidelity(cluster, "one of everything", Fidelity::kWhole);
+  // pgsluice's own archives keep what pg_dump writes nowhere, as a clone does: columns of children in an order of their
+  // own, and rows that name an index of their table.
+  if (!way.options.empty()) {
+    cluster.sql("one of everything",
+                "DROP TABLE beyond.parent, beyond.dropping_parent CASCADE; DROP TABLE beyond.regs_late CASCADE");
+  }
+  const std::string source = cluster.conninfo("one of everything");
+  const fs::path archive = way.options.empty()
+                               ? create(source, "archive", [&](auto& options) { options.pg_bindir = bindir; })
+                               : dump(bindir, source, "archive", way.options);
+  make_fidelity_target(cluster, "restored", Fidelity::kWhole);
+  CloneOptions options = restoring(archive, cluster.conninfo("restored"));
+  options.verify = way.options.empty();
+  restore(options);
+  expect_equal(source, cluster.conninfo("restored"), bindir);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, RestoreOfEverything,
+                         ::testing::Values(Way{15, "Own", {}}, Way{15, "File", {"--format=custom"}}, Way{18, "Own", {}},
+                                           Way{18, "Folder", {"--format=directory", "--compress=zstd"}}),
+                         name_of);
+
+// Each format and compression of each release, read by one that pg_restore of that release reads too.
+class RestoreOfADump : public RestoreFixture, public ::testing::WithParamInterface<Way> {};
+
+// Of every kind of data, and of what entries say of it.
+constexpr const char* kDatabase = R"sql(
+CREATE TABLE "T, (x)" (id serial PRIMARY KEY, "b"" c" text UNIQUE, at timestamptz DEFAULT now());
+INSERT INTO "T, (x)" ("b"" c") SELECT repeat(md5(g::text), 20) || E'\t\\\n' || g FROM generate_series(1, 5000) g;
+CREATE TABLE ends (a text);
+INSERT INTO ends VALUES ('\.'), (E'\\.\n'), (''), (NULL), (E'a\n\n\\.\n'), ('\'), (E'x\\.');
+CREATE TABLE nothing (); INSERT INTO nothing DEFAULT VALUES;
+CREATE TABLE empty (a int);
+CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES "T, (x)" ON DELETE CASCADE) WITH (fillfactor = 50);
+INSERT INTO child SELECT g, g FROM generate_series(1, 1000) g;
+CREATE INDEX ON child (parent) WHERE id > 10;
+CREATE TABLE parts (i int, j text) PARTITION BY RANGE (i);
+CREATE TABLE part1 PARTITION OF parts FOR VALUES FROM (0) TO (10);
+CREATE TABLE part2 PARTITION OF parts FOR VALUES FROM (10) TO (2000);
+INSERT INTO parts SELECT g, 'p' || g FROM generate_series(0, 1999) g;
+CREATE TABLE above (a int); CREATE TABLE below (b int) INHERITS (above);
+INSERT INTO above VALUES (1); INSERT INTO below VALUES (2, 3);
+CREATE UNLOGGED TABLE fleeting AS SELECT 1 AS one;
+CREATE MATERIALIZED VIEW counts AS SELECT count(*) FROM child;
+CREATE MATERIALIZED VIEW unfilled AS SELECT 1 AS one WITH NO DATA;
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER t AFTER INSERT ON child FOR EACH ROW EXECUTE PROCEDURE nothing();
+CREATE RULE r AS ON UPDATE TO ends DO INSTEAD NOTHING;
+CREATE SEQUENCE lonely START 77 INCREMENT 5; SELECT nextval('lonely');
+GRANT SELECT (id), UPDATE ON child TO PUBLIC;
+COMMENT ON COLUMN child.id IS E'it''s\n"quoted"';
+CREATE SCHEMA other; CREATE TABLE other.child (a money, b bytea, c interval, d float8[]);
+INSERT INTO other.child VALUES (12.34, '\x00ff', '1 mon 2 days', '{1.5,NaN,-Infinity}');
+SELECT lo_from_bytea(50001, ''), lo_from_bytea(50002, '\x00'), lo_from_bytea(4000000000, decode(repeat(md5('y'), 100000), 'hex'));
+SELECT count(lo_from_bytea((60000 + g)::oid, decode(md5(g::text), 'hex'))) FROM generate_series(1, 200) g;
+COMMENT ON LARGE OBJECT 50002 IS 'a comment';
+GRANT SELECT ON LARGE OBJECT 50001 TO PUBLIC; GRANT SELECT, UPDATE ON LARGE OBJECT 60007 TO PUBLIC;
+ANALYZE)sql";
+
+TEST_P(RestoreOfADump, EqualsTheSource) {
+  const Way& way = GetParam();
+  const fs::path bindir = server_programs(way.version);
+  if (bindir.empty()) GTEST_SKIP() << kNoDownloads;
+  if (!fs::exists(bindir / "pg_dump")) GTEST_SKIP() << "no pg_dump of " << way.version << " is to be had";
+  const Cluster cluster({.settings = {"jit = off"}, .bindir = bindir});
+  cluster.create_database("dumped");
+  cluster.create_database("restored");
+  cluster.sql("dumped", kDatabase);
+  const std::string source = cluster.conninfo("dumped");
+  const fs::path archive = dump(bindir, source, "archive", way.options);
+  const CloneSummary summary = restore(restoring(archive, cluster.conninfo("restored")));
+  EXPECT_EQ(summary.large_objects, 203);
+  EXPECT_THAT(summary.warnings, ::testing::Contains(::testing::HasSubstr("not pgsluice's")));
+  expect_equal(source, cluster.conninfo("restored"), bindir);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, RestoreOfADump,
+                         ::testing::Values(Way{13, "File", {"--format=custom"}},
+                                           Way{13, "Folder", {"--format=directory"}},
+                                           Way{15, "PlainFile", {"--format=custom", "--compress=0"}},
+                                           Way{15, "PlainFolder", {"--format=directory", "--compress=0"}},
+                                           Way{17, "Lz4File", {"--format=custom", "--compress=lz4"}},
+                                           Way{17, "Lz4Folder", {"--format=directory", "--compress=lz4", "--jobs=2"}},
+                                           Way{18, "ZstdFile", {"--format=custom", "--compress=zstd:long"}},
+                                           Way{18, "GzipFolder", {"--format=directory", "--compress=gzip:1"}}),
+                         name_of);
+
+class RestoreTest : public RestoreFixture {
+ protected:
+  static void SetUpTestSuite() {
+    shared_source().create_database("dumped");
+    shared_source().sql("dumped", kDatabase);
+    shared_source().sql("dumped",
+                        "CREATE TABLE large (id int PRIMARY KEY, text text);"
+                        "INSERT INTO large SELECT g, repeat(md5(g::text), 10) FROM generate_series(1, 60000) g;"
+                        "ANALYZE large");
+  }
+  void SetUp() override { shared_target().create_database("restored"); }
+
+  static std::string source() { return shared_source().conninfo("dumped"); }
+  static std::string target() { return shared_target().conninfo("restored"); }
+  static std::string objects_on_target() {
+    return shared_target().value("restored",
+                                 "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
+                                 " WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'");
+  }
+
+  Error error_of_restoring(const CloneOptions& options) {
+    try {
+      pipeline::Clone(options, sink_).run();
+    } catch (const Error& error) {
+      return error;
+    }
+    return Error(ErrorKind::kInternal, "it was restored");
+  }
+};
+
+TEST_F(RestoreTest, LargeTablesComeInPartsAndAreVerified) {
+  for (const char* compression : {"zstd:1", "none", "gzip:1"}) {
+    const fs::path archive = create(source(), fmt::format("archive {}", compression),
+                                    [&](auto& options) { options.compression = compression; });
+    shared_target().create_database("restored");
+    CloneOptions options = restoring(archive, target());
+    options.verify = true;
+    options.split = {.when = copy::SplitOptions::When::kLarger, .size = {4 << 20}};
+    const CloneSummary summary = restore(options);
+    const auto large = std::find_if(summary.tables.begin(), summary.tables.end(),
+                                    [](const auto& table) { return table.name == "public.large"; });
+    ASSERT_NE(large, summary.tables.end());
+    EXPECT_EQ(large->parts, 5);
+    EXPECT_EQ(large->rows, 60000);
+    expect_equal(source(), target());
+  }
+}
+
+// As `pg_dump --format=custom | cat` writes it: the table of contents does not say where data begins.
+TEST_F(RestoreTest, AFileThatWentThroughAPipeIsReadThrough) {
+  const fs::path file = folder_.path() / "piped";
+  run({"/bin/sh", "-c",
+       fmt::format("'{}' --format=custom --dbname='{}' | cat >'{}'", (server_bindir() / "pg_dump").string(), source(),
+                   file.string())});
+  restore(restoring(file, target()));
+  expect_equal(source(), target());
+}
+
+TEST_F(RestoreTest, DamageIsNamedAndTheOtherTablesAreComplete) {
+  const fs::path archive = create(source(), "archive");
+  const store::Manifest manifest = store::read_manifest(archive);
+  const auto large = std::find_if(manifest.tables.begin(), manifest.tables.end(),
+                                  [](const auto& table) { return table.name == "large"; });
+  std::string bytes = read_file(archive / large->file.name);
+  bytes[bytes.size() / 2] ^= 0x10;
+  std::ofstream(archive / large->file.name, std::ios::binary | std::ios::trunc) << bytes;
+  const CloneSummary summary = pipeline::Clone(restoring(archive, target()), sink_).run();
+  EXPECT_FALSE(summary.complete());
+  EXPECT_NE(failures(summary).find("large"), std::string::npos) << failures(summary);
+  EXPECT_NE(failures(summary).find("frame "), std::string::npos) << failures(summary);
+  EXPECT_EQ(shared_target().value("restored", "SELECT count(*) FROM large"), "0");
+  EXPECT_EQ(shared_target().value("restored", "SELECT count(*) FROM child"), "1000");
+  // Mended, it is completed.
+  bytes[bytes.size() / 2] ^= 0x10;
+  std::ofstream(archive / large->file.name, std::ios::binary | std::ios::trunc) << bytes;
+  CloneOptions again = restoring(archive, target());
+  again.earlier_run = pipeline::EarlierRun::kResume;
+  restore(again);
+  expect_equal(source(), target());
+}
+
+TEST_F(RestoreTest, WhatCannotBeRestoredIsRefusedBeforeAnythingIsDone) {
+  const std::string before = objects_on_target();
+  const fs::path inserts = dump(server_bindir(), source(), "inserts", {"--format=custom", "--inserts"});
+  EXPECT_NE(error_of_restoring(restoring(inserts, target())).describe().find("--inserts"), std::string::npos);
+  EXPECT_EQ(error_of_restoring(restoring(folder_.path() / "nowhere", target())).kind(), ErrorKind::kConfig);
+
+  const fs::path cut = dump(server_bindir(), source(), "cut", {"--format=custom"});
+  fs::resize_file(cut, 3000);  // in its table of contents
+  EXPECT_EQ(error_of_restoring(restoring(cut, target())).kind(), ErrorKind::kConfig);
+
+  const fs::path changed = create(source(), "changed");
+  std::ofstream(changed / store::kTocFile, std::ios::binary | std::ios::app) << "x";
+  EXPECT_NE(error_of_restoring(restoring(changed, target())).describe().find("toc.dat"), std::string::npos);
+  EXPECT_EQ(objects_on_target(), before);
+
+  // A database that is not empty.
+  const fs::path archive = create(source(), "archive");
+  shared_target().sql("restored", "CREATE TABLE large (precious int); INSERT INTO large VALUES (1)");
+  const Error error = error_of_restoring(restoring(archive, target()));
+  EXPECT_EQ(error.kind(), ErrorKind::kState) << error.describe();
+  EXPECT_EQ(shared_target().value("restored", "SELECT precious FROM large"), "1");
+  // Unless it is to be replaced.
+  CloneOptions replacing = restoring(archive, target());
+  replacing.drop_if_exists = true;
+  restore(replacing);
+  expect_equal(source(), target());
+}
+
+// Cut off behind its table of contents: what is there comes, what is not is named.
+TEST_F(RestoreTest, AFileThatLacksDataIsIncomplete) {
+  const fs::path file = dump(server_bindir(), source(), "file", {"--format=custom"});
+  fs::resize_file(file, fs::file_size(file) * 2 / 3);
+  const CloneSummary summary = pipeline::Clone(restoring(file, target()), sink_).run();
+  EXPECT_FALSE(summary.complete());
+  EXPECT_NE(failures(summary).find("ends too early"), std::string::npos) << failures(summary);
+}
+
+TEST_F(RestoreTest, ACancelledOneIsResumed) {
+  const fs::path archive = create(source(), "archive");
+  CloneOptions options = restoring(archive, target());
+  options.table_jobs = 1;
+  pipeline::Clone first(options, sink_);
+  // It cannot end by itself: the rows of a table wait for a lock of ours.
+  pg::Connection other = shared_target().connect("restored");
+  std::thread canceller([&] {
+    while (!first.target_changed()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    first.cancel();
+  });
+  try {
+    first.run();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kCancelled) << error.describe();
+  }
+  canceller.join();
+  // Another archive is not what was begun.
+  const fs::path another = create(source(), "another");
+  CloneOptions again = restoring(another, target());
+  again.earlier_run = pipeline::EarlierRun::kResume;
+  const Error error = error_of_restoring(again);
+  EXPECT_EQ(error.kind(), ErrorKind::kState) << error.describe();
+  again.archive = archive;
+  restore(again);
+  expect_equal(source(), target());
+  // And once more: there is nothing to do.
+  EXPECT_TRUE(pipeline::Clone(again, sink_).run().complete());
+}
+
+TEST_F(RestoreTest, FiltersApplyToArchives) {
+  const schema::FilterRules rules = schema::parse_filter_rules(
+      "[exclude-table]\npublic.child\n[exclude-table-data]\npublic.large\n[exclude-schema]\nother\n[exclude-index]\n"
+      "public.part1_i_idx\n",
+      "x");
+  for (const bool own : {true, false}) {
+    const fs::path archive =
+        own ? create(source(), "own") : dump(server_bindir(), source(), "dump", {"--format=custom"});
+    shared_target().create_database("restored");
+    CloneOptions options = restoring(archive, target());
+    options.filters = rules;
+    const CloneSummary summary = restore(options);
+    const std::string skipped = fmt::format("{}", fmt::join(summary.skipped, "\n"));
+    EXPECT_NE(skipped.find("[exclude-table]: public.child"), std::string::npos) << skipped;
+    EXPECT_NE(skipped.find("counts: it needs"), std::string::npos) << skipped;
+    const auto there = [](const char* name) {
+      return shared_target().value("restored", fmt::format("SELECT to_regclass('{}') IS NOT NULL", name));
+    };
+    EXPECT_EQ(there("child"), "f");
+    EXPECT_EQ(there("counts"), "f");
+    EXPECT_EQ(there("other.child"), "f");
+    EXPECT_EQ(there("unfilled"), "t");
+    EXPECT_EQ(shared_target().value("restored", "SELECT count(*) FROM large"), "0");
+    EXPECT_EQ(shared_target().value("restored", "SELECT count(*) FROM \"T, (x)\""), "5000");
+    EXPECT_EQ(shared_target().value("restored", "SELECT nextval('\"T, (x)_id_seq\"')"), "5001");
+  }
+}
+
+// A user without superuser, into a database of his own: all objects become his.
+TEST_F(RestoreTest, APlainUserRestoresWithoutOwners) {
+  shared_target().sql("postgres", "DROP DATABASE IF EXISTS plain");
+  shared_target().sql("postgres", "DROP ROLE IF EXISTS plain; CREATE ROLE plain LOGIN");
+  shared_target().sql("postgres", "CREATE DATABASE plain OWNER plain");
+  const fs::path archive = dump(server_bindir(), source(), "dump", {"--format=directory"});
+  CloneOptions options = restoring(archive, shared_target().conninfo("plain", "plain"));
+  options.restore.owners = false;
+  restore(options);
+  EXPECT_EQ(shared_target().value("plain", "SELECT count(*) FROM large"), "60000");
+  EXPECT_EQ(shared_target().value("plain", "SELECT count(*) FROM pg_largeobject_metadata"), "203");
+  EXPECT_EQ(shared_target().value("plain", "SELECT tableowner FROM pg_tables WHERE tablename = 'large'"), "plain");
+}
+
+}  // namespace
+}  // namespace pgsluice::test
