@@ -16,7 +16,9 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def bindir():
-    """Where Debian has PostgreSQL's newest server programs."""
+    """Where Debian has PostgreSQL's newest server programs, unless PGSLUICE_BENCH_BINDIR names others."""
+    if "PGSLUICE_BENCH_BINDIR" in os.environ:
+        return os.environ["PGSLUICE_BENCH_BINDIR"]
     folders = glob.glob("/usr/lib/postgresql/*/bin")
     if not folders:
         raise SystemExit("no PostgreSQL server programs in /usr/lib/postgresql: run tools/install-packages")

@@ -144,13 +144,11 @@ ArchiveSummary ArchiveCreation::Implementation::finish(const Definitions& defini
     small_files.push_back(
         write_small_file(options.folder, store::data_file_of(*listed.entry, data.version), list_of(listed.objects)));
   }
-  const std::filesystem::path catalog_file = options.folder / store::kCatalogFile;
-  schema::write_definitions({.catalog = definitions.catalog,
-                             .selection = definitions.selection,
-                             .filters = options.filters.to_text(),
-                             .system_identifier = mark.snapshot.system_identifier},
-                            catalog_file);
-  small_files.push_back({.name = store::kCatalogFile, .digest = digest_of(read_file(catalog_file))});
+  const std::string catalog = schema::definitions_text({.catalog = definitions.catalog,
+                                                        .selection = definitions.selection,
+                                                        .filters = options.filters.to_text(),
+                                                        .system_identifier = mark.snapshot.system_identifier});
+  small_files.push_back(write_small_file(options.folder, store::kCatalogFile, catalog));
   // The manifest says that all of it is there.
   store::sync_folder(options.folder);
   store::Manifest manifest{.written_by = std::string(version()),

@@ -77,22 +77,30 @@ using Json = nlohmann::json;
 
 }  // namespace
 
-void write_definitions(const SavedDefinitions& definitions, const std::filesystem::path& file) {
+std::string definitions_text(const SavedDefinitions& definitions) {
   const std::vector<std::uint8_t> bytes = Json::to_msgpack(Json{{"format", kFormat}, {"definitions", definitions}});
-  write_file(file, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  return {bytes.begin(), bytes.end()};
 }
 
-SavedDefinitions read_definitions_file(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  const std::vector<char> bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+void write_definitions(const SavedDefinitions& definitions, const std::filesystem::path& file) {
+  write_file(file, definitions_text(definitions));
+}
+
+SavedDefinitions parse_definitions(std::string_view bytes, std::string_view file) {
   try {
     const Json json = Json::from_msgpack(bytes);
     if (json.at("format").get<int>() == kFormat) return json.at("definitions").get<SavedDefinitions>();
   } catch (const Json::exception&) {
     // Cut off, another version's, or not there: the same to us.
   }
-  throw Error(ErrorKind::kState, fmt::format("cannot read the source's definitions from {}", file.string()))
+  throw Error(ErrorKind::kState, fmt::format("cannot read the source's definitions from {}", file))
       .remedy(Remedy::kDumpDefinitions);
+}
+
+SavedDefinitions read_definitions_file(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  return parse_definitions(bytes, file.string());
 }
 
 }  // namespace pgsluice::schema

@@ -1,10 +1,15 @@
 #include "tests/fuzz/targets.h"
 
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
 
 #include "base/digest.h"
+#include "base/file_descriptor.h"
 #include "copy/row_digest.h"
 #include "pg/conninfo.h"
 #include "pg/result.h"
@@ -13,10 +18,17 @@
 #include "pgsluice/error.h"
 #include "pgsluice/filter_rules.h"
 #include "schema/archive/archive.h"
+#include "schema/catalog/archived_catalog.h"
+#include "schema/catalog/archived_properties.h"
 #include "schema/catalog/roles.h"
+#include "schema/selection/archived_selection.h"
+#include "schema/selection/definitions_file.h"
+#include "store/archive_data.h"
 #include "store/compression.h"
+#include "store/data_entries.h"
 #include "store/data_file.h"
 #include "store/manifest.h"
+#include "store/stream_decompressor.h"
 #include "tests/schema/archive_builder.h"
 
 namespace pgsluice::test {
@@ -92,6 +104,12 @@ void run_archive(std::string_view input) {
   reads([&] {
     const schema::Archive archive = schema::parse_archive(input, "fuzz");
     for (const schema::TocEntry& entry : archive.entries) require(!entry.describe().empty(), "an entry has a name");
+    schema::Catalog catalog = schema::catalog_of(archive);
+    schema::properties_of_archive(archive, "other", {});
+    const schema::FilterRules rules = schema::parse_filter_rules("[exclude-table]\ns.t\n", "fuzz");
+    const schema::Selection selection = schema::select_objects(archive, catalog, {.rules = rules});
+    schema::apply(selection, catalog);
+    for (const schema::TocEntry& entry : archive.entries) store::large_objects_named(entry);
   });
 }
 
@@ -117,12 +135,98 @@ std::vector<std::string> archive_seeds() {
   return seeds;
 }
 
+// A custom archive with its data, as a file that is nowhere.
+void run_data(std::string_view input) {
+  const FileDescriptor memory(::memfd_create("fuzz", MFD_CLOEXEC));
+  if (::write(memory.get(), input.data(), input.size()) != static_cast<ssize_t>(input.size())) std::abort();
+  reads([&] {
+    const store::ArchiveData data(fmt::format("/proc/self/fd/{}", memory.get()));
+    for (const schema::TocEntry& entry : data.archive().entries) {
+      reads([&] {
+        data.read_rows(entry, {}, [](std::string_view piece) { require(!piece.empty(), "a piece has bytes"); });
+      });
+    }
+    data.read_large_objects([](schema::Oid, std::string_view) {});
+  });
+}
+
+std::string data_block(char kind, int dump_id, const std::string& content) {
+  const auto number = [](std::size_t value) {
+    std::string bytes(1, '\0');
+    for (const unsigned shift : {0U, 8U, 16U, 24U}) bytes += static_cast<char>((value >> shift) & 0xFFU);
+    return bytes;
+  };
+  std::string block(1, kind);
+  block += number(static_cast<std::size_t>(dump_id));
+  if (kind == '\3') block += number(4711);
+  block += number(content.size()) + content + number(0);
+  if (kind == '\3') block += number(0);
+  return block;
+}
+
+std::vector<std::string> data_seeds() {
+  std::vector<std::string> seeds;
+  for (const int minor : {12, 15, 16}) {
+    ArchiveBuilder builder(minor);
+    builder.entry({.dump_id = 7,
+                   .catalog_id = {schema::kPgClass, 16384},
+                   .tag = "t",
+                   .kind = schema::EntryKind("TABLE DATA"),
+                   .schema = "s",
+                   .has_data = true,
+                   .copy_statement = "COPY s.t (a) FROM stdin;\n"},
+                  3);
+    builder.entry({.dump_id = 8, .kind = schema::EntryKind("BLOBS"), .has_data = true}, 3);
+    store::Compressor gzip(store::parse_compression("gzip:6"));
+    const std::string rows(gzip.compress("1\n2\n\\.\n\n\n"));
+    const std::string object(gzip.compress("x"));
+    seeds.push_back(builder.bytes() + data_block('\1', 7, rows) + data_block('\3', 8, object));
+  }
+  return seeds;
+}
+
+void run_catalog(std::string_view input) {
+  reads([&] {
+    const schema::SavedDefinitions saved = schema::parse_definitions(input, "fuzz");
+    require(schema::definitions_text(schema::parse_definitions(schema::definitions_text(saved), "fuzz")) ==
+                schema::definitions_text(saved),
+            "definitions can be written and read");
+  });
+}
+
+std::vector<std::string> catalog_seeds() {
+  schema::SavedDefinitions saved;
+  saved.catalog.relations.push_back({.oid = 16384, .schema = "s", .name = "t", .columns = {"a"}});
+  saved.catalog.indexes.push_back({.oid = 16385, .table = 16384, .schema = "s", .name = "i"});
+  saved.filters = "[exclude-table]\ns.t\n";
+  return {schema::definitions_text(saved)};
+}
+
+std::string decompressed(schema::ArchiveCompression algorithm, std::string_view input, std::size_t piece) {
+  constexpr std::size_t kEnough = 1'000'000;  // of what a few bytes may say of themselves
+  std::string content;
+  const bool good = reads([&] {
+    store::StreamDecompressor stream(algorithm);
+    for (; !input.empty(); input.remove_prefix(std::min(piece, input.size()))) {
+      stream.add(input.substr(0, piece), [&](std::string_view part) {
+        if (content.size() < kEnough) content += part;
+      });
+    }
+    stream.finish();
+  });
+  return good ? content.substr(0, kEnough) : "error";
+}
+
 void run_frames(std::string_view input) {
   reads([&] {
     const std::vector<store::Frame> frames = store::decode_index(input, "fuzz");
     require(store::encode_index(frames) == input, "an index is written as it was read");
   });
-  for (const auto algorithm : {schema::ArchiveCompression::kZstd, schema::ArchiveCompression::kGzip}) {
+  for (const auto algorithm :
+       {schema::ArchiveCompression::kZstd, schema::ArchiveCompression::kGzip, schema::ArchiveCompression::kLz4}) {
+    require(decompressed(algorithm, input, input.size() + 1) == decompressed(algorithm, input, 3),
+            "it does not matter how a stream comes");
+    if (algorithm == schema::ArchiveCompression::kLz4) continue;
     reads([&] {
       constexpr std::size_t kContent = 1000;
       store::Decompressor decompressor(algorithm);
@@ -257,6 +361,8 @@ const std::vector<FuzzTarget>& fuzz_targets() {
                                                   {"archive", &run_archive, &archive_seeds},
                                                   {"frames", &run_frames, &frames_seeds},
                                                   {"manifest", &run_manifest, &manifest_seeds},
+                                                  {"data", &run_data, &data_seeds},
+                                                  {"catalog", &run_catalog, &catalog_seeds},
                                                   {"digest", &run_digest, &digest_seeds},
                                                   {"bytes", &run_bytes, &bytes_seeds},
                                                   {"conninfo", &run_conninfo, &conninfo_seeds},
