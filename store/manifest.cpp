@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/file_descriptor.h"
@@ -111,6 +112,11 @@ void write_manifest(const Manifest& manifest, const std::filesystem::path& folde
   }
   // Names are in the source's encoding; what is not UTF-8 there is replaced: files are found by their own names.
   write_file(folder / kManifestFile, json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+bool Manifest::has(std::string_view small_file) const {
+  return std::any_of(small_files.begin(), small_files.end(),
+                     [&](const SmallFile& file) { return file.name == small_file; });
 }
 
 Manifest parse_manifest(std::string_view text, std::string_view file) {

@@ -42,6 +42,9 @@ struct ArchivedLargeObject {
 
 /// Contents of an archive, in pgsluice.json, which is written last: without it an archive is not complete.
 struct Manifest {
+  /// True if the archive has this small file.
+  bool has(std::string_view small_file) const;
+
   std::string written_by;  ///< pgsluice's version
   std::string created;     ///< RFC 3339, UTC
   std::string database;
@@ -63,6 +66,8 @@ inline constexpr const char* kTocFile = "toc.dat";
 /// The facts about the source that pg_dump writes nowhere (schema/selection/definitions_file.h); one of the small
 /// files.
 inline constexpr const char* kCatalogFile = "pgsluice.catalog";
+/// The source server's roles, as pg_dumpall writes them; one of the small files, where they were wanted.
+inline constexpr const char* kRolesFile = "globals.sql";
 
 /// Throws Error(kState) where it cannot be written.
 void write_manifest(const Manifest& manifest, const std::filesystem::path& folder);

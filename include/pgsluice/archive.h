@@ -37,6 +37,10 @@ struct ArchiveOptions {
   schema::FilterRules filters = {};
   bool extensions = true;
   bool large_objects = true;
+  /// True if the archive gets the server's roles too, all of them, in globals.sql.
+  bool roles = false;
+  /// False if they come without passwords, which only a superuser may read.
+  bool role_passwords = true;
   /// The folder of pg_dump; otherwise PATH and the usual places are searched.
   std::optional<std::filesystem::path> pg_bindir = std::nullopt;
   /// A snapshot that another session of the source holds; empty: a new one.

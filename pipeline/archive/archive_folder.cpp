@@ -11,6 +11,7 @@
 
 #include "pgsluice/error.h"
 #include "store/data_file.h"
+#include "store/manifest.h"
 
 namespace pgsluice::pipeline {
 
@@ -23,7 +24,7 @@ constexpr const char* kLockFile = "pgsluice.lock";
 // The names of all files that are written into an archive's folder, whole or not.
 bool is_of_archives(const std::string& name) {
   return name.starts_with("pgsluice.") || name.starts_with("toc.dat") || name.starts_with("blobs") ||
-         name.find(".dat") != std::string::npos;
+         name.starts_with(store::kRolesFile) || name.find(".dat") != std::string::npos;
 }
 
 }  // namespace

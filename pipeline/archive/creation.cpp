@@ -18,6 +18,7 @@
 #include "pipeline/plan/plan.h"
 #include "pipeline/prepare/definitions.h"
 #include "pipeline/prepare/key_spans.h"
+#include "pipeline/prepare/roles.h"
 #include "pipeline/prepare/sessions.h"
 #include "pipeline/prepare/source_checks.h"
 #include "pipeline/prepare/source_snapshot.h"
@@ -93,6 +94,7 @@ struct ArchiveCreation::Implementation {
   explicit Implementation(const CancelToken& parent) : cancel(parent) {}
 
   ArchivingProgress progress;
+  std::string roles;  ///< of the source's server, if they are wanted
   std::atomic<const char*> phase{"connecting"};
   SteadyClock::time_point began = SteadyClock::now();
 
@@ -149,6 +151,7 @@ ArchiveSummary ArchiveCreation::Implementation::finish(const Definitions& defini
                                                         .filters = options.filters.to_text(),
                                                         .system_identifier = mark.snapshot.system_identifier});
   small_files.push_back(write_small_file(options.folder, store::kCatalogFile, catalog));
+  if (options.roles) small_files.push_back(write_small_file(options.folder, store::kRolesFile, roles));
   // The manifest says that all of it is there.
   store::sync_folder(options.folder);
   store::Manifest manifest{.written_by = std::string(version()),
@@ -198,6 +201,11 @@ ArchiveSummary ArchiveCreation::Implementation::run() {
   log.info(fmt::format("source: PostgreSQL {} at {}, database {}", source.server_version_text(), source.address(),
                        source.database()));
   ArchiveFolder folder(options.folder);
+  if (options.roles) {
+    roles = read_roles(
+        {.servers = resolved, .work_folder = {}, .pg_bindir = options.pg_bindir, .passwords = options.role_passwords},
+        log, token);
+  }
   pg::Connection holder = open_session(source.pinned_conninfo(), "snapshot", server_encoding(source), log, token);
   const pg::SnapshotMark mark = hold_snapshot(holder, resolved, std::nullopt, log);
   pg::import_snapshot(source, mark.snapshot);

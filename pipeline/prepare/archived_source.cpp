@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/file_descriptor.h"
 #include "pg/quote.h"
 #include "pgsluice/error.h"
 #include "schema/catalog/archived_catalog.h"
@@ -28,11 +29,8 @@ void require_copy_statements(const ArchivedSource& source) {
   }
 }
 
-bool has_saved_catalog(const store::ArchiveData& data) {
-  const store::Manifest* manifest = data.manifest();
-  return manifest != nullptr &&
-         std::any_of(manifest->small_files.begin(), manifest->small_files.end(),
-                     [](const store::SmallFile& file) { return file.name == store::kCatalogFile; });
+bool has_file(const store::ArchiveData& data, std::string_view name) {
+  return data.manifest() != nullptr && data.manifest()->has(name);
 }
 
 // As the archive has them: each server computes the other columns by itself.
@@ -54,7 +52,7 @@ void take_rows_of_archive(const ArchivedSource& source, schema::Catalog& catalog
 
 // False where there is none, or one that another version of pgsluice wrote: the archive's entries do, too.
 bool take_saved_catalog(const ArchivedSource& source, Definitions& definitions) {
-  if (!has_saved_catalog(source.data)) return false;
+  if (!has_file(source.data, store::kCatalogFile)) return false;
   try {
     schema::SavedDefinitions saved = schema::read_definitions_file(source.data.path() / store::kCatalogFile);
     definitions.catalog = std::move(saved.catalog);
@@ -76,6 +74,12 @@ std::shared_ptr<const ArchivedSource> open_archived_source(const ResolvedOptions
   log.info(fmt::format("archive {}: database {} of PostgreSQL {}, by pg_dump {}, {} entries", options.archive.string(),
                        archive.database, archive.server_version, archive.dump_version, archive.entries.size()));
   return source;
+}
+
+std::string read_archived_roles(const ArchivedSource& source) {
+  if (has_file(source.data, store::kRolesFile)) return read_file(source.data.path() / store::kRolesFile);
+  throw Error(ErrorKind::kConfig, fmt::format("{}: there are no roles in it", source.data.path().string()))
+      .hint("'pgsluice archive create --roles' puts them there; or make them by pg_dumpall --roles-only and psql");
 }
 
 Definitions read_archived_definitions(const ArchivedSource& source) {

@@ -32,6 +32,10 @@ std::shared_ptr<const ArchivedSource> open_archived_source(const ResolvedOptions
 /// that is read from its entries. Tables have the sizes of their rows in the archive.
 Definitions read_archived_definitions(const ArchivedSource& source);
 
+/// Returns the roles of the archive's server, as pg_dumpall writes them. Throws Error(kConfig) for an archive that was
+/// made without them.
+std::string read_archived_roles(const ArchivedSource& source);
+
 /// Leaves out what the options do. `extensions_on_target`: those that are there already.
 void select_from_archive(Definitions& definitions, const ResolvedOptions& options,
                          std::set<std::string, std::less<>> extensions_on_target);

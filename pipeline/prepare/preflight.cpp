@@ -135,6 +135,7 @@ class PreflightRun {
       warn_of_an_old_target();
       if (std::optional<std::string> warning = warn_of_target_of_archive(*archive_, *target_))
         warn(std::move(*warning));
+      if (options_.roles && intent_ == Intent::kRun) make_roles();
     }
     if (!source_) return;
     check_servers(*source_, *target_);
@@ -151,6 +152,7 @@ class PreflightRun {
     dumped_source_ = mark_of_archive(*archive_);
     encoding_ = schema::encoding_of(archive_->data.archive());
     options_.format = copy::FormatWish::kText;
+    if (options_.roles) archived_roles_ = read_archived_roles(*archive_);
     if (!options_.verify || archive_->data.manifest() != nullptr) return;
     options_.verify = false;
     dumped_.warnings.emplace_back("rows are not verified: only an archive of pgsluice tells what they were");
@@ -179,7 +181,9 @@ class PreflightRun {
 
   // Roles come before everything else; what of them could not be taken over is told with the rest.
   void make_roles() {
-    const schema::RolesOutcome roles = copy_roles(roles_request(options_), log_, cancel_);
+    const RolesRequest request = roles_request(options_);
+    const schema::RolesOutcome roles =
+        archive_ ? restore_roles(archived_roles_, request, log_, cancel_) : copy_roles(request, log_, cancel_);
     progress_.add_roles_made(roles.created.size());
     for (const std::string& lost : roles.not_given) input_.warnings.push_back("not taken over: " + lost);
     for (const Error& error : roles.failed) progress_.add_failed({"roles", error});
@@ -450,6 +454,7 @@ class PreflightRun {
   Definitions dumped_;
   pg::SnapshotMark dumped_source_;
   std::shared_ptr<const ArchivedSource> archive_;
+  std::string archived_roles_;
   std::optional<pg::Connection> source_;
   std::optional<pg::Connection> target_;
   std::optional<pg::Connection> holder_;

@@ -18,15 +18,6 @@ namespace pgsluice::pipeline {
 
 namespace {
 
-std::string dump(const RolesRequest& request, const Log& log, const CancelToken& cancel) {
-  const pg::Connection source = open_reader(conninfo_of(request.servers, Side::kSource), "roles", "", log, cancel);
-  return schema::dump_roles(
-      {.program = schema::find_client_program(request.pg_bindir, source.server_version(), cancel, "pg_dumpall"),
-       .source = source.pinned_conninfo(),
-       .passwords = request.passwords},
-      cancel);
-}
-
 void join(pg::Connection& target, const std::vector<std::string>& roles, const Log& log) {
   for (const std::string& role : roles) {
     if (schema::may_act_for(target, role)) continue;
@@ -43,8 +34,19 @@ void join(pg::Connection& target, const std::vector<std::string>& roles, const L
   }
 }
 
-schema::RolesOutcome restore(const std::string& text, const RolesRequest& request, const Log& log,
-                             const CancelToken& cancel) {
+}  // namespace
+
+std::string read_roles(const RolesRequest& request, const Log& log, const CancelToken& cancel) {
+  const pg::Connection source = open_reader(conninfo_of(request.servers, Side::kSource), "roles", "", log, cancel);
+  return schema::dump_roles(
+      {.program = schema::find_client_program(request.pg_bindir, source.server_version(), cancel, "pg_dumpall"),
+       .source = source.pinned_conninfo(),
+       .passwords = request.passwords},
+      cancel);
+}
+
+schema::RolesOutcome restore_roles(const std::string& text, const RolesRequest& request, const Log& log,
+                                   const CancelToken& cancel) {
   // pg_dumpall writes UTF-8 unless it is told otherwise.
   pg::Connection target = open_session(conninfo_of(request.servers, Side::kTarget), "roles", "UTF8", log, cancel);
   const schema::RolesOutcome outcome = schema::restore_roles(target, schema::parse_roles(text));
@@ -62,12 +64,10 @@ schema::RolesOutcome restore(const std::string& text, const RolesRequest& reques
   return outcome;
 }
 
-}  // namespace
-
 void dump_roles(const RolesRequest& request, const Log& log, const CancelToken& cancel) {
   const RunFolder folder(request.work_folder);
   make_work_folder(folder.schema_folder());
-  write_file(folder.roles_file(), dump(request, log, cancel));
+  write_file(folder.roles_file(), read_roles(request, log, cancel));
   log.info(fmt::format("roles in {}", folder.roles_file().string()));
 }
 
@@ -77,11 +77,12 @@ schema::RolesOutcome restore_roles(const RolesRequest& request, const Log& log, 
   if (!in.is_open()) {
     throw Error(ErrorKind::kState, fmt::format("there are no roles in {}", file.string())).remedy(Remedy::kDumpRoles);
   }
-  return restore({std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()}, request, log, cancel);
+  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  return restore_roles(text, request, log, cancel);
 }
 
 schema::RolesOutcome copy_roles(const RolesRequest& request, const Log& log, const CancelToken& cancel) {
-  return restore(dump(request, log, cancel), request, log, cancel);
+  return restore_roles(read_roles(request, log, cancel), request, log, cancel);
 }
 
 }  // namespace pgsluice::pipeline

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 
 #include "pgsluice/cancel.h"
 #include "pgsluice/log.h"
@@ -34,8 +35,13 @@ RolesRequest roles_request(const Options& options) {
           .join_existing = options.earlier_run == EarlierRun::kResume};
 }
 
-/// Writes the source's roles into the work folder, where only its owner may read them. Throws Error, as those below do;
-/// each logs what it has done.
+/// Returns the source's roles as pg_dumpall writes them. Throws Error, as those below do.
+std::string read_roles(const RolesRequest& request, const Log& log, const CancelToken& cancel);
+/// Creates the roles of such a text that the target lacks, and logs what it has done.
+schema::RolesOutcome restore_roles(const std::string& text, const RolesRequest& request, const Log& log,
+                                   const CancelToken& cancel);
+
+/// Writes the source's roles into the work folder, where only its owner may read them.
 void dump_roles(const RolesRequest& request, const Log& log, const CancelToken& cancel);
 /// Creates the roles of the work folder that the target lacks.
 schema::RolesOutcome restore_roles(const RolesRequest& request, const Log& log, const CancelToken& cancel);

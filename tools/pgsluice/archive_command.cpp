@@ -69,6 +69,7 @@ struct CreateArguments {
   std::string progress = "auto";
   bool skip_large_objects = false;
   bool skip_extensions = false;
+  bool no_role_passwords = false;
   bool json = false;
   LogOptions log;
 };
@@ -87,6 +88,7 @@ int run_create(CreateArguments& args) {
     options.split = pipeline::parse_split(args.split_larger_than);
     options.large_objects = !args.skip_large_objects;
     options.extensions = !args.skip_extensions;
+    options.role_passwords = !args.no_role_passwords;
     if (!args.filters.empty()) options.filters = schema::read_filter_rules(args.filters);
     if (!args.pg_bindir.empty()) options.pg_bindir = args.pg_bindir;
     pipeline::ArchiveCreation creation(std::move(options), console, cancel);
@@ -160,6 +162,9 @@ void add_create(CLI::App& archive, int& exit_code) {
   command->add_option("--filters,--filter", args->filters, "Filter file (docs/filters.md)");
   command->add_flag("--skip-large-objects,--skip-blobs", args->skip_large_objects, "No large objects");
   command->add_flag("--skip-extensions", args->skip_extensions, "No extensions");
+  command->add_flag("--roles", args->options.roles, "The server's roles too, in globals.sql");
+  command->add_flag("--no-role-passwords", args->no_role_passwords,
+                    "Roles without passwords, which only a superuser may read");
   command->add_option("--snapshot", args->options.snapshot, "A snapshot that another session holds");
   command->add_option("--pg-bindir", args->pg_bindir, "Folder of pg_dump");
   command->add_option("--progress", args->progress, "auto, bar, lines, json or none")

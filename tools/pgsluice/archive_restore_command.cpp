@@ -48,9 +48,9 @@ void add_archive_restore_command(CLI::App& archive, int& exit_code) {
   const std::set<std::string> of_servers = {
       "source",          "pg-bindir", "snapshot",           "not-consistent",       "copy-format",
       "use-copy-binary", "transport", "skip-split-by-ctid", "estimate-table-sizes", "skip-analyze"};
-  for (const SettingGroup group :
-       {SettingGroup::kConnections, SettingGroup::kRows, SettingGroup::kBuilds, SettingGroup::kRuns,
-        SettingGroup::kOmissions, SettingGroup::kLargeObjects, SettingGroup::kVacuum, SettingGroup::kProperties}) {
+  for (const SettingGroup group : {SettingGroup::kConnections, SettingGroup::kRows, SettingGroup::kBuilds,
+                                   SettingGroup::kRuns, SettingGroup::kRolesFirst, SettingGroup::kOmissions,
+                                   SettingGroup::kLargeObjects, SettingGroup::kVacuum, SettingGroup::kProperties}) {
     add_settings(*command, *args, group, nullptr, of_servers);
   }
   command->add_flag("--dry-run", args->dry_run, "Print the plan and change nothing")->group("Work");

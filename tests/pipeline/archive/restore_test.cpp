@@ -354,6 +354,31 @@ TEST_F(RestoreTest, FiltersApplyToArchives) {
   }
 }
 
+TEST_F(RestoreTest, RolesComeAlongWhereTheyAreWanted) {
+  shared_source().sql("postgres",
+                      "DROP ROLE IF EXISTS \"archived role\"; CREATE ROLE \"archived role\" LOGIN CONNECTION LIMIT 7"
+                      " PASSWORD 'x'");
+  shared_target().sql("postgres", "DROP ROLE IF EXISTS \"archived role\"");
+  shared_source().create_database("owned");
+  shared_source().sql("owned", "CREATE TABLE t (a int); ALTER TABLE t OWNER TO \"archived role\"");
+  const auto make = [&](const char* name, bool roles) {
+    return create(shared_source().conninfo("owned"), name, [&](auto& options) { options.roles = roles; });
+  };
+  CloneOptions options = restoring(make("without", false), target());
+  EXPECT_NE(error_of_restoring(options).describe().find("roles"), std::string::npos);
+  options.roles = true;
+  EXPECT_NE(error_of_restoring(options).describe().find("there are no roles in it"), std::string::npos);
+  options.archive = make("with", true);
+  EXPECT_EQ(fs::status(options.archive / "globals.sql").permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  restore(options);
+  EXPECT_EQ(shared_target().value("restored", "SELECT tableowner FROM pg_tables WHERE tablename = 't'"),
+            "archived role");
+  EXPECT_EQ(shared_target().value("postgres", "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'archived role'"),
+            "7");
+  shared_target().sql("restored", "DROP TABLE t");
+  shared_source().sql("owned", "DROP TABLE t");
+}
+
 // A user without superuser, into a database of his own: all objects become his.
 TEST_F(RestoreTest, APlainUserRestoresWithoutOwners) {
   shared_target().sql("postgres", "DROP DATABASE IF EXISTS plain");
