@@ -53,6 +53,12 @@ fs::path toc_of(const fs::path& path) {
       .hint("it is no archive of pg_dump or pgsluice, or one that was not completed");
 }
 
+// True if a row that began before a frame reaches into it. Frames without content stand for parts without rows.
+bool is_in_row_before(FrameReader& reader, std::size_t frame) {
+  while (frame > 0 && reader.frames()[frame - 1].content == 0) --frame;
+  return frame > 0 && reader.read(frame - 1).back() != '\n';
+}
+
 // Passes on all but the line that ends the rows, which has to be there.
 class RowsBeforeEnd {
  public:
@@ -159,14 +165,14 @@ void ArchiveData::read_frames(const ArchivedTable& table, const copy::RangeBound
     const std::uintmax_t end_of_rows = reader.content_size() - kEndOfRows.size();
     std::uintmax_t at = 0;
     for (std::size_t i = 0; i < from; ++i) at += reader.frames()[i].content;
-    bool is_in_row = from > 0 && from < to && at > 0 && reader.read(from - 1).back() != '\n';
+    bool is_in_row = from < to && is_in_row_before(reader, from);
     bool is_of_others = is_in_row;
     for (std::size_t i = from; i < frames && (i < to || is_in_row); ++i) {
       std::string_view rows = reader.read(i);
       const std::uintmax_t size = rows.size();
       rows = rows.substr(0, at < end_of_rows ? static_cast<std::size_t>(std::min(size, end_of_rows - at)) : 0);
       at += size;
-      if (rows.empty()) break;
+      if (rows.empty()) continue;  // a part of the source's table without rows, or the end
       if (is_of_others) {
         const std::size_t end = rows.find('\n');
         if (end == std::string_view::npos) {

@@ -8,6 +8,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -130,7 +131,9 @@ class CustomData : public StoredData {
 
   void read_large_objects(const schema::TocEntry& entry, const TakeObject& take) const override {
     FileCursor cursor = at_block(entry, kLargeObjects);
+    std::set<std::uint64_t> seen;
     while (const std::uint64_t object = cursor.number()) {
+      if (!seen.insert(object).second) cursor.fail(fmt::format("large object {} comes twice", object));
       bool is_empty = true;
       read_stream(cursor, [&](std::string_view piece) {
         is_empty = false;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <charconv>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <string>
 #include <system_error>
@@ -56,6 +57,8 @@ std::optional<FoundFile> find_file(const fs::path& folder, const std::string& na
 void read_through(const FoundFile& file, const TakePiece& take) {
   const FileDescriptor opened(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!opened.valid()) throw bad_file(file.path, std::generic_category().message(errno));
+  // Nothing, compressed by gzip, has a head and a tail.
+  if (file.size == 0 && file.compression == ArchiveCompression::kGzip) throw bad_file(file.path, "it is empty");
   StreamDecompressor stream(file.compression);
   std::vector<char> buffer(kReadAtOnce);
   std::uintmax_t at = 0;
@@ -93,6 +96,7 @@ class FolderData : public StoredData {
   void read_large_objects(const schema::TocEntry& entry, const TakeObject& take) const override {
     const fs::path path = folder_ / entry.data_file;
     std::istringstream lines(read_file(path));
+    std::set<schema::Oid> seen;
     for (std::string line; std::getline(lines, line);) {
       schema::Oid object = 0;
       const auto [end, status] = std::from_chars(line.data(), line.data() + line.size(), object);
@@ -102,6 +106,7 @@ class FolderData : public StoredData {
       }
       const std::string name = line.substr(size + 1);
       check_name(name);
+      if (!seen.insert(object).second) throw bad_file(path, fmt::format("it names large object {} twice", object));
       bool is_empty = true;
       read_through(found(name), [&](std::string_view piece) {
         is_empty = false;

@@ -11,9 +11,8 @@
 namespace pgsluice::pipeline {
 
 void Verification::add(const schema::Relation& into, const copy::LoadedRows& loaded) {
-  if (!loaded.digest) return;
   const MutexLock lock(mutex_);
-  sent_[into.oid] += {.rows = loaded.rows, .sum = *loaded.digest};
+  sent_[into.oid] += {.rows = loaded.rows, .sum = loaded.digest.value_or(Digest{})};
 }
 
 copy::RowsDigest Verification::of(const schema::Relation& into) const {

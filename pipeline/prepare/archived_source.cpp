@@ -29,6 +29,21 @@ void require_copy_statements(const ArchivedSource& source) {
   }
 }
 
+// Rows without their tables: pg_dump --data-only, --section=data.
+void require_definitions(const ArchivedSource& source) {
+  const std::vector<schema::TocEntry>& entries = source.data.archive().entries;
+  const bool has_tables = std::any_of(entries.begin(), entries.end(), [](const schema::TocEntry& entry) {
+    return entry.kind.is_one_of({schema::EntryKind::kTable, schema::EntryKind::kExtension});
+  });
+  const bool has_data = !source.entries.tables.empty() || !source.entries.large_objects.empty();
+  const bool has_objects = !store::large_objects_of(source.data.archive()).empty();
+  if (!has_data || has_tables || (source.entries.tables.empty() && has_objects)) return;
+  throw Error(ErrorKind::kConfig,
+              fmt::format("{}: it has rows without the definitions of their tables (pg_dump --data-only)",
+                          source.data.path().string()))
+      .hint("restore it by pg_restore into tables that are there; or dump both together");
+}
+
 bool has_file(const store::ArchiveData& data, std::string_view name) {
   return data.manifest() != nullptr && data.manifest()->has(name);
 }
@@ -71,6 +86,7 @@ std::shared_ptr<const ArchivedSource> open_archived_source(const ResolvedOptions
   auto source = std::make_shared<const ArchivedSource>(options.archive);
   const schema::Archive& archive = source->data.archive();
   require_copy_statements(*source);
+  require_definitions(*source);
   log.info(fmt::format("archive {}: database {} of PostgreSQL {}, by pg_dump {}, {} entries", options.archive.string(),
                        archive.database, archive.server_version, archive.dump_version, archive.entries.size()));
   return source;

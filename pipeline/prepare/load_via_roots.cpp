@@ -17,6 +17,12 @@ void load_through_roots_where_rows_move(pg::Connection& source, pg::Connection& 
   }
 }
 
+void load_through_roots_where_rows_may_move(schema::Catalog& catalog) {
+  for (schema::Relation& relation : catalog.relations) {
+    if (relation.collation_sensitive_root != 0) relation.load_via_root = relation.collation_sensitive_root;
+  }
+}
+
 void load_whole_trees_through_their_roots(schema::Catalog& catalog) {
   std::map<schema::Oid, schema::Oid> parents;
   for (const schema::Inheritance& link : catalog.inheritance) parents[link.child] = link.parent;

@@ -256,6 +256,7 @@ class PreflightRun {
     input_.target_resources = read_resources(*target_);
     if (!source_ && !archive_) return;
     if (source_) load_through_roots_where_rows_move(*source_, *target_, input_.catalog);
+    if (archive_) load_through_roots_where_rows_may_move(input_.catalog);
     load_whole_trees_through_their_roots(input_.catalog);
   }
 

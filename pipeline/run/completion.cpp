@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <array>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "pipeline/prepare/continuation.h"
 #include "pipeline/prepare/finished_run.h"
 #include "pipeline/prepare/run_folder.h"
+#include "pipeline/run/verify_rows.h"
 #include "schema/catalog/extension_members.h"
 #include "schema/catalog/extension_tables.h"
 
@@ -228,6 +230,30 @@ bool validate_checks(RunContext& context, pg::Connection& target) {
     }
   }
   return all_hold;
+}
+
+bool compare_with_archive(RunContext& context) {
+  if (context.archive == nullptr) return true;
+  std::map<schema::Oid, const schema::Relation*> tables;
+  for (const TablePlan& table : context.plan.tables) tables.emplace(table.into->oid, table.into);
+  bool all_are_there = true;
+  for (const auto& [oid, into] : tables) {
+    const std::optional<copy::RowsDigest> expected = rows_that_should_be(context, *into);
+    const std::int64_t sent = context.verification.of(*into).rows;
+    if (!expected || expected->rows == sent) continue;
+    // Rows of parts that have failed are missing, as is said of those.
+    if (sent < expected->rows && !context.scheduler.nothing_failed()) continue;
+    all_are_there = false;
+    const std::string name = "table " + into->display();
+    const Error error =
+        Error(ErrorKind::kMismatch, fmt::format("{} rows were restored, and the archive's manifest says "
+                                                "{}",
+                                                sent, expected->rows))
+            .object(name);
+    context.log.error(error);
+    context.progress.add_failed({name, error});
+  }
+  return all_are_there;
 }
 
 // An index that the server has left invalid is used by no query, and no error would tell.

@@ -49,7 +49,8 @@ void finish(RunContext& context, pg::Connection& target) {
   give_owners(context, target);
   complete_extension_tables(context, target);
   const bool ledger = context.options.ledger;
-  const bool all_is_there = validate_checks(context, target) && context.scheduler.nothing_failed();
+  const bool rows_are_there = compare_with_archive(context);
+  const bool all_is_there = validate_checks(context, target) && rows_are_there && context.scheduler.nothing_failed();
   RunRecord record = context.record;
   for (const std::string& step : ids_of(context.options.steps)) record.unfinished.erase(step);
   std::optional<Error> defect;

@@ -88,6 +88,8 @@ bool is_restored(const TocEntry& entry, const RestoreOptions& options) {
   const bool acl = entry.pass() == RestorePass::kAcl;
   const bool comment = entry.kind == EntryKind::kComment;
   if ((acl || comment || entry.kind == EntryKind::kSecurityLabel) && is_about(entry, "DATABASE ")) return false;
+  // From 18 on; ANALYZE gathers them, and no older server knows the functions.
+  if (entry.kind.words() == "STATISTICS DATA") return false;
   if (entry.kind == EntryKind::kCollation && !options.collations) return false;
   if (!options.collations && !acl && is_about(entry, "COLLATION ")) return false;
   if (acl && !options.acls) return false;

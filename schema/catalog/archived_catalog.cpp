@@ -197,6 +197,7 @@ class ArchivedCatalog {
   }
 
   void add_relation(const TocEntry& entry, RelationKind kind) {
+    places_[entry.catalog_id.oid] = catalog_.relations.size();
     catalog_.relations.push_back({.oid = entry.catalog_id.oid,
                                   .schema = entry.schema.value_or(""),
                                   .name = entry.tag,
@@ -215,13 +216,12 @@ class ArchivedCatalog {
   void read_rows(const TocEntry& entry) {
     if (entry.kind != EntryKind::kTableData) return;
     const Oid oid = entry.catalog_id.oid;
-    auto found = std::find_if(catalog_.relations.begin(), catalog_.relations.end(),
-                              [&](const Relation& relation) { return relation.oid == oid; });
-    if (found == catalog_.relations.end()) {
+    const auto [place, is_new] = places_.emplace(oid, catalog_.relations.size());
+    if (is_new) {
       catalog_.relations.push_back(
           {.oid = oid, .schema = entry.schema.value_or(""), .name = entry.tag, .access_method = "heap"});
-      found = std::prev(catalog_.relations.end());
     }
+    Relation* found = &catalog_.relations[place->second];
     found->rows_wanted = true;
     const std::optional<CopyInto> into = read_copy_statement(entry.copy_statement);
     if (!into) return;
@@ -458,6 +458,7 @@ class ArchivedCatalog {
   Catalog catalog_;
   /// No archive has the OIDs of constraints' indexes, which only have to differ from all others.
   Oid next_unknown_oid_ = std::numeric_limits<Oid>::max();
+  std::map<Oid, std::size_t> places_;  // of relations, until they are sorted
   std::map<Oid, QualifiedName> via_roots_;
   std::map<std::pair<std::string, std::string>, Oid> by_name_;
   /// By the name of the index above.

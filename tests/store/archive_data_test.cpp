@@ -37,7 +37,11 @@ std::string some_rows(std::size_t size, std::size_t longest) {
 class ArchiveDataTest : public ::testing::Test {
  protected:
   // An archive of one table, as pgsluice writes it.
-  void write(const std::string& rows, bool with_manifest = true) {
+  void write(const std::string& rows, bool with_manifest = true) { write_parts({rows}, with_manifest); }
+
+  void write_parts(const std::vector<std::string>& parts, bool with_manifest = true) {
+    std::string rows;
+    for (const std::string& part : parts) rows += part;
     test::ArchiveBuilder toc(14);
     toc.format = 3;
     toc.entry({.dump_id = 7,
@@ -51,16 +55,19 @@ class ArchiveDataTest : public ::testing::Test {
               3);
     write_file(folder() / kTocFile, toc.bytes());
     const Compression compression{schema::ArchiveCompression::kZstd, 1};
-    std::optional<WrittenPart> part;
+    std::vector<WrittenPart> written;
     {
       Pump pump(compression, 2);
-      DataStream stream(pump, folder() / "7.dat.zst.part-0");
-      stream.write(rows);
-      stream.write(kEnd);
-      part = stream.finish();
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        DataStream stream(pump, folder() / fmt::format("7.dat.zst.part-{}", i));
+        stream.write(parts[i]);
+        if (i + 1 == parts.size()) stream.write(kEnd);
+        written.push_back(stream.finish());
+      }
     }
-    frames_ = part->frames;
-    const std::uintmax_t size = join_parts(folder() / "7.dat.zst", {*part}, compression.algorithm);
+    frames_.clear();
+    for (const WrittenPart& part : written) frames_.insert(frames_.end(), part.frames.begin(), part.frames.end());
+    const std::uintmax_t size = join_parts(folder() / "7.dat.zst", written, compression.algorithm);
     if (!with_manifest) return;
     copy::RowsDigest digest;
     digest.rows = std::count(rows.begin(), rows.end(), '\n');
@@ -123,6 +130,31 @@ TEST_F(ArchiveDataTest, PartsHoldEachRowOnce) {
         all += part;
       }
       EXPECT_TRUE(all == rows) << "rows of up to " << longest << ", " << step << " frames a part";
+    }
+  }
+}
+
+// A part of the source's table that had no rows is a frame without content.
+TEST_F(ArchiveDataTest, PartsWithoutRowsEndNothing) {
+  const std::string rows = some_rows(5'000'000, 100);
+  for (const std::vector<std::string>& parts : {std::vector<std::string>{"", rows},
+                                                {"", "", rows},
+                                                {rows, "", rows},
+                                                {rows, ""},
+                                                {"", ""},
+                                                {"1\n", "", "2\n"}}) {
+    std::string all;
+    for (const std::string& part : parts) all += part;
+    write_parts(parts);
+    EXPECT_TRUE(read() == all);
+    const auto count = static_cast<std::int64_t>(frames_.size());
+    for (std::int64_t step = 1; step < count; ++step) {
+      std::string read_in_parts;
+      for (std::int64_t from = 0; from < count; from += step) {
+        read_in_parts += read(frames(from == 0 ? std::nullopt : std::optional(from),
+                                     from + step >= count ? std::nullopt : std::optional(from + step)));
+      }
+      EXPECT_TRUE(read_in_parts == all) << parts.size() << " parts, " << step << " frames at once";
     }
   }
 }

@@ -186,7 +186,13 @@ class RestoreTest : public RestoreFixture {
     shared_source().sql("dumped",
                         "CREATE TABLE large (id int PRIMARY KEY, text text);"
                         "INSERT INTO large SELECT g, repeat(md5(g::text), 10) FROM generate_series(1, 60000) g;"
-                        "ANALYZE large");
+                        // Parts of it have no rows, whether it is cut by keys or by blocks.
+                        "CREATE TABLE holes (id int PRIMARY KEY, text text);"
+                        "INSERT INTO holes SELECT g, repeat(md5(g::text), 10) FROM generate_series(1, 60000) g;"
+                        "DELETE FROM holes WHERE id BETWEEN 5000 AND 50000;"
+                        "CREATE TABLE holes_in_blocks AS SELECT id, text FROM large;"
+                        "DELETE FROM holes_in_blocks WHERE id BETWEEN 5000 AND 50000;"
+                        "ANALYZE large, holes, holes_in_blocks");
   }
   void SetUp() override { shared_target().create_database("restored"); }
 
@@ -236,6 +242,54 @@ TEST_F(RestoreTest, AFileThatWentThroughAPipeIsReadThrough) {
   expect_equal(source(), target());
 }
 
+// However many parts a table is read in and restored in.
+TEST_F(RestoreTest, PartsOfTheArchiveAndOfTheRestoreNeedNotMatch) {
+  const copy::SplitOptions in_parts{.when = copy::SplitOptions::When::kLarger, .size = {3 << 20}};
+  const fs::path archive = create(source(), "in parts", [&](auto& options) { options.split = in_parts; });
+  for (const bool split : {true, false}) {
+    shared_target().create_database("restored");
+    CloneOptions options = restoring(archive, target());
+    options.verify = true;
+    if (split) options.split = in_parts;
+    restore(options);
+    expect_equal(source(), target());
+  }
+}
+
+// What the manifest says of rows holds for a table in parts, too, with --verify and without.
+TEST_F(RestoreTest, OtherRowsThanTheManifestSaysAreADifference) {
+  const fs::path archive = create(source(), "archive");
+  const std::string manifest = read_file(archive / store::kManifestFile);
+  const auto changed = [&](const std::string& what, const std::string& to) {
+    std::string text = manifest;
+    const std::size_t at = text.find(what, text.find("\"large\""));
+    EXPECT_NE(at, std::string::npos);
+    return text.replace(at, what.size(), to);
+  };
+  const std::size_t digest = manifest.find("\"digest\"", manifest.find("\"large\""));
+  const std::string other_digest = manifest.substr(digest, 12);
+  struct Case {
+    std::string manifest;
+    bool verify;
+    bool split;
+  };
+  for (const Case& tested :
+       {Case{changed("\"rows\": 60000", "\"rows\": 59999"), false, false},
+        Case{changed("\"rows\": 60000", "\"rows\": 59999"), false, true},
+        Case{changed("\"rows\": 60000", "\"rows\": 60001"), false, true},
+        Case{changed(other_digest, "\"digest\": \"" + std::string(other_digest.ends_with('0') ? "1" : "0")), true,
+             true}}) {
+    std::ofstream(archive / store::kManifestFile, std::ios::trunc) << tested.manifest;
+    shared_target().create_database("restored");
+    CloneOptions options = restoring(archive, target());
+    options.verify = tested.verify;
+    if (tested.split) options.split = {.when = copy::SplitOptions::When::kLarger, .size = {4 << 20}};
+    const CloneSummary summary = pipeline::Clone(options, sink_).run();
+    ASSERT_FALSE(summary.complete());
+    EXPECT_NE(failures(summary).find("large"), std::string::npos) << failures(summary);
+  }
+}
+
 TEST_F(RestoreTest, DamageIsNamedAndTheOtherTablesAreComplete) {
   const fs::path archive = create(source(), "archive");
   const store::Manifest manifest = store::read_manifest(archive);
@@ -264,6 +318,10 @@ TEST_F(RestoreTest, WhatCannotBeRestoredIsRefusedBeforeAnythingIsDone) {
   const fs::path inserts = dump(server_bindir(), source(), "inserts", {"--format=custom", "--inserts"});
   EXPECT_NE(error_of_restoring(restoring(inserts, target())).describe().find("--inserts"), std::string::npos);
   EXPECT_EQ(error_of_restoring(restoring(folder_.path() / "nowhere", target())).kind(), ErrorKind::kConfig);
+  for (const char* only : {"--data-only", "--section=data"}) {
+    const fs::path data = dump(server_bindir(), source(), std::string("data") + only, {"--format=custom", only});
+    EXPECT_NE(error_of_restoring(restoring(data, target())).describe().find("--data-only"), std::string::npos) << only;
+  }
 
   const fs::path cut = dump(server_bindir(), source(), "cut", {"--format=custom"});
   fs::resize_file(cut, 3000);  // in its table of contents
