@@ -40,9 +40,8 @@ void LargeObjectBatch::make(std::int64_t pieces, std::int64_t begun) {
   target_.execute(kEmptyTable);
   if (made == begun && made + filled == pieces) return;
   throw Error(ErrorKind::kMismatch,
-              fmt::format("{} pieces of {} large objects were sent, {} pieces arrived, {} objects "
-                          "were made",
-                          pieces, begun, made + filled, made));
+              fmt::format("{} pieces of {} large objects were sent, {} pieces arrived, {} objects were made", pieces,
+                          begun, made + filled, made));
 }
 
 }  // namespace pgsluice::copy

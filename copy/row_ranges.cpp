@@ -107,8 +107,8 @@ std::vector<RowRange> ranges_of_blocks(const std::vector<Bytes>& sizes, Bytes he
   return ranges_of_units(sizes, kByBlocks, heap, block);
 }
 
-std::vector<RowRange> ranges_of_frames(const std::vector<Bytes>& sizes, Bytes content, Bytes frame) {
-  return ranges_of_units(sizes, kByFrames, content, frame);
+std::vector<RowRange> ranges_of_frames(const std::vector<Bytes>& sizes, Bytes content) {
+  return ranges_of_units(sizes, kByFrames, content, kFrameSize);
 }
 
 std::vector<RowRange> ranges_of_keys(const std::vector<Bytes>& sizes, const std::string& key, const KeySpan& span) {

@@ -20,6 +20,8 @@ inline constexpr std::string_view kByBlocks = "ctid";
 
 /// RangeBounds::by of rows that begin in some frames of an archive's file; bounds are numbers of frames.
 inline constexpr std::string_view kByFrames = "frame of the archive";
+/// The content of a frame, which only the last of a part falls short of.
+inline constexpr Bytes kFrameSize{2 * 1024 * 1024};
 
 /// Which of a table's rows: all, those of some blocks, or those with some values of an integer key.
 struct RangeBounds {
@@ -73,8 +75,8 @@ std::vector<Bytes> equal_sizes(Bytes whole, Bytes part, int max_parts);
 /// read by a TID range scan, which servers have from 14 on: an older one would read the whole table for each.
 std::vector<RowRange> ranges_of_blocks(const std::vector<Bytes>& sizes, Bytes heap, Bytes block);
 
-/// Ranges of the frames of an archive's file, which all but the last have this size.
-std::vector<RowRange> ranges_of_frames(const std::vector<Bytes>& sizes, Bytes content, Bytes frame);
+/// Ranges of the frames of an archive's file with this content.
+std::vector<RowRange> ranges_of_frames(const std::vector<Bytes>& sizes, Bytes content);
 
 /// Ranges of an integer key, each as wide as its share of the sizes; the last has no end. Rows without a key are a part
 /// of their own, in front.

@@ -150,8 +150,8 @@ void ArchiveData::read_rows(const schema::TocEntry& entry, const copy::RangeBoun
   rows.finish();
 }
 
-// A row belongs to the part in which its first byte is: the part's reader passes over the rest of a row that began
-// before it, and reads on behind it to the end of its own last row.
+// A row belongs to the part in which its first byte is: the reader of a part skips the rest of a row that began before
+// it, and reads on after it to the end of its own last row.
 void ArchiveData::read_frames(const ArchivedTable& table, const copy::RangeBounds& part, const TakePiece& take) const {
   try {
     FrameReader reader(path_, table.file, manifest_->compression.algorithm);
@@ -165,29 +165,20 @@ void ArchiveData::read_frames(const ArchivedTable& table, const copy::RangeBound
     const std::uintmax_t end_of_rows = reader.content_size() - kEndOfRows.size();
     std::uintmax_t at = 0;
     for (std::size_t i = 0; i < from; ++i) at += reader.frames()[i].content;
-    bool is_in_row = from < to && is_in_row_before(reader, from);
-    bool is_of_others = is_in_row;
+    bool skips = is_in_row_before(reader, from);
+    bool is_in_row = false;
     for (std::size_t i = from; i < frames && (i < to || is_in_row); ++i) {
       std::string_view rows = reader.read(i);
       const std::uintmax_t size = rows.size();
       rows = rows.substr(0, at < end_of_rows ? static_cast<std::size_t>(std::min(size, end_of_rows - at)) : 0);
       at += size;
-      if (rows.empty()) continue;  // a part of the source's table without rows, or the end
-      if (is_of_others) {
+      if (skips) {
         const std::size_t end = rows.find('\n');
-        if (end == std::string_view::npos) {
-          if (i + 1 >= to) break;  // a row that began before this part and ends behind it
-          continue;
-        }
-        rows.remove_prefix(end + 1);
-        is_of_others = false;
-        is_in_row = false;
-        if (rows.empty()) continue;
+        skips = end == std::string_view::npos;
+        rows.remove_prefix(skips ? rows.size() : end + 1);
       }
-      if (i >= to) {
-        const std::size_t end = rows.find('\n');
-        if (end != std::string_view::npos) rows = rows.substr(0, end + 1);
-      }
+      if (rows.empty()) continue;  // also a part of the source's table that had no rows
+      if (i >= to) rows = rows.substr(0, std::min(rows.find('\n'), rows.size() - 1) + 1);
       is_in_row = rows.back() != '\n';
       take(rows);
     }

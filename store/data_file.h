@@ -11,6 +11,7 @@
 
 #include "base/file_descriptor.h"
 #include "base/mutex.h"
+#include "copy/row_ranges.h"
 #include "pgsluice/digest.h"
 #include "pgsluice/error.h"
 #include "schema/archive/archive.h"
@@ -34,7 +35,7 @@
 namespace pgsluice::store {
 
 /// The most bytes that a frame decompresses to.
-inline constexpr std::size_t kFrameContent = 2U << 20U;
+inline constexpr std::size_t kFrameContent = static_cast<std::size_t>(copy::kFrameSize.count);
 
 /// A frame, as the index describes it.
 struct Frame {

@@ -66,7 +66,7 @@ void read_through(const FoundFile& file, const TakePiece& take) {
     try {
       what();
     } catch (const DamagedStream& error) {
-      throw bad_file(file.path, fmt::format("behind byte {}: {}", at, error.what()));
+      throw bad_file(file.path, fmt::format("after byte {}: {}", at, error.what()));
     }
   };
   while (true) {

@@ -10,15 +10,28 @@
 
 namespace pgsluice::pipeline {
 
+void Verification::expect(const schema::Relation& into, const copy::RowsDigest& rows) {
+  const MutexLock lock(mutex_);
+  expected_[into.oid] += rows;
+}
+
 void Verification::add(const schema::Relation& into, const copy::LoadedRows& loaded) {
   const MutexLock lock(mutex_);
   sent_[into.oid] += {.rows = loaded.rows, .sum = loaded.digest.value_or(Digest{})};
 }
 
-copy::RowsDigest Verification::of(const schema::Relation& into) const {
+copy::RowsDigest Verification::sent(const schema::Relation& into) const {
   const MutexLock lock(mutex_);
   const auto found = sent_.find(into.oid);
   return found == sent_.end() ? copy::RowsDigest{} : found->second;
+}
+
+copy::RowsDigest Verification::should_be(const schema::Relation& into) const {
+  {
+    const MutexLock lock(mutex_);
+    if (const auto found = expected_.find(into.oid); found != expected_.end()) return found->second;
+  }
+  return sent(into);
 }
 
 void verify_table(pg::Connection& target, const schema::Relation& table, copy::CopyFormat format,

@@ -10,18 +10,23 @@
 
 namespace pgsluice::pipeline {
 
-/// The rows that the source has sent into each of the target's tables, added up over parts (and partitions that are
-/// loaded through a root). Any thread.
+/// The rows that have come into each of the target's tables, and those that should, added up over parts (and partitions
+/// that are loaded through a root). Any thread.
 class Verification {
  public:
+  /// Rows that an archive's manifest names for a table. Of a server, those that it sends are the ones that should come.
+  void expect(const schema::Relation& into, const copy::RowsDigest& rows);
   void add(const schema::Relation& into, const copy::LoadedRows& loaded);
-  copy::RowsDigest of(const schema::Relation& into) const;
+  copy::RowsDigest sent(const schema::Relation& into) const;
+  /// Returns the rows that the table should have: those that were expected or, if none were, those that were sent.
+  copy::RowsDigest should_be(const schema::Relation& into) const;
 
   /// Serializes the naming of rows that differ: the source allows one extra session.
   Mutex naming_rows;
 
  private:
   mutable Mutex mutex_;
+  std::map<schema::Oid, copy::RowsDigest> expected_ GUARDED_BY(mutex_);
   std::map<schema::Oid, copy::RowsDigest> sent_ GUARDED_BY(mutex_);
 };
 

@@ -193,16 +193,18 @@ Rows add_rows(GraphState& state, PreData& pre_data) {
   order_by_keys_on_target(state, made);
   load_after_tables_that_functions_read(state, made);
   add_large_objects(state, made);
+  // No snapshot holds sequences still: they are read when all rows are.
+  if (!state.plan.catalog.sequences.empty()) {
+    made.sequences = state.graph().add(
+        {.kind = TaskKind::kSequences, .lane = Lane::kCopy, .name = "sequence values", .cost = kStatementCost});
+    state.graph().after(*made.sequences, made.done);
+  }
+  // An archive is no session that keeps the source from cleaning up.
+  if (!state.options.archive.empty()) return made;
   const TaskId release =
       state.graph().add({.kind = TaskKind::kReleaseSnapshot, .lane = Lane::kMain, .name = "release of the snapshot"});
   state.graph().after(release, made.done);
-  if (state.plan.catalog.sequences.empty()) return made;
-  // No snapshot holds sequences still: they are read when all rows are.
-  const TaskId sequences = state.graph().add(
-      {.kind = TaskKind::kSequences, .lane = Lane::kCopy, .name = "sequence values", .cost = kStatementCost});
-  state.graph().after(sequences, made.done);
-  state.graph().after(release, sequences);
-  made.sequences = sequences;
+  if (made.sequences) state.graph().after(release, *made.sequences);
   return made;
 }
 

@@ -19,7 +19,6 @@ using schema::RelationKind;
 
 constexpr Bytes kSmallestSplit{1024LL * 1024 * 1024};  // by kAuto: below, FREEZE saves more than a second stream does
 constexpr Bytes kSmallestPart{64 * 1024 * 1024};
-constexpr Bytes kFrame{2 * 1024 * 1024};  // of an archive's file, before it is compressed
 constexpr std::int64_t kMostPartsByThemselves = 256;
 
 enum class SplitBy { kNothing, kBlocks, kKey, kFrames };
@@ -104,8 +103,7 @@ class TablePlanner {
     const Relation& table = *plan.table;
     const Split split = how_to_split(table);
     if (split.by == SplitBy::kFrames) {
-      plan.ranges =
-          copy::ranges_of_frames(part_sizes(table, input_.split.max_parts), input_.framed->at(table.oid), kFrame);
+      plan.ranges = copy::ranges_of_frames(part_sizes(table, input_.split.max_parts), input_.framed->at(table.oid));
     } else if (split.by == SplitBy::kBlocks) {
       plan.ranges =
           copy::ranges_of_blocks(part_sizes(table, input_.split.max_parts), table.heap_size, input_.source.block_size);

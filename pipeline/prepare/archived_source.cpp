@@ -65,7 +65,7 @@ void take_rows_of_archive(const ArchivedSource& source, schema::Catalog& catalog
   catalog.large_objects = static_cast<std::int64_t>(store::large_objects_of(source.data.archive()).size());
 }
 
-// False where there is none, or one that another version of pgsluice wrote: the archive's entries do, too.
+// Returns false if there is none, or another version of pgsluice wrote it: then the archive's entries have to do.
 bool take_saved_catalog(const ArchivedSource& source, Definitions& definitions) {
   if (!has_file(source.data, store::kCatalogFile)) return false;
   try {
@@ -95,7 +95,7 @@ std::shared_ptr<const ArchivedSource> open_archived_source(const ResolvedOptions
 std::string read_archived_roles(const ArchivedSource& source) {
   if (has_file(source.data, store::kRolesFile)) return read_file(source.data.path() / store::kRolesFile);
   throw Error(ErrorKind::kConfig, fmt::format("{}: there are no roles in it", source.data.path().string()))
-      .hint("'pgsluice archive create --roles' puts them there; or make them by pg_dumpall --roles-only and psql");
+      .hint("make the archive again with its server's roles, or take these by pg_dumpall --roles-only and psql");
 }
 
 Definitions read_archived_definitions(const ArchivedSource& source) {

@@ -323,7 +323,7 @@ class PreflightRun {
     const bool is_there = objects.missing == 0 && !objects.conflicts.empty() &&
                           RunFolder(options_.work_folder).is_finished(finished_mark(record_, *target_));
     log_.info(is_there ? "the earlier run has restored everything"
-                       : "there is no earlier run into this database: the restore begins anew");
+                       : "no earlier run into this database was found: the restore starts from the beginning");
     return is_there;
   }
 

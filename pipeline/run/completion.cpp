@@ -18,7 +18,6 @@
 #include "pipeline/prepare/continuation.h"
 #include "pipeline/prepare/finished_run.h"
 #include "pipeline/prepare/run_folder.h"
-#include "pipeline/run/verify_rows.h"
 #include "schema/catalog/extension_members.h"
 #include "schema/catalog/extension_tables.h"
 
@@ -232,24 +231,25 @@ bool validate_checks(RunContext& context, pg::Connection& target) {
   return all_hold;
 }
 
-bool compare_with_archive(RunContext& context) {
-  if (context.archive == nullptr) return true;
+bool compare_counts(RunContext& context) {
   std::map<schema::Oid, const schema::Relation*> tables;
   for (const TablePlan& table : context.plan.tables) tables.emplace(table.into->oid, table.into);
   bool all_are_there = true;
   for (const auto& [oid, into] : tables) {
-    const std::optional<copy::RowsDigest> expected = rows_that_should_be(context, *into);
-    const std::int64_t sent = context.verification.of(*into).rows;
-    if (!expected || expected->rows == sent) continue;
-    // Rows of parts that have failed are missing, as is said of those.
-    if (sent < expected->rows && !context.scheduler.nothing_failed()) continue;
+    const std::int64_t expected = context.verification.should_be(*into).rows;
+    const std::int64_t sent = context.verification.sent(*into).rows;
+    // Rows of parts that have failed are missing, and those parts are named.
+    const bool may_be_incomplete = sent < expected && !context.scheduler.nothing_failed();
+    if (sent == expected || may_be_incomplete) continue;
     all_are_there = false;
     const std::string name = "table " + into->display();
     const Error error =
-        Error(ErrorKind::kMismatch, fmt::format("{} rows were restored, and the archive's manifest says "
-                                                "{}",
-                                                sent, expected->rows))
-            .object(name);
+        Error(ErrorKind::kMismatch,
+              fmt::format("{} rows came, and the archive's manifest says that it has {}", sent, expected))
+            .on(Side::kSource)
+            .object(name)
+            .hint("verify the archive, which tells whether it is as it was written; if it is, report this")
+            .remedy(Remedy::kStartOver);
     context.log.error(error);
     context.progress.add_failed({name, error});
   }

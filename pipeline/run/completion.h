@@ -23,9 +23,9 @@ void complete_extension_tables(RunContext& context, pg::Connection& target);
 /// mended by now. The others count as failed. Whether all hold. Throws Error(kConnection).
 bool validate_checks(RunContext& context, pg::Connection& target);
 
-/// Compares how many rows have come of each of an archive's tables, in all their parts and in earlier runs too, with
-/// how many there should be. Others count as failed. True for tables of a server, which were counted part by part.
-bool compare_with_archive(RunContext& context);
+/// Compares how many rows have come into each table, in all parts and in earlier runs too, with how many an archive's
+/// manifest says. Tables that have others count as failed. Returns true if none has.
+bool compare_counts(RunContext& context);
 
 /// Returns indexes that are valid on the source and that the server has left invalid. Throws Error(kServer).
 std::optional<Error> find_invalid_indexes(const RunContext& context, pg::Connection& target);

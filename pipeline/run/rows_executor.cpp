@@ -50,12 +50,11 @@ void RowsExecutor::copy(const std::vector<TaskId>& tasks) {
 std::string RowsExecutor::settings_for(const TablePlan& table) const {
   const schema::Catalog& catalog = context_.plan.catalog;
   schema::CopiedText text = schema::CopiedText::kNone;
-  // An archive holds amounts of money as its source wrote them.
-  if (table.format == copy::CopyFormat::kText && context_.archive != nullptr) {
-    text = schema::CopiedText::kPlain;
-  } else if (table.format == copy::CopyFormat::kText) {
-    text = schema::may_hold_money(catalog.types, table.table->column_types) ? schema::CopiedText::kWithMoney
-                                                                            : schema::CopiedText::kPlain;
+  if (table.format == copy::CopyFormat::kText) {
+    // An archive holds amounts of money as its source wrote them.
+    const bool has_money =
+        context_.archive == nullptr && schema::may_hold_money(catalog.types, table.table->column_types);
+    text = has_money ? schema::CopiedText::kWithMoney : schema::CopiedText::kPlain;
   }
   return schema::settings_for_copy(catalog.expression_settings, text);
 }

@@ -100,6 +100,15 @@ void work(RunContext& context, RunSessions& sessions, CancelSource& cancel) {
   }
 }
 
+// Only pgsluice's own archives say how many rows a table has, and they say it of each.
+void expect_rows_of_archive(const Plan& plan, const ArchivedSource* archive, Verification& verification) {
+  if (archive == nullptr || archive->data.manifest() == nullptr) return;
+  for (const TablePlan& table : plan.tables) {
+    const auto rows = archive->data.rows_of(*archive->entries.tables.at(table.table->oid));
+    if (rows) verification.expect(*table.into, *rows);
+  }
+}
+
 void report_done(const Plan& plan, const std::map<TaskId, copy::LoadedRows>& done, Progress& progress,
                  Verification& verification, const Log& log) {
   for (const auto& [id, loaded] : done) {
@@ -154,6 +163,7 @@ CloneSummary run_plan(Preflight preflight, const RunEnvironment& environment, Pr
   while (true) {
     progress.set_work(plan->graph);
     Verification verification;
+    expect_rows_of_archive(*plan, sessions.archive.get(), verification);
     report_done(*plan, done, progress, verification, log);
     progress.enter_phase("running");
     Scheduler scheduler(plan->graph, options.on_failure, ids_of(done));

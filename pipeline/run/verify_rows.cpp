@@ -54,26 +54,11 @@ std::vector<std::string> name_rows(RunContext& context, pg::Connection& target, 
 
 }  // namespace
 
-std::optional<copy::RowsDigest> rows_that_should_be(const RunContext& context, const schema::Relation& into) {
-  if (context.archive == nullptr) return context.verification.of(into);
-  copy::RowsDigest expected;
-  for (const TablePlan& table : context.plan.tables) {
-    if (table.into->oid != into.oid) continue;
-    const auto entry = context.archive->entries.tables.find(table.table->oid);
-    if (entry == context.archive->entries.tables.end()) continue;
-    const std::optional<copy::RowsDigest> rows = context.archive->data.rows_of(*entry->second);
-    if (!rows) return std::nullopt;
-    expected += *rows;
-  }
-  return expected;
-}
-
 void verify_rows(RunContext& context, WorkerSessions& sessions, const Task& task, Progress::Running& running) {
   schema::Relation there = *task.relation;
   if (context.plan.existing.partitioned.contains(there.oid)) there.kind = schema::RelationKind::kPartitionedTable;
   try {
-    verify_table(sessions.target(), there, task.table->format,
-                 rows_that_should_be(context, there).value_or(context.verification.of(there)), running.bytes(),
+    verify_table(sessions.target(), there, task.table->format, context.verification.should_be(there), running.bytes(),
                  schema::search_path_sql(context.plan.catalog.search_path));
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kMismatch) throw;

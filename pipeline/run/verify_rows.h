@@ -1,17 +1,11 @@
 #pragma once
 
-#include <optional>
-
 #include "pipeline/plan/task_graph.h"
 #include "pipeline/progress/progress.h"
 #include "pipeline/run/run_context.h"
 #include "pipeline/run/worker_sessions.h"
 
 namespace pgsluice::pipeline {
-
-/// The rows that a table of the target should have: those of the archive's manifest or, from a server, those that were
-/// sent. nullopt for an archive that does not tell.
-std::optional<copy::RowsDigest> rows_that_should_be(const RunContext& context, const schema::Relation& into);
 
 /// Carries VerifyRows out: reads a table's rows from the target and compares them with what should be there. Throws
 /// Error(kMismatch) that names rows which differ, where they have a key.

@@ -17,10 +17,9 @@ namespace pgsluice::schema {
 
 namespace {
 
-// "[UNLOGGED] TABLE", the name, and all behind it.
 bool is_unlogged(const TocEntry& entry) { return DefinitionReader(entry.definition).take("CREATE UNLOGGED TABLE"); }
 
-// Before 16 the archive does not say it. pg_dump writes the clause at the begin of a line, after the columns.
+// Before 16 the archive does not say it. pg_dump writes the clause at the beginning of a line, after the columns.
 bool is_partitioned(const TocEntry& entry) {
   if (entry.relation_kind != 0) return entry.relation_kind == 'p';
   DefinitionReader reader(entry.definition);
@@ -124,7 +123,7 @@ std::optional<Index> read_key(const TocEntry& entry, const Relation& table) {
   return index;
 }
 
-// A role that is named behind one of these words.
+// Adds the roles that follow one of these words: "TO a, b".
 void add_roles(const TocEntry& entry, std::initializer_list<std::string_view> before, bool granted,
                std::vector<RoleUse>& roles) {
   StatementScanner scanner(entry.definition);
@@ -154,8 +153,8 @@ std::vector<std::string> take_key_columns(DefinitionReader& reader) {
   DefinitionReader ahead = reader;
   if (!ahead.take("(")) return columns;
   do {
-    DefinitionReader behind_period = ahead;
-    if (behind_period.take("PERIOD") && DefinitionReader(behind_period).name()) ahead = behind_period;
+    DefinitionReader after_period = ahead;
+    if (after_period.take("PERIOD") && DefinitionReader(after_period).name()) ahead = after_period;
     std::optional<std::string> name = ahead.name();
     if (!name) return {};
     columns.push_back(std::move(*name));

@@ -119,9 +119,9 @@ TEST(AroundLoaded, KnowsRowsWithoutAKey) {
             (std::vector<std::string>{"\"k\" < -9223372036854775808", "\"k\" IS NULL"}));
 }
 
-// Of an archive's file, where every row has a place: there is no part of rows without one.
+// Every row of an archive's file is in some frame, unlike rows whose key is NULL.
 TEST(AroundLoaded, FramesLeaveNoRowsWithoutANumber) {
-  const std::vector<RowRange> planned = ranges_of_frames({{50}, {30}, {20}}, {100}, {1});
+  const std::vector<RowRange> planned = ranges_of_frames({{50}, {30}, {20}}, {100 * kFrameSize.count});
   ASSERT_EQ(planned.size(), 3U);
   EXPECT_EQ(planned[1].bounds, (RangeBounds{.by = std::string(kByFrames), .from = 50, .to = 80}));
   std::vector<RowRange> all = around_loaded(planned, {loaded({}, 50, std::string(kByFrames).c_str())});

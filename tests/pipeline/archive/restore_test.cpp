@@ -13,6 +13,7 @@
 #include "tests/pipeline/clone_fixture.h"
 #include "tests/support/downloads.h"
 #include "tests/support/fidelity.h"
+#include "tests/support/wait_until.h"
 
 namespace pgsluice::test {
 namespace {
@@ -345,7 +346,7 @@ TEST_F(RestoreTest, WhatCannotBeRestoredIsRefusedBeforeAnythingIsDone) {
   expect_equal(source(), target());
 }
 
-// Cut off behind its table of contents: what is there comes, what is not is named.
+// The file is cut off after its table of contents: tables that are in it come, the others are named.
 TEST_F(RestoreTest, AFileThatLacksDataIsIncomplete) {
   const fs::path file = dump(server_bindir(), source(), "file", {"--format=custom"});
   fs::resize_file(file, fs::file_size(file) * 2 / 3);
@@ -359,18 +360,30 @@ TEST_F(RestoreTest, ACancelledOneIsResumed) {
   CloneOptions options = restoring(archive, target());
   options.table_jobs = 1;
   pipeline::Clone first(options, sink_);
-  // It cannot end by itself: the rows of a table wait for a lock of ours.
+  // It cannot end by itself: an index waits for a lock that this test holds.
+  shared_target().sql("restored",
+                      "CREATE FUNCTION hold() RETURNS event_trigger LANGUAGE plpgsql"
+                      " AS 'BEGIN PERFORM pg_advisory_xact_lock(4711); END';"
+                      "CREATE EVENT TRIGGER hold ON ddl_command_start WHEN TAG IN ('CREATE INDEX')"
+                      " EXECUTE FUNCTION hold()");
   pg::Connection other = shared_target().connect("restored");
+  other.execute("SELECT pg_advisory_lock(4711)");
   std::thread canceller([&] {
-    while (!first.target_changed()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    EXPECT_TRUE(wait_until([] {
+      return shared_target().value("restored",
+                                   "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") != "0";
+    }));
     first.cancel();
   });
   try {
     first.run();
+    ADD_FAILURE() << "it was not cancelled";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kCancelled) << error.describe();
   }
   canceller.join();
+  other.execute("SELECT pg_advisory_unlock(4711)");
+  shared_target().sql("restored", "DROP EVENT TRIGGER hold; DROP FUNCTION hold()");
   // Another archive is not what was begun.
   const fs::path another = create(source(), "another");
   CloneOptions again = restoring(another, target());
