@@ -114,7 +114,12 @@ ArchiveData::ArchiveData(fs::path path) : path_(std::move(path)) {
   }
   if (archive_.format != schema::ArchiveFormat::kDirectory) throw not_this(toc, "it is not that of a folder");
   data_ = open_folder_data(path_, archive_);
-  if (!fs::exists(path_ / kManifestFile)) return;
+  if (!fs::exists(path_ / kManifestFile)) {
+    // All else may be there, and not yet on the disk.
+    if (!fs::exists(path_ / kLockFile) && !fs::exists(path_ / kCatalogFile)) return;
+    throw not_this(path_, fmt::format("pgsluice has not completed it: there is no {}", kManifestFile))
+        .hint("make the archive again, or copy it again, whole");
+  }
   manifest_ = read_manifest(path_);
   for (const SmallFile& file : manifest_->small_files) {
     if (digest_of(read_file(path_ / file.name)) == file.digest) continue;

@@ -63,6 +63,8 @@ struct Manifest {
 
 inline constexpr const char* kManifestFile = "pgsluice.json";
 inline constexpr const char* kTocFile = "toc.dat";
+/// Held while an archive is made, and removed when it is complete: of a process that was killed it is left.
+inline constexpr const char* kLockFile = "pgsluice.lock";
 /// The facts about the source that pg_dump writes nowhere (schema/selection/definitions_file.h); one of the small
 /// files.
 inline constexpr const char* kCatalogFile = "pgsluice.catalog";

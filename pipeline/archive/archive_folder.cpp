@@ -19,8 +19,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kLockFile = "pgsluice.lock";
-
 // The names of all files that are written into an archive's folder, whole or not.
 bool is_of_archives(const std::string& name) {
   return name.starts_with("pgsluice.") || name.starts_with("toc.dat") || name.starts_with("blobs") ||
@@ -42,7 +40,7 @@ ArchiveFolder::ArchiveFolder(fs::path path) : path_(std::move(path)) {
                 fmt::format("{} is not empty: it holds {}", path_.string(), first->path().filename().string()))
         .hint("give a new folder; what a run left that was killed can be removed");
   }
-  lock_ = std::make_unique<FileLock>(path_ / kLockFile, "another process makes an archive in " + path_.string());
+  lock_ = std::make_unique<FileLock>(path_ / store::kLockFile, "another process makes an archive in " + path_.string());
   fs::permissions(path_, fs::perms::owner_all, failed);
 }
 
@@ -60,10 +58,10 @@ ArchiveFolder::~ArchiveFolder() {
 
 void ArchiveFolder::keep() {
   std::error_code failed;
-  fs::remove(path_ / kLockFile, failed);
+  fs::remove(path_ / store::kLockFile, failed);
   if (failed) {
     throw Error(ErrorKind::kSystem,
-                fmt::format("cannot remove {} in {}: {}", kLockFile, path_.string(), failed.message()));
+                fmt::format("cannot remove {} in {}: {}", store::kLockFile, path_.string(), failed.message()));
   }
   store::sync_folder(path_);
   is_kept_ = true;

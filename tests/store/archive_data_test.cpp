@@ -244,6 +244,17 @@ TEST_F(ArchiveDataTest, WhatIsNoArchiveIsSaid) {
   EXPECT_NE(error_of_opening(folder()).find("pgsluice.json cannot be read"), std::string::npos);
 }
 
+// Its maker was killed before it wrote the manifest, or the manifest was not copied.
+TEST_F(ArchiveDataTest, AnArchiveOfPgsluiceWithoutItsManifestIsIncomplete) {
+  write("1\n", false);
+  EXPECT_EQ(read(), "1\n") << "as one of pg_dump's";
+  for (const char* left : {kLockFile, kCatalogFile}) {
+    write_file(folder() / left, "");
+    EXPECT_NE(error_of().find("has not completed it"), std::string::npos) << error_of();
+    fs::remove(folder() / left);
+  }
+}
+
 // The table of contents of one archive beside the manifest of another.
 TEST_F(ArchiveDataTest, AManifestOfAnotherArchiveIsRefused) {
   write("1\n");
