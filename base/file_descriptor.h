@@ -32,6 +32,9 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
+/// Writes all bytes to an open file, where it stands. Throws Error(kSystem) that names `path`.
+void write_whole(int fd, std::string_view bytes, const std::filesystem::path& path);
+
 /// The whole content of a file. Throws Error(kConfig) that names the file when it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 

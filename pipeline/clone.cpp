@@ -5,13 +5,18 @@
 
 #include <atomic>
 
+#include "base/counted.h"
 #include "base/file_descriptor.h"
+#include "base/mutex.h"
+#include "base/threads.h"
 #include "pg/quote.h"
 #include "pgsluice/data_comparison.h"
+#include "pipeline/compare/verification.h"
 #include "pipeline/plan/describe_plan.h"
 #include "pipeline/plan/options.h"
 #include "pipeline/prepare/preflight.h"
 #include "pipeline/prepare/run_folder.h"
+#include "pipeline/prepare/sessions.h"
 #include "pipeline/run/run.h"
 #include "pipeline/run/run_environment.h"
 
@@ -30,7 +35,48 @@ struct Clone::Implementation {
   RunEnvironment environment;
 
   CloneSummary verify_what_was_done(const ResolvedOptions& resolved, const std::set<std::string>& copied);
+  CloneSummary verify_what_was_restored(const Preflight& preflight);
 };
+
+// Verifies an earlier run that has restored an archive: the target's rows are read back.
+CloneSummary Clone::Implementation::verify_what_was_restored(const Preflight& preflight) {
+  log.info(fmt::format("{} of the target are read back and compared with the archive",
+                       counted(preflight.restored.size(), "table")));
+  const CancelToken token = cancel.token();
+  Mutex mutex;
+  std::vector<FailedObject> failed;
+  std::atomic<std::size_t> next{0};
+  std::atomic<std::int64_t> bytes{0};
+  const auto verify = [&](int number) {
+    try {
+      pg::Connection target = open_session(preflight.target.pinned_conninfo(), fmt::format("verify {}", number),
+                                           preflight.encoding, log, token);
+      for (std::size_t at = next++; at < preflight.restored.size(); at = next++) {
+        const RestoredTable& restored = preflight.restored[at];
+        try {
+          verify_table(target, restored.table, copy::CopyFormat::kText, restored.rows, bytes);
+        } catch (const Error& error) {
+          if (error.kind() != ErrorKind::kMismatch) throw;
+          const MutexLock lock(mutex);
+          failed.push_back({"table " + restored.table.display(), error});
+        }
+      }
+    } catch (const Error& error) {
+      const MutexLock lock(mutex);
+      failed.push_back({"verification", error});
+      next = preflight.restored.size();
+    }
+  };
+  if (!preflight.restored.empty()) {
+    run_in_threads(std::min(preflight.options.table_jobs, static_cast<int>(preflight.restored.size())), verify);
+  }
+  for (const FailedObject& object : failed) {
+    if (object.error.kind() != ErrorKind::kMismatch) throw Error(object.error);
+  }
+  CloneSummary summary = progress.summary();
+  summary.failed.insert(summary.failed.end(), failed.begin(), failed.end());
+  return summary;
+}
 
 // Verifies an earlier run, which has ended: no sums of what it has sent are left, so both databases are read.
 CloneSummary Clone::Implementation::verify_what_was_done(const ResolvedOptions& resolved,
@@ -95,8 +141,9 @@ CloneSummary Clone::run() {
   Preflight preflight = run_preflight(self.options, Intent::kRun, self.progress, self.log, self.cancel.token());
   if (self.environment.on_begin) self.environment.on_begin();
   if (!preflight.plan) {
-    return preflight.options.verify ? self.verify_what_was_done(preflight.options, preflight.copied)
-                                    : self.progress.summary();
+    if (!preflight.options.verify) return self.progress.summary();
+    return preflight.archive ? self.verify_what_was_restored(preflight)
+                             : self.verify_what_was_done(preflight.options, preflight.copied);
   }
   return run_plan(std::move(preflight), self.environment, self.progress, self.target_changed, self.log, self.cancel);
 }

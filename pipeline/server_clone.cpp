@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <semaphore>
 #include <set>
 #include <thread>
@@ -12,10 +11,14 @@
 
 #include "base/counted.h"
 #include "base/duration.h"
+#include "base/escaped_file_name.h"
 #include "base/file_descriptor.h"
 #include "base/mutex.h"
 #include "base/threads.h"
 #include "pg/quote.h"
+#include "pipeline/prepare/archived_server.h"
+#include "pipeline/prepare/archived_source.h"
+#include "pipeline/prepare/database_sink.h"
 #include "pipeline/prepare/preflight_checks.h"
 #include "pipeline/prepare/roles.h"
 #include "pipeline/prepare/run_folder.h"
@@ -28,40 +31,8 @@ namespace pgsluice::pipeline {
 
 namespace {
 
-// Says of which database a message is.
-class NamedSink : public LogSink {
- public:
-  NamedSink(const std::string& name, LogSink& sink) : prefix_(pg::display_name("", name) + ": "), sink_(sink) {}
-
-  bool wants(LogLevel level) const override { return sink_.wants(level); }
-  void write(LogLevel level, std::string_view message, const std::source_location& where) override {
-    sink_.write(level, prefix_ + std::string(message), where);
-  }
-
- private:
-  const std::string prefix_;
-  LogSink& sink_;
-};
-
-// A name may hold what a file's name may not.
-std::string file_name(const std::string& name) {
-  std::string result;
-  for (const char c : name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-                       c == '-' || (c == '.' && !result.empty());
-    result += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return result;
-}
-
-pg::ConnInfo any_database(const std::string& text, Side side) {
-  const pg::ConnInfo conninfo = parse_conninfo(text, side);
-  const bool named = conninfo.get("dbname") || std::getenv("PGDATABASE") != nullptr || conninfo.get("service");
-  return named ? conninfo : conninfo.with("dbname", "postgres");
-}
-
 struct Servers {
-  pg::Connection source;
+  std::optional<pg::Connection> source;  ///< none where the databases come from archives
   pg::Connection target;
 };
 
@@ -86,7 +57,7 @@ class Turn {
 struct Cloning {
   PlannedDatabase planned;
   DatabaseResult result;
-  std::unique_ptr<NamedSink> sink;
+  std::unique_ptr<DatabaseSink> sink;
   std::unique_ptr<Clone> clone;
 };
 
@@ -109,7 +80,7 @@ void add(const ProgressSnapshot& one, const PlannedDatabase& of, ProgressSnapsho
 }  // namespace
 
 std::filesystem::path work_folder_of(const std::filesystem::path& work_folder, const std::string& database) {
-  return work_folder / "databases" / file_name(database);
+  return work_folder / "databases" / escape_file_name(database);
 }
 
 bool ServerSummary::complete() const {
@@ -139,10 +110,11 @@ struct ServerClone::Implementation {
       : options(std::move(wanted)), sink(to), care(std::move(with)), log(to), users_cancel(parent) {}
 
   Servers connect() const;
-  std::vector<schema::Database> chosen(std::vector<schema::Database> all) const;
+  std::vector<ArchivedDatabase> databases_of_source(Servers& servers) const;
   std::vector<PlannedDatabase> read_plan(Servers& servers, std::vector<std::string>& warnings) const;
   void make(const PlannedDatabase& planned) const;
-  CloneOptions options_of(const std::string& database) const;
+  schema::RolesOutcome make_roles() const;
+  CloneOptions options_of(const PlannedDatabase& planned) const;
   void end_with(Cloning& of, const Error& error);
   void clone_one(Cloning& of, Turn& turn, JobPool& pool);
   void clone_many(JobPool& pool);
@@ -150,27 +122,23 @@ struct ServerClone::Implementation {
 };
 
 Servers ServerClone::Implementation::connect() const {
-  pg::Connection source =
-      open_reader(any_database(options.source, Side::kSource), "databases", "UTF8", log, cancel.token());
+  std::optional<pg::Connection> source;
+  if (options.archive.empty()) {
+    source = open_reader(conninfo_of_server(options.source, Side::kSource), "databases", "UTF8", log, cancel.token());
+  }
   pg::Connection target =
-      open_session(any_database(options.target, Side::kTarget), "databases", "UTF8", log, cancel.token());
-  check_servers(source, target);
+      open_session(conninfo_of_server(options.target, Side::kTarget), "databases", "UTF8", log, cancel.token());
+  source ? check_servers(*source, target) : check_target_server(target);
   return {std::move(source), std::move(target)};
 }
 
-std::vector<schema::Database> ServerClone::Implementation::chosen(std::vector<schema::Database> all) const {
-  if (care.databases.empty()) return all;
-  std::vector<schema::Database> result;
-  for (const std::string& name : care.databases) {
-    const auto found =
-        std::find_if(all.begin(), all.end(), [&](const auto& database) { return database.name == name; });
-    if (found == all.end()) {
-      throw Error(ErrorKind::kState, fmt::format("there is no database {}", pg::display_name("", name)))
-          .on(Side::kSource);
-    }
-    result.push_back(std::move(*found));
+std::vector<ArchivedDatabase> ServerClone::Implementation::databases_of_source(Servers& servers) const {
+  if (!servers.source) return find_archived_databases(options.archive, care.databases);
+  std::vector<ArchivedDatabase> all;
+  for (schema::Database& database : schema::read_databases(*servers.source)) {
+    all.push_back({.database = std::move(database), .archive = {}});
   }
-  return result;
+  return named_databases(std::move(all), care.databases);
 }
 
 std::vector<PlannedDatabase> ServerClone::Implementation::read_plan(Servers& servers,
@@ -180,7 +148,7 @@ std::vector<PlannedDatabase> ServerClone::Implementation::read_plan(Servers& ser
     there.emplace(row.text(0));
   }
   std::vector<PlannedDatabase> planned;
-  for (schema::Database& database : chosen(schema::read_databases(servers.source))) {
+  for (auto& [database, archive] : databases_of_source(servers)) {
     if (database.half_dropped) {
       warnings.push_back(fmt::format("database {}: left out, since a DROP DATABASE of it was interrupted",
                                      pg::display_name("", database.name)));
@@ -191,14 +159,14 @@ std::vector<PlannedDatabase> ServerClone::Implementation::read_plan(Servers& ser
     if (!there.contains(database.name)) {
       sql = schema::create_sql(database, servers.target.server_version(), options.restore.tablespaces);
     }
-    planned.push_back({.database = std::move(database), .create_sql = std::move(sql)});
+    planned.push_back({.database = std::move(database), .create_sql = std::move(sql), .archive = std::move(archive)});
   }
   return planned;
 }
 
 void ServerClone::Implementation::make(const PlannedDatabase& planned) const {
   pg::Connection target =
-      open_session(any_database(options.target, Side::kTarget), "databases", "UTF8", log, cancel.token());
+      open_session(conninfo_of_server(options.target, Side::kTarget), "databases", "UTF8", log, cancel.token());
   try {
     target.execute(planned.create_sql);
     if (options.restore.owners && options.database_properties) schema::give_to_owner(target, planned.database);
@@ -213,15 +181,26 @@ void ServerClone::Implementation::make(const PlannedDatabase& planned) const {
   }
 }
 
-CloneOptions ServerClone::Implementation::options_of(const std::string& database) const {
+// All databases of a server's archive have been made with its roles, or none.
+schema::RolesOutcome ServerClone::Implementation::make_roles() const {
+  const RolesRequest request = roles_request(options);
+  if (options.archive.empty()) return copy_roles(request, log, cancel.token());
+  if (databases.empty()) return {};
+  return restore_roles(read_archived_roles(ArchivedSource(databases.front()->planned.archive)), request, log,
+                       cancel.token());
+}
+
+CloneOptions ServerClone::Implementation::options_of(const PlannedDatabase& planned) const {
+  const std::string& database = planned.database.name;
   CloneOptions of = options;
   of.database = database;
+  of.archive = planned.archive;
   of.work_folder = work_folder_of(options.work_folder, database);
   of.roles = false;
   if (options.trace_file) {
     of.trace_file =
-        options.trace_file->parent_path() /
-        (options.trace_file->stem().string() + "." + file_name(database) + options.trace_file->extension().string());
+        options.trace_file->parent_path() / (options.trace_file->stem().string() + "." + escape_file_name(database) +
+                                             options.trace_file->extension().string());
   }
   return of;
 }
@@ -234,7 +213,6 @@ void ServerClone::Implementation::end_with(Cloning& of, const Error& error) {
 }
 
 void ServerClone::Implementation::clone_one(Cloning& of, Turn& turn, JobPool& pool) {
-  const std::string& name = of.planned.database.name;
   try {
     if (!of.planned.database.may_connect) {
       throw Error(ErrorKind::kState, "it takes no connections, or not of this user")
@@ -251,7 +229,7 @@ void ServerClone::Implementation::clone_one(Cloning& of, Turn& turn, JobPool& po
     const RunEnvironment environment{.pool = &pool, .on_begin = [&turn] { turn.end(); }};
     {
       const MutexLock lock(mutex);
-      of.clone = std::make_unique<Clone>(options_of(name), *of.sink, cancel.token(), environment);
+      of.clone = std::make_unique<Clone>(options_of(of.planned), *of.sink, cancel.token(), environment);
     }
     CloneSummary summary = of.clone->run();
     const MutexLock lock(mutex);
@@ -320,7 +298,7 @@ ServerSummary ServerClone::run() {
     Servers servers = self.connect();
     for (PlannedDatabase& planned : self.read_plan(servers, summary.warnings)) {
       auto cloning = std::make_unique<Cloning>();
-      cloning->sink = std::make_unique<NamedSink>(planned.database.name, self.sink);
+      cloning->sink = std::make_unique<DatabaseSink>(planned.database.name, self.sink);
       cloning->result.name = planned.database.name;
       cloning->planned = std::move(planned);
       const MutexLock list(self.mutex);
@@ -328,7 +306,7 @@ ServerSummary ServerClone::run() {
     }
   }
   if (self.options.roles) {
-    const schema::RolesOutcome outcome = copy_roles(roles_request(self.options), self.log, self.cancel.token());
+    const schema::RolesOutcome outcome = self.make_roles();
     summary.roles_failed = outcome.failed;
     for (const std::string& lost : outcome.not_given) summary.warnings.push_back("not taken over: " + lost);
   }

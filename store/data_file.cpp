@@ -59,17 +59,6 @@ Error failed(std::string_view what, const std::filesystem::path& file) {
   return system_error(fmt::format("{} {}", what, file.string()), errno);
 }
 
-void write_whole(int fd, std::string_view bytes, const std::filesystem::path& file) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) throw failed("cannot write", file);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
-
-std::filesystem::path index_file_of(std::filesystem::path file) { return file += ".frames"; }
-
 // The kernel moves the bytes where it can, without this process seeing them.
 void append_file(int to, const std::filesystem::path& target, const std::filesystem::path& part) {
   const FileDescriptor from(::open(part.c_str(), O_RDONLY | O_CLOEXEC));
@@ -94,6 +83,8 @@ void append_file(int to, const std::filesystem::path& target, const std::filesys
 }
 
 }  // namespace
+
+std::filesystem::path index_file_of(std::filesystem::path file) { return file += ".frames"; }
 
 std::string encode_index(const std::vector<Frame>& frames) {
   std::string entries;

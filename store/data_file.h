@@ -92,6 +92,9 @@ struct WrittenPart {
   std::vector<Frame> frames;
 };
 
+/// The file with the index of a data file that is not compressed by zstd.
+std::filesystem::path index_file_of(std::filesystem::path file);
+
 /// Makes a data file of its parts, in their order, with an index. The parts are no more then.
 /// Returns its size. Throws Error(kSystem).
 std::uintmax_t join_parts(const std::filesystem::path& file, const std::vector<WrittenPart>& parts,

@@ -7,6 +7,7 @@
 
 #include "base/file_descriptor.h"
 #include "pgsluice/error.h"
+#include "store/manifest_json.h"
 
 namespace pgsluice::store {
 
@@ -20,35 +21,10 @@ Json to_json(const ArchivedFile& file) {
   return {{"name", file.name}, {"size", file.size}, {"index", file.index.hex()}};
 }
 
-Json to_json(const ArchivedTable& table) {
-  return {{"schema", table.schema},     {"name", table.name},      {"dumpId", table.dump_id},
-          {"bytes", table.content},     {"rows", table.rows.rows}, {"digest", table.rows.sum.hex()},
-          {"file", to_json(table.file)}};
-}
-
-// A name that leads out of the folder is no file of the archive.
-std::string file_name_of(const Json& json) {
-  std::string name = json.at("name").get<std::string>();
-  if (name.empty() || name.find('/') != std::string::npos || name.starts_with('.')) {
-    throw Error(ErrorKind::kConfig, fmt::format("it names the file \"{}\"", name));
-  }
-  return name;
-}
-
 ArchivedFile file_of(const Json& json) {
   return {.name = file_name_of(json),
           .size = json.at("size").get<std::uintmax_t>(),
           .index = Digest::parse(json.at("index").get<std::string>())};
-}
-
-ArchivedTable table_of(const Json& json) {
-  return {
-      .schema = json.at("schema").get<std::string>(),
-      .name = json.at("name").get<std::string>(),
-      .dump_id = json.at("dumpId").get<int>(),
-      .content = json.at("bytes").get<std::uintmax_t>(),
-      .rows = {.rows = json.at("rows").get<std::int64_t>(), .sum = Digest::parse(json.at("digest").get<std::string>())},
-      .file = file_of(json.at("file"))};
 }
 
 Manifest manifest_of(const Json& json) {
@@ -76,15 +52,45 @@ Manifest manifest_of(const Json& json) {
         {.name = file_name_of(file), .digest = Digest::parse(file.at("digest").get<std::string>())});
   }
   for (const Json& table : json.at("tables")) manifest.tables.push_back(table_of(table));
-  for (const Json& object : json.at("largeObjects")) {
-    manifest.large_objects.push_back({.oid = object.at("oid").get<schema::Oid>(),
-                                      .content = object.at("bytes").get<std::uintmax_t>(),
-                                      .file = file_of(object.at("file"))});
-  }
+  for (const Json& object : json.at("largeObjects")) manifest.large_objects.push_back(large_object_of(object));
   return manifest;
 }
 
 }  // namespace
+
+Json to_json(const ArchivedTable& table) {
+  return {{"schema", table.schema},     {"name", table.name},      {"dumpId", table.dump_id},
+          {"bytes", table.content},     {"rows", table.rows.rows}, {"digest", table.rows.sum.hex()},
+          {"file", to_json(table.file)}};
+}
+
+Json to_json(const ArchivedLargeObject& object) {
+  return {{"oid", object.oid}, {"bytes", object.content}, {"file", to_json(object.file)}};
+}
+
+std::string file_name_of(const Json& json) {
+  std::string name = json.at("name").get<std::string>();
+  if (name.empty() || name.find('/') != std::string::npos || name.starts_with('.')) {
+    throw Error(ErrorKind::kConfig, fmt::format("it names the file \"{}\"", name));
+  }
+  return name;
+}
+
+ArchivedTable table_of(const Json& json) {
+  return {
+      .schema = json.at("schema").get<std::string>(),
+      .name = json.at("name").get<std::string>(),
+      .dump_id = json.at("dumpId").get<int>(),
+      .content = json.at("bytes").get<std::uintmax_t>(),
+      .rows = {.rows = json.at("rows").get<std::int64_t>(), .sum = Digest::parse(json.at("digest").get<std::string>())},
+      .file = file_of(json.at("file"))};
+}
+
+ArchivedLargeObject large_object_of(const Json& json) {
+  return {.oid = json.at("oid").get<schema::Oid>(),
+          .content = json.at("bytes").get<std::uintmax_t>(),
+          .file = file_of(json.at("file"))};
+}
 
 void write_manifest(const Manifest& manifest, const std::filesystem::path& folder) {
   Json json = {{"format", kFormat},
@@ -107,9 +113,7 @@ void write_manifest(const Manifest& manifest, const std::filesystem::path& folde
     json["smallFiles"].push_back({{"name", file.name}, {"digest", file.digest.hex()}});
   }
   for (const ArchivedTable& table : manifest.tables) json["tables"].push_back(to_json(table));
-  for (const ArchivedLargeObject& object : manifest.large_objects) {
-    json["largeObjects"].push_back({{"oid", object.oid}, {"bytes", object.content}, {"file", to_json(object.file)}});
-  }
+  for (const ArchivedLargeObject& object : manifest.large_objects) json["largeObjects"].push_back(to_json(object));
   // Names are in the source's encoding; what is not UTF-8 there is replaced: files are found by their own names.
   write_file(folder / kManifestFile, json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
 }

@@ -87,7 +87,7 @@ class Verification {
   void check_files(int jobs) {
     const std::size_t tables = manifest_.tables.size();
     const std::size_t files = tables + manifest_.large_objects.size();
-    progress_.files_total = files;
+    progress_.files_total += files;
     std::atomic<std::size_t> next{0};
     run_in_threads(std::clamp(static_cast<int>(files), 1, jobs), [&](int) {
       for (std::size_t at = next++; at < files && !cancel_.cancelled(); at = next++) {

@@ -45,9 +45,30 @@ struct ArchiveOptions {
   std::optional<std::filesystem::path> pg_bindir = std::nullopt;
   /// A snapshot that another session of the source holds; empty: a new one.
   std::string snapshot = {};
+  /// True if an archive that was begun in the folder goes on, provided that the source still shows what is in it.
+  bool resume = false;
+  /// How long to retry after a lost connection, counted from the last success.
+  std::chrono::seconds retry_for{300};
 };
 
-/// The result of making an archive.
+/// A plan of an archive: all that would be written into it.
+struct ArchivePlan {
+  struct Table {
+    std::string name;
+    Bytes size;             ///< on the source's disk
+    std::size_t parts = 1;  ///< that are read at the same time
+  };
+
+  std::string database;
+  std::string server_version;
+  std::size_t entries = 0;    ///< of the table of contents
+  std::vector<Table> tables;  ///< largest first
+  std::size_t large_objects = 0;
+  std::vector<std::string> warnings;
+  std::vector<std::string> skipped;
+};
+
+/// The result of making an archive, or one that is complete already.
 struct ArchiveSummary {
   std::size_t entries = 0;  ///< of the table of contents
   std::size_t tables = 0;   ///< with rows, or ready to have had some
@@ -67,8 +88,8 @@ struct ArchiveSummary {
 /// pg_restore reads, with a manifest by which it is verified without the source. Several tables, and parts of large
 /// tables, are read and compressed at once. Only reads on the source; locks each table in ACCESS SHARE.
 ///
-/// Lifecycle: made, then one call of run(). Threads: run() starts its own and has joined them when it returns or
-/// throws; progress() and cancel() from any thread meanwhile, cancel() also from a signal handler.
+/// Lifecycle: made, then one call of plan() or run(). Threads: run() starts its own and has joined them when it returns
+/// or throws; progress() and cancel() from any thread meanwhile, cancel() also from a signal handler.
 class ArchiveCreation {
  public:
   /// Cancelled with `parent` too.
@@ -77,11 +98,19 @@ class ArchiveCreation {
   ArchiveCreation& operator=(const ArchiveCreation&) = delete;
   ~ArchiveCreation();
 
-  /// Throws Error: what was written by then is no archive, and is removed.
+  /// Reads the source and says what run() would write. Makes no folder. Throws Error: all that would keep run() from
+  /// beginning, but for the folder.
+  ArchivePlan plan();
+
+  /// Throws Error: what was written by then is no archive. It is removed, unless another run can go on with it: see
+  /// is_left().
   ArchiveSummary run();
 
   ProgressSnapshot progress() const;
   void cancel() noexcept;
+
+  /// After run() has thrown: true if the folder holds a part of the archive, with which ArchiveOptions::resume goes on.
+  bool is_left() const;
 
  private:
   struct Implementation;

@@ -19,6 +19,8 @@ struct PlannedDatabase {
   schema::Database database;
   /// The statement that creates it on the target; empty if it exists.
   std::string create_sql;
+  /// The archive that it is restored from, where the source is no server.
+  std::filesystem::path archive = {};
 };
 
 /// The outcome for one database.
@@ -62,6 +64,9 @@ struct ServerCloneOptions {
 /// made if they are not there: each is a clone of its own (clone.h), with its ledger, its snapshot and a work folder in
 /// databases/ below the one given. Several are at work at once, with one pool of jobs for all of them: of all tables
 /// that could be copied next, the largest is. Log lines begin with the database's name.
+///
+/// With Endpoints::archive, the databases come from a server's archive (archive.h) or from that of a single one, whose
+/// database is made if it is missing.
 ///
 /// The source sees table_jobs + 2 sessions and one for each database at work, whose snapshot it keeps; the target
 /// table_jobs + index_jobs and one for each.

@@ -2,29 +2,39 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "base/file_descriptor.h"
+#include "store/journal.h"
 
 namespace pgsluice::pipeline {
 
 /// The folder of an archive while it is made. Unless it is to be kept, the destructor removes the archive's files, and
-/// the folder too if it was made here: half an archive is of no use. Other files that have come meanwhile stay.
+/// the folder too if it was made here. Other files that have come meanwhile stay.
 class ArchiveFolder {
  public:
-  /// Makes the folder, with mode 0700, or takes one that is empty. Throws Error(kState) where it holds anything, or
-  /// another process makes an archive in it.
-  explicit ArchiveFolder(std::filesystem::path path);
+  /// Makes the folder, with mode 0700, or takes one that is empty; to resume, also one in which an archive was begun.
+  /// Throws Error(kState) where it holds anything else, or another process makes an archive in it.
+  ArchiveFolder(std::filesystem::path path, bool resume);
   ArchiveFolder(const ArchiveFolder&) = delete;
   ArchiveFolder& operator=(const ArchiveFolder&) = delete;
   ~ArchiveFolder();
 
+  /// Returns what another process has begun here.
+  const std::optional<store::JournalContents>& begun() const { return begun_; }
+  /// Forgets of it what is not in its files any more, and removes the files of the archive that it does not name.
+  void tidy();
+
   /// The archive is complete, and on disk.
   void keep();
+  /// The archive is not complete: what its journal names stays.
+  void leave();
 
  private:
   std::filesystem::path path_;
   bool was_made_ = false;
-  bool is_kept_ = false;
+  bool stays_ = false;
+  std::optional<store::JournalContents> begun_;
   std::unique_ptr<FileLock> lock_;
 };
 

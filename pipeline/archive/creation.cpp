@@ -6,13 +6,16 @@
 #include <thread>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/digest.h"
 #include "base/file_descriptor.h"
+#include "base/wait.h"
 #include "pg/snapshot.h"
 #include "pgsluice/archive.h"
 #include "pgsluice/error.h"
 #include "pgsluice/version.h"
 #include "pipeline/archive/archive_folder.h"
+#include "pipeline/archive/begun_archive.h"
 #include "pipeline/archive/rows_archiver.h"
 #include "pipeline/plan/options.h"
 #include "pipeline/plan/plan.h"
@@ -31,6 +34,8 @@
 namespace pgsluice::pipeline {
 
 namespace {
+
+constexpr std::chrono::milliseconds kPauseBeforeAnew{1000};
 
 // The options by which definitions are read.
 ResolvedOptions reading_options(const ArchiveOptions& given) {
@@ -51,6 +56,7 @@ ResolvedOptions reading_options(const ArchiveOptions& given) {
 void check_options(const ArchiveOptions& options) {
   check_jobs("table jobs", options.table_jobs);
   if (options.compress_jobs != 0) check_jobs("compressing jobs", options.compress_jobs);
+  store::parse_compression(options.compression);
   if (options.folder.empty()) throw Error(ErrorKind::kUsage, "no folder was given for the archive");
 }
 
@@ -84,6 +90,14 @@ std::string list_of(const std::vector<schema::Oid>& large_objects) {
   return list;
 }
 
+// The source, while a snapshot of it is read.
+struct SourceInSnapshot {
+  pg::Connection session;
+  pg::Connection holder;  ///< keeps the snapshot, and the tables' locks
+  pg::SnapshotMark mark;
+  Definitions definitions;
+};
+
 }  // namespace
 
 struct ArchiveCreation::Implementation {
@@ -97,12 +111,22 @@ struct ArchiveCreation::Implementation {
   std::string roles;  ///< of the source's server, if they are wanted
   std::atomic<const char*> phase{"connecting"};
   SteadyClock::time_point began = SteadyClock::now();
+  bool has_reached_source = false;
+  std::atomic<bool> is_left{false};
 
+  ArchivePlan plan();
   ArchiveSummary run();
+  ArchiveSummary run_once();
+  pg::Connection open_source(const ResolvedOptions& resolved);
+  SourceInSnapshot read_source(pg::Connection source, const ResolvedOptions& resolved);
   DataToArchive prepare(pg::Connection& source, const Definitions& definitions, const pg::SnapshotMark& mark,
                         const ResolvedOptions& resolved);
+  void go_on(const store::JournalContents& begun, const ArchiveRun& run, DataToArchive& data, pg::Connection& source,
+             const schema::Catalog& catalog) const;
+  ArchiveSummary write(ArchiveFolder& folder, SourceInSnapshot& source, const ResolvedOptions& resolved);
   ArchiveSummary finish(const Definitions& definitions, const pg::SnapshotMark& mark, const DataToArchive& data,
                         RowsArchiver& archiver);
+  ArchiveSummary summarize(const store::Manifest& manifest, std::size_t entries) const;
 };
 
 DataToArchive ArchiveCreation::Implementation::prepare(pg::Connection& source, const Definitions& definitions,
@@ -173,13 +197,20 @@ ArchiveSummary ArchiveCreation::Implementation::finish(const Definitions& defini
   std::sort(manifest.large_objects.begin(), manifest.large_objects.end(),
             [](const auto& a, const auto& b) { return a.oid < b.oid; });
   store::write_manifest(manifest, options.folder);
-  ArchiveSummary summary{.entries = definitions.archive.entries.size(),
+  ArchiveSummary summary = summarize(manifest, definitions.archive.entries.size());
+  summary.warnings = definitions.warnings;
+  summary.skipped = omitted_objects(definitions.selection);
+  return summary;
+}
+
+ArchiveSummary ArchiveCreation::Implementation::summarize(const store::Manifest& manifest, std::size_t entries) const {
+  ArchiveSummary summary{.entries = entries,
                          .tables = manifest.tables.size(),
                          .large_objects = manifest.large_objects.size(),
-                         .snapshot = mark.snapshot.text,
+                         .snapshot = manifest.snapshot,
                          .elapsed = SteadyClock::now() - began,
-                         .warnings = definitions.warnings,
-                         .skipped = omitted_objects(definitions.selection)};
+                         .warnings = {},
+                         .skipped = {}};
   const auto add = [&](const auto& archived) {
     summary.content.count += static_cast<std::int64_t>(archived.content);
     summary.stored.count += static_cast<std::int64_t>(archived.file.size);
@@ -192,39 +223,147 @@ ArchiveSummary ArchiveCreation::Implementation::finish(const Definitions& defini
   return summary;
 }
 
-ArchiveSummary ArchiveCreation::Implementation::run() {
-  check_options(options);
-  store::parse_compression(options.compression);
-  const ResolvedOptions resolved = reading_options(options);
-  const CancelToken token = cancel.token();
-  pg::Connection source = open_reader(conninfo_of(resolved, Side::kSource), "catalog", "", log, token);
+// Takes over what an earlier attempt has written.
+void ArchiveCreation::Implementation::go_on(const store::JournalContents& begun, const ArchiveRun& run,
+                                            DataToArchive& data, pg::Connection& source,
+                                            const schema::Catalog& catalog) const {
+  data.done = begun;
+  copy::LedgerContents done;
+  std::map<std::string, schema::Oid> tables;
+  for (const TablePlan& plan : data.tables) tables[table_file_name(data, plan)] = plan.table->oid;
+  const auto add = [&](const std::string& file, const copy::RangeBounds& bounds, std::int64_t rows) {
+    const auto table = tables.find(file);
+    // One that is gone is another definition, which is told first.
+    if (table != tables.end())
+      done.parts.push_back({.relation = table->second, .bounds = bounds, .statement = "", .loaded = {.rows = rows}});
+  };
+  for (const store::ArchivedTable& table : begun.tables) add(table.file.name, {}, table.rows.rows);
+  for (const store::JournaledPart& part : begun.parts) add(part.file, part.bounds, part.rows.rows);
+  require_same_rows(ArchiveRun::parse(begun.run), run, done, source, catalog, log);
+  log.notice(fmt::format("going on with an archive that was begun: {} and {} are in it already",
+                         counted(begun.tables.size(), "table"),
+                         counted(begun.parts.size(), "part of another", "parts of others")));
+}
+
+ArchiveSummary ArchiveCreation::Implementation::write(ArchiveFolder& folder, SourceInSnapshot& source,
+                                                      const ResolvedOptions& resolved) {
+  const Definitions& definitions = source.definitions;
+  DataToArchive data = prepare(source.session, definitions, source.mark, resolved);
+  const ArchiveRun run = describe_run(options, source.mark, definitions.archive);
+  folder.tidy();
+  if (folder.begun()) go_on(*folder.begun(), run, data, source.session, definitions.catalog);
+  // This snapshot shows the same as what is done.
+  data.done.run = run.to_text();
+  store::Journal journal(options.folder, data.done);
+  try {
+    phase = "copying";
+    RowsArchiver archiver(data, journal, progress, log, cancel.token());
+    archiver.run();
+    ArchiveSummary summary = finish(definitions, source.mark, data, archiver);
+    folder.keep();
+    return summary;
+  } catch (...) {
+    try {
+      journal.flush();
+    } catch (const Error&) {
+      // The disk is full, say, which is told already: what the journal does not name is written again.
+    }
+    is_left = journal.has_any();
+    if (is_left) folder.leave();
+    throw;
+  }
+}
+
+pg::Connection ArchiveCreation::Implementation::open_source(const ResolvedOptions& resolved) {
+  pg::Connection source = open_reader(conninfo_of(resolved, Side::kSource), "catalog", "", log, cancel.token());
+  has_reached_source = true;
   log.info(fmt::format("source: PostgreSQL {} at {}, database {}", source.server_version_text(), source.address(),
                        source.database()));
-  ArchiveFolder folder(options.folder);
-  if (options.roles) {
-    roles = read_roles(
-        {.servers = resolved, .work_folder = {}, .pg_bindir = options.pg_bindir, .passwords = options.role_passwords},
-        log, token);
-  }
+  return source;
+}
+
+SourceInSnapshot ArchiveCreation::Implementation::read_source(pg::Connection source, const ResolvedOptions& resolved) {
+  const CancelToken token = cancel.token();
   pg::Connection holder = open_session(source.pinned_conninfo(), "snapshot", server_encoding(source), log, token);
   const pg::SnapshotMark mark = hold_snapshot(holder, resolved, std::nullopt, log);
   pg::import_snapshot(source, mark.snapshot);
   phase = "reading the definitions";
-  const Definitions definitions = read_definitions(source,
-                                                   {.snapshot = mark.snapshot.name,
-                                                    .encoding = server_encoding(source),
-                                                    .extensions_on_target = {},
-                                                    .data_entries = true},
-                                                   resolved, log, token);
+  Definitions definitions = read_definitions(source,
+                                             {.snapshot = mark.snapshot.name,
+                                              .encoding = server_encoding(source),
+                                              .extensions_on_target = {},
+                                              .data_entries = true},
+                                             resolved, log, token);
   phase = "locking the tables";
   schema::lock_tables(holder, tables_to_copy(definitions.catalog));
-  const DataToArchive data = prepare(source, definitions, mark, resolved);
-  phase = "copying";
-  RowsArchiver archiver(data, progress, log, token);
-  archiver.run();
-  ArchiveSummary summary = finish(definitions, mark, data, archiver);
-  folder.keep();
-  return summary;
+  return {
+      .session = std::move(source), .holder = std::move(holder), .mark = mark, .definitions = std::move(definitions)};
+}
+
+ArchiveSummary ArchiveCreation::Implementation::run_once() {
+  const ResolvedOptions resolved = reading_options(options);
+  pg::Connection session = open_source(resolved);
+  ArchiveFolder folder(options.folder, options.resume);
+  is_left = folder.begun().has_value();
+  if (options.roles) {
+    roles = read_roles(
+        {.servers = resolved, .work_folder = {}, .pg_bindir = options.pg_bindir, .passwords = options.role_passwords},
+        log, cancel.token());
+  }
+  SourceInSnapshot source = read_source(std::move(session), resolved);
+  return write(folder, source, resolved);
+}
+
+ArchivePlan ArchiveCreation::Implementation::plan() {
+  check_options(options);
+  const ResolvedOptions resolved = reading_options(options);
+  SourceInSnapshot source = read_source(open_source(resolved), resolved);
+  const Definitions& definitions = source.definitions;
+  const DataToArchive data = prepare(source.session, definitions, source.mark, resolved);
+  ArchivePlan plan{.database = definitions.catalog.database.name,
+                   .server_version = definitions.archive.server_version,
+                   .entries = definitions.archive.entries.size(),
+                   .tables = {},
+                   .warnings = definitions.warnings,
+                   .skipped = omitted_objects(definitions.selection)};
+  for (const TablePlan& table : data.tables) {
+    plan.tables.push_back({.name = table.table->display(), .size = {}, .parts = table.ranges.size()});
+    for (const copy::RowRange& range : table.ranges) plan.tables.back().size += range.size;
+  }
+  std::stable_sort(plan.tables.begin(), plan.tables.end(),
+                   [](const auto& a, const auto& b) { return b.size < a.size; });
+  for (const store::LargeObjectsEntry& entry : data.entries.large_objects) plan.large_objects += entry.objects.size();
+  return plan;
+}
+
+ArchiveSummary ArchiveCreation::Implementation::run() {
+  check_options(options);
+  std::error_code ignored;
+  const bool is_complete = std::filesystem::exists(options.folder / store::kManifestFile, ignored) &&
+                           !std::filesystem::exists(options.folder / store::kJournalFile, ignored);
+  if (options.resume && is_complete) {
+    log.info(fmt::format("the archive in {} is complete already", options.folder.string()));
+    return summarize(store::read_manifest(options.folder),
+                     schema::read_archive(options.folder / store::kTocFile).entries.size());
+  }
+  std::optional<SteadyClock::time_point> lost_since;
+  while (true) {
+    try {
+      progress.reset();
+      phase = "connecting";
+      return run_once();
+    } catch (const Error& error) {
+      const bool is_lost = has_reached_source && error.poisons_connection() && error.is_retryable();
+      if (!is_lost) throw;
+      const SteadyClock::time_point now = SteadyClock::now();
+      // Bytes that have come since are a success.
+      if (!lost_since || progress.bytes > 0) lost_since = now;
+      if (now - *lost_since >= options.retry_for) throw;
+      log.warning(fmt::format("the archive goes on when the source answers again: {}", error.describe()));
+      options.resume = true;
+    }
+    pause(cancel.token(), kPauseBeforeAnew);
+  }
 }
 
 ArchiveCreation::ArchiveCreation(ArchiveOptions options, LogSink& sink, const CancelToken& parent)
@@ -236,6 +375,10 @@ ArchiveCreation::ArchiveCreation(ArchiveOptions options, LogSink& sink, const Ca
 ArchiveCreation::~ArchiveCreation() = default;
 
 ArchiveSummary ArchiveCreation::run() { return implementation_->run(); }
+
+ArchivePlan ArchiveCreation::plan() { return implementation_->plan(); }
+
+bool ArchiveCreation::is_left() const { return implementation_->is_left; }
 
 ProgressSnapshot ArchiveCreation::progress() const {
   const Implementation& self = *implementation_;

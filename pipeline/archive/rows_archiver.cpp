@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 #include "base/digest.h"
@@ -34,56 +35,133 @@ std::uintmax_t content_of(const std::vector<store::Frame>& frames) {
 
 }  // namespace
 
-RowsArchiver::RowsArchiver(const DataToArchive& data, ArchivingProgress& progress, Log log, const CancelToken& cancel)
+std::string table_file_name(const DataToArchive& data, const TablePlan& plan) {
+  return store::data_file_of(*data.entries.tables.at(plan.table->oid), data.version) +
+         std::string(schema::suffix_of(data.compression.algorithm));
+}
+
+std::string large_object_file_name(const DataToArchive& data, schema::Oid object) {
+  return store::large_object_file(object) + std::string(schema::suffix_of(data.compression.algorithm));
+}
+
+void ArchivingProgress::reset() {
+  for (std::atomic<std::int64_t>* counter : {&bytes, &rows, &size_done, &size_total}) *counter = 0;
+  for (std::atomic<std::size_t>* counter : {&tables_done, &tables_total, &files_done, &files_total}) *counter = 0;
+}
+
+RowsArchiver::RowsArchiver(const DataToArchive& data, store::Journal& journal, ArchivingProgress& progress, Log log,
+                           const CancelToken& cancel)
     : data_(data),
+      journal_(journal),
       progress_(progress),
       log_(std::move(log)),
       cancel_(cancel),
-      pump_(data.compression, data.compress_jobs) {}
-
-std::string RowsArchiver::file_name(const std::string& name) const {
-  return name + std::string(schema::suffix_of(data_.compression.algorithm));
-}
-
-std::string RowsArchiver::name_of_file(const TablePlan& plan) const {
-  return file_name(store::data_file_of(*data_.entries.tables.at(plan.table->oid), data_.version));
+      pump_(data.compression, data.compress_jobs) {
+  for (const store::ArchivedTable& table : data.done.tables) done_tables_[table.file.name] = &table;
+  for (const store::JournaledPart& part : data.done.parts) done_parts_[{part.file, part.number}] = &part;
 }
 
 void RowsArchiver::plan_pieces() {
-  std::size_t files = 0;
   std::int64_t size = 0;
-  const MutexLock lock(mutex_);
-  for (std::size_t table = 0; table < data_.tables.size(); ++table) {
-    const std::vector<copy::RowRange>& ranges = data_.tables[table].ranges;
-    gathered_[table].parts.resize(ranges.size());
-    gathered_[table].missing = ranges.size();
-    for (std::size_t range = 0; range < ranges.size(); ++range) {
-      pieces_.push_back({.table = table, .range = range, .objects = {}, .size = ranges[range].size});
-      size += ranges[range].size.count;
-    }
-    ++files;
+  std::size_t files = data_.tables.size();
+  for (const TablePlan& plan : data_.tables) {
+    for (const copy::RowRange& range : plan.ranges) size += range.size.count;
   }
-  for (const store::LargeObjectsEntry& entry : data_.entries.large_objects) {
-    for (std::size_t at = 0; at < entry.objects.size(); at += kObjectsAtOnce) {
-      const auto begin = entry.objects.begin() + static_cast<std::ptrdiff_t>(at);
-      const std::size_t count = std::min(kObjectsAtOnce, entry.objects.size() - at);
-      pieces_.push_back({.objects = {begin, begin + static_cast<std::ptrdiff_t>(count)}, .size = {}});
-    }
-    files += entry.objects.size();
-  }
-  std::stable_sort(pieces_.begin(), pieces_.end(), [](const Piece& a, const Piece& b) { return b.size < a.size; });
+  for (const store::LargeObjectsEntry& entry : data_.entries.large_objects) files += entry.objects.size();
   progress_.tables_total = data_.tables.size();
   progress_.files_total = files;
   progress_.size_total = size;
+  const MutexLock lock(mutex_);
+  for (std::size_t table = 0; table < data_.tables.size(); ++table) plan_table(table);
+  large_objects_ = data_.done.large_objects;
+  progress_.files_done += large_objects_.size();
+  for (const store::LargeObjectsEntry& entry : data_.entries.large_objects) plan_objects(entry);
+  std::stable_sort(pieces_.begin(), pieces_.end(), [](const Piece& a, const Piece& b) { return b.size < a.size; });
+}
+
+void RowsArchiver::plan_table(std::size_t table) {
+  if (take_done(table)) return;
+  const std::vector<copy::RowRange>& ranges = data_.tables[table].ranges;
+  Gathered& gathered = gathered_[table];
+  gathered.parts.resize(ranges.size());
+  gathered.missing = ranges.size();
+  for (std::size_t range = 0; range < ranges.size(); ++range) {
+    const Piece piece{.table = table, .range = range, .objects = {}, .size = ranges[range].size};
+    if (!take_done(piece, gathered)) pieces_.push_back(piece);
+  }
+}
+
+// Returns true if the whole table is in its file.
+bool RowsArchiver::take_done(std::size_t table) {
+  const TablePlan& plan = data_.tables[table];
+  const auto done = done_tables_.find(table_file_name(data_, plan));
+  if (done == done_tables_.end()) return false;
+  tables_.push_back(*done->second);
+  ++progress_.tables_done;
+  ++progress_.files_done;
+  progress_.rows += done->second->rows.rows;
+  for (const copy::RowRange& range : plan.ranges) progress_.size_done += range.size.count;
+  return true;
+}
+
+// Returns true if the part is in its file. One that was cut otherwise is read again.
+bool RowsArchiver::take_done(const Piece& piece, Gathered& gathered) {
+  const TablePlan& plan = data_.tables[piece.table];
+  const std::string name = table_file_name(data_, plan);
+  const auto done = done_parts_.find({name, piece.range});
+  if (done == done_parts_.end()) return false;
+  const store::JournaledPart& part = *done->second;
+  const std::filesystem::path path = data_.folder / store::part_file_name(name, piece.range);
+  if (part.bounds != plan.ranges[piece.range].bounds) {
+    std::error_code ignored;
+    std::filesystem::remove(path, ignored);
+    return false;
+  }
+  gathered.parts[piece.range] = {.path = path, .frames = part.frames};
+  gathered.rows += part.rows;
+  --gathered.missing;
+  progress_.rows += part.rows.rows;
+  progress_.size_done += piece.size.count;
+  return true;
+}
+
+void RowsArchiver::plan_objects(const store::LargeObjectsEntry& entry) {
+  std::set<schema::Oid> done;
+  for (const store::ArchivedLargeObject& object : data_.done.large_objects) done.insert(object.oid);
+  std::vector<schema::Oid> missing;
+  for (const schema::Oid object : entry.objects) {
+    if (!done.contains(object)) missing.push_back(object);
+  }
+  for (std::size_t at = 0; at < missing.size(); at += kObjectsAtOnce) {
+    const auto begin = missing.begin() + static_cast<std::ptrdiff_t>(at);
+    const std::size_t count = std::min(kObjectsAtOnce, missing.size() - at);
+    pieces_.push_back({.objects = {begin, begin + static_cast<std::ptrdiff_t>(count)}, .size = {}});
+  }
+}
+
+// Tables whose parts have all come, but were not joined when the earlier attempt ended.
+void RowsArchiver::join_what_is_done() {
+  std::map<std::size_t, Gathered> whole;
+  {
+    const MutexLock lock(mutex_);
+    for (auto& [table, gathered] : gathered_) {
+      if (gathered.missing == 0) whole.emplace(table, std::move(gathered));
+    }
+  }
+  for (auto& [table, gathered] : whole) finish_table(table, std::move(gathered));
 }
 
 void RowsArchiver::run() {
   plan_pieces();
+  join_what_is_done();
   if (!pieces_.empty()) {
     run_in_threads(std::min(data_.table_jobs, static_cast<int>(pieces_.size())), [this](int number) { work(number); });
   }
-  const MutexLock lock(mutex_);
-  if (error_) throw Error(*error_);
+  {
+    const MutexLock lock(mutex_);
+    if (error_) throw Error(*error_);
+  }
+  journal_.flush();
 }
 
 std::vector<store::ArchivedTable> RowsArchiver::take_tables() {
@@ -130,9 +208,9 @@ void RowsArchiver::work(int number) {
 void RowsArchiver::read_part(const Piece& piece, pg::Connection& source) {
   const TablePlan& plan = data_.tables[piece.table];
   const copy::RowRange& range = plan.ranges[piece.range];
-  const std::string name = name_of_file(plan);
+  const std::string name = table_file_name(data_, plan);
   try {
-    store::DataStream stream(pump_, data_.folder / fmt::format("{}.part-{}", name, piece.range));
+    store::DataStream stream(pump_, data_.folder / store::part_file_name(name, piece.range));
     const std::array<copy::DigestRequest, 1> request = {copy::DigestRequest{
         .connection = source,
         .copy_out = copy::copy_out_statement(*plan.table, copy::CopyFormat::kText, range.condition()),
@@ -142,6 +220,11 @@ void RowsArchiver::read_part(const Piece& piece, pg::Connection& source) {
     const copy::RowsDigest rows = copy::digest_rows(request).front();
     if (piece.range + 1 == plan.ranges.size()) stream.write(kEndOfRows);
     store::WrittenPart part = stream.finish();
+    // A part that is the whole table becomes its file at once.
+    if (plan.ranges.size() > 1) {
+      journal_.add(store::JournaledPart{
+          .file = name, .number = piece.range, .bounds = range.bounds, .rows = rows, .frames = part.frames});
+    }
     progress_.rows.fetch_add(rows.rows, std::memory_order_relaxed);
     progress_.size_done.fetch_add(piece.size.count, std::memory_order_relaxed);
     std::optional<Gathered> whole;
@@ -161,22 +244,26 @@ void RowsArchiver::read_part(const Piece& piece, pg::Connection& source) {
 
 void RowsArchiver::finish_table(std::size_t table, Gathered gathered) {
   const TablePlan& plan = data_.tables[table];
-  const std::string name = name_of_file(plan);
+  const std::string name = table_file_name(data_, plan);
   std::vector<store::Frame> frames;
   for (const store::WrittenPart& part : gathered.parts) {
     frames.insert(frames.end(), part.frames.begin(), part.frames.end());
   }
   const std::uintmax_t size = store::join_parts(data_.folder / name, gathered.parts, data_.compression.algorithm);
   log_.info(fmt::format("table {}: {} rows", plan.table->display(), gathered.rows.rows));
+  const store::ArchivedTable archived{.schema = plan.table->schema,
+                                      .name = plan.table->name,
+                                      .dump_id = data_.entries.tables.at(plan.table->oid)->dump_id,
+                                      .content = content_of(frames),
+                                      .rows = gathered.rows,
+                                      .file = described(name, size, frames)};
+  journal_.add(archived);
+  // Its parts are gone: it would be read again.
+  if (gathered.parts.size() > 1) journal_.flush();
   ++progress_.tables_done;
   ++progress_.files_done;
   const MutexLock lock(mutex_);
-  tables_.push_back({.schema = plan.table->schema,
-                     .name = plan.table->name,
-                     .dump_id = data_.entries.tables.at(plan.table->oid)->dump_id,
-                     .content = content_of(frames),
-                     .rows = gathered.rows,
-                     .file = described(name, size, frames)});
+  tables_.push_back(archived);
 }
 
 void RowsArchiver::read_objects(const Piece& piece, pg::Connection& source) {
@@ -195,7 +282,7 @@ void RowsArchiver::read_objects(const Piece& piece, pg::Connection& source) {
       finish();
       current = object;
       next = 0;
-      stream.emplace(pump_, data_.folder / (file_name(store::large_object_file(object)) + ".part-0"));
+      stream.emplace(pump_, data_.folder / store::part_file_name(large_object_file_name(data_, object), 0));
     }
     if (object != current || at != next) {
       throw Error(ErrorKind::kInternal, fmt::format("large object {} comes out of order", object)).on(Side::kSource);
@@ -217,12 +304,15 @@ void RowsArchiver::read_objects(const Piece& piece, pg::Connection& source) {
 }
 
 void RowsArchiver::finish_object(schema::Oid object, store::WrittenPart part) {
-  const std::string name = file_name(store::large_object_file(object));
+  const std::string name = large_object_file_name(data_, object);
   const std::vector<store::Frame> frames = part.frames;
   const std::uintmax_t size = store::join_parts(data_.folder / name, {std::move(part)}, data_.compression.algorithm);
+  const store::ArchivedLargeObject archived{
+      .oid = object, .content = content_of(frames), .file = described(name, size, frames)};
+  journal_.add(archived);
   ++progress_.files_done;
   const MutexLock lock(mutex_);
-  large_objects_.push_back({.oid = object, .content = content_of(frames), .file = described(name, size, frames)});
+  large_objects_.push_back(archived);
 }
 
 }  // namespace pgsluice::pipeline

@@ -17,6 +17,7 @@
 #include "pgsluice/progress.h"
 #include "pipeline/plan/table_plan.h"
 #include "store/data_entries.h"
+#include "store/journal.h"
 #include "store/manifest.h"
 #include "store/pump.h"
 
@@ -35,7 +36,13 @@ struct DataToArchive {
   store::Compression compression;
   int table_jobs = 1;
   int compress_jobs = 1;
+  /// Data that an earlier attempt has written; not read again.
+  store::JournalContents done = {};
 };
+
+/// The name of the data file of a table, or of a large object, in the archive.
+std::string table_file_name(const DataToArchive& data, const TablePlan& plan);
+std::string large_object_file_name(const DataToArchive& data, schema::Oid object);
 
 /// Counters while an archive is made; read by others at any time.
 struct ArchivingProgress {
@@ -47,13 +54,17 @@ struct ArchivingProgress {
   std::atomic<std::size_t> files_total{0};
   std::atomic<std::int64_t> size_done{0};  ///< of tables on the source's disk
   std::atomic<std::int64_t> size_total{0};
+
+  /// Sets all counters to 0, for another attempt.
+  void reset();
 };
 
 /// Reads rows and large objects by several sessions in one snapshot, the largest first, and writes them into the data
-/// files of an archive.
+/// files of an archive. The journal learns of each part and file.
 class RowsArchiver {
  public:
-  RowsArchiver(const DataToArchive& data, ArchivingProgress& progress, Log log, const CancelToken& cancel);
+  RowsArchiver(const DataToArchive& data, store::Journal& journal, ArchivingProgress& progress, Log log,
+               const CancelToken& cancel);
 
   /// Throws Error: the first one, when all threads have ended.
   void run();
@@ -78,19 +89,25 @@ class RowsArchiver {
   };
 
   void plan_pieces();
+  void plan_table(std::size_t table) REQUIRES(mutex_);
+  bool take_done(std::size_t table) REQUIRES(mutex_);
+  bool take_done(const Piece& piece, Gathered& gathered);
+  void plan_objects(const store::LargeObjectsEntry& entry);
+  void join_what_is_done();
   void work(int number);
   void read_part(const Piece& piece, pg::Connection& source);
   void finish_table(std::size_t table, Gathered gathered);
   void read_objects(const Piece& piece, pg::Connection& source);
   void finish_object(schema::Oid object, store::WrittenPart part);
-  std::string file_name(const std::string& name) const;
-  std::string name_of_file(const TablePlan& plan) const;
 
   const DataToArchive& data_;
+  store::Journal& journal_;
   ArchivingProgress& progress_;
   const Log log_;
   CancelSource cancel_;
   store::Pump pump_;
+  std::map<std::string, const store::ArchivedTable*> done_tables_;
+  std::map<std::pair<std::string, std::size_t>, const store::JournaledPart*> done_parts_;
   std::vector<Piece> pieces_;
   std::atomic<std::size_t> next_{0};
   Mutex mutex_;

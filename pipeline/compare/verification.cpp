@@ -54,10 +54,7 @@ void verify_table(pg::Connection& target, const schema::Relation& table, copy::C
   const std::string difference = there.rows == sent.rows
                                      ? fmt::format("of {} rows some are not as the source sent them", sent.rows)
                                      : fmt::format("the source sent {} rows, and {} are there", sent.rows, there.rows);
-  throw Error(ErrorKind::kMismatch, difference)
-      .on(Side::kTarget)
-      .object("table " + table.display())
-      .hint("pgsluice compare data says which rows differ");
+  throw Error(ErrorKind::kMismatch, difference).on(Side::kTarget).object("table " + table.display());
 }
 
 }  // namespace pgsluice::pipeline

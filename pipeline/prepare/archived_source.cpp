@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/counted.h"
 #include "base/file_descriptor.h"
 #include "pg/quote.h"
 #include "pgsluice/error.h"
@@ -14,6 +15,7 @@
 #include "schema/selection/archived_selection.h"
 #include "schema/selection/definitions_file.h"
 #include "store/archived_large_objects.h"
+#include "store/server_manifest.h"
 
 namespace pgsluice::pipeline {
 
@@ -83,6 +85,12 @@ bool take_saved_catalog(const ArchivedSource& source, Definitions& definitions) 
 }  // namespace
 
 std::shared_ptr<const ArchivedSource> open_archived_source(const ResolvedOptions& options, const Log& log) {
+  if (store::holds_databases(options.archive)) {
+    throw Error(ErrorKind::kConfig,
+                fmt::format("{} holds archives of {}", options.archive.string(),
+                            counted(store::read_server_manifest(options.archive).databases.size(), "database")))
+        .hint("name the folder of one of them, or restore all databases");
+  }
   auto source = std::make_shared<const ArchivedSource>(options.archive);
   const schema::Archive& archive = source->data.archive();
   require_copy_statements(*source);
@@ -125,6 +133,21 @@ void select_from_archive(Definitions& definitions, const ResolvedOptions& option
   std::move(before.named.begin(), before.named.end(), std::back_inserter(selection.named));
   std::move(before.dependents.begin(), before.dependents.end(), std::back_inserter(selection.dependents));
   definitions.selection = std::move(selection);
+}
+
+std::vector<RestoredTable> restored_tables(const ArchivedSource& source, const schema::Catalog& catalog) {
+  std::map<schema::Oid, RestoredTable> tables;
+  for (const schema::Relation& relation : catalog.relations) {
+    const auto entry = source.entries.tables.find(relation.oid);
+    if (entry == source.entries.tables.end() || !relation.rows_wanted) continue;
+    const std::optional<copy::RowsDigest> rows = source.data.rows_of(*entry->second);
+    const schema::Relation* into = relation.load_via_root != 0 ? catalog.relation(relation.load_via_root) : &relation;
+    if (!rows || into == nullptr) continue;
+    tables.try_emplace(into->oid, RestoredTable{.table = *into, .rows = {}}).first->second.rows += *rows;
+  }
+  std::vector<RestoredTable> result;
+  for (auto& [oid, restored] : tables) result.push_back(std::move(restored));
+  return result;
 }
 
 std::optional<std::string> warn_of_target_of_archive(const ArchivedSource& source, const pg::Connection& target) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "pg/snapshot.h"
 #include "pipeline/prepare/definitions.h"
@@ -39,6 +40,15 @@ std::string read_archived_roles(const ArchivedSource& source);
 /// Leaves out what the options do. `extensions_on_target`: those that are there already.
 void select_from_archive(Definitions& definitions, const ResolvedOptions& options,
                          std::set<std::string, std::less<>> extensions_on_target);
+
+/// A table of the target with rows of an archive, and the rows that it has to have.
+struct RestoredTable {
+  schema::Relation table;
+  copy::RowsDigest rows;
+};
+
+/// Returns the tables that the rows of an archive go into. Empty for an archive that does not tell what its rows are.
+std::vector<RestoredTable> restored_tables(const ArchivedSource& source, const schema::Catalog& catalog);
 
 /// Warns of a target that is older than the server that the archive was made of. It is tried, as pg_restore does: most
 /// definitions are known there.

@@ -91,6 +91,8 @@ class PreflightRun {
  private:
   Preflight finish(std::unique_ptr<const Plan> plan) {
     std::set<std::string> copied;
+    std::vector<RestoredTable> restored;
+    if (!plan && archive_) restored = restored_tables(*archive_, input_.catalog);
     if (!plan) {
       // Trees of partitions are compared as one.
       for (const schema::Relation& table : input_.catalog.relations) {
@@ -105,6 +107,7 @@ class PreflightRun {
                      .options = options_,
                      .plan = std::move(plan),
                      .copied = std::move(copied),
+                     .restored = std::move(restored),
                      .record = std::move(record_),
                      .continuation = std::move(continuation_)};
   }

@@ -31,6 +31,8 @@ struct Preflight {
   std::unique_ptr<const Plan> plan;
   /// The tables whose rows that run has copied, as display() names them.
   std::set<std::string> copied = {};
+  /// The tables that it has restored from an archive, with the rows that each has to have.
+  std::vector<RestoredTable> restored = {};
   /// The ledger's record of the run, its snapshot included.
   RunRecord record;
   /// The earlier run that it continues; nullopt for a new run.

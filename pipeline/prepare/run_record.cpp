@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "base/bytes_as_utf8.h"
 #include "base/digest.h"
 #include "copy/ledger.h"
 #include "pgsluice/error.h"
@@ -48,51 +49,21 @@ pg::SnapshotMark mark_of(const Json& json) {
           .definitions = json.value("definitions", "")};
 }
 
-// Names may be in any encoding, and JSON is UTF-8: each of their bytes travels as the character of that number.
-std::string escaped(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    constexpr unsigned kAscii = 0x80;
-    if (byte < kAscii) {
-      result += c;
-    } else {
-      result += static_cast<char>(0xC0U | (byte >> 6U));
-      result += static_cast<char>(0x80U | (byte & 0x3FU));
-    }
-  }
-  return result;
-}
-
-std::string unescaped(std::string_view text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < 0x80U || i + 1 == text.size()) {
-      result += text[i];
-    } else {
-      const auto next = static_cast<unsigned char>(text[++i]);
-      result += static_cast<char>(((byte & 0x03U) << 6U) | (next & 0x3FU));
-    }
-  }
-  return result;
-}
-
 Json to_json(const std::set<std::string, std::less<>>& names) {
   Json result = Json::array();
-  for (const std::string& name : names) result.push_back(escaped(name));
+  for (const std::string& name : names) result.push_back(bytes_as_utf8(name));
   return result;
 }
 
 std::set<std::string, std::less<>> names_of(const Json& json) {
   std::set<std::string, std::less<>> result;
-  for (const Json& name : json) result.insert(unescaped(name.get<std::string>()));
+  for (const Json& name : json) result.insert(bytes_from_utf8(name.get<std::string>()));
   return result;
 }
 
 Json to_json(const schema::TargetInventory& inventory) {
   Json extensions = Json::object();
-  for (const auto& [name, schema] : inventory.extensions) extensions[escaped(name)] = escaped(schema);
+  for (const auto& [name, schema] : inventory.extensions) extensions[bytes_as_utf8(name)] = bytes_as_utf8(schema);
   return {{"schemas", to_json(inventory.schemas)},
           {"extensions", extensions},
           {"others_extensions", to_json(inventory.others_extensions)},
@@ -103,7 +74,7 @@ schema::TargetInventory inventory_of(const Json& json) {
   schema::TargetInventory inventory;
   inventory.schemas = names_of(json.at("schemas"));
   for (const auto& [name, schema] : json.at("extensions").items()) {
-    inventory.extensions[unescaped(name)] = unescaped(schema.get<std::string>());
+    inventory.extensions[bytes_from_utf8(name)] = bytes_from_utf8(schema.get<std::string>());
   }
   inventory.others_extensions = names_of(json.at("others_extensions"));
   inventory.others_schemas = names_of(json.at("others_schemas"));
@@ -151,11 +122,16 @@ std::map<std::string, std::string> decisive_options(const ResolvedOptions& optio
 }  // namespace
 
 std::string RunRecord::to_text() const {
-  Json json = {{"format", kFormat},           {"id", id},
-               {"snapshot", to_json(mark)},   {"options", options},
-               {"stepwise", stepwise},        {"begun", begun},
-               {"unfinished", unfinished},    {"was_all_tried", was_all_tried},
-               {"filters", escaped(filters)}, {"inventory", to_json(inventory)}};
+  Json json = {{"format", kFormat},
+               {"id", id},
+               {"snapshot", to_json(mark)},
+               {"options", options},
+               {"stepwise", stepwise},
+               {"begun", begun},
+               {"unfinished", unfinished},
+               {"was_all_tried", was_all_tried},
+               {"filters", bytes_as_utf8(filters)},
+               {"inventory", to_json(inventory)}};
   if (mark_of_rows) json["rows"] = to_json(*mark_of_rows);
   // In ASCII, whatever the ledger's database is encoded in.
   return json.dump(-1, ' ', true);
@@ -176,7 +152,7 @@ RunRecord RunRecord::parse(const std::string& text) {
               .begun = json.at("begun").get<std::set<std::string>>(),
               .unfinished = json.at("unfinished").get<std::set<std::string>>(),
               .was_all_tried = json.value("was_all_tried", false),
-              .filters = unescaped(json.value("filters", ""))};
+              .filters = bytes_from_utf8(json.value("filters", ""))};
     }
     details = fmt::format("it has format {}, and this version reads format {}", format, kFormat);
   } catch (const Json::exception&) {

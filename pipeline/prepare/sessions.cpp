@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 #include "pg/session_proof.h"
 #include "pg/session_settings.h"
 #include "pgsluice/error.h"
@@ -19,6 +21,12 @@ pg::ConnInfo parse_conninfo(const std::string& text, Side side) {
 pg::ConnInfo conninfo_of(const Endpoints& servers, Side side) {
   const pg::ConnInfo given = parse_conninfo(side == Side::kSource ? servers.source : servers.target, side);
   return servers.database.empty() ? given : given.with("dbname", servers.database);
+}
+
+pg::ConnInfo conninfo_of_server(const std::string& text, Side side) {
+  const pg::ConnInfo conninfo = parse_conninfo(text, side);
+  const bool is_named = conninfo.get("dbname") || std::getenv("PGDATABASE") != nullptr || conninfo.get("service");
+  return is_named ? conninfo : conninfo.with("dbname", "postgres");
 }
 
 std::string server_encoding(const pg::Connection& connection) {

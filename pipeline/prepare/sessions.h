@@ -18,6 +18,9 @@ pg::ConnInfo parse_conninfo(const std::string& text, Side side);
 /// The connection parameters of a side, with the database that the endpoints mean.
 pg::ConnInfo conninfo_of(const Endpoints& servers, Side side);
 
+/// Connection parameters of a server, of which any database will do: "postgres" where the string names none.
+pg::ConnInfo conninfo_of_server(const std::string& text, Side side);
+
 std::string server_encoding(const pg::Connection& connection);
 
 /// A session that only reads, on either side, with the settings of a copy. An empty encoding: the server's own.

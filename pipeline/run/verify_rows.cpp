@@ -63,11 +63,9 @@ void verify_rows(RunContext& context, WorkerSessions& sessions, const Task& task
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kMismatch) throw;
     const std::vector<std::string> rows = name_rows(context, sessions.target(), there);
-    if (rows.empty()) throw;
-    throw Error(ErrorKind::kMismatch, fmt::format("{}: {}", error.what(), fmt::join(rows, "; ")))
-        .on(error.side())
-        .object(error.object())
-        .hint(error.hint());
+    const std::string which = rows.empty() ? "" : fmt::format(": {}", fmt::join(rows, "; "));
+    Error told = Error(ErrorKind::kMismatch, error.what() + which).on(error.side()).object(error.object());
+    throw context.source ? told.remedy(Remedy::kCompareData) : told;
   }
 }
 

@@ -56,6 +56,23 @@ bool DefinitionReader::take(std::string_view words) {
   return true;
 }
 
+std::optional<std::string> DefinitionReader::literal() {
+  const std::string_view before = rest_;
+  skip_spaces();
+  const std::size_t end = rest_.starts_with('\'') ? end_of_quoted(rest_) : std::string_view::npos;
+  if (end == std::string_view::npos) {
+    rest_ = before;
+    return std::nullopt;
+  }
+  std::string value;
+  for (std::size_t at = 1; at + 1 < end; ++at) {
+    value += rest_[at];
+    if (rest_[at] == '\'') ++at;  // which is doubled
+  }
+  rest_.remove_prefix(end);
+  return value;
+}
+
 std::optional<std::string> DefinitionReader::name() {
   const std::string_view before = rest_;
   skip_spaces();

@@ -23,6 +23,8 @@ class DefinitionReader {
 
   /// Words in capitals and punctuation, with any white space before and between them: "ALTER TABLE ONLY".
   bool take(std::string_view words);
+  /// A string literal without backslashes: its value.
+  std::optional<std::string> literal();
   /// An identifier in or without quotes.
   std::optional<std::string> name();
   /// "name" or "schema.name".

@@ -15,6 +15,7 @@
 #include "base/file_descriptor.h"
 #include "base/subprocess.h"
 #include "base/wait.h"
+#include "store/manifest.h"
 #include "tests/support/cluster.h"
 #include "tests/support/database_comparison.h"
 #include "tests/support/randomness.h"
@@ -105,6 +106,15 @@ class KillTest : public ::testing::Test {
 
   // Nothing that runs transactions by itself.
   static Cluster::Options quiet() { return {.settings = {"autovacuum = off"}, .initdb_arguments = {}}; }
+
+  // The digests of all tables in an archive.
+  static std::string rows_in(const std::filesystem::path& archive) {
+    std::string rows;
+    for (const store::ArchivedTable& table : store::read_manifest(archive).tables) {
+      rows += fmt::format("{} {} {}\n", table.name, table.rows.rows, table.rows.sum.hex());
+    }
+    return rows;
+  }
 
   std::vector<std::string> command(bool resume) const {
     std::vector<std::string> arguments = {PGSLUICE_PROGRAM};
@@ -337,36 +347,54 @@ TEST_F(KillTest, WhateverIsKilledTheResumedRestoreEndsEqual) {
   }
 }
 
-// An archive is complete, or nobody takes it for one.
-TEST_F(KillTest, AnArchiveWhoseMakerIsKilledIsNoArchive) {
+// An archive is complete, or nobody takes it for one; and the next attempt completes it.
+TEST_F(KillTest, AnArchiveWhoseMakerIsKilledIsNoArchiveAndIsResumed) {
   const int kills = number_from_environment("PGSLUICE_TEST_KILLS", 24) / 2;
   const int seed = test_seed();
   std::mt19937 random(static_cast<unsigned>(seed));
   source_.create_database("killed");
   source_.sql("killed", kDatabase);
   const std::string folder = (folder_.path() / "archive").string();
-  const std::vector<std::string> create = {
-      PGSLUICE_PROGRAM, "archive", "create",       "--source", source_.conninfo("killed"),
-      "--to",           folder,    "--table-jobs", "2"};
+  const std::vector<std::string> create = {PGSLUICE_PROGRAM,
+                                           "archive",
+                                           "create",
+                                           "--source",
+                                           source_.conninfo("killed"),
+                                           "--to",
+                                           folder,
+                                           "--table-jobs",
+                                           "2",
+                                           "--split-tables-larger-than",
+                                           "4 MB"};
+  std::vector<std::string> resume = create;
+  resume.emplace_back("--resume");
   const auto begin = std::chrono::steady_clock::now();
   ASSERT_EQ(run_command({.command = create}).exit_code, 0);
   const auto length = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begin);
+  const std::string expected = rows_in(folder);
   int complete = 0;
   for (int i = 0; i < kills; ++i) {
     std::filesystem::remove_all(folder);
-    Subprocess maker({.command = create});
     const milliseconds moment(random() % static_cast<unsigned>(length.count() + 50));
-    wait_for({}, {}, moment);
-    ::kill(maker.pid(), SIGKILL);
-    maker.wait({});
+    const std::string story = fmt::format("seed {}, after {} ms: ", seed, moment.count());
+    {
+      Subprocess maker({.command = create});
+      wait_for({}, {}, moment);
+      ::kill(maker.pid(), SIGKILL);
+      maker.wait({});
+    }
     const SubprocessResult verified = run_command({.command = {PGSLUICE_PROGRAM, "archive", "verify", folder}});
     complete += verified.exit_code == 0 ? 1 : 0;
     EXPECT_TRUE(verified.exit_code == 0 || verified.exit_code == 2)
-        << "seed " << seed << ", after " << moment.count() << " ms: " << verified.exit_code << " " << verified.errors;
+        << story << verified.exit_code << " " << verified.errors;
     if (verified.exit_code == 0) continue;
     const SubprocessResult restored = run_command({.command = {PGSLUICE_PROGRAM, "archive", "restore", "--from", folder,
                                                                "--target", target_.conninfo("postgres"), "--dry-run"}});
-    EXPECT_EQ(restored.exit_code, 2) << "seed " << seed << ", after " << moment.count() << " ms: " << restored.output;
+    EXPECT_EQ(restored.exit_code, 2) << story << restored.output;
+    const SubprocessResult resumed = run_command({.command = resume});
+    ASSERT_EQ(resumed.exit_code, 0) << story << resumed.errors;
+    ASSERT_EQ(run_command({.command = {PGSLUICE_PROGRAM, "archive", "verify", folder}}).exit_code, 0) << story;
+    ASSERT_EQ(rows_in(folder), expected) << story;
   }
   EXPECT_LT(complete, kills);
 }

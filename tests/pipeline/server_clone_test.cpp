@@ -6,7 +6,9 @@
 #include <atomic>
 #include <thread>
 
+#include "pgsluice/server_archive.h"
 #include "schema/catalog/databases.h"
+#include "store/server_manifest.h"
 #include "tests/pipeline/clone_fixture.h"
 #include "tests/support/wait_until.h"
 
@@ -94,6 +96,70 @@ TEST_F(ServerCloneTest, AllComeOutEqualAndAreMadeWhereTheyAreMissing) {
   EXPECT_EQ(target_.value("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'a_template'"), "0");
   EXPECT_EQ(clone.progress().fraction, 1);
   EXPECT_THAT(sink_.text(), HasSubstr("small: all rows are read"));
+}
+
+// The same by way of the disk.
+TEST_F(ServerCloneTest, ArchivesOfAllAreRestoredAndEqual) {
+  ArchiveOptions wanted{.source = source_.conninfo("postgres"), .folder = folder_.path() / "archives", .roles = true};
+  ServerArchiveCreation creation(wanted, sink_);
+  const ServerArchiveSummary made = creation.run();
+  EXPECT_TRUE(made.complete());
+  EXPECT_EQ(made.databases.size(), 4U);
+  EXPECT_EQ(creation.progress().fraction, 1);
+  EXPECT_THAT(sink_.text(), HasSubstr("small: table public.t: 20000 rows"));
+
+  CloneOptions restoring = options();
+  restoring.source.clear();
+  restoring.archive = wanted.folder;
+  restoring.verify = true;
+  const std::vector<PlannedDatabase> planned = ServerClone(restoring, sink_).plan();
+  ASSERT_EQ(planned.size(), 4U);
+  EXPECT_EQ(planned[0].database.name, "small");
+  const ServerSummary summary = ServerClone(restoring, sink_).run();
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  for (const char* name : {"small", "latin", "Odd name/\"x\"", "postgres"}) {
+    EXPECT_EQ(differences(name), std::vector<std::string>{}) << name;
+  }
+  // Each is an archive by itself, which becomes a database of any name, made as the source's was.
+  ServerCloneOptions care;
+  care.databases = {"renamed"};
+  restoring.archive = made.databases.back().folder;
+  restoring.work_folder = folder_.path() / "again";
+  const std::string& last = made.databases.back().database;
+  EXPECT_TRUE(ServerClone(restoring, sink_, care).run().complete());
+  EXPECT_EQ(test::compare_databases(source_.conninfo(last), target_.conninfo("renamed"), test::server_bindir()),
+            std::vector<std::string>{});
+  // The folder of all is no archive of one.
+  restoring.archive = wanted.folder;
+  restoring.database = "renamed";
+  try {
+    Clone(restoring, sink_).run();
+    ADD_FAILURE() << "restored";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.describe(), HasSubstr("holds archives of 4 databases"));
+  }
+}
+
+TEST_F(ServerCloneTest, ArchivesOfAllGoOnWhereOneHasFailed) {
+  source_.sql("postgres",
+              "CREATE ROLE archiver LOGIN IN ROLE pg_read_all_data; REVOKE CONNECT ON DATABASE latin FROM PUBLIC");
+  ArchiveOptions wanted{.source = source_.conninfo("postgres", "archiver"), .folder = folder_.path() / "archives"};
+  wanted.large_objects = false;  // which are another's
+  const ServerArchiveSummary first = ServerArchiveCreation(wanted, sink_).run();
+  EXPECT_FALSE(first.complete());
+  EXPECT_FALSE(store::holds_databases(wanted.folder));
+  source_.sql("postgres", "GRANT CONNECT ON DATABASE latin TO archiver");
+  EXPECT_THROW(ServerArchiveCreation(wanted, sink_).run(), Error);  // it is not empty
+  wanted.resume = true;
+  const ServerArchiveSummary second = ServerArchiveCreation(wanted, sink_).run();
+  EXPECT_TRUE(second.complete());
+  EXPECT_TRUE(store::holds_databases(wanted.folder));
+  EXPECT_THAT(sink_.text(), HasSubstr("is complete already"));
+  // Those of another server are not taken for these.
+  wanted.source = target_.conninfo("postgres");
+  target_.sql("postgres", "CREATE DATABASE small");
+  EXPECT_FALSE(ServerArchiveCreation(wanted, sink_).run().complete());
+  EXPECT_THAT(sink_.text(), HasSubstr("holds an archive of another server"));
 }
 
 TEST_F(ServerCloneTest, SessionsStayWithinTheDocumentedBounds) {

@@ -18,6 +18,7 @@ constexpr const char* kFooter =
     "  pgsluice archive restore --from /mnt/disk/shop --target … --verify     reads the rows back and compares them\n"
     "  pgsluice archive restore --from /mnt/disk/shop --target … --resume     goes on where that was interrupted\n"
     "  pgsluice archive restore --from /mnt/disk/shop --target … --dry-run    the plan, and nothing is changed\n"
+    "  pgsluice archive restore --all-databases --roles --from /mnt/disk/old --target postgresql://postgres@new\n"
     "\n"
     "The archive is one of 'pgsluice archive create', or one that pg_dump has written: a folder (--format=directory) "
     "or\n"
@@ -53,6 +54,10 @@ void add_archive_restore_command(CLI::App& archive, int& exit_code) {
                                    SettingGroup::kLargeObjects, SettingGroup::kVacuum, SettingGroup::kProperties}) {
     add_settings(*command, *args, group, nullptr, of_servers);
   }
+  command
+      ->add_flag("--all-databases", args->all_databases,
+                 "Each database of the archive into one of its name, which is made where it is missing")
+      ->group("Work");
   command->add_flag("--dry-run", args->dry_run, "Print the plan and change nothing")->group("Work");
   add_output_options(*command, *args);
   command->callback([args, &exit_code] { exit_code = run_clone(*args); });

@@ -11,6 +11,7 @@ namespace pgsluice::tools {
 /// Each adds a command to the line; parsing runs it and puts the exit code into `exit_code`.
 /// `archive create|restore|list|verify`.
 void add_archive_commands(CLI::App& app, int& exit_code);
+void add_archive_create_command(CLI::App& archive, int& exit_code);
 void add_archive_restore_command(CLI::App& archive, int& exit_code);
 void add_check_command(CLI::App& app, int& exit_code);
 void add_clone_command(CLI::App& app, int& exit_code);

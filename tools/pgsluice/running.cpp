@@ -6,17 +6,21 @@
 
 namespace pgsluice::tools {
 
+int report_error(const Error& error, Console& console) {
+  if (error.kind() == ErrorKind::kCancelled) {
+    Log(console).warning("cancelled");
+    return SignalsCancel::exit_code();
+  }
+  Log(console).error(error);
+  return exit_code_for(error);
+}
+
 int run_reporting(const LogOptions& options, const std::function<int(Console&)>& work) {
   Console console(options);
   try {
     return work(console);
   } catch (const Error& error) {
-    if (error.kind() == ErrorKind::kCancelled) {
-      Log(console).warning("cancelled");
-      return SignalsCancel::exit_code();
-    }
-    Log(console).error(error);
-    return exit_code_for(error);
+    return report_error(error, console);
   }
 }
 

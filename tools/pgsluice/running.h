@@ -3,10 +3,14 @@
 #include <functional>
 
 #include "pgsluice/cancel.h"
+#include "pgsluice/error.h"
 #include "tools/pgsluice/console.h"
 #include "tools/pgsluice/log_options.h"
 
 namespace pgsluice::tools {
+
+/// Tells an error to the log, or that the work was cancelled. Returns the exit code.
+int report_error(const Error& error, Console& console);
 
 /// Runs a command's work and returns its exit code: an Error goes to the log; a cancellation is said, and has the code
 /// of the signal.

@@ -18,7 +18,6 @@
 #include "tests/support/cluster.h"
 #include "tests/support/database_comparison.h"
 #include "tests/support/downloads.h"
-#include "tests/support/fault_proxy.h"
 #include "tests/support/fidelity.h"
 #include "tests/support/recording_sink.h"
 #include "tests/support/shop.h"
@@ -320,26 +319,6 @@ TEST_F(ArchiveTest, FilesOfOthersSurviveAFailure) {
   canceller.join();
   EXPECT_TRUE(fs::exists(folder_.path() / "archive" / "precious"));
   EXPECT_FALSE(fs::exists(folder_.path() / "archive" / "pgsluice.lock"));
-}
-
-// The line to the source is cut at random places: nothing is left that could be taken for an archive.
-TEST_F(ArchiveTest, ALineThatIsCutLeavesNothing) {
-  test::FaultProxy line(test::shared_source());
-  ArchiveOptions wanted = options(line.conninfo("archived"));
-  line.arm(std::nullopt);
-  create(wanted);
-  const std::int64_t whole = line.passed(test::Fault::Way::kToClient);
-  for (int tenth = 3; tenth < 10; ++tenth) {
-    fs::remove_all(wanted.folder);
-    line.arm(test::Fault{.kind = test::Fault::Kind::kReset,
-                         .way = test::Fault::Way::kToClient,
-                         .byte = whole * tenth / 10,
-                         .reach = test::Fault::Reach::kSession});
-    const Error error = error_of(wanted);
-    EXPECT_TRUE(line.has_happened());
-    EXPECT_EQ(error.side(), Side::kSource) << error.describe();
-    EXPECT_FALSE(fs::exists(wanted.folder)) << "cut at " << tenth << " tenths";
-  }
 }
 
 }  // namespace

@@ -397,6 +397,30 @@ TEST_F(RestoreTest, ACancelledOneIsResumed) {
   EXPECT_TRUE(pipeline::Clone(again, sink_).run().complete());
 }
 
+// A restore that has come to its end is verified by the archive, too: there is no source to ask.
+TEST_F(RestoreTest, AFinishedOneIsVerifiedAfterwards) {
+  shared_source().create_database("verified_later");
+  shared_source().sql(
+      "verified_later",
+      "CREATE TABLE t AS SELECT g AS a FROM generate_series(1, 1000) g; CREATE TABLE u AS SELECT 1 AS a;"
+      "CREATE TABLE p (a int) PARTITION BY HASH (a); CREATE TABLE p0 PARTITION OF p FOR VALUES WITH "
+      "(MODULUS 2, REMAINDER 0); CREATE TABLE p1 PARTITION OF p FOR VALUES WITH (MODULUS 2, REMAINDER 1);"
+      "INSERT INTO p SELECT generate_series(1, 100)");
+  const fs::path archive = create(shared_source().conninfo("verified_later"), "archive");
+  shared_target().create_database("verified_later");
+  CloneOptions options = restoring(archive, shared_target().conninfo("verified_later"));
+  restore(options);
+  options.earlier_run = pipeline::EarlierRun::kResume;
+  options.verify = true;
+  restore(options);
+  EXPECT_THAT(sink_.text(), ::testing::HasSubstr("4 tables of the target are read back"));
+  shared_target().sql("verified_later", "UPDATE t SET a = -a WHERE a = 7");
+  const CloneSummary differing = pipeline::Clone(options, sink_).run();
+  ASSERT_EQ(differing.failed.size(), 1U);
+  EXPECT_EQ(differing.failed[0].error.kind(), ErrorKind::kMismatch);
+  EXPECT_EQ(differing.failed[0].error.object(), "table public.t");
+}
+
 TEST_F(RestoreTest, FiltersApplyToArchives) {
   const schema::FilterRules rules = schema::parse_filter_rules(
       "[exclude-table]\npublic.child\n[exclude-table-data]\npublic.large\n[exclude-schema]\nother\n[exclude-index]\n"
