@@ -60,7 +60,7 @@ Migration create(Store& store, const std::string& name, const std::string& targe
                       .option = request.option,
                       .source_type = request.source_type,
                       .ssl_mode = request.ssl_mode,
-                      .source_server = request.source.text(),
+                      .source_server = request.source_text(),
                       .target_server = request.target.text(),
                       .databases = request.databases,
                       .overwrite = request.overwrite,
@@ -78,7 +78,7 @@ void require_same(const Migration& migration, const Request& request, Sameness s
     throw Error(ErrorKind::kState, fmt::format("the migration {} has other {}", migration.name, what))
         .hint("give the properties file that it was created with, or create another migration");
   };
-  require(migration.source_server == request.source.text(), "source servers or users");
+  require(migration.source_server == request.source_text(), "source servers or users");
   require(migration.target_server == request.target.text(), "target servers or users");
   require(migration.databases == request.databases, "databases");
   if (sameness == Sameness::kServersAndDatabases) return;
@@ -107,7 +107,7 @@ Migration resume_migration(Store& store, const Migration& migration, const Reque
   Migration wanted = migration;
   if (!any_made) {
     // No database was created yet, so a corrected properties file may name other servers and databases.
-    wanted.source_server = request.source.text();
+    wanted.source_server = request.source_text();
     wanted.target_server = request.target.text();
     wanted.databases = request.databases;
     wanted.details.clear();

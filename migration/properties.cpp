@@ -21,6 +21,7 @@
 #include "migration/engine_options.h"
 #include "migration/properties_object.h"
 #include "pg/quote.h"
+#include "pipeline/prepare/archived_server.h"
 
 namespace pgsluice::migration {
 
@@ -128,9 +129,24 @@ std::string read_password(PropertiesObject& credentials, const std::string& key,
   return value;
 }
 
+// All that the archive holds.
+std::vector<std::string> names_in_archive(PropertiesObject& properties, const std::filesystem::path& archive) {
+  std::vector<std::string> names;
+  try {
+    for (const pipeline::ArchivedDatabase& archived : pipeline::find_archived_databases(archive)) {
+      names.push_back(archived.database.name);
+    }
+  } catch (const Error& error) {
+    throw Error(ErrorKind::kConfig, fmt::format("{}: {}", properties.path_of("SourceArchive"), error.what()))
+        .hint(error.hint());
+  }
+  return names;
+}
+
 void read_databases(PropertiesObject& properties, int most, Request& request) {
   constexpr const char* kKey = "DBsToMigrate";
-  const std::optional<std::vector<std::string>> names = properties.texts(kKey);
+  std::optional<std::vector<std::string>> names = properties.texts(kKey);
+  if (!names && !request.archive.empty()) names = names_in_archive(properties, request.archive);
   if (!names) properties.refuse(kKey, "is missing: the databases to migrate, [\"first\", \"second\"]");
   if (names->empty()) properties.refuse(kKey, "names no database: at least one is wanted");
   if (names->size() > static_cast<std::size_t>(most)) {
@@ -202,10 +218,30 @@ bool is_allowed(const ServerAddress& server, const std::vector<std::string>& pat
                                          [&](const std::string& pattern) { return matches(server, pattern); });
 }
 
-void read_servers(PropertiesObject& properties, const PropertiesContext& context, Request& request) {
+// A server, or an archive in its place.
+void read_source(PropertiesObject& properties, const PropertiesContext& context, Request& request) {
   const std::optional<std::string> source = properties.text("SourceDBServerResourceId");
-  if (!source) properties.refuse("SourceDBServerResourceId", "is missing: the source server, host:port@user");
+  const std::optional<std::string> archive = properties.text("SourceArchive");
+  if (archive) {
+    if (source) properties.refuse("SourceArchive", "is given beside SourceDBServerResourceId: one of them is wanted");
+    if (context.origin == PropertiesContext::Origin::kRemote) {
+      properties.refuse("SourceArchive", "names what is on the server's machine, which a request may not");
+    }
+    if (archive->empty()) properties.refuse("SourceArchive", "is empty: the path of an archive is wanted");
+    std::error_code failed;
+    request.archive = std::filesystem::absolute(*archive, failed);
+    request.source_type = "Archive";
+    return;
+  }
+  if (!source) {
+    properties.refuse("SourceDBServerResourceId",
+                      "is missing: the source server, host:port@user (or SourceArchive, the path of an archive)");
+  }
   request.source = parse_server(*source, properties.path_of("SourceDBServerResourceId"));
+}
+
+void read_servers(PropertiesObject& properties, const PropertiesContext& context, Request& request) {
+  read_source(properties, context, request);
   const std::optional<std::string> target = properties.text("TargetDbServerResourceId");
   if (!target && !context.target) {
     properties.refuse("TargetDbServerResourceId", "is missing: the target server, host:port@user");
@@ -235,7 +271,11 @@ void read_servers(PropertiesObject& properties, const PropertiesContext& context
   std::string target_user = properties.text("targetServerUserName").value_or("");
   read_secrets(properties, context.origin, request, target_user);
   if (!target_user.empty()) request.target.user = target_user;
-  if (request.source.user.empty()) {
+  const bool has_source_user = !request.source.user.empty();
+  if (!request.archive.empty() && (has_source_user || !request.source_password.empty())) {
+    properties.refuse("SecretParameters", "holds a user or password of the source, which is an archive: leave it away");
+  }
+  if (request.archive.empty() && !has_source_user) {
     properties.refuse("SourceDBServerResourceId", "names no user: host:port@user is wanted");
   }
   if (request.target.user.empty()) {

@@ -14,6 +14,7 @@
 #include "migration/remedies.h"
 #include "migration/runner_implementation.h"
 #include "migration/server_connection.h"
+#include "migration/source_databases.h"
 #include "migration/verification.h"
 #include "pg/quote.h"
 #include "pg/server_identity.h"
@@ -23,25 +24,12 @@
 #include "pgsluice/server_clone.h"
 #include "pipeline/prepare/sessions.h"
 #include "schema/archive/pg_dump.h"
-#include "schema/catalog/databases.h"
 
 namespace pgsluice::migration {
 
 namespace {
 
 constexpr std::chrono::milliseconds kPeriod{1000};
-
-// Does something when its scope is left.
-class AtEnd {
- public:
-  explicit AtEnd(std::function<void()> action) : action_(std::move(action)) {}
-  AtEnd(const AtEnd&) = delete;
-  AtEnd& operator=(const AtEnd&) = delete;
-  ~AtEnd() { action_(); }
-
- private:
-  const std::function<void()> action_;
-};
 
 }  // namespace
 
@@ -90,7 +78,7 @@ void Runner::Implementation::enter(Substate substate) {
 
 void Runner::Implementation::refresh() {
   if (!clone) return;
-  const double copys_part = request.verify ? 1 - kComparisonsPart : 1;
+  const double copys_part = compares_with_source() ? 1 - kComparisonsPart : 1;
   for (DatabaseDetails& details : migration.details) {
     if (details.state != DatabaseState::kInProgress) continue;
     const std::optional<pipeline::ProgressSnapshot> progress = clone->progress_of(details.name);
@@ -206,19 +194,24 @@ void Runner::Implementation::look_for_what_was_made(const std::map<std::string, 
   }
 }
 
-void Runner::Implementation::look_at_servers() {
-  pg::Connection source = connect(Side::kSource, work.token());
-  pg::Connection there = connect(Side::kTarget, work.token());
-  if (const auto reason = pg::why_not_apart(source, there, pg::Reach::kServer)) {
+// Checks a source that is a server: it is another one than the target, and pg_dump can read it.
+void Runner::Implementation::look_at_source_server(pg::Connection& there) {
+  pg::Connection server = connect(Side::kSource, work.token());
+  if (const auto reason = pg::why_not_apart(server, there, pg::Reach::kServer)) {
     throw Error(ErrorKind::kState, *reason).hint("a database would be dropped before it is copied");
   }
-  schema::find_client_program(request.engine.pg_bindir, source.server_version(), work.token());
+  schema::find_client_program(request.engine.pg_bindir, server.server_version(), work.token());
+}
+
+void Runner::Implementation::look_at_servers() {
+  pg::Connection there = connect(Side::kTarget, work.token());
+  if (request.archive.empty()) look_at_source_server(there);
+  const SourceDatabases source = read_source_databases(request, log, work.token());
   const std::string system = pg::system_identifier(there);
   std::set<std::string> on_source;
   const std::map<std::string, DatabaseId> on_target = databases_of(there);
-  const std::vector<schema::Database> databases = schema::read_databases(source);
   const MutexLock lock(mutex);
-  migration.source_version = source.server_version_text();
+  migration.source_version = source.server_version;
   migration.target_version = there.server_version_text();
   require_same_target(system);
   if (!system.empty()) {
@@ -227,7 +220,7 @@ void Runner::Implementation::look_at_servers() {
   }
   seen_on_target = on_target;
   look_for_what_was_made(on_target);
-  for (const schema::Database& database : databases) {
+  for (const auto& [database, archive] : source.databases) {
     on_source.insert(database.name);
     for (DatabaseDetails& details : migration.details) {
       const bool is_open = details.name == database.name && details.state != DatabaseState::kSucceeded;
@@ -263,101 +256,6 @@ void Runner::Implementation::validate() {
     change([&](Migration& of) { of.validation.databases.push_back(std::move(validation)); });
   }
   change([](Migration& of) { of.validation.ended = now(); });
-}
-
-void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
-  std::string message;
-  std::string verification;
-  {
-    const MutexLock lock(mutex);
-    refresh();
-  }
-  const pipeline::CloneSummary& summary = result.summary;
-  // A copy that was resumed: the source has changed, or the target is not as the ledger says.
-  bool anew = result.error && result.error->cannot_resume() && is_made(result.name);
-  if (!result.error && summary.complete() && request.verify) {
-    change([&](Migration& of) { details_of(of, result.name).operation = "Verifying"; });
-    try {
-      const auto watch = [&](const pipeline::DataComparison* comparison) {
-        const MutexLock lock(mutex);
-        if (comparison == nullptr) {
-          comparisons.erase(result.name);
-        } else {
-          comparisons[result.name] = comparison;
-        }
-      };
-      const Verification verified = verify_database(request, result.name, sink, work.token(), watch);
-      verification = verified.text;
-      if (!verified.equal) {
-        anew = true;
-        result.error = Error(ErrorKind::kMismatch, "source and target differ: " + verified.text)
-                           .hint(
-                               "if applications have written to the source meanwhile, stop them and resume the "
-                               "migration: it copies "
-                               "the database again");
-      }
-    } catch (const Error& error) {
-      result.error = error;
-    }
-  }
-  if (result.error) {
-    message = describe(*result.error);
-    const MutexLock lock(mutex);
-    const DatabaseDetails& details = details_of(migration, result.name);
-    const bool is_empty = result.error->is_unchanged() && details.made && details.copied.count == 0;
-    if (is_empty) message += "; the database that the migration has made is empty";
-  } else if (!summary.complete()) {
-    message = describe_missing(summary);
-  }
-  // A cancelled database gets its state with the whole migration.
-  if (result.error && result.error->kind() == ErrorKind::kCancelled) return;
-  if (result.error) keep_failure(*result.error);
-  change([&](Migration& of) {
-    DatabaseDetails& details = details_of(of, result.name);
-    details.state = message.empty() ? DatabaseState::kSucceeded : DatabaseState::kFailed;
-    details.operation = message.empty() ? "Completed" : "Ended";
-    details.message = message;
-    details.verification = verification;
-    details.anew = details.anew || anew;
-    details.errored_tables = message.empty() ? 0 : details.queued_tables + details.loading_tables;
-    details.queued_tables = details.loading_tables = 0;
-    if (message.empty()) details.pending = {};
-    if (message.empty()) details.fraction = 1;
-    details.ended = now();
-  });
-}
-
-void Runner::Implementation::migrate() {
-  enter(Substate::kMigratingData);
-  pipeline::CloneOptions options = request.engine;
-  // The lock's session is asked in vain no longer than the work goes on.
-  CancelSource done(work.token());
-  target.lock(done.token());
-  const std::jthread lock_keeper([&] { keep_lock(done.token()); });
-  const AtEnd end_lock_keeper([&] { done.cancel(); });
-  options.source = request.conninfo(Side::kSource, connect(Side::kSource, work.token()).requested_database());
-  options.target = request.conninfo(Side::kTarget, connect(Side::kTarget, work.token()).requested_database());
-  options.work_folder = store.work_folder(id);
-  options.roles = request.roles;
-  pipeline::ServerCloneOptions care{.at_once = request.databases_at_once};
-  const Migration before = snapshot();
-  for (const DatabaseDetails& details : before.details) {
-    if (details.made) options.earlier_run = pipeline::EarlierRun::kResume;
-    if (details.state != DatabaseState::kSucceeded) care.databases.push_back(details.name);
-  }
-  if (care.databases.empty()) return;  // all that an earlier attempt has left
-  check_before_anything_is_replaced(options);
-  care.prepare = [this](const pipeline::PlannedDatabase& planned) { prepare(planned); };
-  care.on_end = [this](pipeline::DatabaseResult& result) { end_database(result); };
-  pipeline::ServerClone* running = nullptr;
-  {
-    const MutexLock lock(mutex);
-    clone = std::make_unique<pipeline::ServerClone>(std::move(options), sink, std::move(care), work.token());
-    running = clone.get();
-  }
-  const pipeline::ServerSummary summary = running->run();
-  work.token().throw_if_cancelled();
-  change([&](Migration& of) { of.next_steps = next_steps(of, summary); });
 }
 
 End Runner::Implementation::work_through() {

@@ -11,6 +11,7 @@
 #include "base/duration.h"
 #include "base/mutex.h"
 #include "migration/progress_estimate.h"
+#include "migration/source_databases.h"
 #include "migration/target_server.h"
 #include "pg/connection.h"
 #include "pgsluice/data_comparison.h"
@@ -106,11 +107,16 @@ struct Runner::Implementation {
   pg::Connection connect(Side side, const CancelToken& cancel) const;
   void require_same_target(const std::string& system) REQUIRES(mutex);
   void look_for_what_was_made(const std::map<std::string, DatabaseId>& on_target) REQUIRES(mutex);
+  void look_at_source_server(pg::Connection& there);
   void look_at_servers();
   void validate();
+  /// False for a source that is an archive, which tells what its rows have to be.
+  bool compares_with_source() const { return request.verify && request.archive.empty(); }
+  void take_source(pipeline::CloneOptions& options) const;
+  std::string describe_restored() const;
   void migrate();
   void check_before_anything_is_replaced(const pipeline::CloneOptions& options);
-  void prepare_into_a_temporary(const schema::Database& database, pipeline::CloneOptions options);
+  void prepare_into_a_temporary(const pipeline::ArchivedDatabase& from, pipeline::CloneOptions options);
   void require_free_kept_name(const std::string& database, const std::map<std::string, DatabaseId>& on_target);
   void record_temporary(const std::string& database);
   void record(const std::string& database, const TargetServer::Making& making);

@@ -11,7 +11,6 @@
 #include "pg/quote.h"
 #include "pgsluice/clone.h"
 #include "pgsluice/error.h"
-#include "schema/catalog/databases.h"
 
 namespace pgsluice::migration {
 
@@ -19,14 +18,15 @@ namespace pgsluice::migration {
 // an empty database of the same kind: also of those that replace none, because the migration fails with any of them.
 void Runner::Implementation::check_before_anything_is_replaced(const pipeline::CloneOptions& options) {
   if (request.overwrite == Overwrite::kNo) return;
-  pg::Connection source = connect(Side::kSource, work.token());
+  SourceDatabases source = read_source_databases(request, log, work.token());
   const std::map<std::string, DatabaseId> on_target = [&] {
     pg::Connection there = connect(Side::kTarget, work.token());
     return databases_of(there);
   }();
-  std::vector<schema::Database> unmade;
+  std::vector<pipeline::ArchivedDatabase> unmade;
   bool is_any_replaced = false;
-  for (schema::Database& database : schema::read_databases(source)) {
+  for (pipeline::ArchivedDatabase& from : source.databases) {
+    const schema::Database& database = from.database;
     const auto& names = request.databases;
     const bool is_wanted = std::find(names.begin(), names.end(), database.name) != names.end();
     if (!is_wanted || is_made(database.name)) continue;
@@ -34,16 +34,17 @@ void Runner::Implementation::check_before_anything_is_replaced(const pipeline::C
     if (request.overwrite == Overwrite::kKeep && on_target.contains(database.name)) {
       require_free_kept_name(database.name, on_target);
     }
-    unmade.push_back(std::move(database));
+    unmade.push_back(std::move(from));
   }
   if (!is_any_replaced) return;
-  for (const schema::Database& database : unmade) {
-    change([&](Migration& of) { details_of(of, database.name).operation = "CheckingBeforeReplacing"; });
+  for (const pipeline::ArchivedDatabase& from : unmade) {
+    const std::string& database = from.database.name;
+    change([&](Migration& of) { details_of(of, database).operation = "CheckingBeforeReplacing"; });
     try {
-      prepare_into_a_temporary(database, options);
+      prepare_into_a_temporary(from, options);
     } catch (Error& error) {
       if (error.kind() == ErrorKind::kCancelled) throw;
-      change([&](Migration& of) { details_of(of, database.name).message = describe(error); });
+      change([&](Migration& of) { details_of(of, database).message = describe(error); });
       throw error.hint("no database of the target was dropped");
     }
   }
@@ -63,12 +64,14 @@ void Runner::Implementation::require_free_kept_name(const std::string& database,
       .hint("rename or drop it; no database of the target was dropped");
 }
 
-void Runner::Implementation::prepare_into_a_temporary(const schema::Database& database,
+void Runner::Implementation::prepare_into_a_temporary(const pipeline::ArchivedDatabase& from,
                                                       pipeline::CloneOptions options) {
+  const schema::Database& database = from.database;
   record_temporary(database.name);
   const std::string temporary = target.make_temporary(database, work.token());
   try {
-    options.source = request.conninfo(Side::kSource, database.name);
+    if (from.archive.empty()) options.source = request.conninfo(Side::kSource, database.name);
+    options.archive = from.archive;
     options.target = request.conninfo(Side::kTarget, temporary);
     options.work_folder = store.work_folder(id) / "check";
     options.earlier_run = pipeline::EarlierRun::kRefuse;

@@ -1,6 +1,5 @@
 // ExtensionsValidation, CollationsValidation, PermissionsValidation, SpaceValidation.
 #include <fmt/format.h>
-#include <sys/statvfs.h>
 
 #include <array>
 #include <map>
@@ -9,7 +8,7 @@
 
 #include "base/counted.h"
 #include "copy/large_objects.h"
-#include "migration/validations/validations.h"
+#include "migration/validations/target_findings.h"
 #include "pg/quote.h"
 #include "pg/version.h"
 #include "pgsluice/bytes.h"
@@ -19,8 +18,6 @@
 namespace pgsluice::migration {
 
 namespace {
-
-constexpr double kRoomForGrowth = 1.25;
 
 std::string name_of(const pg::Row& row) { return pg::display_name(row.text(0), row.text(1)); }
 
@@ -94,23 +91,8 @@ void validate_database_locale(const ValidationContext& context, Validation& vali
   if (context.is_there) return;
   const pg::Result database = context.source.execute(
       "SELECT datcollate, datctype FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()");
-  for (const int column : {0, 1}) {
-    const std::array<std::string, 1> locale = {std::string(database[0].text(column))};
-    if (locale[0] == "C" || locale[0] == "POSIX") continue;
-    const bool known = context.target
-                           .execute(
-                               "SELECT EXISTS (SELECT FROM pg_catalog.pg_collation WHERE $1::text IN "
-                               "(collcollate::text, collctype::text, collname::text))"
-                               "    OR EXISTS (SELECT FROM pg_catalog.pg_database WHERE $1::text IN (datcollate::text, "
-                               "datctype::text))",
-                               locale)[0]
-                           .boolean(0);
-    if (known) continue;
-    warn(validation,
-         fmt::format("the database's {} is {}, which the target may not have: its locale has to be installed "
-                     "on the target's machine",
-                     column == 0 ? "LC_COLLATE" : "LC_CTYPE", locale[0]));
-  }
+  find_missing_locale(context, "LC_COLLATE", std::string(database[0].text(0)), validation);
+  find_missing_locale(context, "LC_CTYPE", std::string(database[0].text(1)), validation);
 }
 
 void validate_reading(const ValidationContext& context, Validation& validation) {
@@ -164,30 +146,6 @@ void validate_large_objects(pg::Connection& source, Validation& validation) {
                    counted(unreadable.count, "large object"), unreadable.one, pg::display_name("", source.user())));
 }
 
-// An extension that only a superuser may make, and that is not there yet. Services have rules of their own for that.
-std::optional<std::string> why_not_to_be_made(const ValidationContext& context, const std::string& extension) {
-  if (is_superuser(context.target) || is_managed(context.target)) return std::nullopt;
-  const std::array<std::string, 1> name = {extension};
-  if (context.is_there &&
-      !context.target.execute("SELECT FROM pg_catalog.pg_extension WHERE extname = $1", name).empty()) {
-    return std::nullopt;
-  }
-  const std::string trusted = context.target.server_version() >= pg::since::kTrustedExtensions ? "v.trusted" : "false";
-  const pg::Result version = context.target.execute(
-      "SELECT v.superuser AND NOT " + trusted +
-          " FROM pg_catalog.pg_available_extensions e JOIN pg_catalog.pg_available_extension_versions v"
-          "   ON v.name = e.name AND v.version = e.default_version WHERE e.name = $1",
-      name);
-  if (version.empty() || !version[0].boolean(0)) return std::nullopt;
-  const std::string quoted = pg::quote_identifier(extension);
-  return fmt::format(
-      "extension {}: only a superuser may make it; {}", pg::display_name("", extension),
-      context.is_there
-          ? fmt::format("have one run CREATE EXTENSION {} in the target's database before", quoted)
-          : "have a superuser make the database and the extension, and clone that database alone, or leave it out "
-            "(engine: filters)");
-}
-
 }  // namespace
 
 Validation validate_extensions(const ValidationContext& context) {
@@ -204,24 +162,19 @@ Validation validate_extensions(const ValidationContext& context) {
     const std::array<std::string, 1> name = {std::string(row.text(0))};
     if (context.is_omitted(row)) continue;
     const std::string shown = pg::display_name("", name[0]);
-    const pg::Result there =
-        context.target.execute("SELECT default_version FROM pg_catalog.pg_available_extensions WHERE name = $1", name);
-    if (there.empty()) {
-      fail(validation, fmt::format("extension {} (version {}, in schema {}): not available on the target; install its "
-                                   "package there, or leave it out (engine: filters)",
-                                   shown, row.text(1), row.text(2)));
-      continue;
-    }
-    if (const auto trouble = why_not_to_be_made(context, name[0])) fail(validation, *trouble);
+    const std::optional<std::string> version = find_extension_trouble(
+        context, name[0], fmt::format("extension {} (version {}, in schema {})", shown, row.text(1), row.text(2)),
+        validation);
+    if (!version) continue;
     if (const auto made = on_target.find(name[0]); made != on_target.end() && made->second != row.text(2)) {
       fail(validation, fmt::format("extension {}: in schema {} on the source, in {} on the target; ALTER EXTENSION {} "
                                    "SET SCHEMA {} there, or drop it there",
                                    shown, pg::display_name("", row.text(2)), pg::display_name("", made->second),
                                    pg::quote_identifier(name[0]), pg::quote_identifier(row.text(2))));
     }
-    if (there[0].text(0) == row.text(1)) continue;
+    if (*version == row.text(1)) continue;
     warn(validation, fmt::format("extension {}: version {} on the source, {} will be made on the target", shown,
-                                 row.text(1), there[0].text(0)));
+                                 row.text(1), *version));
   }
   return validation;
 }
@@ -270,25 +223,7 @@ Validation validate_space(const ValidationContext& context) {
         "  AND pg_catalog.has_database_privilege(oid, 'CONNECT')), 0)";
     size.count += context.source.execute(kSize, name)[0].integer(0);
   }
-  const Bytes needed{static_cast<std::int64_t>(static_cast<double>(size.count) * kRoomForGrowth)};
-  // No server tells how much is free, but one of this machine lets it be seen.
-  const std::string host = context.target.conninfo().get("host").value_or("/");
-  struct statvfs disk {};
-  if (host.rfind('/', 0) == 0) {
-    const pg::Result folder =
-        context.target.execute("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'");
-    if (!folder.empty() && ::statvfs(std::string(folder[0].text(0)).c_str(), &disk) == 0) {
-      const Bytes free{static_cast<std::int64_t>(disk.f_bavail) * static_cast<std::int64_t>(disk.f_frsize)};
-      const std::string text = fmt::format("{} are wanted on the target (1.25 times what is migrated), and {} are free",
-                                           to_string(needed), to_string(free));
-      free.count < needed.count ? fail(validation, text + "; make room before") : note(validation, text);
-      return validation;
-    }
-  }
-  note(validation,
-       fmt::format("{} are wanted on the target (1.25 times what is migrated); the server does not tell what is "
-                   "free: see to it",
-                   to_string(needed)));
+  find_missing_space(context, size, validation);
   return validation;
 }
 

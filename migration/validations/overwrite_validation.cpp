@@ -32,7 +32,7 @@ constexpr DropBlocker kDropBlockers[] = {
      " WHERE d.datname = $1",
      "the subscription {0} is in it", "DROP SUBSCRIPTION {0} there"}};
 
-void find_drop_blockers(const ValidationContext& context, const std::string& database, Validation& validation) {
+void find_drop_blockers(const TargetContext& context, const std::string& database, Validation& validation) {
   const std::array<std::string, 1> name = {database};
   for (const DropBlocker& blocker : kDropBlockers) {
     for (const pg::Row row : context.target.execute(blocker.sql, name)) {
@@ -46,7 +46,7 @@ void find_drop_blockers(const ValidationContext& context, const std::string& dat
 }
 
 // DROP DATABASE drops the replication slots of the database, too, unless one is in use at that moment.
-void warn_of_slots(const ValidationContext& context, const std::string& database, Validation& validation) {
+void warn_of_slots(const TargetContext& context, const std::string& database, Validation& validation) {
   const std::array<std::string, 1> name = {database};
   for (const pg::Row row : context.target.execute(
            "SELECT slot_name, plugin FROM pg_catalog.pg_replication_slots WHERE database = $1 AND NOT active", name)) {
@@ -57,7 +57,7 @@ void warn_of_slots(const ValidationContext& context, const std::string& database
 }
 
 // An earlier migration may have left a database under the name that this one gets while it is kept.
-void find_taken_name(const ValidationContext& context, const std::string& database, Validation& validation) {
+void find_taken_name(const TargetContext& context, const std::string& database, Validation& validation) {
   const std::array<std::string, 1> name = {kept_name(database)};
   if (context.target.execute("SELECT FROM pg_catalog.pg_database WHERE datname = $1", name).empty()) return;
   fail(validation,
@@ -67,7 +67,7 @@ void find_taken_name(const ValidationContext& context, const std::string& databa
 }
 
 // A server may let a user into some databases only (pg_hba.conf), which it tells before it looks for the database.
-void try_to_connect(const ValidationContext& context, const std::string& database, Validation& validation) {
+void try_to_connect(const TargetContext& context, const std::string& database, Validation& validation) {
   const pg::ConnInfo conninfo = context.target.conninfo().with("dbname", database);
   try {
     pg::Connection::open(conninfo, "validate", context.log, context.cancel);
@@ -87,7 +87,7 @@ void try_to_connect(const ValidationContext& context, const std::string& databas
 
 }  // namespace
 
-Validation validate_overwrite(const ValidationContext& context) {
+Validation validate_overwrite(const TargetContext& context) {
   Validation validation;
   for (const std::string& database : context.request.databases) {
     if (context.request.kept.contains(database) || context.request.existing_targets.contains(database)) continue;

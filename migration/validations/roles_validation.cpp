@@ -7,7 +7,7 @@
 #include <set>
 
 #include "migration/remedies.h"
-#include "migration/validations/validations.h"
+#include "migration/validations/target_findings.h"
 #include "migration/verification.h"
 #include "pg/quote.h"
 #include "pipeline/prepare/sessions.h"
@@ -19,7 +19,7 @@ namespace pgsluice::migration {
 
 namespace {
 
-void validate_user(const ValidationContext& context, Validation& validation) {
+void validate_user(const TargetContext& context, Validation& validation) {
   pg::Connection& target = context.target;
   const pg::Result user = target.execute(
       "SELECT rolsuper, rolcreatedb, rolcreaterole, rolname FROM pg_catalog.pg_roles WHERE rolname = current_user");
@@ -49,7 +49,7 @@ void validate_user(const ValidationContext& context, Validation& validation) {
   }
 }
 
-void validate_right_to_drop(const ValidationContext& context, Validation& validation) {
+void validate_right_to_drop(const TargetContext& context, Validation& validation) {
   if (context.request.overwrite == Overwrite::kNo) return;
   for (const pg::Row row :
        context.target.execute("SELECT d.datname, pg_catalog.pg_get_userbyid(d.datdba) FROM pg_catalog.pg_database d"
@@ -66,15 +66,6 @@ void validate_right_to_drop(const ValidationContext& context, Validation& valida
                     pg::quote_identifier(context.target.user())));
   }
 }
-
-struct NeededRole {
-  std::set<std::string> databases;
-  bool superuser = false;
-  bool owns = false;
-  bool grants = false;  ///< on what others own
-  bool logs_in = false;
-  std::string example;  ///< of what it owns
-};
 
 // SQL that is true for an object that is copied. The omitted ones are parameters: an array of their catalogs and one of
 // their oids.
@@ -176,12 +167,12 @@ void compare_roles(const ValidationContext& context, Validation& validation) {
 }
 
 // In the words of a properties file, or of the program that clones into an existing database.
-std::string with_remedy(const ValidationContext& context, const std::string& finding, Remedy remedy) {
+std::string with_remedy(const TargetContext& context, const std::string& finding, Remedy remedy) {
   const Error error = Error(ErrorKind::kConfig, finding).remedy(remedy);
   return context.request.is_clone ? context.log.describe(error) : describe(error);
 }
 
-std::string out_of_reach(const ValidationContext& context, const std::string& what, const std::string& name,
+std::string out_of_reach(const TargetContext& context, const std::string& what, const std::string& name,
                          const NeededRole& role) {
   const std::string user = context.target.user();
   const std::string finding =
@@ -194,13 +185,21 @@ std::string out_of_reach(const ValidationContext& context, const std::string& wh
   return with_remedy(context, finding, role.owns ? Remedy::kOmitOwners : Remedy::kOmitPrivileges);
 }
 
-void validate_needed(const ValidationContext& context, Validation& validation) {
+}  // namespace
+
+void find_missing_rights(const TargetContext& context, Validation& validation) {
+  validate_user(context, validation);
+  validate_right_to_drop(context, validation);
+}
+
+void find_missing_roles(const TargetContext& context, const std::map<std::string, NeededRole>& needed,
+                        Validation& validation) {
   std::map<std::string, bool> there;
   for (const pg::Row row : context.target.execute("SELECT rolname, rolsuper FROM pg_catalog.pg_roles")) {
     there[std::string(row.text(0))] = row.boolean(1);
   }
   const bool superusers_allowed = !is_managed(context.target) && is_superuser(context.target);
-  for (const auto& [name, role] : needed_roles(context)) {
+  for (const auto& [name, role] : needed) {
     const std::string what =
         fmt::format("role {} (needed by {})", pg::display_name("", name), fmt::join(role.databases, ", "));
     const bool is_missing = !there.contains(name);
@@ -226,13 +225,10 @@ void validate_needed(const ValidationContext& context, Validation& validation) {
   }
 }
 
-}  // namespace
-
 Validation validate_roles(const ValidationContext& context) {
   Validation validation;
-  validate_user(context, validation);
-  validate_right_to_drop(context, validation);
-  validate_needed(context, validation);
+  find_missing_rights(context, validation);
+  find_missing_roles(context, needed_roles(context), validation);
   compare_roles(context, validation);
   return validation;
 }

@@ -8,7 +8,7 @@
 #include <optional>
 #include <set>
 
-#include "migration/validations/validations.h"
+#include "migration/validations/target_findings.h"
 #include "migration/verification.h"
 #include "pg/quote.h"
 #include "pg/version.h"
@@ -132,46 +132,9 @@ std::map<std::string, Parameter> read_parameters(pg::Connection& server) {
   return parameters;
 }
 
-// nullopt if this user may not see it, or the server has none of that name.
-std::optional<std::string> setting(pg::Connection& server, const std::string& name) {
-  const std::array<std::string, 1> parameters = {name};
-  const pg::Result row =
-      server.execute("SELECT coalesce(setting, '') FROM pg_catalog.pg_settings WHERE name = $1", parameters);
-  if (row.empty()) return std::nullopt;
-  return std::string(row[0].text(0));
-}
-
-// The service's, where it has one; pg_settings need not show what a library has added.
-std::optional<std::string> allow_list(pg::Connection& target) {
-  const pg::Result row = target.execute("SELECT pg_catalog.current_setting('azure.extensions', true)");
-  if (row[0].is_null(0)) return std::nullopt;
-  return std::string(row[0].text(0));
-}
-
-std::int64_t number(pg::Connection& server, const std::string& name) {
-  const std::array<std::string, 1> parameters = {name};
-  const pg::Result row =
-      server.execute("SELECT setting::pg_catalog.int8 FROM pg_catalog.pg_settings WHERE name = $1", parameters);
-  return row.empty() ? 0 : row[0].integer(0);
-}
-
-std::set<std::string> list_of(const std::string& text) {
-  std::set<std::string> items;
-  std::string item;
-  for (const char c : text + ",") {
-    if (c == ',') {
-      if (!item.empty()) items.insert(item);
-      item.clear();
-    } else if (c != ' ' && c != '"') {
-      item += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-  }
-  return items;
-}
-
 // By extension, which databases have it.
-std::map<std::string, std::set<std::string>> extensions_in_use(const ValidationContext& context) {
-  std::map<std::string, std::set<std::string>> used;
+ExtensionsInUse extensions_in_use(const ValidationContext& context) {
+  ExtensionsInUse used;
   for (const std::string& database : context.request.databases) {
     try {
       pg::Connection session = pipeline::open_reader(context.source.conninfo().with("dbname", database), "validate",
@@ -188,43 +151,13 @@ std::map<std::string, std::set<std::string>> extensions_in_use(const ValidationC
 }
 
 void validate_extension_lists(const ValidationContext& context, Validation& validation) {
-  const auto used = extensions_in_use(context);
-  const std::optional<std::string> allowed_text = allow_list(context.target);
-  const std::set<std::string> allowed = list_of(allowed_text.value_or(""));
-  const std::optional<std::string> preloaded_text = setting(context.target, "shared_preload_libraries");
-  const std::set<std::string> preloaded = list_of(preloaded_text.value_or(""));
-  if (!preloaded_text) {
-    warn(validation, fmt::format("shared_preload_libraries may not be read by the target's user: GRANT "
-                                 "pg_read_all_settings TO {}",
-                                 pg::quote_identifier(context.target.user())));
-  }
-  // Without their library these cannot even be made.
-  static const std::set<std::string> kNeedTheirLibrary = {"pg_cron", "pgaudit", "pglogical"};
-  // The extension, and the library that the server has to have loaded.
-  static const std::map<std::string, std::string> kPreloaded = {
-      {"pg_cron", "pg_cron"},       {"pg_hint_plan", "pg_hint_plan"}, {"pg_partman", "pg_partman_bgw"},
-      {"pg_prewarm", "pg_prewarm"}, {"pgaudit", "pgaudit"},           {"pg_stat_statements", "pg_stat_statements"},
-      {"pglogical", "pglogical"},   {"wal2json", "wal2json"}};
-  for (const auto& [extension, databases] : used) {
-    const std::string where = fmt::format("extension {} (in {})", extension, fmt::join(databases, ", "));
-    const bool is_built_in = extension == "plpgsql";
-    if (allowed_text && !is_built_in && !allowed.contains(extension)) {
-      fail(validation,
-           fmt::format("{}: not on the target's allow-list; add {} to its server parameter azure.extensions", where,
-                       extension));
-    }
-    const auto library = kPreloaded.find(extension);
-    if (library == kPreloaded.end() || !preloaded_text || preloaded.contains(library->second)) continue;
-    const std::string text = fmt::format(
-        "{}: its library is not preloaded on the target; add {} to shared_preload_libraries and restart the "
-        "server",
-        where, library->second);
-    kNeedTheirLibrary.contains(extension) ? fail(validation, text)
-                                          : warn(validation, text + ", before the extension is used");
-  }
-  const std::set<std::string> on_source = list_of(setting(context.source, "shared_preload_libraries").value_or(""));
-  for (const auto& [extension, library] : kPreloaded) {
-    const bool is_said = preloaded.contains(library) || used.contains(extension) || !preloaded_text;
+  const ExtensionsInUse used = extensions_in_use(context);
+  find_extensions_to_be_allowed(context, used, validation);
+  const std::optional<std::string> preloaded = setting_of(context.target, "shared_preload_libraries");
+  const std::set<std::string> on_target = items_of(preloaded.value_or(""));
+  const std::set<std::string> on_source = items_of(setting_of(context.source, "shared_preload_libraries").value_or(""));
+  for (const auto& [extension, library] : libraries_of_extensions()) {
+    const bool is_said = on_target.contains(library) || used.contains(extension) || !preloaded;
     if (!on_source.contains(library) || is_said) continue;
     warn(validation, fmt::format("library {}: preloaded on the source and not on the target; add it to "
                                  "shared_preload_libraries and restart the server, if it is needed",
@@ -275,48 +208,10 @@ void compare_parameters(const ValidationContext& context, Validation& validation
   }
 }
 
-// Other sessions may be closed by then, or not.
-std::int64_t sessions_of_others(pg::Connection& server) {
-  const std::string clients = server.server_version() >= pg::kV10 ? " AND backend_type = 'client backend'" : "";
-  return server
-      .execute("SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE application_name NOT LIKE 'pgsluice: %'" +
-               clients)[0]
-      .integer(0);
-}
-
-void validate_limits(pg::Connection& server, std::int64_t needed, const std::string& database, Validation& validation) {
-  for (const pipeline::SessionLimit& limit : pipeline::session_limits(server, database)) {
-    if (limit.limit >= needed) continue;
-    fail(validation, fmt::format("{} of the {}: its CONNECTION LIMIT of {} is less than the {} sessions that the jobs "
-                                 "need; {} {}, or use fewer jobs (engine: tableJobs, indexJobs)",
-                                 limit.holder, to_string(server.side()), limit.limit, needed, limit.raise, needed));
-  }
-}
-
 void validate_room(const ValidationContext& context, Validation& validation) {
   const pipeline::CloneOptions& engine = context.request.engine;
-  const struct {
-    pg::Connection& server;
-    std::int64_t needed;
-  } sides[] = {{context.source, engine.table_jobs + 2}, {context.target, engine.table_jobs + engine.index_jobs + 1}};
-  for (const auto& [server, needed] : sides) {
-    const std::int64_t room = number(server, "max_connections") - number(server, "superuser_reserved_connections") -
-                              number(server, "reserved_connections");
-    if (room < needed) {
-      fail(validation,
-           fmt::format("max_connections of the {}: {} sessions are needed for the jobs, and there is room for "
-                       "{}; raise it, or use fewer jobs (engine: tableJobs, indexJobs)",
-                       to_string(server.side()), needed, room));
-    } else if (const std::int64_t others = sessions_of_others(server); room - others < needed) {
-      warn(validation,
-           fmt::format("max_connections of the {}: {} sessions are needed for the jobs, and {} of {} are in use by "
-                       "others now; end some of them, or use fewer jobs (engine: tableJobs, indexJobs)",
-                       to_string(server.side()), needed, others, room));
-    }
-    for (const std::string& database : context.request.databases) {
-      validate_limits(server, needed, database, validation);
-    }
-  }
+  find_missing_sessions(context, context.source, validation);
+  find_missing_sessions(context, context.target, validation);
   for (const std::string& database : context.request.databases) {
     try {
       pg::Connection session = pipeline::open_reader(context.source.conninfo().with("dbname", database), "validate",

@@ -10,17 +10,21 @@
 
 namespace pgsluice::migration {
 
-/// The context of a validation.
-struct ValidationContext {
+/// The part of a validation's context that is about the target, whatever the source is.
+struct TargetContext {
   const ValidationRequest& request;
-  /// For a server's validation: a session in any database of each. For a database's: in that one, and in the target's
-  /// existing or any one.
-  pg::Connection& source;
+  /// For a server's validation: a session in any database. For a database's: in that one if it exists, or any one.
   pg::Connection& target;
   Log log;
   CancelToken cancel;
   /// For a database's validation: true if the target has it already and it is copied into as it is.
   bool is_there = false;
+};
+
+/// The context of a validation where the source is a server.
+struct ValidationContext : TargetContext {
+  /// For a server's validation: a session in any database. For a database's: in that one.
+  pg::Connection& source;
   /// For a database's validation: what is not copied, and so may be as it is.
   schema::Selection selection = {};
 
@@ -54,7 +58,7 @@ std::optional<std::string> networking_advice(const pg::ConnInfo& source, const p
 Validation validate_versions(const ValidationContext& context);
 Validation validate_parameters(const ValidationContext& context);
 Validation validate_roles(const ValidationContext& context);
-Validation validate_overwrite(const ValidationContext& context);
+Validation validate_overwrite(const TargetContext& context);
 Validation validate_schema(const ValidationContext& context);
 Validation validate_extensions(const ValidationContext& context);
 Validation validate_collations(const ValidationContext& context);

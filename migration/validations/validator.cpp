@@ -10,6 +10,7 @@
 #include "base/sqlstate.h"
 #include "migration/remedies.h"
 #include "migration/server_connection.h"
+#include "migration/validations/archive_validations.h"
 #include "migration/validations/validations.h"
 #include "pg/quote.h"
 #include "pg/server_identity.h"
@@ -130,8 +131,9 @@ pg::Connection connect_to_server(const Request& request, Side side, const Log& l
 }
 
 ValidationRequest validation_request(const Request& request) {
-  return {.source = request.conninfo(Side::kSource, "postgres"),
+  return {.source = request.archive.empty() ? request.conninfo(Side::kSource, "postgres") : "",
           .target = request.conninfo(Side::kTarget, "postgres"),
+          .archive = request.archive,
           .databases = request.databases,
           .target_by_name = request.target_by_name,
           .roles = request.roles,
@@ -146,61 +148,106 @@ struct Validator::Implementation {
   const CancelToken cancel;
   std::optional<pg::Connection> source = std::nullopt;
   std::optional<pg::Connection> target = std::nullopt;
+  /// In the place of the source.
+  std::vector<ArchiveToValidate> archives = {};
+
+  void connect(const pg::ConnInfo& conninfo, Validation& connectivity);
+  void open_source(Validation& connectivity);
+  void advise_on_networks(Validation& connectivity) const;
+  TargetContext target_context(pg::Connection& session) const {
+    return {.request = request, .target = session, .log = log, .cancel = cancel};
+  }
+  std::vector<Validation> validate_archive(const ArchiveToValidate& archive);
 };
+
+// Says what was reached, and why it was not.
+void Validator::Implementation::connect(const pg::ConnInfo& conninfo, Validation& connectivity) {
+  std::optional<pg::Connection>& session = conninfo.side() == Side::kSource ? source : target;
+  try {
+    if (conninfo.side() == Side::kTarget && !request.existing_targets.empty()) {
+      const std::string& name = request.existing_targets.begin()->second;
+      session.emplace(open(conninfo.with("dbname", name), log, cancel));
+    } else {
+      session.emplace(open_any(conninfo, candidates(conninfo.side(), request.databases), log, cancel));
+    }
+    note(connectivity,
+         fmt::format("{}: PostgreSQL {} at {}, as {}", to_string(conninfo.side()), session->server_version_text(),
+                     describe_address(session->conninfo()), pg::display_name("", session->user())));
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) throw;
+    Finding finding = explain_connection_error(error, conninfo, request.databases);
+    if (conninfo.side() == Side::kTarget && request.target_by_name) {
+      finding.message +=
+          "\n    TargetDbServerResourceId is missing, so the target's name was taken for its host: add "
+          "\"TargetDbServerResourceId\": \"host:port@user\", and resume the migration";
+    }
+    connectivity.findings.push_back(std::move(finding));
+  }
+}
+
+void Validator::Implementation::open_source(Validation& connectivity) {
+  if (request.archive.empty()) return connect(pipeline::parse_conninfo(request.source, Side::kSource), connectivity);
+  try {
+    archives = open_archives(request);
+    describe_archives(archives, connectivity);
+  } catch (const Error& error) {
+    fail(connectivity, fmt::format("source: {}", describe(error)));
+  }
+}
+
+void Validator::Implementation::advise_on_networks(Validation& connectivity) const {
+  const bool is_silent =
+      std::any_of(connectivity.findings.begin(), connectivity.findings.end(),
+                  [](const auto& finding) { return finding.message.find("does not answer") != std::string::npos; });
+  if (!is_silent || !request.archive.empty()) return;
+  const std::optional<std::string> advice = networking_advice(pipeline::parse_conninfo(request.source, Side::kSource),
+                                                              pipeline::parse_conninfo(request.target, Side::kTarget));
+  if (advice) warn(connectivity, *advice);
+}
+
+std::vector<Validation> Validator::Implementation::validate_archive(const ArchiveToValidate& archive) {
+  const TargetContext context = target_context(*target);
+  return {run("SchemaValidation", [&] { return validate_archived_schema(context, archive); }),
+          run("ExtensionsValidation", [&] { return validate_archived_extensions(context, archive); }),
+          run("CollationsValidation", [&] { return validate_archived_collations(context, archive); }),
+          run("SpaceValidation", [&] { return validate_space_for_archives(context, archives); })};
+}
 
 Validator::Validator(ValidationRequest request, const Log& log, const CancelToken& cancel)
     : implementation_(new Implementation{.request = std::move(request), .log = log, .cancel = cancel}) {}
 
-bool Validator::reached_both() const { return implementation_->source && implementation_->target; }
+bool Validator::reached_both() const {
+  const Implementation& self = *implementation_;
+  return (self.source || !self.archives.empty()) && self.target;
+}
 
 Validator::~Validator() = default;
 
 std::vector<Validation> Validator::validate_servers() {
   Implementation& self = *implementation_;
   Validation connectivity{.type = "AuthenticationAndConnectivityValidation"};
-  const pg::ConnInfo source = pipeline::parse_conninfo(self.request.source, Side::kSource);
-  const pg::ConnInfo target = pipeline::parse_conninfo(self.request.target, Side::kTarget);
-  for (const pg::ConnInfo* conninfo : {&source, &target}) {
-    std::optional<pg::Connection>& session = conninfo->side() == Side::kSource ? self.source : self.target;
-    try {
-      if (conninfo->side() == Side::kTarget && !self.request.existing_targets.empty()) {
-        const std::string& name = self.request.existing_targets.begin()->second;
-        session.emplace(open(conninfo->with("dbname", name), self.log, self.cancel));
-      } else {
-        session.emplace(
-            open_any(*conninfo, candidates(conninfo->side(), self.request.databases), self.log, self.cancel));
-      }
-      note(connectivity,
-           fmt::format("{}: PostgreSQL {} at {}, as {}", to_string(conninfo->side()), session->server_version_text(),
-                       describe_address(session->conninfo()), pg::display_name("", session->user())));
-    } catch (const Error& error) {
-      if (error.kind() == ErrorKind::kCancelled) throw;
-      Finding finding = explain_connection_error(error, *conninfo, self.request.databases);
-      if (conninfo->side() == Side::kTarget && self.request.target_by_name) {
-        finding.message +=
-            "\n    TargetDbServerResourceId is missing, so the target's name was taken for its host: add "
-            "\"TargetDbServerResourceId\": \"host:port@user\", and resume the migration";
-      }
-      connectivity.findings.push_back(std::move(finding));
-    }
+  self.open_source(connectivity);
+  self.connect(pipeline::parse_conninfo(self.request.target, Side::kTarget), connectivity);
+  if (!reached_both()) {
+    self.advise_on_networks(connectivity);
+    return {connectivity};
   }
-  if (reached_both() && !self.request.is_clone) {
+  if (!self.source) {
+    const TargetContext context = self.target_context(*self.target);
+    return {connectivity,
+            run("SourceVersionValidation", [&] { return validate_archived_versions(context, self.archives); }),
+            run("ServerParametersValidation", [&] { return validate_parameters_for_archives(context, self.archives); }),
+            run("RolesValidation", [&] { return validate_archived_roles(context, self.archives); }),
+            run("OverwriteValidation", [&] { return validate_overwrite(context); })};
+  }
+  if (!self.request.is_clone) {
     if (const auto reason = pg::why_not_apart(*self.source, *self.target, pg::Reach::kServer)) {
       fail(connectivity, fmt::format("{}: a database would be dropped before it is copied; look at "
                                      "SourceDBServerResourceId and TargetDbServerResourceId",
                                      *reason));
     }
   }
-  if (!reached_both()) {
-    const bool is_silent =
-        std::any_of(connectivity.findings.begin(), connectivity.findings.end(),
-                    [](const auto& finding) { return finding.message.find("does not answer") != std::string::npos; });
-    const std::optional<std::string> advice = is_silent ? networking_advice(source, target) : std::nullopt;
-    if (advice) warn(connectivity, *advice);
-    return {connectivity};
-  }
-  const ValidationContext context{
-      .request = self.request, .source = *self.source, .target = *self.target, .log = self.log, .cancel = self.cancel};
+  const ValidationContext context{self.target_context(*self.target), *self.source};
   return {connectivity, run("SourceVersionValidation", [&] { return validate_versions(context); }),
           run("ServerParametersValidation", [&] { return validate_parameters(context); }),
           run("RolesValidation", [&] { return validate_roles(context); }),
@@ -208,6 +255,8 @@ std::vector<Validation> Validator::validate_servers() {
 }
 
 std::string Validator::version_of(Side side) const {
+  const std::vector<ArchiveToValidate>& archives = implementation_->archives;
+  if (side == Side::kSource && !archives.empty()) return archives.front().source->data.archive().server_version;
   const std::optional<pg::Connection>& session =
       side == Side::kSource ? implementation_->source : implementation_->target;
   return session ? session->server_version_text() : "";
@@ -215,6 +264,9 @@ std::string Validator::version_of(Side side) const {
 
 std::vector<Validation> Validator::validate_database(const std::string& database) {
   Implementation& self = *implementation_;
+  for (const ArchiveToValidate& archive : self.archives) {
+    if (archive.database.name == database) return self.validate_archive(archive);
+  }
   std::optional<pg::Connection> source;
   std::optional<pg::Connection> existing;
   Validation schema{.type = "SchemaValidation"};
@@ -225,13 +277,9 @@ std::vector<Validation> Validator::validate_database(const std::string& database
       existing.emplace(open(self.target->conninfo().with("dbname", there->second), self.log, self.cancel));
     }
     pg::Connection& target = existing ? *existing : *self.target;
-    const ValidationContext context{.request = self.request,
-                                    .source = *source,
-                                    .target = target,
-                                    .log = self.log,
-                                    .cancel = self.cancel,
-                                    .is_there = existing.has_value(),
-                                    .selection = read_selection(self.request, *source, target)};
+    TargetContext of_target = self.target_context(target);
+    of_target.is_there = existing.has_value();
+    const ValidationContext context{of_target, *source, read_selection(self.request, *source, target)};
     return validate_all(context);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCancelled) throw;

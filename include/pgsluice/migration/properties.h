@@ -26,6 +26,9 @@ struct ServerAddress {
 /// A request for a migration: the properties file's content, with its secrets, which stay here.
 struct Request {
   ServerAddress source;
+  /// In the place of a source server: the archive of one of its databases, or of all (archive.h, server_archive.h).
+  /// Empty: there is a server.
+  std::filesystem::path archive = {};
   ServerAddress target;
   /// True if the target is PropertiesContext::target, since no property names it.
   bool target_by_name = false;
@@ -46,6 +49,8 @@ struct Request {
   /// How many databases are copied at once, with one pool of jobs.
   int databases_at_once = 1;
 
+  /// The source as the resource shows it: host:port@user, or the archive's path.
+  std::string source_text() const { return archive.empty() ? source.text() : archive.string(); }
   /// A connection string for one database of a server, password included: for libpq only.
   std::string conninfo(Side side, const std::string& database) const;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -15,6 +16,8 @@ struct ValidationRequest {
   /// Connection strings; their databases are only used where none below is meant.
   std::string source;
   std::string target;
+  /// In the place of a source server: Request::archive.
+  std::filesystem::path archive = {};
   std::vector<std::string> databases;
   /// Databases of the target that are copied into as they are, by the names of the source's. Each other one is made,
   /// under the source's name.
