@@ -56,7 +56,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 }
 
 // Runs in the child between fork and exec: async-signal-safe calls only.
-[[noreturn]] void exec_child(char* const* argv, char* const* envp, int output, int errors, int report, pid_t parent) {
+[[noreturn]] void exec_child(char* const* argv, char* const* envp, const char* input, int output, int errors,
+                             int report, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(127);
   // A Ctrl-C on the terminal is for the parent, which then ends its children in order.
@@ -64,8 +65,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  const int null = ::open("/dev/null", O_RDONLY);
-  if (null >= 0 && ::dup2(null, 0) == 0 && ::dup2(output, 1) == 1 && ::dup2(errors, 2) == 2) {
+  const int opened = ::open(input, O_RDONLY);
+  if (opened >= 0 && ::dup2(opened, 0) == 0 && ::dup2(output, 1) == 1 && ::dup2(errors, 2) == 2) {
     ::execvpe(argv[0], argv, envp);
   }
   const int error_number = errno;
@@ -191,7 +192,8 @@ Subprocess::Subprocess(SubprocessOptions options) {
   pid_ = ::fork();
   if (pid_ < 0) throw system_error("cannot make a child process", errno);
   if (pid_ == 0) {
-    exec_child(argv.data(), envp.data(), output.write.get(), errors.write.get(), report.write.get(), parent);
+    exec_child(argv.data(), envp.data(), options.input.c_str(), output.write.get(), errors.write.get(),
+               report.write.get(), parent);
   }
   output_ = std::move(output.read);
   errors_ = std::move(errors.read);

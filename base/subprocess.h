@@ -19,6 +19,8 @@ struct SubprocessOptions {
   std::vector<std::string> command;
   /// Set in addition to this process's environment.
   std::vector<std::pair<std::string, std::string>> environment;
+  /// The file that is its standard input.
+  std::filesystem::path input = "/dev/null";
 };
 
 struct SubprocessResult {
@@ -30,7 +32,7 @@ struct SubprocessResult {
   bool was_enough = false;
 };
 
-/// A child process with its standard output and error collected and no standard input. The destructor ends it
+/// A child process with its standard output and error collected. The destructor ends it
 /// (SIGTERM, then SIGKILL after two seconds) and reaps it; the kernel ends it too when this process dies.
 /// One thread.
 class Subprocess {

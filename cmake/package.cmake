@@ -40,5 +40,5 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "postgresql-client")
 # What a program that embeds the library is linked with.
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS
-    "libpq-dev, libssl-dev, liburing-dev, libxxhash-dev, libre2-dev, libsqlite3-dev, libzstd-dev, liblz4-dev, zlib1g-dev, libfmt-dev, nlohmann-json3-dev, libboost1.81-dev, libboost-url1.81-dev, prometheus-cpp-dev")
+    "libpq-dev, libssl-dev, liburing-dev, libxxhash-dev, libre2-dev, libsqlite3-dev, libzstd-dev, liblz4-dev, libarchive-dev, zlib1g-dev, libfmt-dev, nlohmann-json3-dev, libboost1.81-dev, libboost-url1.81-dev, prometheus-cpp-dev")
 include(CPack)

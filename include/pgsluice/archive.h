@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +50,10 @@ struct ArchiveOptions {
   bool resume = false;
   /// How long to retry after a lost connection, counted from the last success.
   std::chrono::seconds retry_for{300};
+  /// If set: gets each file of the archive as soon as it is complete, the manifest last, and then the file is removed
+  /// from the folder, which needs room for the tables that are being read only. Called by as many threads at a time as
+  /// there are table jobs; an Error that it throws ends the archive. Nothing is left to resume then.
+  std::function<void(const std::string& name, const std::filesystem::path& file)> hand_on = {};
 };
 
 /// A plan of an archive: all that would be written into it.

@@ -57,6 +57,9 @@ void check_options(const ArchiveOptions& options) {
   check_jobs("table jobs", options.table_jobs);
   if (options.compress_jobs != 0) check_jobs("compressing jobs", options.compress_jobs);
   store::parse_compression(options.compression);
+  if (options.resume && options.hand_on) {
+    throw Error(ErrorKind::kUsage, "an archive whose files are handed on cannot be resumed");
+  }
   if (options.folder.empty()) throw Error(ErrorKind::kUsage, "no folder was given for the archive");
 }
 
@@ -151,7 +154,8 @@ DataToArchive ArchiveCreation::Implementation::prepare(pg::Connection& source, c
       .folder = options.folder,
       .compression = store::parse_compression(options.compression),
       .table_jobs = resolved.table_jobs,
-      .compress_jobs = options.compress_jobs > 0 ? options.compress_jobs : processors};
+      .compress_jobs = options.compress_jobs > 0 ? options.compress_jobs : processors,
+      .hand_on = options.hand_on};
   check_entries(data.tables, data.entries);
   check_wide_rows(source, data.tables, definitions.catalog.types);
   return data;
@@ -177,7 +181,8 @@ ArchiveSummary ArchiveCreation::Implementation::finish(const Definitions& defini
   small_files.push_back(write_small_file(options.folder, store::kCatalogFile, catalog));
   if (options.roles) small_files.push_back(write_small_file(options.folder, store::kRolesFile, roles));
   // The manifest says that all of it is there.
-  store::sync_folder(options.folder);
+  if (!options.hand_on) store::sync_folder(options.folder);
+  for (const store::SmallFile& file : small_files) hand_on(data, file.name);
   store::Manifest manifest{.written_by = std::string(version()),
                            .created = now_in_utc(),
                            .database = definitions.catalog.database.name,
@@ -197,6 +202,7 @@ ArchiveSummary ArchiveCreation::Implementation::finish(const Definitions& defini
   std::sort(manifest.large_objects.begin(), manifest.large_objects.end(),
             [](const auto& a, const auto& b) { return a.oid < b.oid; });
   store::write_manifest(manifest, options.folder);
+  hand_on(data, store::kManifestFile);
   ArchiveSummary summary = summarize(manifest, definitions.archive.entries.size());
   summary.warnings = definitions.warnings;
   summary.skipped = omitted_objects(definitions.selection);
@@ -254,21 +260,22 @@ ArchiveSummary ArchiveCreation::Implementation::write(ArchiveFolder& folder, Sou
   if (folder.begun()) go_on(*folder.begun(), run, data, source.session, definitions.catalog);
   // This snapshot shows the same as what is done.
   data.done.run = run.to_text();
-  store::Journal journal(options.folder, data.done);
+  std::optional<store::Journal> journal;
+  if (!options.hand_on) journal.emplace(options.folder, data.done);
   try {
     phase = "copying";
-    RowsArchiver archiver(data, journal, progress, log, cancel.token());
+    RowsArchiver archiver(data, journal ? &*journal : nullptr, progress, log, cancel.token());
     archiver.run();
     ArchiveSummary summary = finish(definitions, source.mark, data, archiver);
-    folder.keep();
+    if (!options.hand_on) folder.keep();
     return summary;
   } catch (...) {
     try {
-      journal.flush();
+      if (journal) journal->flush();
     } catch (const Error&) {
       // The disk is full, say, which is told already: what the journal does not name is written again.
     }
-    is_left = journal.has_any();
+    is_left = journal && journal->has_any();
     if (is_left) folder.leave();
     throw;
   }
@@ -354,7 +361,7 @@ ArchiveSummary ArchiveCreation::Implementation::run() {
       return run_once();
     } catch (const Error& error) {
       const bool is_lost = has_reached_source && error.poisons_connection() && error.is_retryable();
-      if (!is_lost) throw;
+      if (!is_lost || options.hand_on) throw;
       const SteadyClock::time_point now = SteadyClock::now();
       // Bytes that have come since are a success.
       if (!lost_since || progress.bytes > 0) lost_since = now;

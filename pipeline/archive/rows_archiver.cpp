@@ -44,12 +44,23 @@ std::string large_object_file_name(const DataToArchive& data, schema::Oid object
   return store::large_object_file(object) + std::string(schema::suffix_of(data.compression.algorithm));
 }
 
+void hand_on(const DataToArchive& data, const std::string& name) {
+  if (!data.hand_on) return;
+  std::error_code failed;
+  for (const std::string& file : {name, store::index_file_of(name).string()}) {
+    const std::filesystem::path path = data.folder / file;
+    if (!std::filesystem::exists(path, failed)) continue;
+    data.hand_on(file, path);
+    std::filesystem::remove(path, failed);
+  }
+}
+
 void ArchivingProgress::reset() {
   for (std::atomic<std::int64_t>* counter : {&bytes, &rows, &size_done, &size_total}) *counter = 0;
   for (std::atomic<std::size_t>* counter : {&tables_done, &tables_total, &files_done, &files_total}) *counter = 0;
 }
 
-RowsArchiver::RowsArchiver(const DataToArchive& data, store::Journal& journal, ArchivingProgress& progress, Log log,
+RowsArchiver::RowsArchiver(const DataToArchive& data, store::Journal* journal, ArchivingProgress& progress, Log log,
                            const CancelToken& cancel)
     : data_(data),
       journal_(journal),
@@ -161,7 +172,7 @@ void RowsArchiver::run() {
     const MutexLock lock(mutex_);
     if (error_) throw Error(*error_);
   }
-  journal_.flush();
+  if (journal_ != nullptr) journal_->flush();
 }
 
 std::vector<store::ArchivedTable> RowsArchiver::take_tables() {
@@ -222,7 +233,7 @@ void RowsArchiver::read_part(const Piece& piece, pg::Connection& source) {
     store::WrittenPart part = stream.finish();
     // A part that is the whole table becomes its file at once.
     if (plan.ranges.size() > 1) {
-      journal_.add(store::JournaledPart{
+      record(store::JournaledPart{
           .file = name, .number = piece.range, .bounds = range.bounds, .rows = rows, .frames = part.frames});
     }
     progress_.rows.fetch_add(rows.rows, std::memory_order_relaxed);
@@ -257,9 +268,10 @@ void RowsArchiver::finish_table(std::size_t table, Gathered gathered) {
                                       .content = content_of(frames),
                                       .rows = gathered.rows,
                                       .file = described(name, size, frames)};
-  journal_.add(archived);
+  record(archived);
   // Its parts are gone: it would be read again.
-  if (gathered.parts.size() > 1) journal_.flush();
+  if (gathered.parts.size() > 1 && journal_ != nullptr) journal_->flush();
+  hand_on(data_, name);
   ++progress_.tables_done;
   ++progress_.files_done;
   const MutexLock lock(mutex_);
@@ -309,7 +321,8 @@ void RowsArchiver::finish_object(schema::Oid object, store::WrittenPart part) {
   const std::uintmax_t size = store::join_parts(data_.folder / name, {std::move(part)}, data_.compression.algorithm);
   const store::ArchivedLargeObject archived{
       .oid = object, .content = content_of(frames), .file = described(name, size, frames)};
-  journal_.add(archived);
+  record(archived);
+  hand_on(data_, name);
   ++progress_.files_done;
   const MutexLock lock(mutex_);
   large_objects_.push_back(archived);

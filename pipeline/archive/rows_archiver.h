@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -36,12 +37,17 @@ struct DataToArchive {
   store::Compression compression;
   int table_jobs = 1;
   int compress_jobs = 1;
+  /// ArchiveOptions::hand_on.
+  std::function<void(const std::string& name, const std::filesystem::path& file)> hand_on = {};
   /// Data that an earlier attempt has written; not read again.
   store::JournalContents done = {};
 };
 
 /// The name of the data file of a table, or of a large object, in the archive.
 std::string table_file_name(const DataToArchive& data, const TablePlan& plan);
+/// Hands a file of the archive on, with the file of its index if it has one, and removes it; does nothing if no one
+/// takes files.
+void hand_on(const DataToArchive& data, const std::string& name);
 std::string large_object_file_name(const DataToArchive& data, schema::Oid object);
 
 /// Counters while an archive is made; read by others at any time.
@@ -60,10 +66,10 @@ struct ArchivingProgress {
 };
 
 /// Reads rows and large objects by several sessions in one snapshot, the largest first, and writes them into the data
-/// files of an archive. The journal learns of each part and file.
+/// files of an archive. The journal, if there is one, learns of each part and file.
 class RowsArchiver {
  public:
-  RowsArchiver(const DataToArchive& data, store::Journal& journal, ArchivingProgress& progress, Log log,
+  RowsArchiver(const DataToArchive& data, store::Journal* journal, ArchivingProgress& progress, Log log,
                const CancelToken& cancel);
 
   /// Throws Error: the first one, when all threads have ended.
@@ -101,7 +107,12 @@ class RowsArchiver {
   void finish_object(schema::Oid object, store::WrittenPart part);
 
   const DataToArchive& data_;
-  store::Journal& journal_;
+  template <class Done>
+  void record(const Done& done) {
+    if (journal_ != nullptr) journal_->add(done);
+  }
+
+  store::Journal* journal_;
   ArchivingProgress& progress_;
   const Log log_;
   CancelSource cancel_;

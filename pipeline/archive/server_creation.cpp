@@ -161,6 +161,9 @@ ServerArchiveCreation::ServerArchiveCreation(ArchiveOptions options, LogSink& si
   if (!options.snapshot.empty()) {
     throw Error(ErrorKind::kUsage, "a snapshot belongs to one database: it cannot be given for all databases");
   }
+  if (options.hand_on) {
+    throw Error(ErrorKind::kUsage, "only the files of one database's archive can be handed on");
+  }
   implementation_ = std::make_unique<Implementation>(std::move(options), sink, parent);
 }
 

@@ -1,16 +1,22 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 
+#include "base/file_descriptor.h"
 #include "base/printable.h"
 #include "pgsluice/archive.h"
 #include "pgsluice/error.h"
 #include "pgsluice/server_archive.h"
 #include "pipeline/settings.h"
+#include "store/tar_stream.h"
 #include "tools/pgsluice/archive_report.h"
+#include "tools/pgsluice/archive_stream.h"
 #include "tools/pgsluice/commands.h"
 #include "tools/pgsluice/environment.h"
 #include "tools/pgsluice/exit_code.h"
@@ -32,13 +38,16 @@ constexpr const char* kArchiveCreateFooter =
     "  pgsluice archive create --source … --to shop --resume     goes on where that was interrupted\n"
     "  pgsluice archive create --source … --to shop --dry-run    what would be read, and nothing is written\n"
     "  pgsluice archive create --all-databases --roles --source postgresql://postgres@old --to /mnt/disk/old\n"
+    "  pgsluice archive create --source … --to - | ssh new pgsluice archive restore --from - --target …\n"
+    "  pgsluice archive create --source … --to 'aws s3 cp - s3://backups/shop/%f'     one command for each file\n"
     "  pg_restore --jobs 4 --dbname postgresql://me@new/shop shop\n"
     "\n"
     "The archive is a folder as pg_dump --format=directory writes it, of one snapshot. pg_restore reads it: of version "
     "16\n"
     "or later if it is compressed by zstd. docs/archive.md tells more.\n"
     "\n"
-    "An archive that was interrupted goes on with --resume, if the source still shows what is in it already.\n"
+    "An archive that was interrupted goes on with --resume, if the source still shows what is in it already. A stream\n"
+    "(--to -, or a command) needs room for the tables that are being read, in TMPDIR, and cannot be resumed.\n"
     "\n"
     "Exit codes: 0 the archive is complete and on disk, 1 arguments, 2 configuration (no pg_dump, a full disk), 3 the\n"
     "folder is not empty, or the source has changed since the archive was begun, 6 source, 12 internal, 22 databases\n"
@@ -74,7 +83,56 @@ pipeline::ArchiveOptions archive_options(const CreateArguments& args) {
   return options;
 }
 
+pipeline::ArchiveSummary run_with_progress(pipeline::ArchiveCreation& creation, const CreateArguments& args,
+                                           Console& console) {
+  const ProgressDisplay display(console, progress_style(args.progress, args.log),
+                                [&creation] { return creation.progress(); });
+  return creation.run();
+}
+
+void print_summary(const pipeline::ArchiveSummary& summary, const CreateArguments& args, std::FILE* out) {
+  std::fputs((args.json ? archive_summary_json(summary)
+                        : archive_summary_text(summary, is_stream(args.folder) ? "the stream" : args.folder))
+                 .c_str(),
+             out);
+}
+
+// Standard output is the archive.
+int create_into_stream(const CreateArguments& args, Console& console, const CancelToken& cancel) {
+  if (::isatty(STDOUT_FILENO) == 1) {
+    throw Error(ErrorKind::kUsage, "an archive is not written to a terminal").hint("redirect it, or give a folder");
+  }
+  const TemporaryFolder spool;
+  store::TarWriter tar(STDOUT_FILENO, cancel);
+  std::mutex one_at_a_time;
+  pipeline::ArchiveOptions options = archive_options(args);
+  options.folder = spool.path() / "archive";
+  options.hand_on = [&](const std::string& name, const std::filesystem::path& file) {
+    const std::lock_guard lock(one_at_a_time);
+    tar.add(name, file);
+  };
+  pipeline::ArchiveCreation creation(std::move(options), console, cancel);
+  const pipeline::ArchiveSummary summary = run_with_progress(creation, args, console);
+  tar.finish();
+  print_summary(summary, args, stderr);
+  return kExitSuccess;
+}
+
+int create_by_command(const CreateArguments& args, Console& console, const CancelToken& cancel) {
+  const TemporaryFolder spool;
+  pipeline::ArchiveOptions options = archive_options(args);
+  options.folder = spool.path() / "archive";
+  options.hand_on = [&](const std::string& name, const std::filesystem::path& file) {
+    run_for_file(args.folder, name, file, cancel);
+  };
+  pipeline::ArchiveCreation creation(std::move(options), console, cancel);
+  print_summary(run_with_progress(creation, args, console), args, stdout);
+  return kExitSuccess;
+}
+
 int create_one(const CreateArguments& args, Console& console, const CancelToken& cancel) {
+  if (!args.dry_run && is_stream(args.folder)) return create_into_stream(args, console, cancel);
+  if (!args.dry_run && is_command(args.folder)) return create_by_command(args, console, cancel);
   pipeline::ArchiveCreation creation(archive_options(args), console, cancel);
   try {
     if (args.dry_run) {
@@ -82,14 +140,7 @@ int create_one(const CreateArguments& args, Console& console, const CancelToken&
       std::fputs((args.json ? archive_plan_json({plan}) : archive_plan_text({plan})).c_str(), stdout);
       return kExitSuccess;
     }
-    pipeline::ArchiveSummary summary;
-    {
-      const ProgressDisplay display(console, progress_style(args.progress, args.log),
-                                    [&creation] { return creation.progress(); });
-      summary = creation.run();
-    }
-    std::fputs((args.json ? archive_summary_json(summary) : archive_summary_text(summary, args.folder)).c_str(),
-               stdout);
+    print_summary(run_with_progress(creation, args, console), args, stdout);
     return kExitSuccess;
   } catch (const Error& error) {
     if (!creation.is_left()) throw;
@@ -102,6 +153,9 @@ int create_one(const CreateArguments& args, Console& console, const CancelToken&
 }
 
 int create_all(const CreateArguments& args, Console& console, const CancelToken& cancel) {
+  if (is_stream(args.folder) || is_command(args.folder)) {
+    throw Error(ErrorKind::kUsage, "the archives of several databases need a folder").hint("give one, or one database");
+  }
   pipeline::ServerArchiveCreation creation(archive_options(args), console, cancel);
   if (args.dry_run) {
     const std::vector<pipeline::ArchivePlan> plans = creation.plan();
@@ -145,7 +199,11 @@ void add_archive_create_command(CLI::App& archive, int& exit_code) {
   with_environment(*command,
                    command->add_option("-S,--source", args->options.source, "Source database, URI or keywords"),
                    args->options.source, "SOURCE_PGURI");
-  command->add_option("--to", args->folder, "The folder; made if it is missing, else it must be empty")->required();
+  command
+      ->add_option("--to", args->folder,
+                   "The folder; made if it is missing, else it must be empty. -: standard output, as a tar. A command "
+                   "with %f: gets each file")
+      ->required();
   with_environment(*command,
                    command
                        ->add_option("-J,--table-jobs,--jobs", args->options.table_jobs,
