@@ -8,6 +8,23 @@
 
 namespace pgsluice::store {
 
+namespace {
+
+// Summed up in bytes, which the compiler takes sixteen at a time: a wider sum takes several times as long.
+std::uint32_t line_ends_in(std::string_view bytes) {
+  constexpr std::size_t kMostInAByte = 240;
+  std::uint32_t all = 0;
+  while (!bytes.empty()) {
+    std::uint8_t found = 0;
+    for (const char c : bytes.substr(0, kMostInAByte)) found = static_cast<std::uint8_t>(found + (c == '\n' ? 1 : 0));
+    all += found;
+    bytes.remove_prefix(std::min(kMostInAByte, bytes.size()));
+  }
+  return all;
+}
+
+}  // namespace
+
 Pump::Pump(const Compression& compression, int threads)
     : compression_(compression), max_waiting_(static_cast<std::size_t>(threads)) {
   try {
@@ -57,7 +74,7 @@ void Pump::write(const Piece& piece, Compressor& compressor) {
   piece.file->put(piece.number, stored,
                   {.stored = static_cast<std::uint32_t>(stored.size()),
                    .content = static_cast<std::uint32_t>(piece.content.size()),
-                   .rows = static_cast<std::uint32_t>(std::count(piece.content.begin(), piece.content.end(), '\n')),
+                   .rows = line_ends_in(piece.content),
                    .digest = digest_of(piece.content)});
 }
 
