@@ -246,9 +246,9 @@ void ArchiveCreation::Implementation::go_on(const store::JournalContents& begun,
   for (const store::ArchivedTable& table : begun.tables) add(table.file.name, {}, table.rows.rows);
   for (const store::JournaledPart& part : begun.parts) add(part.file, part.bounds, part.rows.rows);
   require_same_rows(ArchiveRun::parse(begun.run), run, done, source, catalog, log);
-  log.notice(fmt::format("going on with an archive that was begun: {} and {} are in it already",
-                         counted(begun.tables.size(), "table"),
-                         counted(begun.parts.size(), "part of another", "parts of others")));
+  log.info(fmt::format("going on with an archive that was begun: {} and {} are in it already",
+                       counted(begun.tables.size(), "table"),
+                       counted(begun.parts.size(), "part of another", "parts of others")));
 }
 
 ArchiveSummary ArchiveCreation::Implementation::write(ArchiveFolder& folder, SourceInSnapshot& source,
