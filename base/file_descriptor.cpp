@@ -107,7 +107,7 @@ struct flock whole_file() {
 }  // namespace
 
 FileLock::FileLock(const std::filesystem::path& path, const std::string& when_held)
-    : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+    : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {
   const auto refuse = [&](int error) {
     throw Error(ErrorKind::kConfig, system_error(fmt::format("cannot lock {}", path.string()), error).what());
   };

@@ -129,7 +129,7 @@ std::string read_password(PropertiesObject& credentials, const std::string& key,
   return value;
 }
 
-// All that the archive holds.
+// All that the archive holds; postgres, which every server has, only if there is no other.
 std::vector<std::string> names_in_archive(PropertiesObject& properties, const std::filesystem::path& archive) {
   std::vector<std::string> names;
   try {
@@ -140,6 +140,7 @@ std::vector<std::string> names_in_archive(PropertiesObject& properties, const st
     throw Error(ErrorKind::kConfig, fmt::format("{}: {}", properties.path_of("SourceArchive"), error.what()))
         .hint(error.hint());
   }
+  if (names.size() > 1) std::erase(names, "postgres");
   return names;
 }
 

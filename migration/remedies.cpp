@@ -41,7 +41,7 @@ std::string_view words_of(Remedy remedy) {
       return "\"retryFor\" of \"engine\" sets how long it is tried";
     case Remedy::kNameServers:
     case Remedy::kCheckServers:
-      return "check SourceDBServerResourceId and TargetDbServerResourceId";
+      return "check SourceDBServerResourceId (or SourceArchive) and TargetDbServerResourceId";
     case Remedy::kNameClientPrograms:
     case Remedy::kForgetRun:
     case Remedy::kReplaceExisting:

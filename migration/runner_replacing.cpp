@@ -11,6 +11,7 @@
 #include "pg/quote.h"
 #include "pgsluice/clone.h"
 #include "pgsluice/error.h"
+#include "store/verification.h"
 
 namespace pgsluice::migration {
 
@@ -41,6 +42,10 @@ void Runner::Implementation::check_before_anything_is_replaced(const pipeline::C
     const std::string& database = from.database.name;
     change([&](Migration& of) { details_of(of, database).operation = "CheckingBeforeReplacing"; });
     try {
+      // A server can be asked for a row again, but what a damaged archive had is nowhere else.
+      if (!from.archive.empty() && request.overwrite == Overwrite::kYes) {
+        store::require_undamaged(store::ArchiveData(from.archive), options.table_jobs, work.token());
+      }
       prepare_into_a_temporary(from, options);
     } catch (Error& error) {
       if (error.kind() == ErrorKind::kCancelled) throw;

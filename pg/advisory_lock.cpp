@@ -12,6 +12,7 @@ namespace pgsluice::pg {
 namespace {
 
 constexpr int kOurs = 1885827948;  // "pgsl"
+constexpr std::chrono::milliseconds kBetweenTries{50};
 
 std::string held_by_others(AdvisoryLock lock) {
   return fmt::format(
@@ -28,9 +29,18 @@ bool try_lock(Connection& connection, AdvisoryLock lock) {
       .boolean(0);
 }
 
+bool lock_soon(Connection& connection, AdvisoryLock lock) {
+  constexpr std::chrono::seconds kLimit{2};
+  const auto end = std::chrono::steady_clock::now() + kLimit;
+  while (!try_lock(connection, lock)) {
+    if (std::chrono::steady_clock::now() >= end) return false;
+    pause(connection.cancel_token(), kBetweenTries);
+  }
+  return true;
+}
+
 bool lock_on_server(Connection& connection, AdvisoryLock lock) {
   constexpr std::chrono::seconds kLimit{3};
-  constexpr std::chrono::milliseconds kBetweenTries{50};
   const auto end = std::chrono::steady_clock::now() + kLimit;
   bool is_mine = false;
   while (true) {

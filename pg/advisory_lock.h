@@ -16,9 +16,12 @@ enum class AdvisoryLock {
 /// Takes the lock for the session, or returns false if another session holds it in the same database.
 bool try_lock(Connection& connection, AdvisoryLock lock);
 
+/// Like try_lock(), but tries for two seconds: a session that its client has closed ends when a busy server gets to it.
+/// Throws Error(kCancelled), too.
+bool lock_soon(Connection& connection, AdvisoryLock lock);
+
 /// Takes the lock as soon as no other session holds it in any database of the server, or returns false after three
-/// seconds: a session that its client has closed ends when a busy server gets to it. Throws like Connection::execute(),
-/// and Error(kCancelled).
+/// seconds. Throws like lock_soon().
 bool lock_on_server(Connection& connection, AdvisoryLock lock);
 
 /// Returns the pid of another session that holds the lock in the connection's database; nullopt if there is none.

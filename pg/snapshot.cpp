@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
 #include <chrono>
+#include <cstdint>
 
 #include "base/sqlstate.h"
 #include "pg/database_change.h"
@@ -63,6 +65,16 @@ SnapshotMark identity_of(Connection& connection) {
   return {.snapshot = {.system_identifier = system_identifier(connection)}, .database = oid_of_database(connection)};
 }
 
+bool is_log_on_disk(Connection& connection, const SnapshotMark& mark) {
+  if (mark.log_position.empty()) return false;
+  const bool renamed = connection.server_version() >= since::kWalNames;
+  return connection
+      .execute(fmt::format("SELECT pg_catalog.{}() >= {}::pg_catalog.pg_lsn",
+                           renamed ? "pg_current_wal_flush_lsn" : "pg_current_xlog_flush_location",
+                           quote_literal(mark.log_position)))[0]
+      .boolean(0);
+}
+
 SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snapshot) {
   const bool renamed = connection.server_version() >= since::kWalNames;
   SnapshotMark mark{.snapshot = snapshot, .database = oid_of_database(connection)};
@@ -84,14 +96,11 @@ SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snaps
                                                " FROM pg_catalog.pg_current_xlog_insert_location() l")[0];
   mark.log_position = log.text(0);
   mark.timeline = log.text(1);
-  const std::string on_disk = fmt::format("SELECT pg_catalog.{}() >= {}::pg_catalog.pg_lsn",
-                                          renamed ? "pg_current_wal_flush_lsn" : "pg_current_xlog_flush_location",
-                                          quote_literal(mark.log_position));
   // The server's log writer gets there by itself, three times its delay of 200 ms later.
   constexpr int kLooks = 10;
   constexpr std::chrono::milliseconds kPause{100};
   for (int look = 0; look < kLooks; ++look) {
-    mark.log_is_on_disk = connection.execute(on_disk)[0].boolean(0);
+    mark.log_is_on_disk = is_log_on_disk(connection, mark);
     if (mark.log_is_on_disk) break;
     connection.wait({}, kPause);
   }
@@ -109,6 +118,18 @@ bool of_one_database(const SnapshotMark& a, const SnapshotMark& b) {
 }
 
 namespace {
+
+// Parses "16/B374D848"; 0 for another text.
+std::uint64_t position_of(const std::string& log_position) {
+  constexpr unsigned kHalf = 32;
+  std::uint32_t high = 0;
+  std::uint32_t low = 0;
+  const char* end = log_position.data() + log_position.size();
+  const auto [slash, failed] = std::from_chars(log_position.data(), end, high, 16);
+  if (failed != std::errc() || slash == end) return 0;
+  std::from_chars(slash + 1, end, low, 16);
+  return (static_cast<std::uint64_t>(high) << kHalf) | low;
+}
 
 bool on_standby(const SnapshotMark& mark) { return mark.timeline.empty(); }
 
@@ -139,6 +160,9 @@ std::optional<std::string> why_not_comparable(const SnapshotMark& earlier, const
   if (on_standby(earlier) && on_standby(later)) return why_not_comparable_on_standby(earlier, later);
   if (on_standby(earlier) || on_standby(later)) return "one of the runs read a standby, and the other its primary";
   if (earlier.timeline != later.timeline) return "the source was promoted or restored since";
+  if (position_of(later.log_position) < position_of(earlier.log_position)) {
+    return "the source was set back to an earlier state since";
+  }
   const bool restarted = earlier.snapshot.server_started != later.snapshot.server_started;
   if (!earlier.log_is_on_disk && restarted) {
     return "the source was restarted before its log was seen to be on disk";

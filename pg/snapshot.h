@@ -52,6 +52,9 @@ SnapshotMark identity_of(Connection& connection);
 /// Reads it in the snapshot's transaction; waits a moment for the log.
 SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snapshot);
 
+/// True if the server's log is on disk up to where a snapshot was marked (SnapshotMark::log_is_on_disk), by now.
+bool is_log_on_disk(Connection& connection, const SnapshotMark& mark);
+
 /// To be called after a read in a snapshot, with SnapshotMark::read_before. A later read gets "snapshot too
 /// old" from the server, but not a session that has imported the snapshot: it may read what is left (tried on 15:
 /// 50,000 of 100,000 rows). Throws Error(kState, 72000).

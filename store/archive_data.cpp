@@ -44,11 +44,13 @@ std::string read_toc(const fs::path& file) {
 }
 
 fs::path toc_of(const fs::path& path) {
+  require_plain_files(path);
   std::error_code failed;
   const fs::file_status status = fs::status(path, failed);
   if (!fs::exists(status)) throw not_this(path, "there is no such archive");
   if (!fs::is_directory(status)) return path;
   if (fs::exists(path / kTocFile, failed)) return path / kTocFile;
+  if (is_unfinished(path)) throw unfinished_error(path);
   throw not_this(path, fmt::format("it has no {}", kTocFile))
       .hint("it is no archive of pg_dump or pgsluice, or one that was not completed");
 }
@@ -116,9 +118,8 @@ ArchiveData::ArchiveData(fs::path path) : path_(std::move(path)) {
   data_ = open_folder_data(path_, archive_);
   if (!fs::exists(path_ / kManifestFile)) {
     // All else may be there, and not yet on the disk.
-    if (!fs::exists(path_ / kLockFile) && !fs::exists(path_ / kCatalogFile)) return;
-    throw not_this(path_, fmt::format("pgsluice has not completed it: there is no {}", kManifestFile))
-        .hint("make the archive again, or copy it again, whole");
+    if (!is_unfinished(path_)) return;
+    throw unfinished_error(path_);
   }
   manifest_ = read_manifest(path_);
   for (const SmallFile& file : manifest_->small_files) {

@@ -19,6 +19,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kJournalFormat = 1;
+// Enough for what is not written yet when the disk is full: lines of a second.
+constexpr const char* kReserveFile = "pgsluice.journal.reserve";
+constexpr std::size_t kReserve = 256 * 1024;
 // A killed process loses no more than it has done in this time.
 constexpr std::chrono::milliseconds kBetweenFlushes{1000};
 
@@ -35,19 +38,16 @@ Json to_json(const JournaledPart& part) {
   for (const Frame& frame : part.frames) {
     frames.push_back(Json::array({frame.stored, frame.content, frame.rows, frame.digest.hex()}));
   }
-  return {{"name", part.file},
-          {"number", part.number},
-          {"by", bytes_as_utf8(part.bounds.by)},
-          {"from", json_of(part.bounds.from)},
-          {"to", json_of(part.bounds.to)},
-          {"nulls", part.bounds.nulls},
-          {"rows", part.rows.rows},
-          {"digest", part.rows.sum.hex()},
-          {"frames", std::move(frames)}};
+  return {{"table", part.table},           {"fileNode", part.file_node},          {"name", part.file},
+          {"number", part.number},         {"by", bytes_as_utf8(part.bounds.by)}, {"from", json_of(part.bounds.from)},
+          {"to", json_of(part.bounds.to)}, {"nulls", part.bounds.nulls},          {"rows", part.rows.rows},
+          {"digest", part.rows.sum.hex()}, {"frames", std::move(frames)}};
 }
 
 JournaledPart part_of(const Json& json) {
   JournaledPart part{
+      .table = json.at("table").get<schema::Oid>(),
+      .file_node = json.at("fileNode").get<schema::Oid>(),
       .file = file_name_of(json),
       .number = json.at("number").get<std::size_t>(),
       .bounds = {.by = bytes_from_utf8(json.at("by").get<std::string>()),
@@ -67,14 +67,18 @@ JournaledPart part_of(const Json& json) {
 
 std::string first_line(const std::string& run) { return line_of({{"format", kJournalFormat}, {"run", run}}); }
 std::string line_of_done(const JournaledPart& part) { return line_of({{"part", to_json(part)}}); }
-std::string line_of_done(const ArchivedTable& table) { return line_of({{"table", to_json(table)}}); }
+std::string line_of_done(const JournaledTable& table) {
+  return line_of({{"table", to_json(table.archived)}, {"oid", table.table}});
+}
 std::string line_of_done(const ArchivedLargeObject& object) { return line_of({{"object", to_json(object)}}); }
 
 void take_line(const Json& json, JournalContents& contents) {
   if (json.contains("part")) {
     contents.parts.push_back(part_of(json.at("part")));
   } else if (json.contains("table")) {
-    contents.tables.push_back(table_of(json.at("table")));
+    contents.tables.push_back({.table = json.at("oid").get<schema::Oid>(), .archived = table_of(json.at("table"))});
+  } else if (json.contains("logOnDisk")) {
+    contents.log_is_on_disk = json.at("logOnDisk").get<bool>();
   } else {
     contents.large_objects.push_back(large_object_of(json.at("object")));
   }
@@ -118,25 +122,31 @@ std::optional<JournalContents> read_journal(const std::filesystem::path& folder)
   } catch (const Error& error) {
     why = error.what();
   }
-  throw Error(ErrorKind::kConfig, fmt::format("{} cannot be read: {}", file.string(), why)).remedy(Remedy::kStartOver);
+  throw Error(ErrorKind::kConfig, fmt::format("{} cannot be read: {}", file.string(), why))
+      .hint("remove the archive's folder, and begin again");
 }
 
 Journal::Journal(std::filesystem::path folder, const JournalContents& done) : folder_(std::move(folder)) {
   std::string text = first_line(done.run);
   for (const JournaledPart& part : done.parts) text += line_of_done(part);
-  for (const ArchivedTable& table : done.tables) text += line_of_done(table);
+  for (const JournaledTable& table : done.tables) text += line_of_done(table);
   for (const ArchivedLargeObject& object : done.large_objects) text += line_of_done(object);
   const std::filesystem::path file = folder_ / kJournalFile;
   write_file(file, text);
   file_ = FileDescriptor(::open(file.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
   if (!file_.valid()) throw system_error("cannot open " + file.string(), errno);
+  write_file(folder_ / kReserveFile, std::string(kReserve, '\0'));
+  const MutexLock writing(writing_);
+  length_ = text.size();
   const MutexLock lock(mutex_);
   has_any_ = !done.empty();
 }
 
 void Journal::add(const JournaledPart& part) { add_line(line_of_done(part)); }
-void Journal::add(const ArchivedTable& table) { add_line(line_of_done(table)); }
+void Journal::add(const JournaledTable& table) { add_line(line_of_done(table)); }
 void Journal::add(const ArchivedLargeObject& object) { add_line(line_of_done(object)); }
+
+void Journal::add_log_is_on_disk() { add_line(line_of({{"logOnDisk", true}})); }
 
 void Journal::add_line(std::string line) {
   {
@@ -158,10 +168,29 @@ void Journal::flush() {
   }
   if (lines.empty()) return;
   sync_folder(folder_);
-  write_whole(file_.get(), lines, folder_ / kJournalFile);
-  if (::fdatasync(file_.get()) != 0) throw system_error("cannot write " + (folder_ / kJournalFile).string(), errno);
+  try {
+    write(lines);
+  } catch (const Error&) {
+    // The disk is full, say.
+    std::error_code failed;
+    if (!std::filesystem::remove(folder_ / kReserveFile, failed)) throw;
+    write(lines);
+  }
   const MutexLock lock(mutex_);
   has_any_ = true;
+}
+
+// A line that could not be written whole is cut off again: others may follow.
+void Journal::write(std::string_view lines) {
+  const std::string path = (folder_ / kJournalFile).string();
+  try {
+    write_whole(file_.get(), lines, path);
+    if (::fdatasync(file_.get()) != 0) throw system_error("cannot write " + path, errno);
+  } catch (const Error&) {
+    [[maybe_unused]] const int result = ::ftruncate(file_.get(), static_cast<off_t>(length_));
+    throw;
+  }
+  length_ += lines.size();
 }
 
 bool Journal::has_any() const {

@@ -40,6 +40,8 @@ Manifest manifest_of(const Json& json) {
                     .server_version = source.at("serverVersion").get<std::string>(),
                     .pg_dump_version = source.at("pgDumpVersion").get<std::string>(),
                     .system_identifier = source.at("systemIdentifier").get<std::string>(),
+                    .database_oid = source.value("databaseOid", ""),
+                    .options = json.value("options", std::map<std::string, std::string>()),
                     .snapshot = source.at("snapshot").get<std::string>(),
                     .money_locale = source.at("moneyLocale").get<std::string>(),
                     .log_position = source.at("logPosition").get<std::string>(),
@@ -92,6 +94,33 @@ ArchivedLargeObject large_object_of(const Json& json) {
           .file = file_of(json.at("file"))};
 }
 
+void require_plain_files(const std::filesystem::path& archive) {
+  std::error_code failed;
+  const auto require = [&](const std::filesystem::path& path) {
+    const std::filesystem::file_status status = std::filesystem::status(path, failed);
+    const bool is_plain = !std::filesystem::exists(status) || std::filesystem::is_regular_file(status) ||
+                          std::filesystem::is_directory(status);
+    if (!is_plain) {
+      throw Error(ErrorKind::kConfig, fmt::format("{} is a pipe or a device: an archive has files", path.string()));
+    }
+  };
+  require(archive);
+  if (!std::filesystem::is_directory(archive, failed)) return;
+  for (const std::filesystem::directory_entry& entry : std::filesystem::directory_iterator(archive, failed)) {
+    require(entry.path());
+  }
+}
+
+bool is_unfinished(const std::filesystem::path& folder) {
+  std::error_code failed;
+  return std::filesystem::exists(folder / kLockFile, failed) || std::filesystem::exists(folder / kCatalogFile, failed);
+}
+
+Error unfinished_error(const std::filesystem::path& folder) {
+  return Error(ErrorKind::kConfig, fmt::format("{}: pgsluice has not completed it", folder.string()))
+      .hint("let its making go on (archive create, with all that it was begun with), or copy the archive again, whole");
+}
+
 void write_manifest(const Manifest& manifest, const std::filesystem::path& folder) {
   Json json = {{"format", kFormat},
                {"writtenBy", manifest.written_by},
@@ -102,9 +131,11 @@ void write_manifest(const Manifest& manifest, const std::filesystem::path& folde
                  {"serverVersion", manifest.server_version},
                  {"pgDumpVersion", manifest.pg_dump_version},
                  {"systemIdentifier", manifest.system_identifier},
+                 {"databaseOid", manifest.database_oid},
                  {"snapshot", manifest.snapshot},
                  {"moneyLocale", manifest.money_locale},
                  {"logPosition", manifest.log_position}}},
+               {"options", manifest.options},
                {"compression", manifest.compression.text()},
                {"smallFiles", Json::array()},
                {"tables", Json::array()},
@@ -134,8 +165,10 @@ Manifest parse_manifest(std::string_view text, std::string_view file) {
 }
 
 Manifest read_manifest(const std::filesystem::path& folder) {
+  require_plain_files(folder);
   const std::filesystem::path file = folder / kManifestFile;
   if (!std::filesystem::exists(file)) {
+    if (is_unfinished(folder)) throw unfinished_error(folder);
     throw Error(ErrorKind::kConfig, fmt::format("there is no {} in {}", kManifestFile, folder.string()))
         .hint(
             "it is not an archive of pgsluice, or one that was not completed: what pg_restore can do with it is not "

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "pgsluice/digest.h"
+#include "pgsluice/error.h"
 #include "schema/archive/archive.h"
 #include "store/compression.h"
 
@@ -52,6 +54,9 @@ struct Manifest {
   std::string server_version;
   std::string pg_dump_version;
   std::string system_identifier;
+  std::string database_oid;
+  /// Options that decide what the archive holds, for people: "large objects" is "yes".
+  std::map<std::string, std::string> options;
   std::string snapshot;      ///< xmin:xmax:xip_list
   std::string money_locale;  ///< lc_monetary, in whose form amounts of money are written
   std::string log_position;  ///< of the source's log when the snapshot had been taken
@@ -70,6 +75,15 @@ inline constexpr const char* kLockFile = "pgsluice.lock";
 inline constexpr const char* kCatalogFile = "pgsluice.catalog";
 /// The source server's roles, as pg_dumpall writes them; one of the small files, where they were wanted.
 inline constexpr const char* kRolesFile = "globals.sql";
+
+/// Throws Error(kConfig) where an archive's path, or something in its folder, is a pipe or a device, which nothing may
+/// ever be read from.
+void require_plain_files(const std::filesystem::path& archive);
+
+/// True if a folder is one in which pgsluice has begun an archive, or those of a server's databases, and has not
+/// completed them.
+bool is_unfinished(const std::filesystem::path& folder);
+Error unfinished_error(const std::filesystem::path& folder);
 
 /// Throws Error(kState) where it cannot be written.
 void write_manifest(const Manifest& manifest, const std::filesystem::path& folder);

@@ -8,6 +8,7 @@
 #include "base/escaped_file_name.h"
 #include "base/file_descriptor.h"
 #include "pgsluice/error.h"
+#include "store/manifest.h"
 
 namespace pgsluice::store {
 
@@ -29,6 +30,7 @@ ServerManifest server_manifest_of(const nlohmann::json& json) {
   for (const nlohmann::json& database : json.at("databases")) {
     manifest.databases.push_back(unescape_file_name(database.at("folder").get<std::string>()));
   }
+  if (manifest.databases.empty()) throw Error(ErrorKind::kConfig, "it names no database");
   return manifest;
 }
 
@@ -56,6 +58,7 @@ void write_server_manifest(const ServerManifest& manifest, const std::filesystem
 }
 
 ServerManifest read_server_manifest(const std::filesystem::path& folder) {
+  require_plain_files(folder);
   const std::filesystem::path file = folder / kServerManifestFile;
   std::string why;
   try {

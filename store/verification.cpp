@@ -13,6 +13,7 @@
 #include "copy/row_digest.h"
 #include "pg/quote.h"
 #include "pgsluice/error.h"
+#include "store/data_entries.h"
 #include "store/frame_reader.h"
 
 namespace pgsluice::store {
@@ -169,6 +170,53 @@ std::vector<Damage> verify_archive(const std::filesystem::path& folder, int jobs
   verification.check_files(jobs);
   cancel.throw_if_cancelled();
   return verification.take_found();
+}
+
+namespace {
+
+// pg_dump writes nowhere what there should be: that each table has its end is all that can be seen.
+std::vector<Damage> read_to_the_ends(const ArchiveData& archive, int jobs, const CancelToken& cancel) {
+  const DataEntries entries = find_data_entries(archive.archive());
+  std::vector<const schema::TocEntry*> tables;
+  for (const auto& [oid, entry] : entries.tables) tables.push_back(entry);
+  Mutex mutex;
+  std::vector<Damage> found;
+  std::atomic<std::size_t> next{0};
+  const auto add = [&](const std::string& what, const std::exception& error) {
+    const MutexLock lock(mutex);
+    found.push_back({what, error.what()});
+  };
+  run_in_threads(std::clamp(static_cast<int>(tables.size()), 1, jobs), [&](int) {
+    for (std::size_t at = next++; at < tables.size() && !cancel.cancelled(); at = next++) {
+      const schema::TocEntry& entry = *tables[at];
+      try {
+        archive.read_rows(entry, {}, [](std::string_view) {});
+      } catch (const std::exception& error) {
+        add("table " + pg::display_name(entry.schema.value_or(""), entry.tag), error);
+      }
+    }
+  });
+  try {
+    if (!cancel.cancelled()) archive.read_large_objects([](schema::Oid, std::string_view) {});
+  } catch (const std::exception& error) {
+    add("large objects", error);
+  }
+  return found;
+}
+
+}  // namespace
+
+void require_undamaged(const ArchiveData& archive, int jobs, const CancelToken& cancel) {
+  VerificationProgress progress;
+  const std::vector<Damage> found = archive.manifest() != nullptr
+                                        ? verify_archive(archive.path(), jobs, progress, cancel)
+                                        : read_to_the_ends(archive, jobs, cancel);
+  cancel.throw_if_cancelled();
+  if (found.empty()) return;
+  const std::string more = found.size() > 1 ? fmt::format("; and {} more", found.size() - 1) : "";
+  throw Error(ErrorKind::kConfig, fmt::format("the archive is damaged: {}{}", found.front().why, more))
+      .object(found.front().what)
+      .hint("copy it again, whole");
 }
 
 }  // namespace pgsluice::store

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pgsluice/cancel.h"
+#include "store/archive_data.h"
 #include "store/manifest.h"
 
 namespace pgsluice::store {
@@ -29,5 +30,9 @@ struct VerificationProgress {
 /// Error(kConfig) where there is no manifest, Error(kCancelled). Returns nothing for one that is as it was written.
 std::vector<Damage> verify_archive(const std::filesystem::path& folder, int jobs, VerificationProgress& progress,
                                    const CancelToken& cancel);
+
+/// Reads all data of an archive before something is done that cannot be undone: an archive of pgsluice's as
+/// verify_archive() does, one of pg_dump's to the end of each table. Throws Error(kConfig) that names the first damage.
+void require_undamaged(const ArchiveData& archive, int jobs, const CancelToken& cancel);
 
 }  // namespace pgsluice::store

@@ -19,6 +19,7 @@ struct Database {
   std::string icu_rules;    ///< from 16 on
   std::string tablespace;   ///< empty: the default one
   bool may_connect = true;  ///< ALLOW_CONNECTIONS, and this user's right to
+  bool allows_connections = true;
   bool half_dropped = false;
   Bytes size;  ///< 0 where this user may not connect
 };

@@ -41,7 +41,9 @@ class ServerArchiveCreation {
   /// Options: as for one database; the connection string leads to any database ("postgres" where it names none), the
   /// folder is that of all. Throws Error(kUsage) for what is of a single database: a snapshot's name. Cancelled with
   /// `parent` too.
-  ServerArchiveCreation(ArchiveOptions options, LogSink& sink, const CancelToken& parent = {});
+  /// `excluded`: databases to leave out, as a service's own, which its users may not read.
+  ServerArchiveCreation(ArchiveOptions options, LogSink& sink, const CancelToken& parent = {},
+                        std::vector<std::string> excluded = {});
   ServerArchiveCreation(const ServerArchiveCreation&) = delete;
   ServerArchiveCreation& operator=(const ServerArchiveCreation&) = delete;
   ~ServerArchiveCreation();

@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <map>
 #include <set>
 #include <string>
 #include <system_error>
@@ -21,10 +23,35 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// The names of all files that are written into an archive's folder, whole or not.
-bool is_of_archives(const std::string& name) {
-  return name.starts_with("pgsluice.") || name.starts_with("toc.dat") || name.starts_with("blobs") ||
-         name.starts_with(store::kRolesFile) || name.find(".dat") != std::string::npos;
+bool is_number(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// True for "3021.dat", "blob_16405.dat", with the suffixes of compression, index and part: ".zst.part-2".
+bool is_data_file(std::string_view name) {
+  if (name.starts_with("blob_")) name.remove_prefix(std::string_view("blob_").size());
+  const std::size_t end = name.find(".dat");
+  if (end == std::string_view::npos || !is_number(name.substr(0, end))) return false;
+  name.remove_prefix(end + std::string_view(".dat").size());
+  for (const std::string_view suffix : {".zst", ".gz", ".frames"}) {
+    if (name.starts_with(suffix)) name.remove_prefix(suffix.size());
+  }
+  constexpr std::string_view kPart = ".part-";
+  return name.empty() || name == ".new" || (name.starts_with(kPart) && is_number(name.substr(kPart.size())));
+}
+
+// The names of all files that are written into an archive's folder, whole or not (".new").
+bool is_of_archives(std::string_view name) {
+  if (is_data_file(name)) return true;
+  if (name.ends_with(".new")) name.remove_suffix(std::string_view(".new").size());
+  if (name.starts_with("blobs") && name.ends_with(".toc")) {
+    const std::string_view between = name.substr(5, name.size() - 9);
+    return between.empty() || (between.front() == '_' && is_number(between.substr(1)));
+  }
+  const std::array<std::string_view, 7> own = {store::kTocFile,           store::kRolesFile,   store::kCatalogFile,
+                                               store::kManifestFile,      store::kJournalFile, store::kLockFile,
+                                               "pgsluice.journal.reserve"};
+  return std::find(own.begin(), own.end(), name) != own.end();
 }
 
 void remove_files(const fs::path& folder, const std::set<std::string>& but) {
@@ -32,7 +59,8 @@ void remove_files(const fs::path& folder, const std::set<std::string>& but) {
   std::vector<fs::path> files;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().filename().string();
-    if (entry.is_regular_file(ignored) && is_of_archives(name) && !but.contains(name)) files.push_back(entry.path());
+    const bool is_file = entry.is_regular_file(ignored) && !entry.is_symlink(ignored);
+    if (is_file && is_of_archives(name) && !but.contains(name)) files.push_back(entry.path());
   }
   for (const fs::path& file : files) fs::remove(file, ignored);
 }
@@ -45,7 +73,7 @@ std::set<std::string> files_of(const store::JournalContents& journal) {
     files.insert(store::index_file_of(file.name).string());
   };
   for (const store::JournaledPart& part : journal.parts) files.insert(store::part_file_name(part.file, part.number));
-  for (const store::ArchivedTable& table : journal.tables) add(table.file);
+  for (const store::JournaledTable& table : journal.tables) add(table.archived.file);
   for (const store::ArchivedLargeObject& object : journal.large_objects) add(object.file);
   return files;
 }
@@ -67,16 +95,37 @@ std::optional<std::uintmax_t> size_of(const fs::path& file) {
   return failed ? std::nullopt : std::optional(size);
 }
 
-// A process that died while it joined parts has appended to the first of them.
-bool has_whole_part(const fs::path& folder, const store::JournaledPart& part) {
+std::uintmax_t stored_size(const store::JournaledPart& part) {
   std::uintmax_t stored = 0;
   for (const store::Frame& frame : part.frames) stored += frame.stored;
-  const fs::path file = folder / store::part_file_name(part.file, part.number);
-  const std::optional<std::uintmax_t> size = size_of(file);
-  if (!size || *size < stored) return false;
-  std::error_code failed;
-  if (*size > stored) fs::resize_file(file, stored, failed);
-  return !failed;
+  return stored;
+}
+
+// The last of several lines about the same, and only what is in its files. A process that died while it joined
+// parts has appended to the first of them.
+store::JournalContents in_files(const fs::path& folder, const store::JournalContents& journal) {
+  store::JournalContents there{
+      .run = journal.run, .log_is_on_disk = journal.log_is_on_disk, .parts = {}, .tables = {}, .large_objects = {}};
+  std::map<schema::Oid, store::JournaledTable> tables;
+  for (const store::JournaledTable& table : journal.tables) tables[table.table] = table;
+  for (auto& [oid, table] : tables) {
+    if (size_of(folder / table.archived.file.name) == table.archived.file.size) there.tables.push_back(table);
+  }
+  std::map<std::pair<schema::Oid, std::size_t>, store::JournaledPart> parts;
+  for (const store::JournaledPart& part : journal.parts) parts[{part.table, part.number}] = part;
+  std::set<schema::Oid> whole;
+  for (const store::JournaledTable& table : there.tables) whole.insert(table.table);
+  for (auto& [number, part] : parts) {
+    const auto size = size_of(folder / store::part_file_name(part.file, part.number));
+    const bool is_there = size && (*size == stored_size(part) || (part.number == 0 && *size > stored_size(part)));
+    if (is_there && !whole.contains(part.table)) there.parts.push_back(std::move(part));
+  }
+  std::map<schema::Oid, store::ArchivedLargeObject> objects;
+  for (const store::ArchivedLargeObject& object : journal.large_objects) objects[object.oid] = object;
+  for (auto& [oid, object] : objects) {
+    if (size_of(folder / object.file.name) == object.file.size) there.large_objects.push_back(std::move(object));
+  }
+  return there;
 }
 
 }  // namespace
@@ -102,7 +151,9 @@ ArchiveFolder::ArchiveFolder(fs::path path, bool resume) : path_(std::move(path)
   // Others may not read it, nor is it theirs to remove when this one fails before it has done anything.
   stays_ = is_begun;
   fs::permissions(path_, fs::perms::owner_all, failed);
-  if (is_begun) begun_ = store::read_journal(path_);
+  if (!is_begun) return;
+  begun_ = store::read_journal(path_);
+  if (begun_) begun_ = in_files(path_, *begun_);
 }
 
 ArchiveFolder::~ArchiveFolder() {
@@ -112,23 +163,25 @@ ArchiveFolder::~ArchiveFolder() {
   if (was_made_) fs::remove(path_, ignored);  // unless others have put something there
 }
 
-void ArchiveFolder::tidy() {
-  if (!begun_) return;
-  const auto is_gone = [&](const auto& archived) { return size_of(path_ / archived.file.name) != archived.file.size; };
-  std::erase_if(begun_->tables, is_gone);
-  std::erase_if(begun_->large_objects, is_gone);
-  std::erase_if(begun_->parts, [&](const store::JournaledPart& part) {
-    const auto& tables = begun_->tables;
-    return std::any_of(tables.begin(), tables.end(), [&](const auto& table) { return table.file.name == part.file; }) ||
-           !has_whole_part(path_, part);
-  });
-  remove_files(path_, files_of(*begun_));
+void ArchiveFolder::tidy(const store::JournalContents& done) {
+  remove_files(path_, files_of(done));
+  for (const store::JournaledPart& part : done.parts) {
+    const fs::path file = path_ / store::part_file_name(part.file, part.number);
+    if (size_of(file) == stored_size(part)) continue;
+    std::error_code failed;
+    fs::resize_file(file, stored_size(part), failed);
+    if (failed) {
+      throw Error(ErrorKind::kSystem, fmt::format("cannot shorten {}: {}", file.string(), failed.message()));
+    }
+  }
 }
 
 void ArchiveFolder::keep() {
   std::error_code failed;
-  fs::remove(path_ / store::kJournalFile, failed);
-  if (!failed) fs::remove(path_ / store::kLockFile, failed);
+  for (const std::string& file : {std::string(store::kJournalFile) + ".reserve", std::string(store::kJournalFile),
+                                  std::string(store::kLockFile)}) {
+    if (!failed) fs::remove(path_ / file, failed);
+  }
   if (failed) {
     throw Error(ErrorKind::kSystem,
                 fmt::format("cannot remove {} in {}: {}", store::kLockFile, path_.string(), failed.message()));
@@ -139,8 +192,7 @@ void ArchiveFolder::keep() {
 
 void ArchiveFolder::leave() {
   stays_ = true;
-  begun_ = store::read_journal(path_);
-  tidy();
+  if (const auto journal = store::read_journal(path_)) tidy(in_files(path_, *journal));
 }
 
 }  // namespace pgsluice::pipeline

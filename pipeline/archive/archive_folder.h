@@ -20,10 +20,10 @@ class ArchiveFolder {
   ArchiveFolder& operator=(const ArchiveFolder&) = delete;
   ~ArchiveFolder();
 
-  /// Returns what another process has begun here.
+  /// Returns what another process has begun here, as far as its files are there.
   const std::optional<store::JournalContents>& begun() const { return begun_; }
-  /// Forgets of it what is not in its files any more, and removes the files of the archive that it does not name.
-  void tidy();
+  /// Removes the files of the archive but for those of what is done, and what a process that died has added to these.
+  void tidy(const store::JournalContents& done);
 
   /// The archive is complete, and on disk.
   void keep();

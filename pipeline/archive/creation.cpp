@@ -81,8 +81,13 @@ void check_entries(const std::vector<TablePlan>& tables, const store::DataEntrie
   }
 }
 
+// Throws Error(kSystem): the folder was fit to be written into when the archive was begun.
 store::SmallFile write_small_file(const std::filesystem::path& folder, std::string name, std::string_view content) {
-  write_file(folder / name, content);
+  try {
+    write_file(folder / name, content);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::kSystem, error.what()).hint(error.hint());
+  }
   return {.name = std::move(name), .digest = digest_of(content)};
 }
 
@@ -124,8 +129,9 @@ struct ArchiveCreation::Implementation {
   SourceInSnapshot read_source(pg::Connection source, const ResolvedOptions& resolved);
   DataToArchive prepare(pg::Connection& source, const Definitions& definitions, const pg::SnapshotMark& mark,
                         const ResolvedOptions& resolved);
-  void go_on(const store::JournalContents& begun, const ArchiveRun& run, DataToArchive& data, pg::Connection& source,
-             const schema::Catalog& catalog) const;
+  ArchiveSummary look_at_complete_one();
+  store::JournalContents go_on(const store::JournalContents& begun, const ArchiveRun& run, const DataToArchive& data,
+                               pg::Connection& source, const schema::Catalog& catalog) const;
   ArchiveSummary write(ArchiveFolder& folder, SourceInSnapshot& source, const ResolvedOptions& resolved);
   ArchiveSummary finish(const Definitions& definitions, const pg::SnapshotMark& mark, const DataToArchive& data,
                         RowsArchiver& archiver);
@@ -190,6 +196,8 @@ ArchiveSummary ArchiveCreation::Implementation::finish(const Definitions& defini
                            .server_version = definitions.archive.server_version,
                            .pg_dump_version = definitions.archive.dump_version,
                            .system_identifier = mark.snapshot.system_identifier,
+                           .database_oid = mark.database,
+                           .options = deciding_options(options),
                            .snapshot = mark.snapshot.text,
                            .money_locale = data.money_locale,
                            .log_position = mark.log_position,
@@ -229,37 +237,46 @@ ArchiveSummary ArchiveCreation::Implementation::summarize(const store::Manifest&
   return summary;
 }
 
-// Takes over what an earlier attempt has written.
-void ArchiveCreation::Implementation::go_on(const store::JournalContents& begun, const ArchiveRun& run,
-                                            DataToArchive& data, pg::Connection& source,
-                                            const schema::Catalog& catalog) const {
-  data.done = begun;
-  copy::LedgerContents done;
-  std::map<std::string, schema::Oid> tables;
-  for (const TablePlan& plan : data.tables) tables[table_file_name(data, plan)] = plan.table->oid;
-  const auto add = [&](const std::string& file, const copy::RangeBounds& bounds, std::int64_t rows) {
-    const auto table = tables.find(file);
-    // One that is gone is another definition, which is told first.
-    if (table != tables.end())
-      done.parts.push_back({.relation = table->second, .bounds = bounds, .statement = "", .loaded = {.rows = rows}});
-  };
-  for (const store::ArchivedTable& table : begun.tables) add(table.file.name, {}, table.rows.rows);
-  for (const store::JournaledPart& part : begun.parts) add(part.file, part.bounds, part.rows.rows);
-  require_same_rows(ArchiveRun::parse(begun.run), run, done, source, catalog, log);
+// Returns what an earlier attempt has written, as far as it is of use now. Nothing of it is touched unless it may go
+// on.
+store::JournalContents ArchiveCreation::Implementation::go_on(const store::JournalContents& begun,
+                                                              const ArchiveRun& run, const DataToArchive& data,
+                                                              pg::Connection& source,
+                                                              const schema::Catalog& catalog) const {
+  store::JournalContents done = still_of_use(begun, data.tables);
+  copy::LedgerContents loaded;
+  for (const store::JournaledTable& table : done.tables) {
+    loaded.parts.push_back(
+        {.relation = table.table, .bounds = {}, .statement = "", .loaded = {.rows = table.archived.rows.rows}});
+  }
+  for (const store::JournaledPart& part : done.parts) {
+    loaded.parts.push_back(
+        {.relation = part.table, .bounds = part.bounds, .statement = "", .loaded = {.rows = part.rows.rows}});
+  }
+  ArchiveRun earlier = ArchiveRun::parse(begun.run);
+  earlier.mark.log_is_on_disk = earlier.mark.log_is_on_disk || begun.log_is_on_disk;
+  require_same_rows(earlier, run, loaded, source, catalog, log);
+  std::map<schema::Oid, const TablePlan*> plans;
+  for (const TablePlan& plan : data.tables) plans[plan.table->oid] = &plan;
+  rename_files(done, options.folder, [&](schema::Oid table) {
+    return std::pair(table_file_name(data, *plans.at(table)), data.entries.tables.at(table)->dump_id);
+  });
   log.info(fmt::format("going on with an archive that was begun: {} and {} are in it already",
-                       counted(begun.tables.size(), "table"),
-                       counted(begun.parts.size(), "part of another", "parts of others")));
+                       counted(done.tables.size(), "table"),
+                       counted(done.parts.size(), "part of another", "parts of others")));
+  return done;
 }
 
 ArchiveSummary ArchiveCreation::Implementation::write(ArchiveFolder& folder, SourceInSnapshot& source,
                                                       const ResolvedOptions& resolved) {
   const Definitions& definitions = source.definitions;
   DataToArchive data = prepare(source.session, definitions, source.mark, resolved);
-  const ArchiveRun run = describe_run(options, source.mark, definitions.archive);
-  folder.tidy();
-  if (folder.begun()) go_on(*folder.begun(), run, data, source.session, definitions.catalog);
+  const ArchiveRun run = describe_run(options, source.mark, definitions.archive, data.money_locale);
+  if (folder.begun()) data.done = go_on(*folder.begun(), run, data, source.session, definitions.catalog);
+  folder.tidy(data.done);
   // This snapshot shows the same as what is done.
   data.done.run = run.to_text();
+  data.done.log_is_on_disk = false;
   std::optional<store::Journal> journal;
   if (!options.hand_on) journal.emplace(options.folder, data.done);
   try {
@@ -276,7 +293,11 @@ ArchiveSummary ArchiveCreation::Implementation::write(ArchiveFolder& folder, Sou
       // The disk is full, say, which is told already: what the journal does not name is written again.
     }
     is_left = journal && journal->has_any();
-    if (is_left) folder.leave();
+    try {
+      if (is_left) folder.leave();
+    } catch (const Error& error) {
+      log.warning(fmt::format("files that are not complete stay in the folder: {}", error.what()));
+    }
     throw;
   }
 }
@@ -343,15 +364,32 @@ ArchivePlan ArchiveCreation::Implementation::plan() {
   return plan;
 }
 
+// Finds nothing left to do, provided that it is the archive that is asked for. A process that died after it had written
+// the manifest has left its journal.
+ArchiveSummary ArchiveCreation::Implementation::look_at_complete_one() {
+  const store::Manifest manifest = store::read_manifest(options.folder);
+  pg::Connection source = open_source(reading_options(options));
+  const pg::SnapshotMark here = pg::identity_of(source);
+  const auto differ = [](const std::string& before, const std::string& now) {
+    return !before.empty() && !now.empty() && before != now;
+  };
+  if (differ(manifest.system_identifier, here.snapshot.system_identifier) ||
+      differ(manifest.database_oid, here.database)) {
+    throw Error(ErrorKind::kState, fmt::format("{} holds the archive of another database ({}, of {})",
+                                               options.folder.string(), manifest.database, manifest.created))
+        .hint("give another folder, or remove that one");
+  }
+  require_same_options(manifest.options, deciding_options(options));
+  if (std::filesystem::exists(options.folder / store::kJournalFile)) ArchiveFolder(options.folder, true).keep();
+  log.info(fmt::format("the archive in {} is complete already", options.folder.string()));
+  return summarize(manifest, schema::read_archive(options.folder / store::kTocFile).entries.size());
+}
+
 ArchiveSummary ArchiveCreation::Implementation::run() {
   check_options(options);
   std::error_code ignored;
-  const bool is_complete = std::filesystem::exists(options.folder / store::kManifestFile, ignored) &&
-                           !std::filesystem::exists(options.folder / store::kJournalFile, ignored);
-  if (options.resume && is_complete) {
-    log.info(fmt::format("the archive in {} is complete already", options.folder.string()));
-    return summarize(store::read_manifest(options.folder),
-                     schema::read_archive(options.folder / store::kTocFile).entries.size());
+  if (options.resume && std::filesystem::exists(options.folder / store::kManifestFile, ignored)) {
+    return look_at_complete_one();
   }
   std::optional<SteadyClock::time_point> lost_since;
   while (true) {

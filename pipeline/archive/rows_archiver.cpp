@@ -67,9 +67,10 @@ RowsArchiver::RowsArchiver(const DataToArchive& data, store::Journal* journal, A
       progress_(progress),
       log_(std::move(log)),
       cancel_(cancel),
-      pump_(data.compression, data.compress_jobs) {
-  for (const store::ArchivedTable& table : data.done.tables) done_tables_[table.file.name] = &table;
-  for (const store::JournaledPart& part : data.done.parts) done_parts_[{part.file, part.number}] = &part;
+      pump_(data.compression, data.compress_jobs),
+      log_is_on_disk_(data.mark.log_is_on_disk) {
+  for (const store::JournaledTable& table : data.done.tables) done_tables_[table.table] = &table.archived;
+  for (const store::JournaledPart& part : data.done.parts) done_parts_[{part.table, part.number}] = &part;
 }
 
 void RowsArchiver::plan_pieces() {
@@ -105,7 +106,7 @@ void RowsArchiver::plan_table(std::size_t table) {
 // Returns true if the whole table is in its file.
 bool RowsArchiver::take_done(std::size_t table) {
   const TablePlan& plan = data_.tables[table];
-  const auto done = done_tables_.find(table_file_name(data_, plan));
+  const auto done = done_tables_.find(plan.table->oid);
   if (done == done_tables_.end()) return false;
   tables_.push_back(*done->second);
   ++progress_.tables_done;
@@ -115,20 +116,13 @@ bool RowsArchiver::take_done(std::size_t table) {
   return true;
 }
 
-// Returns true if the part is in its file. One that was cut otherwise is read again.
+// Returns true if the part is in its file.
 bool RowsArchiver::take_done(const Piece& piece, Gathered& gathered) {
-  const TablePlan& plan = data_.tables[piece.table];
-  const std::string name = table_file_name(data_, plan);
-  const auto done = done_parts_.find({name, piece.range});
+  const auto done = done_parts_.find({data_.tables[piece.table].table->oid, piece.range});
   if (done == done_parts_.end()) return false;
   const store::JournaledPart& part = *done->second;
-  const std::filesystem::path path = data_.folder / store::part_file_name(name, piece.range);
-  if (part.bounds != plan.ranges[piece.range].bounds) {
-    std::error_code ignored;
-    std::filesystem::remove(path, ignored);
-    return false;
-  }
-  gathered.parts[piece.range] = {.path = path, .frames = part.frames};
+  gathered.parts[piece.range] = {.path = data_.folder / store::part_file_name(part.file, part.number),
+                                 .frames = part.frames};
   gathered.rows += part.rows;
   --gathered.missing;
   progress_.rows += part.rows.rows;
@@ -202,6 +196,7 @@ void RowsArchiver::work(int number) {
         read_objects(piece, *source);
       }
       pg::require_read_in_time(*source, data_.mark.read_before);
+      if (!log_is_on_disk_ && journal_ != nullptr) look_for_log(*source);
     }
     // Others may still read what this one was to have read.
     cancel_.token().throw_if_cancelled();
@@ -214,6 +209,13 @@ void RowsArchiver::work(int number) {
     if (!error_) error_ = Error(ErrorKind::kSystem, error.what());
     cancel_.cancel();
   }
+}
+
+// On a quiet server the log's last page may wait for a while: as long as it does, a restart would make what is done
+// useless.
+void RowsArchiver::look_for_log(pg::Connection& source) {
+  if (!pg::is_log_on_disk(source, data_.mark) || log_is_on_disk_.exchange(true)) return;
+  journal_->add_log_is_on_disk();
 }
 
 void RowsArchiver::read_part(const Piece& piece, pg::Connection& source) {
@@ -233,8 +235,13 @@ void RowsArchiver::read_part(const Piece& piece, pg::Connection& source) {
     store::WrittenPart part = stream.finish();
     // A part that is the whole table becomes its file at once.
     if (plan.ranges.size() > 1) {
-      record(store::JournaledPart{
-          .file = name, .number = piece.range, .bounds = range.bounds, .rows = rows, .frames = part.frames});
+      record(store::JournaledPart{.table = plan.table->oid,
+                                  .file_node = plan.table->file_node,
+                                  .file = name,
+                                  .number = piece.range,
+                                  .bounds = range.bounds,
+                                  .rows = rows,
+                                  .frames = part.frames});
     }
     progress_.rows.fetch_add(rows.rows, std::memory_order_relaxed);
     progress_.size_done.fetch_add(piece.size.count, std::memory_order_relaxed);
@@ -268,7 +275,7 @@ void RowsArchiver::finish_table(std::size_t table, Gathered gathered) {
                                       .content = content_of(frames),
                                       .rows = gathered.rows,
                                       .file = described(name, size, frames)};
-  record(archived);
+  record(store::JournaledTable{.table = plan.table->oid, .archived = archived});
   // Its parts are gone: it would be read again.
   if (gathered.parts.size() > 1 && journal_ != nullptr) journal_->flush();
   hand_on(data_, name);

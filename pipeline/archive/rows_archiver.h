@@ -97,7 +97,7 @@ class RowsArchiver {
   void plan_pieces();
   void plan_table(std::size_t table) REQUIRES(mutex_);
   bool take_done(std::size_t table) REQUIRES(mutex_);
-  bool take_done(const Piece& piece, Gathered& gathered);
+  bool take_done(const Piece& piece, Gathered& gathered) REQUIRES(mutex_);
   void plan_objects(const store::LargeObjectsEntry& entry);
   void join_what_is_done();
   void work(int number);
@@ -105,6 +105,7 @@ class RowsArchiver {
   void finish_table(std::size_t table, Gathered gathered);
   void read_objects(const Piece& piece, pg::Connection& source);
   void finish_object(schema::Oid object, store::WrittenPart part);
+  void look_for_log(pg::Connection& source);
 
   const DataToArchive& data_;
   template <class Done>
@@ -117,10 +118,11 @@ class RowsArchiver {
   const Log log_;
   CancelSource cancel_;
   store::Pump pump_;
-  std::map<std::string, const store::ArchivedTable*> done_tables_;
-  std::map<std::pair<std::string, std::size_t>, const store::JournaledPart*> done_parts_;
+  std::map<schema::Oid, const store::ArchivedTable*> done_tables_;
+  std::map<std::pair<schema::Oid, std::size_t>, const store::JournaledPart*> done_parts_;
   std::vector<Piece> pieces_;
   std::atomic<std::size_t> next_{0};
+  std::atomic<bool> log_is_on_disk_;
   Mutex mutex_;
   std::map<std::size_t, Gathered> gathered_ GUARDED_BY(mutex_);
   std::optional<Error> error_ GUARDED_BY(mutex_);

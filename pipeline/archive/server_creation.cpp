@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -33,6 +34,8 @@ bool ServerArchiveSummary::complete() const {
 
 struct ServerArchiveCreation::Implementation {
   const ArchiveOptions options;
+  const std::vector<std::string> excluded;
+  std::vector<std::string> warnings = {};
   LogSink& sink;
   const Log log;
   CancelSource cancel;
@@ -45,30 +48,56 @@ struct ServerArchiveCreation::Implementation {
   std::unique_ptr<ArchiveCreation> running GUARDED_BY(mutex) = {};
   ProgressSnapshot of_ended GUARDED_BY(mutex) = {};
 
-  Implementation(ArchiveOptions wanted, LogSink& to, const CancelToken& parent)
-      : options(std::move(wanted)), sink(to), log(to), cancel(parent) {}
+  Implementation(ArchiveOptions wanted, std::vector<std::string> without, LogSink& to, const CancelToken& parent)
+      : options(std::move(wanted)), excluded(std::move(without)), sink(to), log(to), cancel(parent) {}
 
   store::ServerManifest read_server();
   std::vector<schema::Database> wanted() const;
   ArchiveOptions options_of(const std::string& database) const;
   void make_folder() const;
-  void require_this_server(const fs::path& archive, const std::string& system) const;
-  DatabaseArchived archive(const schema::Database& database, const std::string& system);
+  bool is_left_out(const schema::Database& database);
+  DatabaseArchived archive(const schema::Database& database);
+  void warn(const std::string& warning);
+  void warn_of_other_folders(const std::vector<std::string>& listed);
   void end(const ArchiveSummary& summary);
 };
+
+void ServerArchiveCreation::Implementation::warn(const std::string& warning) {
+  log.warning(warning);
+  warnings.push_back(warning);
+}
+
+// pg_dumpall leaves out those that take no connections, too.
+bool ServerArchiveCreation::Implementation::is_left_out(const schema::Database& database) {
+  const std::string name = pg::display_name("", database.name);
+  if (std::find(excluded.begin(), excluded.end(), database.name) != excluded.end()) return true;
+  if (database.half_dropped) {
+    warn(fmt::format("database {}: left out, since a DROP DATABASE of it was interrupted", name));
+  } else if (!database.allows_connections) {
+    warn(fmt::format("database {}: left out, since it takes no connections (ALLOW_CONNECTIONS false)", name));
+  }
+  return database.half_dropped || !database.allows_connections;
+}
+
+// Databases that were renamed or dropped since an earlier attempt.
+void ServerArchiveCreation::Implementation::warn_of_other_folders(const std::vector<std::string>& listed) {
+  std::set<std::string> expected;
+  for (const std::string& database : listed) expected.insert(store::folder_of_database(database));
+  std::error_code failed;
+  for (const fs::directory_entry& entry : fs::directory_iterator(options.folder, failed)) {
+    const std::string name = entry.path().filename().string();
+    if (entry.is_directory(failed) && !expected.contains(name)) {
+      warn(fmt::format("{} is not of these databases: it is not part of the archive", entry.path().string()));
+    }
+  }
+}
 
 // The databases of the server, and what a list of them says of it.
 store::ServerManifest ServerArchiveCreation::Implementation::read_server() {
   pg::Connection source =
       open_reader(conninfo_of_server(options.source, Side::kSource), "databases", "UTF8", log, cancel.token());
   std::vector<schema::Database> all = schema::read_databases(source);
-  std::erase_if(all, [&](const schema::Database& database) {
-    if (database.half_dropped) {
-      log.warning(fmt::format("database {}: left out, since a DROP DATABASE of it was interrupted",
-                              pg::display_name("", database.name)));
-    }
-    return database.half_dropped;
-  });
+  std::erase_if(all, [&](const schema::Database& database) { return is_left_out(database); });
   store::ServerManifest manifest{.written_by = std::string(version()),
                                  .created = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))),
                                  .server_version = source.server_version_text(),
@@ -101,26 +130,17 @@ void ServerArchiveCreation::Implementation::make_folder() const {
   const fs::directory_iterator first(options.folder, failed);
   if (failed)
     throw Error(ErrorKind::kState, fmt::format("cannot read {}: {}", options.folder.string(), failed.message()));
-  if (first == fs::directory_iterator() || options.resume) return;
+  if (first == fs::directory_iterator() || options.resume) {
+    fs::permissions(options.folder, fs::perms::owner_all, failed);
+    return;
+  }
   throw Error(ErrorKind::kState,
               fmt::format("{} is not empty: it holds {}", options.folder.string(), first->path().filename().string()))
       .hint("give a new folder")
       .remedy(Remedy::kResume);
 }
 
-// An archive that is complete is not read again: it has to be of this server.
-void ServerArchiveCreation::Implementation::require_this_server(const fs::path& archive,
-                                                                const std::string& system) const {
-  std::error_code ignored;
-  if (!fs::exists(archive / store::kManifestFile, ignored)) return;
-  const std::string before = store::read_manifest(archive).system_identifier;
-  if (before == system || before.empty() || system.empty()) return;
-  throw Error(ErrorKind::kState, fmt::format("{} holds an archive of another server", archive.string()))
-      .hint("give a new folder");
-}
-
-DatabaseArchived ServerArchiveCreation::Implementation::archive(const schema::Database& database,
-                                                                const std::string& system) {
+DatabaseArchived ServerArchiveCreation::Implementation::archive(const schema::Database& database) {
   const ArchiveOptions of = options_of(database.name);
   DatabaseArchived result{.database = database.name, .folder = of.folder, .summary = {}, .error = {}};
   DatabaseSink named(database.name, sink);
@@ -130,7 +150,6 @@ DatabaseArchived ServerArchiveCreation::Implementation::archive(const schema::Da
           .on(Side::kSource)
           .hint("ALTER DATABASE … ALLOW_CONNECTIONS true, or GRANT CONNECT");
     }
-    require_this_server(of.folder, system);
     ArchiveCreation* creation = nullptr;
     {
       const MutexLock lock(mutex);
@@ -157,14 +176,15 @@ void ServerArchiveCreation::Implementation::end(const ArchiveSummary& summary) {
   of_ended.tables_total += summary.tables;
 }
 
-ServerArchiveCreation::ServerArchiveCreation(ArchiveOptions options, LogSink& sink, const CancelToken& parent) {
+ServerArchiveCreation::ServerArchiveCreation(ArchiveOptions options, LogSink& sink, const CancelToken& parent,
+                                             std::vector<std::string> excluded) {
   if (!options.snapshot.empty()) {
     throw Error(ErrorKind::kUsage, "a snapshot belongs to one database: it cannot be given for all databases");
   }
   if (options.hand_on) {
     throw Error(ErrorKind::kUsage, "only the files of one database's archive can be handed on");
   }
-  implementation_ = std::make_unique<Implementation>(std::move(options), sink, parent);
+  implementation_ = std::make_unique<Implementation>(std::move(options), std::move(excluded), sink, parent);
 }
 
 ServerArchiveCreation::~ServerArchiveCreation() = default;
@@ -188,10 +208,12 @@ ServerArchiveSummary ServerArchiveCreation::run() {
                       "another process makes archives in " + self.options.folder.string());
   ServerArchiveSummary summary;
   for (const schema::Database& database : self.wanted()) {
-    summary.databases.push_back(self.archive(database, manifest.system_identifier));
+    summary.databases.push_back(self.archive(database));
     self.cancel.token().throw_if_cancelled();
   }
   summary.elapsed = SteadyClock::now() - self.began;
+  self.warn_of_other_folders(manifest.databases);
+  summary.warnings = self.warnings;
   if (!summary.complete()) return summary;
   store::write_server_manifest(manifest, self.options.folder);
   std::error_code ignored;

@@ -29,15 +29,21 @@ ArchivedDatabase read_archived_database(const std::filesystem::path& path) {
   return archived;
 }
 
+std::vector<ArchivedDatabase> read_archived_databases(const std::filesystem::path& path,
+                                                      const std::vector<std::string>& names) {
+  std::vector<ArchivedDatabase> archived;
+  for (const std::string& name : names) {
+    archived.push_back(read_archived_database(path / store::folder_of_database(name)));
+    archived.back().database.name = name;
+  }
+  return archived;
+}
+
 }  // namespace
 
 std::vector<ArchivedDatabase> find_archived_databases(const std::filesystem::path& path) {
   if (!store::holds_databases(path)) return {read_archived_database(path)};
-  std::vector<ArchivedDatabase> archived;
-  for (const std::string& name : store::read_server_manifest(path).databases) {
-    archived.push_back(read_archived_database(path / store::folder_of_database(name)));
-    archived.back().database.name = name;
-  }
+  std::vector<ArchivedDatabase> archived = read_archived_databases(path, store::read_server_manifest(path).databases);
   std::stable_sort(archived.begin(), archived.end(),
                    [](const auto& a, const auto& b) { return b.database.size < a.database.size; });
   return archived;
@@ -61,9 +67,20 @@ std::vector<ArchivedDatabase> named_databases(std::vector<ArchivedDatabase> all,
 
 std::vector<ArchivedDatabase> find_archived_databases(const std::filesystem::path& path,
                                                       const std::vector<std::string>& names) {
-  std::vector<ArchivedDatabase> all = find_archived_databases(path);
-  if (!store::holds_databases(path) && names.size() == 1) all.front().database.name = names.front();
-  return named_databases(std::move(all), names);
+  if (names.empty()) return find_archived_databases(path);
+  if (!store::holds_databases(path)) {
+    std::vector<ArchivedDatabase> all = find_archived_databases(path);
+    if (names.size() == 1) all.front().database.name = names.front();
+    return named_databases(std::move(all), names);
+  }
+  // Others need not be there any more.
+  const std::vector<std::string> listed = store::read_server_manifest(path).databases;
+  for (const std::string& name : names) {
+    if (std::find(listed.begin(), listed.end(), name) != listed.end()) continue;
+    throw Error(ErrorKind::kState, fmt::format("there is no database {}", pg::display_name("", name)))
+        .on(Side::kSource);
+  }
+  return read_archived_databases(path, names);
 }
 
 }  // namespace pgsluice::pipeline

@@ -67,7 +67,8 @@ std::optional<Continuation> take_target(pg::Connection& target, const ResolvedOp
       locked = pg::try_lock(target, pg::AdvisoryLock::kRun);
     }
   }
-  if (!locked) throw another_is_at_work(target);
+  // One that has just come to its end.
+  if (!locked && !pg::lock_soon(target, pg::AdvisoryLock::kRun)) throw another_is_at_work(target);
   // First what is there, then what is done with it: the sessions may commit until they are gone.
   if (copy::read_ledger(target) && options.earlier_run != EarlierRun::kRefuse) {
     copy::end_sessions(target, copy::read_sessions(target));

@@ -11,6 +11,7 @@
 #include "pg/quote.h"
 #include "schema/archive/definition_reader.h"
 #include "schema/archive/statement_scanner.h"
+#include "schema/catalog/archived_index.h"
 #include "schema/catalog/archived_properties.h"
 
 namespace pgsluice::schema {
@@ -60,67 +61,6 @@ std::optional<CopyInto> read_copy_statement(const std::string& statement) {
   std::optional<QualifiedName> table = reader.qualified_name();
   if (!table) return std::nullopt;
   return CopyInto{std::move(*table), reader.names_in_parentheses()};
-}
-
-// "ALTER TABLE t CLUSTER ON i;" and "ALTER TABLE ONLY t REPLICA IDENTITY USING INDEX i;".
-bool take_clustering(DefinitionReader& reader) {
-  DefinitionReader ahead = reader;
-  const bool is_there = ahead.take("ALTER TABLE") && ahead.qualified_name() && ahead.take("CLUSTER ON") &&
-                        ahead.name() && ahead.take(";");
-  if (is_there) reader = ahead;
-  return is_there;
-}
-
-bool take_replica_identity(DefinitionReader& reader) {
-  DefinitionReader ahead = reader;
-  const bool is_there = ahead.take("ALTER TABLE ONLY") && ahead.qualified_name() &&
-                        ahead.take("REPLICA IDENTITY USING INDEX") && ahead.name() && ahead.take(";");
-  if (is_there) reader = ahead;
-  return is_there;
-}
-
-// The rest of "… ADD CONSTRAINT name PRIMARY KEY (id) …" as an index, which the constraint takes over when it is there.
-// nullopt for another constraint, and for what is not known here.
-std::optional<Index> read_key(const TocEntry& entry, const Relation& table) {
-  DefinitionReader reader(entry.definition);
-  if (!reader.take("ALTER TABLE ONLY") || !reader.qualified_name() || !reader.take("ADD CONSTRAINT"))
-    return std::nullopt;
-  const std::optional<std::string> name = reader.name();
-  if (!name) return std::nullopt;
-  Index index{.table = table.oid, .schema = table.schema, .name = *name, .constraint_name = *name};
-  std::string nulls;
-  if (reader.take("PRIMARY KEY")) {
-    index.constraint_type = 'p';
-  } else if (reader.take("UNIQUE")) {
-    index.constraint_type = 'u';
-    if (reader.take("NULLS NOT DISTINCT")) nulls = " NULLS NOT DISTINCT";
-  } else {
-    return std::nullopt;
-  }
-  const std::optional<std::string_view> columns = reader.in_parentheses();
-  if (!columns) return std::nullopt;
-  index.without_overlaps = columns->find(" WITHOUT OVERLAPS") != std::string_view::npos;
-  index.definition = fmt::format("CREATE UNIQUE INDEX {} ON {} USING btree ({})", pg::quote_identifier(*name),
-                                 table.quoted(), *columns);
-  if (reader.take("INCLUDE")) {
-    const std::optional<std::string_view> included = reader.in_parentheses();
-    if (!included) return std::nullopt;
-    index.definition += fmt::format(" INCLUDE ({})", *included);
-  }
-  index.definition += nulls;
-  if (reader.take("WITH")) {
-    const std::optional<std::string_view> parameters = reader.in_parentheses();
-    if (!parameters) return std::nullopt;
-    index.definition += fmt::format(" WITH ({})", *parameters);
-  }
-  index.deferrable = reader.take("DEFERRABLE");
-  index.deferred = reader.take("INITIALLY DEFERRED");
-  if (!reader.take(";")) return std::nullopt;
-  // Statements may follow that alter the index, which the constraint has by then.
-  index.clustered = take_clustering(reader);
-  index.replica_identity = take_replica_identity(reader);
-  if (reader.rest().find_first_not_of(" \n") != std::string_view::npos) return std::nullopt;
-  return index;
 }
 
 // Adds the roles that follow one of these words: "TO a, b".
@@ -175,6 +115,7 @@ class ArchivedCatalog {
       if (const auto kind = relation_kind_of(entry)) add_relation(entry, *kind);
     }
     for (const TocEntry& entry : archive_.entries) read_rows(entry);
+    for (const TocEntry& entry : archive_.entries) by_dump_id_[entry.dump_id] = &entry;
     index_relations();
     for (const TocEntry& entry : archive_.entries) read_entry(entry);
     find_incomplete_indexes();
@@ -251,6 +192,8 @@ class ArchivedCatalog {
         return read_index(entry);
       case EntryKind::kConstraint:
         return read_constraint(entry);
+      case EntryKind::kStatistics:
+        return read_statistics(entry);
       case EntryKind::kFkConstraint:
         return read_foreign_key(entry);
       case EntryKind::kSequenceSet:
@@ -329,6 +272,32 @@ class ArchivedCatalog {
     }
   }
 
+  bool calls_functions(const TocEntry& entry) const { return schema::calls_functions(entry, by_dump_id_); }
+
+  // "STATISTICS": those of expressions are gathered when the functions' tables have their rows.
+  void read_statistics(const TocEntry& entry) {
+    if (!calls_functions(entry)) return;
+    for (const int needed : entry.dependencies) {
+      const auto found = by_dump_id_.find(needed);
+      if (found == by_dump_id_.end() || found->second->kind != EntryKind::kTable) continue;
+      if (const auto place = place_of(found->second->catalog_id.oid)) place->statistics_call_functions = true;
+    }
+  }
+
+  Relation* place_of(Oid oid) {
+    const auto found = std::lower_bound(catalog_.relations.begin(), catalog_.relations.end(), oid,
+                                        [](const Relation& relation, Oid wanted) { return relation.oid < wanted; });
+    return found == catalog_.relations.end() || found->oid != oid ? nullptr : &*found;
+  }
+
+  void add_index(Index index, const TocEntry& entry) {
+    index.calls_functions = calls_functions(entry);
+    if (index.calls_functions) {
+      if (Relation* table = place_of(index.table)) table->statistics_call_functions = true;
+    }
+    catalog_.indexes.push_back(std::move(index));
+  }
+
   void read_index(const TocEntry& entry) {
     const std::string& text = entry.definition;
     DefinitionReader reader(text);
@@ -339,14 +308,15 @@ class ArchivedCatalog {
     const Relation* found = name ? named(*name) : nullptr;
     if (found == nullptr) return;
     const Relation& table = *found;
-    catalog_.indexes.push_back({.oid = entry.catalog_id.oid,
-                                .table = table.oid,
-                                .schema = entry.schema.value_or(""),
-                                .name = entry.tag,
-                                .definition = text,
-                                .on_partitioned_table = table.kind == RelationKind::kPartitionedTable,
-                                .clustered = text.find(" CLUSTER ON ") != std::string::npos,
-                                .replica_identity = text.find(" REPLICA IDENTITY USING INDEX ") != std::string::npos});
+    add_index({.oid = entry.catalog_id.oid,
+               .table = table.oid,
+               .schema = entry.schema.value_or(""),
+               .name = entry.tag,
+               .definition = text,
+               .on_partitioned_table = table.kind == RelationKind::kPartitionedTable,
+               .clustered = text.find(" CLUSTER ON ") != std::string::npos,
+               .replica_identity = text.find(" REPLICA IDENTITY USING INDEX ") != std::string::npos},
+              entry);
   }
 
   void read_constraint(const TocEntry& entry) {
@@ -377,7 +347,7 @@ class ArchivedCatalog {
     if (index.name.empty()) index.name = index.constraint_name = constraint_name_of(entry, table);
     index.constraint = entry.catalog_id.oid;
     index.on_partitioned_table = table.kind == RelationKind::kPartitionedTable;
-    catalog_.indexes.push_back(std::move(index));
+    add_index(std::move(index), entry);
   }
 
   // A tag is the table's name, a blank and the constraint's.
@@ -458,6 +428,7 @@ class ArchivedCatalog {
   /// No archive has the OIDs of constraints' indexes, which only have to differ from all others.
   Oid next_unknown_oid_ = std::numeric_limits<Oid>::max();
   std::map<Oid, std::size_t> places_;  // of relations, until they are sorted
+  std::map<int, const TocEntry*> by_dump_id_;
   std::map<Oid, QualifiedName> via_roots_;
   std::map<std::pair<std::string, std::string>, Oid> by_name_;
   /// By the name of the index above.

@@ -21,7 +21,7 @@ std::vector<Database> read_where(pg::Connection& connection, std::string_view co
       "SELECT datname, pg_catalog.pg_get_userbyid(datdba), pg_catalog.pg_encoding_to_char(encoding), {}, datcollate, "
       "datctype, {}, {}, spcname, may, "
       "datconnlimit = -2,"
-      "       coalesce(CASE WHEN may THEN pg_catalog.pg_database_size(d.id) END, 0) AS size"
+      "       coalesce(CASE WHEN may THEN pg_catalog.pg_database_size(d.id) END, 0) AS size, datallowconn"
       "  FROM (SELECT d.*, d.oid AS id, s.spcname,"  // before 12 a star leaves the oid out
       "               coalesce(d.datallowconn AND d.datconnlimit <> -2"
       "                        AND pg_catalog.has_database_privilege(d.oid, 'CONNECT'), false) AS may"
@@ -46,6 +46,7 @@ std::vector<Database> read_where(pg::Connection& connection, std::string_view co
                          .icu_rules = row.optional_text(7).value_or(""),
                          .tablespace = tablespace == "pg_default" ? "" : tablespace,
                          .may_connect = row.boolean(9),
+                         .allows_connections = row.boolean(12),
                          .half_dropped = row.boolean(10),
                          .size = {row.integer(11)}});
   }

@@ -40,6 +40,20 @@ class ArchiveMigrationTest : public RunnerFixture {
     return file;
   }
 
+  // One with rows.
+  static fs::path data_file(const fs::path& archive) {
+    fs::path file;
+    for (const fs::directory_entry& entry : fs::directory_iterator(archive)) {
+      if (entry.path().extension() == ".zst") file = entry.path();
+    }
+    return file;
+  }
+  static void damage(const fs::path& file) {
+    std::string bytes = read_file(file);
+    bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+    write_file(file, bytes);
+  }
+
   static std::string findings(const Migration& migration) {
     std::string text;
     for (const Validation& validation : migration.validation.server) {
@@ -123,19 +137,36 @@ TEST_F(ArchiveMigrationTest, ADamagedArchiveReplacesNothing) {
   EXPECT_EQ(target_.value("testdb6", "SELECT count(*) FROM of_before"), "0");
 }
 
-// Rows that are damaged are found when they are read: the database has failed, and is resumed when the file is mended.
+// A bit of a row, too: the archive is read before the first database is dropped.
+TEST_F(ArchiveMigrationTest, RowsThatAreDamagedReplaceNothing) {
+  const fs::path archives = archive_all();
+  damage(data_file(archives / store::folder_of_database("testdb6")));
+  const Migration ended = run(from(archives));
+  EXPECT_EQ(ended.state, State::kFailed);
+  EXPECT_THAT(ended.error, HasSubstr("the archive is damaged"));
+  EXPECT_THAT(ended.error, HasSubstr("no database of the target was dropped"));
+  EXPECT_EQ(target_.value("testdb6", "SELECT count(*) FROM of_before"), "0");
+  EXPECT_FALSE(target_has("testdb3"));
+  // Of a dump that is cut off, its end.
+  const fs::path file = dump("testdb1");
+  fs::resize_file(file, fs::file_size(file) - 20);
+  Request wanted = from(file);
+  wanted.databases = {"testdb6"};
+  const Migration cut = run(wanted, "cut");
+  EXPECT_EQ(cut.state, State::kFailed);
+  EXPECT_THAT(cut.error, HasSubstr("the archive is damaged"));
+  EXPECT_EQ(target_.value("testdb6", "SELECT count(*) FROM of_before"), "0");
+}
+
+// Where nothing is replaced, they are found when they are loaded: the database has failed, and is resumed when the file
+// is mended.
 TEST_F(ArchiveMigrationTest, OneThatFailedIsResumed) {
   const fs::path archives = archive_all();
-  const fs::path folder = archives / store::folder_of_database("testdb6");
-  fs::path file;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() == ".zst") file = entry.path();
-  }
+  target_.sql("postgres", "DROP DATABASE testdb6");
+  const fs::path file = data_file(archives / store::folder_of_database("testdb6"));
   const std::string whole = read_file(file);
-  std::string damaged = whole;
-  damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
-  write_file(file, damaged);
-  Request wanted = from(archives);
+  damage(file);
+  const Request wanted = from(archives);
   const Migration failed = run(wanted);
   EXPECT_EQ(failed.state, State::kFailed);
   EXPECT_THAT(failed.error, HasSubstr("testdb6"));
@@ -146,13 +177,21 @@ TEST_F(ArchiveMigrationTest, OneThatFailedIsResumed) {
   for (const std::string& name : wanted.databases) EXPECT_EQ(differences(name), std::vector<std::string>{}) << name;
 }
 
+// Only the archives of the databases that are migrated need be there.
+TEST_F(ArchiveMigrationTest, OneOfSeveralNeedsItsOwnArchiveOnly) {
+  const fs::path archives = archive_all();
+  fs::remove_all(archives / store::folder_of_database("testdb6"));
+  Request wanted = from(archives);
+  wanted.databases = {"testdb3"};
+  const Migration ended = run(wanted);
+  EXPECT_EQ(ended.state, State::kSucceeded) << ended.error << findings(ended);
+}
+
 TEST_F(ArchiveMigrationTest, PropertiesNameAnArchive) {
   const fs::path archives = archive_all();
   const auto parse = [&](const std::string& source, PropertiesContext::Origin origin) {
-    return parse_properties(
-        "{\"properties\": {" + source +
-            ", \"TargetDbServerResourceId\": \"new:5432@admin\", \"OverwriteMaintenanceDB\": true}}",
-        {.origin = origin});
+    return parse_properties("{\"properties\": {" + source + ", \"TargetDbServerResourceId\": \"new:5432@admin\"}}",
+                            {.origin = origin});
   };
   const auto error_of = [&](const std::string& source, PropertiesContext::Origin origin) -> std::string {
     try {
@@ -167,7 +206,7 @@ TEST_F(ArchiveMigrationTest, PropertiesNameAnArchive) {
   const Request all = parse(key, Origin::kLocal);
   EXPECT_EQ(all.archive, archives);
   EXPECT_EQ(all.source_type, "Archive");
-  EXPECT_EQ(all.databases.size(), 5U);
+  EXPECT_EQ(all.databases.size(), 4U);  // without postgres
   EXPECT_THAT(all.databases, Contains("testdb3"));
   EXPECT_EQ(parse(key + ", \"DBsToMigrate\": [\"testdb1\"]", Origin::kLocal).databases,
             std::vector<std::string>{"testdb1"});

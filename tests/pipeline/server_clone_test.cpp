@@ -159,7 +159,24 @@ TEST_F(ServerCloneTest, ArchivesOfAllGoOnWhereOneHasFailed) {
   wanted.source = target_.conninfo("postgres");
   target_.sql("postgres", "CREATE DATABASE small");
   EXPECT_FALSE(ServerArchiveCreation(wanted, sink_).run().complete());
-  EXPECT_THAT(sink_.text(), HasSubstr("holds an archive of another server"));
+  EXPECT_THAT(sink_.text(), HasSubstr("holds the archive of another database"));
+}
+
+// A name may be another database's by then.
+TEST_F(ServerCloneTest, AnArchiveIsOfADatabaseAndNotOfAName) {
+  source_.sql("postgres", "ALTER DATABASE latin ALLOW_CONNECTIONS false");
+  ArchiveOptions wanted{.source = source_.conninfo("postgres"), .folder = folder_.path() / "archives"};
+  const ServerArchiveSummary first = ServerArchiveCreation(wanted, sink_, {}, {"postgres"}).run();
+  EXPECT_TRUE(first.complete());
+  EXPECT_EQ(first.databases.size(), 2U);
+  EXPECT_THAT(first.warnings,
+              ::testing::Contains(HasSubstr("database latin: left out, since it takes no connections")));
+  source_.sql("postgres", "ALTER DATABASE small RENAME TO small_before");
+  source_.sql("postgres", "CREATE DATABASE small");
+  wanted.resume = true;
+  const ServerArchiveSummary second = ServerArchiveCreation(wanted, sink_, {}, {"postgres", "small_before"}).run();
+  EXPECT_FALSE(second.complete());
+  EXPECT_THAT(sink_.text(), HasSubstr("holds the archive of another database"));
 }
 
 TEST_F(ServerCloneTest, SessionsStayWithinTheDocumentedBounds) {

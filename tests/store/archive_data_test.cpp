@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <random>
@@ -242,6 +243,15 @@ TEST_F(ArchiveDataTest, WhatIsNoArchiveIsSaid) {
   EXPECT_NE(error_of_opening(folder() / kTocFile).find("give the folder"), std::string::npos);
   write_file(folder() / kManifestFile, "{}");
   EXPECT_NE(error_of_opening(folder()).find("pgsluice.json cannot be read"), std::string::npos);
+  // Reading these would wait for ever.
+  for (const char* name : {kManifestFile, kTocFile, "7.dat.zst"}) {
+    fs::remove(folder() / name);
+    ASSERT_EQ(::mkfifo((folder() / name).c_str(), 0600), 0);
+    EXPECT_NE(error_of_opening(folder()).find("is a pipe or a device"), std::string::npos) << name;
+    EXPECT_THROW(read_manifest(folder()), Error);
+    fs::remove(folder() / name);
+  }
+  EXPECT_NE(error_of_opening("/dev/zero").find("is a pipe or a device"), std::string::npos);
 }
 
 // Its maker was killed before it wrote the manifest, or the manifest was not copied.

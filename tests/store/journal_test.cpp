@@ -9,7 +9,9 @@ namespace pgsluice::store {
 namespace {
 
 JournaledPart some_part() {
-  return {.file = "7.dat.zst",
+  return {.table = 16400,
+          .file_node = 16401,
+          .file = "7.dat.zst",
           .number = 2,
           .bounds = {.by = "key \xE4\xFF\"", .from = -5, .to = std::nullopt, .nulls = false},
           .rows = {.rows = 3, .sum = digest_of("rows")},
@@ -17,37 +19,45 @@ JournaledPart some_part() {
                      {.stored = 1, .content = 0, .rows = 0, .digest = digest_of("")}}};
 }
 
-ArchivedTable some_table() {
-  return {.schema = "public",
-          .name = "t",
-          .dump_id = 9,
-          .content = 100,
-          .rows = {.rows = 4, .sum = digest_of("more")},
-          .file = {.name = "9.dat.zst", .size = 60, .index = digest_of("index")}};
+JournaledTable some_table() {
+  return {.table = 16410,
+          .archived = {.schema = "public",
+                       .name = "t",
+                       .dump_id = 9,
+                       .content = 100,
+                       .rows = {.rows = 4, .sum = digest_of("more")},
+                       .file = {.name = "9.dat.zst", .size = 60, .index = digest_of("index")}}};
 }
 
 TEST(JournalTest, IsReadAsItIsWritten) {
   const TemporaryFolder folder;
   EXPECT_FALSE(read_journal(folder.path()));
   {
-    Journal journal(folder.path(), {.run = "a run\n\"of\" mine", .parts = {}, .tables = {}, .large_objects = {}});
+    Journal journal(
+        folder.path(),
+        {.run = "a run\n\"of\" mine", .log_is_on_disk = false, .parts = {}, .tables = {}, .large_objects = {}});
     EXPECT_FALSE(journal.has_any());
     journal.add(some_part());
     journal.add(some_table());
     journal.add(ArchivedLargeObject{.oid = 16405, .content = 5, .file = {.name = "blob_16405.dat.zst", .size = 9}});
+    journal.add_log_is_on_disk();
     journal.flush();
     EXPECT_TRUE(journal.has_any());
   }
   const JournalContents read = *read_journal(folder.path());
+  EXPECT_TRUE(read.log_is_on_disk);
   EXPECT_EQ(read.run, "a run\n\"of\" mine");
   ASSERT_EQ(read.parts.size(), 1U);
+  EXPECT_EQ(read.parts[0].table, 16400U);
+  EXPECT_EQ(read.parts[0].file_node, 16401U);
   EXPECT_EQ(read.parts[0].file, "7.dat.zst");
   EXPECT_EQ(read.parts[0].number, 2U);
   EXPECT_EQ(read.parts[0].bounds, some_part().bounds);
   EXPECT_EQ(read.parts[0].rows, some_part().rows);
   EXPECT_EQ(read.parts[0].frames, some_part().frames);
   ASSERT_EQ(read.tables.size(), 1U);
-  EXPECT_EQ(read.tables[0].file.index, digest_of("index"));
+  EXPECT_EQ(read.tables[0].table, 16410U);
+  EXPECT_EQ(read.tables[0].archived.file.index, digest_of("index"));
   ASSERT_EQ(read.large_objects.size(), 1U);
   EXPECT_EQ(read.large_objects[0].oid, 16405U);
 }

@@ -52,12 +52,12 @@ TEST_F(ArchiveLimitsTest, ManyTablesAndLargeObjectsComeThroughWithLittleMemory) 
   const MeasuredRun made = run_measured({.command = create()});
   ASSERT_EQ(made.result.exit_code, 0) << made.result.errors;
   EXPECT_THAT(made.result.output, HasSubstr("6000 rows of 2000 tables, 10000 large objects"));
-  EXPECT_LT(made.peak_kilobytes, kMostKilobytes);
+  EXPECT_TRUE(made.peak_kilobytes < kMostKilobytes || !kMemoryIsItsOwn) << made.peak_kilobytes;
   std::vector<std::string> verifying = restore();
   verifying.emplace_back("--verify");
   const MeasuredRun restored = run_measured({.command = verifying});
   ASSERT_EQ(restored.result.exit_code, 0) << restored.result.errors;
-  EXPECT_LT(restored.peak_kilobytes, kMostKilobytes);
+  EXPECT_TRUE(restored.peak_kilobytes < kMostKilobytes || !kMemoryIsItsOwn) << restored.peak_kilobytes;
   for (const char* same : {"SELECT count(*) FROM pg_class WHERE relname ~ '^t[0-9]+(_pkey)?$'",
                            "SELECT count(*) || md5(string_agg(oid || encode(lo_get(oid), 'escape'), ',' ORDER BY oid))"
                            " FROM pg_largeobject_metadata"}) {
@@ -72,10 +72,10 @@ TEST_F(ArchiveLimitsTest, ARowOf160MegabytesTakesNoMemory) {
   constexpr std::int64_t kMostKilobytes = 64 * 1024;
   const MeasuredRun made = run_measured({.command = create()});
   ASSERT_EQ(made.result.exit_code, 0) << made.result.errors;
-  EXPECT_LT(made.peak_kilobytes, kMostKilobytes);
+  EXPECT_TRUE(made.peak_kilobytes < kMostKilobytes || !kMemoryIsItsOwn) << made.peak_kilobytes;
   const MeasuredRun restored = run_measured({.command = restore()});
   ASSERT_EQ(restored.result.exit_code, 0) << restored.result.errors;
-  EXPECT_LT(restored.peak_kilobytes, kMostKilobytes);
+  EXPECT_TRUE(restored.peak_kilobytes < kMostKilobytes || !kMemoryIsItsOwn) << restored.peak_kilobytes;
   const std::string row = "SELECT length(b) || md5(b) FROM wide";
   EXPECT_EQ(shared_target().value("command", row), shared_source().value("command", row));
   EXPECT_EQ(shared_target().value("command", "SELECT count(*) FROM no_columns"), "1");

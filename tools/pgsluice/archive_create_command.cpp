@@ -61,6 +61,7 @@ struct CreateArguments {
   std::string pg_bindir;
   std::string progress = "auto";
   int retry = 300;
+  std::vector<std::string> excluded;
   bool all_databases = false;
   bool dry_run = false;
   bool skip_large_objects = false;
@@ -143,7 +144,8 @@ int create_one(const CreateArguments& args, Console& console, const CancelToken&
     print_summary(run_with_progress(creation, args, console), args, stdout);
     return kExitSuccess;
   } catch (const Error& error) {
-    if (!creation.is_left()) throw;
+    // Another source, other options and the like would be refused again.
+    if (!creation.is_left() || error.kind() == ErrorKind::kState) throw;
     const int code = report_error(error, console);
     Log(console).warning(
         fmt::format("{} holds a part of the archive: run the same command with --resume to go on, or remove the folder",
@@ -156,7 +158,7 @@ int create_all(const CreateArguments& args, Console& console, const CancelToken&
   if (is_stream(args.folder) || is_command(args.folder)) {
     throw Error(ErrorKind::kUsage, "the archives of several databases need a folder").hint("give one, or one database");
   }
-  pipeline::ServerArchiveCreation creation(archive_options(args), console, cancel);
+  pipeline::ServerArchiveCreation creation(archive_options(args), console, cancel, args.excluded);
   if (args.dry_run) {
     const std::vector<pipeline::ArchivePlan> plans = creation.plan();
     std::fputs((args.json ? archive_plan_json(plans) : archive_plan_text(plans)).c_str(), stdout);
@@ -219,6 +221,8 @@ void add_archive_create_command(CLI::App& archive, int& exit_code) {
                    args->split_larger_than, "SPLIT_TABLES_LARGER_THAN");
   command->add_flag("--all-databases", args->all_databases,
                     "All databases of the server that are no templates, in a folder for each");
+  command->add_option("--exclude-database", args->excluded, "Of these none; may be given several times")
+      ->needs("--all-databases");
   add_omissions(*command, *args);
   CLI::Option* snapshot =
       command->add_option("--snapshot", args->options.snapshot, "A snapshot that another session holds");

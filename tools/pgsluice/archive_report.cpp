@@ -55,7 +55,7 @@ std::string server_archive_summary_text(const pipeline::ServerArchiveSummary& su
                         archived.error ? "MISSING: " + describe(*archived.error) + "\n"
                                        : archive_summary_text(archived.summary, archived.folder.string()));
   }
-  return text;
+  return text + list_text("Warnings", summary.warnings);
 }
 
 std::string server_archive_summary_json(const pipeline::ServerArchiveSummary& summary) {
@@ -69,6 +69,7 @@ std::string server_archive_summary_json(const pipeline::ServerArchiveSummary& su
   }
   return dump({{"complete", summary.complete()},
                {"milliseconds", milliseconds(summary.elapsed)},
+               {"warnings", summary.warnings},
                {"databases", std::move(databases)}});
 }
 

@@ -108,6 +108,19 @@ class ArchiveResumeTest : public ::testing::Test {
     line_->arm(std::nullopt);
   }
 
+  // One in which some parts of a table are done, and others are not.
+  void interrupt_with_parts() {
+    for (int tenth = 6; tenth < 10; ++tenth) {
+      fs::remove_all(options().folder);
+      cut_at(whole().length * tenth / 10);
+      error_of(options());
+      line_->arm(std::nullopt);
+      const auto journal = store::read_journal(options().folder);
+      if (journal && !journal->parts.empty()) return;
+    }
+    FAIL() << "no part was done";
+  }
+
   // The rows of each table, and the sizes of large objects, by the manifest.
   static std::map<std::string, std::string> contents_of(const fs::path& archive) {
     std::map<std::string, std::string> contents;
@@ -223,7 +236,7 @@ TEST_F(ArchiveResumeTest, ChangesOfWhatIsNotReadYetAreTaken) {
   ASSERT_NO_FATAL_FAILURE(interrupt());
   std::set<std::string> done;
   const store::JournalContents journal = *store::read_journal(options().folder);
-  for (const store::ArchivedTable& table : journal.tables) done.insert(table.name);
+  for (const store::JournaledTable& table : journal.tables) done.insert(table.archived.name);
   for (const char* table : {"first", "second", "empty"}) {
     if (!done.contains(table)) sql(std::string("INSERT INTO ") + table + " VALUES (-1)");
   }
@@ -260,7 +273,7 @@ TEST_F(ArchiveResumeTest, OnlyWhatIsThereCounts) {
     ASSERT_FALSE(journal.empty());
     const fs::path file = options().folder / (journal.tables.empty() ? store::part_file_name(journal.parts[0].file,
                                                                                              journal.parts[0].number)
-                                                                     : journal.tables[0].file.name);
+                                                                     : journal.tables[0].archived.file.name);
     ArchiveOptions wanted = resuming();
     const std::string what = harm;
     if (what == "a file is gone") fs::remove(file);
@@ -289,6 +302,95 @@ TEST_F(ArchiveResumeTest, ADamagedJournalIsRefused) {
     EXPECT_THAT(error.describe(), HasSubstr("pgsluice.journal"));
     EXPECT_TRUE(fs::exists(options().folder / store::kJournalFile));
   }
+}
+
+// CLUSTER moves rows to other blocks without a new version of any of them.
+TEST_F(ArchiveResumeTest, PartsOfATableThatWasClusteredSinceAreReadAgain) {
+  sql("CREATE INDEX by_text ON large (text)");
+  sql("ALTER TABLE large CLUSTER ON by_text");
+  interrupt_with_parts();
+  sql("CLUSTER large");
+  create(resuming());
+  store::VerificationProgress progress;
+  EXPECT_TRUE(store::verify_archive(options().folder, 2, progress, {}).empty());
+  EXPECT_EQ(contents_of(options().folder).at("large"), whole().contents.at("large"));
+  fill();
+}
+
+// However often the parts are cut otherwise.
+TEST_F(ArchiveResumeTest, LinesAboutPartsThatWereReadAgainDoNotCount) {
+  interrupt_with_parts();
+  ArchiveOptions uncut = resuming();
+  uncut.split.when = copy::SplitOptions::When::kNever;
+  cut_at(whole().length / 2);
+  error_of(uncut);
+  line_->arm(std::nullopt);
+  const store::JournalContents journal = *store::read_journal(options().folder);
+  for (const store::JournaledPart& part : journal.parts) {
+    EXPECT_TRUE(fs::exists(options().folder / store::part_file_name(part.file, part.number)));
+  }
+  create(resuming());
+  expect_whole(options().folder);
+}
+
+// A process that died between the manifest and its journal's end has completed the archive.
+TEST_F(ArchiveResumeTest, ACompleteOneWithItsJournalIsNotTouched) {
+  create(options());
+  {
+    store::Journal(options().folder,
+                   {.run = "any", .log_is_on_disk = false, .parts = {}, .tables = {}, .large_objects = {}});
+  }
+  write_file(options().folder / store::kLockFile, "");
+  const std::string manifest = read_file(options().folder / store::kManifestFile);
+  sql("INSERT INTO first VALUES (-1)");
+  create(resuming());
+  EXPECT_EQ(read_file(options().folder / store::kManifestFile), manifest);
+  EXPECT_FALSE(fs::exists(options().folder / store::kJournalFile));
+  expect_whole(options().folder);
+  fill();
+}
+
+TEST_F(ArchiveResumeTest, ACompleteOneOfAnotherDatabaseOrOfOtherOptionsIsNotTakenForThisOne) {
+  create(options());
+  ArchiveOptions wanted = resuming();
+  wanted.database = "postgres";
+  EXPECT_THAT(error_of(wanted).describe(), HasSubstr("holds the archive of another database (interrupted"));
+  wanted = resuming();
+  wanted.large_objects = false;
+  EXPECT_THAT(error_of(wanted).describe(), HasSubstr("large objects was yes, and is no"));
+  wanted = resuming();
+  wanted.roles = true;
+  EXPECT_THAT(error_of(wanted).describe(), HasSubstr("roles was no, and is yes"));
+}
+
+// pg_dump counts them, and its numbers are the names of files.
+TEST_F(ArchiveResumeTest, TemporaryTablesOfOthersDoNotMatter) {
+  interrupt_with_parts();
+  pg::Connection other = test::shared_source().connect("interrupted");
+  other.execute("CREATE TEMP TABLE a (i int); CREATE TEMP TABLE b (i int PRIMARY KEY)");
+  create(resuming());
+  expect_whole(options().folder);
+}
+
+// The names of tables that were in files, not of those that happen to have such a name.
+TEST_F(ArchiveResumeTest, FilesOfOthersStay) {
+  ASSERT_NO_FATAL_FAILURE(interrupt());
+  const std::vector<std::string> theirs = {"my.database.txt", "blobs-notes", "README",
+                                           "7.dat.backup",    "x7.dat",      "pgsluice.txt"};
+  for (const std::string& name : theirs) write_file(options().folder / name, "mine");
+  fs::create_symlink("/etc/hostname", options().folder / "9999.dat");
+  create(resuming());
+  for (const std::string& name : theirs) EXPECT_EQ(read_file(options().folder / name), "mine");
+  EXPECT_TRUE(fs::is_symlink(options().folder / "9999.dat"));
+}
+
+TEST_F(ArchiveResumeTest, AnotherFormOfMoneyIsRefused) {
+  ASSERT_NO_FATAL_FAILURE(interrupt());
+  test::shared_source().sql("postgres", "ALTER DATABASE interrupted SET lc_monetary TO 'POSIX'");
+  EXPECT_THAT(error_of(resuming()).describe(), HasSubstr("lc_monetary of the source was"));
+  test::shared_source().sql("postgres", "ALTER DATABASE interrupted RESET lc_monetary");
+  create(resuming());
+  expect_whole(options().folder);
 }
 
 TEST_F(ArchiveResumeTest, ADryRunTellsThePartsAndWritesNothing) {
