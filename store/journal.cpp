@@ -84,7 +84,7 @@ void take_line(const Json& json, JournalContents& contents) {
   }
 }
 
-JournalContents parse_journal(std::string_view text) {
+JournalContents read_lines(std::string_view text) {
   JournalContents contents;
   for (bool is_first = true;; is_first = false) {
     const std::size_t end = text.find('\n');
@@ -110,20 +110,24 @@ JournalContents parse_journal(std::string_view text) {
 
 std::string part_file_name(const std::string& file, std::size_t part) { return fmt::format("{}.part-{}", file, part); }
 
-std::optional<JournalContents> read_journal(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / kJournalFile;
-  std::error_code failed;
-  if (!std::filesystem::exists(file, failed)) return std::nullopt;
+JournalContents parse_journal(std::string_view text, std::string_view file) {
   std::string why;
   try {
-    return parse_journal(read_file(file));
+    return read_lines(text);
   } catch (const nlohmann::json::exception& error) {
     why = error.what();
   } catch (const Error& error) {
     why = error.what();
   }
-  throw Error(ErrorKind::kConfig, fmt::format("{} cannot be read: {}", file.string(), why))
+  throw Error(ErrorKind::kConfig, fmt::format("{} cannot be read: {}", file, why))
       .hint("remove the archive's folder, and begin again");
+}
+
+std::optional<JournalContents> read_journal(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / kJournalFile;
+  std::error_code failed;
+  if (!std::filesystem::exists(file, failed)) return std::nullopt;
+  return parse_journal(read_file(file), file.string());
 }
 
 Journal::Journal(std::filesystem::path folder, const JournalContents& done) : folder_(std::move(folder)) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/duration.h"
@@ -58,6 +59,9 @@ struct JournalContents {
 
   bool empty() const { return parts.empty() && tables.empty() && large_objects.empty(); }
 };
+
+/// Reads a journal's text; `file` stands for it in messages. Throws Error(kConfig) for another one.
+JournalContents parse_journal(std::string_view text, std::string_view file);
 
 /// Returns nullopt if the folder has none. Throws Error(kConfig) for one that is damaged or of another version.
 std::optional<JournalContents> read_journal(const std::filesystem::path& folder);

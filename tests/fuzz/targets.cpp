@@ -1,5 +1,6 @@
 #include "tests/fuzz/targets.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -27,8 +28,10 @@
 #include "store/compression.h"
 #include "store/data_entries.h"
 #include "store/data_file.h"
+#include "store/journal.h"
 #include "store/manifest.h"
 #include "store/stream_decompressor.h"
+#include "store/tar_stream.h"
 #include "tests/schema/archive_builder.h"
 
 namespace pgsluice::test {
@@ -253,6 +256,67 @@ void run_manifest(std::string_view input) {
   });
 }
 
+void run_journal(std::string_view input) {
+  reads([&] {
+    const store::JournalContents journal = store::parse_journal(input, "fuzz");
+    for (const store::JournaledPart& part : journal.parts) {
+      require(part.file.find('/') == std::string::npos, "a part is in the archive's folder");
+    }
+    for (const store::JournaledTable& table : journal.tables) {
+      require(table.archived.file.name.find('/') == std::string::npos, "a file is in the archive's folder");
+    }
+  });
+}
+
+std::vector<std::string> journal_seeds() {
+  const TemporaryFolder folder;
+  store::JournalContents contents{
+      .run = "a run", .log_is_on_disk = false, .parts = {}, .tables = {}, .large_objects = {}};
+  contents.parts.push_back({.table = 1,
+                            .file_node = 2,
+                            .file = "7.dat.zst",
+                            .number = 1,
+                            .bounds = {.by = "ctid", .from = 1, .to = 2},
+                            .rows = {.rows = 3, .sum = {}},
+                            .frames = {{.stored = 1, .content = 2, .rows = 3, .digest = {}}}});
+  contents.tables.push_back(
+      {.table = 1, .archived = {.schema = "s", .name = "t", .dump_id = 7, .rows = {}, .file = {.name = "7.dat.zst"}}});
+  contents.large_objects.push_back({.oid = 9, .content = 1, .file = {.name = "blob_9.dat.zst"}});
+  { store::Journal(folder.path(), contents); }
+  return {read_file(folder.path() / store::kJournalFile), "", "{}\n"};
+}
+
+void run_tar(std::string_view input) {
+  const TemporaryFolder folder;
+  const std::filesystem::path target = folder.path() / "target";
+  std::filesystem::create_directory(target);
+  write_file(folder.path() / "stream", input);
+  const FileDescriptor stream(::open((folder.path() / "stream").c_str(), O_RDONLY | O_CLOEXEC));
+  reads([&] { store::receive_archive(stream.get(), target, {}); });
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+    const std::string name = entry.path().filename().string();
+    require(name == "target" || name == "stream", "nothing is written outside of the folder");
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(target)) {
+    require(entry.is_regular_file() && !entry.is_symlink(), "a stream makes files");
+  }
+}
+
+std::vector<std::string> tar_seeds() {
+  const TemporaryFolder folder;
+  const std::filesystem::path tar = folder.path() / "tar";
+  {
+    const FileDescriptor out(::open(tar.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    store::TarWriter writer(out.get(), {});
+    for (const char* name : {"toc.dat", "pgsluice.json"}) {
+      write_file(folder.path() / "file", name);
+      writer.add(name, folder.path() / "file");
+    }
+    writer.finish();
+  }
+  return {read_file(tar), "PGDMP and more", ""};
+}
+
 std::vector<std::string> manifest_seeds() {
   return {
       R"({"format":1,"writtenBy":"0","created":"0","source":{"database":"d","encoding":"UTF8","serverVersion":"15",)"
@@ -361,6 +425,8 @@ const std::vector<FuzzTarget>& fuzz_targets() {
                                                   {"archive", &run_archive, &archive_seeds},
                                                   {"frames", &run_frames, &frames_seeds},
                                                   {"manifest", &run_manifest, &manifest_seeds},
+                                                  {"journal", &run_journal, &journal_seeds},
+                                                  {"tar", &run_tar, &tar_seeds},
                                                   {"data", &run_data, &data_seeds},
                                                   {"catalog", &run_catalog, &catalog_seeds},
                                                   {"digest", &run_digest, &digest_seeds},
