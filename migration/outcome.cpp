@@ -45,9 +45,10 @@ std::vector<std::string> next_steps(const Migration& migration, const pipeline::
                                 fmt::join(migration.databases, ", "),
                                 migration.target_server.substr(0, migration.target_server.find('@'))));
   }
-  steps.emplace_back(
-      "server parameters: they are not copied; ServerParametersValidation shows which differ and "
-      "the line that sets each");
+  steps.emplace_back(migration.source_type == "Archive"
+                         ? "server parameters: they are not copied, and an archive does not have those of its server"
+                         : "server parameters: they are not copied; ServerParametersValidation shows which differ and "
+                           "the line that sets each");
   steps.emplace_back(migration.roles
                          ? "roles: they were copied, but for those that were there, which stay as they were, with "
                            "their passwords; superusers' attributes and what only a superuser may read or give have to "

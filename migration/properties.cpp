@@ -356,7 +356,8 @@ void read_choices(PropertiesObject& properties, const PropertiesContext& context
   request.overwrite = read_overwrite(properties);
   read_maintenance_database(properties, request);
   request.roles = properties.boolean("MigrateRoles").value_or(request.roles);
-  request.source_type = properties.text("sourceType").value_or(request.source_type);
+  const std::optional<std::string> source_type = properties.text("sourceType");
+  if (source_type && request.archive.empty()) request.source_type = *source_type;
 }
 
 std::string read_bounded(std::istream& in, const std::string& name) {

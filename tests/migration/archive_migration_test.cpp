@@ -96,6 +96,8 @@ TEST_F(ArchiveMigrationTest, ADumpBecomesADatabaseOfAnyName) {
   const Migration ended = run(wanted);
   EXPECT_EQ(ended.state, State::kSucceeded) << ended.error << findings(ended);
   EXPECT_THAT(ended.details[0].verification, HasSubstr("does not tell how many"));
+  EXPECT_EQ(ended.details[0].verification.find("equal"), std::string::npos);
+  EXPECT_THAT(ended.next_steps, Contains(HasSubstr("an archive does not have those of its server")));
   EXPECT_THAT(findings(ended), HasSubstr("does not tell how many rows it should have"));
   EXPECT_EQ(test::compare_databases(source_.conninfo("testdb1"), target_.conninfo("renamed"), test::server_bindir()),
             std::vector<std::string>{});
