@@ -31,6 +31,34 @@ class AtEnd {
 
 }  // namespace
 
+// Returns what is known of a database that is whole, in words. The result has an error if it differs from the source.
+std::string Runner::Implementation::verify(pipeline::DatabaseResult& result) {
+  if (!request.archive.empty()) return describe_restored();
+  if (!compares_with_source()) return "";
+  change([&](Migration& of) { details_of(of, result.name).operation = "Verifying"; });
+  try {
+    const auto watch = [&](const pipeline::DataComparison* comparison) {
+      const MutexLock lock(mutex);
+      if (comparison == nullptr) {
+        comparisons.erase(result.name);
+      } else {
+        comparisons[result.name] = comparison;
+      }
+    };
+    const Verification verified = verify_database(request, result.name, sink, work.token(), watch);
+    if (!verified.equal) {
+      result.error = Error(ErrorKind::kMismatch, "source and target differ: " + verified.text)
+                         .hint(
+                             "if applications have written to the source meanwhile, stop them and resume the "
+                             "migration: it copies the database again");
+    }
+    return verified.text;
+  } catch (const Error& error) {
+    result.error = error;
+  }
+  return "";
+}
+
 void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
   std::string message;
   std::string verification;
@@ -41,31 +69,9 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
   const pipeline::CloneSummary& summary = result.summary;
   // A copy that was resumed: the source has changed, or the target is not as the ledger says.
   bool anew = result.error && result.error->cannot_resume() && is_made(result.name);
-  if (!result.error && summary.complete() && !request.archive.empty()) verification = describe_restored();
-  if (!result.error && summary.complete() && compares_with_source()) {
-    change([&](Migration& of) { details_of(of, result.name).operation = "Verifying"; });
-    try {
-      const auto watch = [&](const pipeline::DataComparison* comparison) {
-        const MutexLock lock(mutex);
-        if (comparison == nullptr) {
-          comparisons.erase(result.name);
-        } else {
-          comparisons[result.name] = comparison;
-        }
-      };
-      const Verification verified = verify_database(request, result.name, sink, work.token(), watch);
-      verification = verified.text;
-      if (!verified.equal) {
-        anew = true;
-        result.error = Error(ErrorKind::kMismatch, "source and target differ: " + verified.text)
-                           .hint(
-                               "if applications have written to the source meanwhile, stop them and resume the "
-                               "migration: it copies "
-                               "the database again");
-      }
-    } catch (const Error& error) {
-      result.error = error;
-    }
+  if (!result.error && summary.complete()) {
+    verification = verify(result);
+    anew = result.error && result.error->kind() == ErrorKind::kMismatch;
   }
   if (result.error) {
     message = describe(*result.error);

@@ -122,6 +122,7 @@ struct Runner::Implementation {
   void record(const std::string& database, const TargetServer::Making& making);
   void prepare(const pipeline::PlannedDatabase& planned);
   void drop_kept();
+  std::string verify(pipeline::DatabaseResult& result);
   void end_database(pipeline::DatabaseResult& result);
   void take_over(const pipeline::ServerSummary& summary);
   /// Drops what was made. Returns the end to be recorded: Canceled, or Failed if that was not possible now.

@@ -20,8 +20,9 @@ constexpr int kGzipLevel = 6;
 constexpr int kGzipMember = 15 + 16;  // zlib's largest window, in gzip's wrapping
 
 Error not_a_compression(std::string_view given) {
-  return Error(ErrorKind::kUsage,
-               fmt::format("a compression is zstd, zstd:1 to zstd:19, gzip, gzip:1 to gzip:9 or none, not {}", given));
+  return Error(
+      ErrorKind::kUsage,
+      fmt::format("a compression is zstd, zstd:1 to zstd:19, auto, gzip, gzip:1 to gzip:9 or none, not {}", given));
 }
 
 z_stream gzip_stream() {
@@ -40,7 +41,7 @@ Error damaged(std::string_view why) {
 std::string Compression::text() const {
   switch (algorithm) {
     case ArchiveCompression::kZstd:
-      return fmt::format("zstd:{}", level);
+      return is_automatic ? "auto" : fmt::format("zstd:{}", level);
     case ArchiveCompression::kGzip:
       return fmt::format("gzip:{}", level);
     case ArchiveCompression::kLz4:
@@ -55,6 +56,7 @@ Compression parse_compression(std::string_view text) {
   const std::size_t colon = text.find(':');
   const std::string_view name = text.substr(0, colon);
   if (text == "none") return {ArchiveCompression::kNone, 0};
+  if (text == "auto") return {.algorithm = ArchiveCompression::kZstd, .level = kZstdLevel, .is_automatic = true};
   const bool is_zstd = name == "zstd";
   if (!is_zstd && name != "gzip") throw not_a_compression(text);
   Compression result{is_zstd ? ArchiveCompression::kZstd : ArchiveCompression::kGzip,
@@ -97,6 +99,12 @@ struct Compressor::State {
 
 Compressor::Compressor(const Compression& compression) : state_(new State(compression)) {}
 Compressor::~Compressor() = default;
+
+void Compressor::set_level(int level) {
+  if (state_->compression.algorithm != ArchiveCompression::kZstd || state_->compression.level == level) return;
+  state_->compression.level = level;
+  ZSTD_CCtx_setParameter(state_->zstd.get(), ZSTD_c_compressionLevel, level);
+}
 
 std::string_view Compressor::compress(std::string_view content) {
   State& state = *state_;

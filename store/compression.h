@@ -12,12 +12,14 @@ namespace pgsluice::store {
 struct Compression {
   schema::ArchiveCompression algorithm = schema::ArchiveCompression::kZstd;
   int level = 3;
+  /// True if the level, of zstd, is whatever the moment allows (Pump).
+  bool is_automatic = false;
 
-  /// As parse_compression() reads it: "zstd:3", "none".
+  /// As parse_compression() reads it: "zstd:3", "auto", "none".
   std::string text() const;
 };
 
-/// Reads "zstd", "zstd:19", "gzip", "gzip:6" or "none". Throws Error(kUsage) for another text or level.
+/// Reads "zstd", "zstd:19", "auto", "gzip", "gzip:6" or "none". Throws Error(kUsage) for another text or level.
 Compression parse_compression(std::string_view text);
 
 /// Compresses pieces of a file: frames of zstd, members of gzip. Each can be decompressed alone, and all of them are
@@ -29,6 +31,8 @@ class Compressor {
 
   /// Returns the frame with this content, valid until the next call. Throws Error(kInternal).
   std::string_view compress(std::string_view content);
+  /// Changes the level of the frames from now on; only of zstd.
+  void set_level(int level);
 
  private:
   struct State;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/digest.h"
+#include "base/duration.h"
 
 namespace pgsluice::store {
 
@@ -25,8 +26,15 @@ std::uint32_t line_ends_in(std::string_view bytes) {
 
 }  // namespace
 
+int next_level(int level, std::size_t waiting, std::size_t most_waiting, bool is_disk_slower) {
+  constexpr int kLowest = 1;
+  constexpr int kHighest = 9;  // beyond it, a few percent cost several times the time
+  if (is_disk_slower || waiting == 0) return std::min(level + 1, kHighest);
+  return waiting >= most_waiting ? std::max(level - 1, kLowest) : level;
+}
+
 Pump::Pump(const Compression& compression, int threads)
-    : compression_(compression), max_waiting_(static_cast<std::size_t>(threads)) {
+    : compression_(compression), level_(compression.level), max_waiting_(static_cast<std::size_t>(threads)) {
   try {
     for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
   } catch (const std::system_error& error) {
@@ -69,13 +77,24 @@ std::optional<Pump::Piece> Pump::take() {
   return piece;
 }
 
+std::size_t Pump::waiting() {
+  const MutexLock lock(mutex_);
+  return waiting_.size();
+}
+
 void Pump::write(const Piece& piece, Compressor& compressor) {
+  if (compression_.is_automatic) compressor.set_level(level_);
+  const SteadyClock::time_point begin = SteadyClock::now();
   const std::string_view stored = compressor.compress(piece.content);
-  piece.file->put(piece.number, stored,
-                  {.stored = static_cast<std::uint32_t>(stored.size()),
-                   .content = static_cast<std::uint32_t>(piece.content.size()),
-                   .rows = line_ends_in(piece.content),
-                   .digest = digest_of(piece.content)});
+  const Frame frame{.stored = static_cast<std::uint32_t>(stored.size()),
+                    .content = static_cast<std::uint32_t>(piece.content.size()),
+                    .rows = line_ends_in(piece.content),
+                    .digest = digest_of(piece.content)};
+  const SteadyClock::time_point compressed = SteadyClock::now();
+  piece.file->put(piece.number, stored, frame);
+  if (!compression_.is_automatic) return;
+  const bool is_disk_slower = SteadyClock::now() - compressed > compressed - begin;
+  level_ = next_level(level_, waiting(), max_waiting_, is_disk_slower);
 }
 
 void Pump::work() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -15,6 +16,10 @@
 #include "store/data_file.h"
 
 namespace pgsluice::store {
+
+/// Returns the level of zstd for the next frame, by how the last one went: higher where the disk takes longer than the
+/// compression, or no frame waits; lower where as many wait as may, so that the readers wait for the compression.
+int next_level(int level, std::size_t waiting, std::size_t most_waiting, bool is_disk_slower);
 
 /// Threads that compress what other threads read, and write it into files. At most as many frames wait for them as
 /// there are threads: who brings more waits, so a full disk or a slow one stops the reading.
@@ -44,8 +49,10 @@ class Pump {
   void work();
   std::optional<Piece> take();
   void write(const Piece& piece, Compressor& compressor);
+  std::size_t waiting();
 
   const Compression compression_;
+  std::atomic<int> level_;  ///< where it is automatic
   const std::size_t max_waiting_;
   Mutex mutex_;
   std::condition_variable changed_;

@@ -26,7 +26,8 @@ struct ArchiveOptions {
   std::string database = {};
   /// The archive. Made with mode 0700 if it is missing; must be empty otherwise.
   std::filesystem::path folder;
-  /// "zstd", "zstd:1" to "zstd:19", "gzip", "gzip:1" to "gzip:9" or "none".
+  /// "zstd", "zstd:1" to "zstd:19", "auto" (zstd at a level from 1 to 9 that follows the load), "gzip", "gzip:1" to
+  /// "gzip:9" or "none".
   std::string compression = "zstd";
   /// How many tables or parts of tables are read at a time, with one connection each.
   int table_jobs = 4;

@@ -10,7 +10,7 @@ namespace {
 using schema::ArchiveCompression;
 
 TEST(Compression, IsReadAsItIsWritten) {
-  for (const char* text : {"zstd:1", "zstd:19", "gzip:1", "gzip:9", "none"}) {
+  for (const char* text : {"zstd:1", "zstd:19", "auto", "gzip:1", "gzip:9", "none"}) {
     EXPECT_EQ(parse_compression(text).text(), text);
   }
   EXPECT_EQ(parse_compression("zstd").text(), "zstd:3");
@@ -18,7 +18,8 @@ TEST(Compression, IsReadAsItIsWritten) {
 }
 
 TEST(Compression, AnotherTextIsRefused) {
-  for (const char* text : {"", "zstd:", "zstd:0", "zstd:20", "zstd:3x", "gzip:10", "lz4", "none:1", "ZSTD", "3"}) {
+  for (const char* text :
+       {"", "zstd:", "zstd:0", "zstd:20", "zstd:3x", "gzip:10", "auto:3", "lz4", "none:1", "ZSTD", "3"}) {
     EXPECT_THROW(parse_compression(text), Error) << text;
   }
 }
@@ -38,6 +39,19 @@ TEST_P(EachCompression, GivesBackWhatItTook) {
   for (const std::string& content : {long_text(), std::string(), std::string("\0x\0", 3), long_text()}) {
     const std::string frame(compressor.compress(content));
     EXPECT_EQ(decompressor.decompress(frame, content.size()), content);
+  }
+}
+
+TEST(Compression, ALevelMayChangeBetweenFrames) {
+  Compressor compressor(parse_compression("auto"));
+  Decompressor decompressor(ArchiveCompression::kZstd);
+  std::size_t before = 0;
+  for (const int level : {1, 9, 1}) {
+    compressor.set_level(level);
+    const std::string frame(compressor.compress(long_text()));
+    EXPECT_EQ(decompressor.decompress(frame, long_text().size()), long_text());
+    EXPECT_NE(frame.size(), before);
+    before = frame.size();
   }
 }
 

@@ -12,6 +12,15 @@
 namespace pgsluice::store {
 namespace {
 
+TEST(AutomaticLevel, FollowsWhatAllWaitFor) {
+  EXPECT_EQ(next_level(3, 0, 2, false), 4);  // the source
+  EXPECT_EQ(next_level(3, 2, 2, true), 4);   // the disk
+  EXPECT_EQ(next_level(3, 2, 2, false), 2);  // the compression
+  EXPECT_EQ(next_level(3, 1, 2, false), 3);
+  EXPECT_EQ(next_level(9, 0, 2, true), 9);
+  EXPECT_EQ(next_level(1, 2, 2, false), 1);
+}
+
 namespace fs = std::filesystem;
 
 std::vector<Frame> some_frames() {

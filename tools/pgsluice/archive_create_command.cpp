@@ -214,7 +214,7 @@ void add_archive_create_command(CLI::App& archive, int& exit_code) {
                    args->options.table_jobs, "TABLE_JOBS");
   command->add_option("--compress-jobs", args->options.compress_jobs, "Threads that compress (as many as processors)")
       ->check(whole_number(1, kMaxReaders));
-  command->add_option("-Z,--compress", args->options.compression, "zstd[:1-19] (zstd:3), gzip[:1-9] or none");
+  command->add_option("-Z,--compress", args->options.compression, "zstd[:1-19] (zstd:3), auto, gzip[:1-9] or none");
   with_environment(*command,
                    command->add_option("--split-tables-larger-than,--split-at", args->split_larger_than,
                                        "auto, a size such as \"10 GB\", or 0 for never"),
