@@ -18,8 +18,6 @@
 #include "base/wait.h"
 #include "pgsluice/error.h"
 
-extern "C" char** environ;
-
 namespace pgsluice {
 
 namespace {

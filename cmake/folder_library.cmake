@@ -25,6 +25,10 @@ function(pgsluice_compile_options target)
       # What sanitizers put in hides from GCC that the standard library's regex sets its members before it reads them, and
       # makes it see strings longer than they are (under the thread sanitizer, in a test's literals).
       target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized -Wno-array-bounds)
+      # Boost.Asio has fences, which the thread sanitizer does not follow.
+      if(PGSLUICE_SANITIZE STREQUAL thread)
+        target_compile_options(${target} PRIVATE -Wno-tsan)
+      endif()
     endif()
     target_compile_options(${target} PRIVATE -fsanitize=${PGSLUICE_SANITIZE} -fno-omit-frame-pointer)
     target_link_options(${target} PUBLIC -fsanitize=${PGSLUICE_SANITIZE})
