@@ -80,7 +80,7 @@ class LockFreeQueue {
 template <class Queue>
 void BM_HandOver(benchmark::State& state) {
   constexpr int kPieces = 20'000;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     Queue queue;
     std::thread consumer([&] {
       for (int i = 0; i < kPieces; ++i) benchmark::DoNotOptimize(queue.pop());
@@ -99,7 +99,7 @@ void BM_Pump(benchmark::State& state) {
   const std::string rows = some_rows(kSize);
   const TemporaryFolder folder;
   const store::Compression compression = store::parse_compression(state.range(1) == 0 ? "none" : "zstd:3");
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     store::Pump pump(compression, static_cast<int>(state.range(0)));
     store::DataStream stream(pump, folder.path() / "part");
     for (std::size_t at = 0; at < rows.size(); at += 65'536) stream.write(std::string_view(rows).substr(at, 65'536));
@@ -115,7 +115,7 @@ void BM_Level(benchmark::State& state, const std::string& file, const std::strin
   const std::string rows = read_file(file);
   store::Compressor compressor(store::parse_compression(level));
   std::size_t stored = 0;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     stored = 0;
     for (std::size_t at = 0; at < rows.size(); at += store::kFrameContent) {
       stored += compressor.compress(std::string_view(rows).substr(at, store::kFrameContent)).size();

@@ -170,6 +170,44 @@ TEST_F(DocumentsTest, TheStoryOfAnArchiveForPgRestoreIsTyped) {
   EXPECT_EQ(differences(), std::vector<std::string>{});
 }
 
+// Private source, public target: an archive on a disk, and a migration from it.
+TEST_F(DocumentsTest, TheStoryOfAMigrationFromAnArchiveIsTyped) {
+  const Cluster old_server;
+  const Cluster new_server;
+  for (const char* database : {"shop", "stock"}) {
+    old_server.create_database(database);
+    old_server.sql(
+        database,
+        "CREATE TABLE orders (id serial PRIMARY KEY, what text); INSERT INTO orders (what) SELECT 'order ' ||"
+        " g FROM generate_series(1, 1000) g");
+  }
+  old_server.sql("postgres", "CREATE ROLE keeper");
+  new_server.sql("postgres", "CREATE ROLE admin SUPERUSER LOGIN PASSWORD 'of-the-test'");
+  old_server.sql("shop", "ALTER TABLE orders OWNER TO keeper");
+  const std::string disk = (folder_.path() / "disk").string();
+  const std::string text = read_file(kSource / "docs/archive.md");
+  const std::size_t begin = text.find("```json\n", text.find("## A migration from an archive")) + 8;
+  std::string body = text.substr(begin, text.find("```", begin) - begin);
+  body = std::regex_replace(body, std::regex("/mnt/disk/old"), disk);
+  body = std::regex_replace(body, std::regex("new.example.com:5432@admin"),
+                            fmt::format("127.0.0.1:{}@admin", new_server.port()));
+  write_file(folder_.path() / "body.json", body);
+  std::vector<std::string> commands = commands_with(
+      "docs/archive.md",
+      "pgsluice archive create --all-databases --roles --source postgresql://postgres@old --to /mnt/disk/old",
+      "pgsluice migration create --name from-a-disk");
+  for (std::string& command : commands) command = std::regex_replace(command, std::regex("/mnt/disk/old"), disk);
+  commands.insert(commands.begin(), {fmt::format("OLD='{}'", old_server.conninfo("postgres")),
+                                     "export NEW_PASSWORD=of-the-test", "export PGSLUICE_STORE=$TMPDIR/store"});
+  const SubprocessResult story = type(commands);
+  EXPECT_EQ(story.exit_code, 0) << story.output << story.errors;
+  for (const char* database : {"shop", "stock"}) {
+    EXPECT_EQ(compare_databases(old_server.conninfo(database), new_server.conninfo(database), server_bindir()),
+              std::vector<std::string>{})
+        << database;
+  }
+}
+
 TEST_F(DocumentsTest, TheStepsOfTheOperationsGuideAreTyped) {
   make(
       "CREATE TABLE orders (id serial PRIMARY KEY, what text); INSERT INTO orders (what) SELECT 'order ' || g FROM"
