@@ -37,13 +37,13 @@ bool is_data_file(std::string_view name) {
     if (name.starts_with(suffix)) name.remove_prefix(suffix.size());
   }
   constexpr std::string_view kPart = ".part-";
-  return name.empty() || name == ".new" || (name.starts_with(kPart) && is_number(name.substr(kPart.size())));
+  return name.empty() || (name.starts_with(kPart) && is_number(name.substr(kPart.size())));
 }
 
 // The names of all files that are written into an archive's folder, whole or not (".new").
 bool is_of_archives(std::string_view name) {
-  if (is_data_file(name)) return true;
   if (name.ends_with(".new")) name.remove_suffix(std::string_view(".new").size());
+  if (is_data_file(name)) return true;
   if (name.starts_with("blobs") && name.ends_with(".toc")) {
     const std::string_view between = name.substr(5, name.size() - 9);
     return between.empty() || (between.front() == '_' && is_number(between.substr(1)));

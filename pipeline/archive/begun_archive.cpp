@@ -117,29 +117,37 @@ store::JournalContents still_of_use(const store::JournalContents& begun, const s
 void rename_files(store::JournalContents& done, const std::filesystem::path& folder,
                   const std::function<std::pair<std::string, int>(schema::Oid table)>& name_and_dump_id) {
   std::vector<std::pair<std::string, std::string>> renamed;
+  store::JournalContents unmoved = done;
+  std::erase_if(unmoved.tables, [&](const store::JournaledTable& table) {
+    return table.archived.file.name != name_and_dump_id(table.table).first;
+  });
+  std::erase_if(unmoved.parts,
+                [&](const store::JournaledPart& part) { return part.file != name_and_dump_id(part.table).first; });
+  for (store::JournaledTable& table : done.tables) {
+    const auto [name, dump_id] = name_and_dump_id(table.table);
+    std::string& file = table.archived.file.name;
+    renamed.emplace_back(file, name);
+    renamed.emplace_back(store::index_file_of(file).string(), store::index_file_of(name).string());
+    file = name;
+    table.archived.dump_id = dump_id;
+  }
+  for (store::JournaledPart& part : done.parts) {
+    const std::string name = name_and_dump_id(part.table).first;
+    renamed.emplace_back(store::part_file_name(part.file, part.number), store::part_file_name(name, part.number));
+    part.file = name;
+  }
+  std::erase_if(renamed, [&](const auto& names) {
+    return names.first == names.second || !std::filesystem::exists(folder / names.first);
+  });
+  if (renamed.empty()) return;
+  // If this process dies here, no line is about a file that has become another table's.
+  { store::Journal(folder, unmoved); }
   const auto rename = [&](const std::string& from, const std::string& to) {
     std::error_code failed;
     std::filesystem::rename(folder / from, folder / to, failed);
     if (!failed) return;
     throw Error(ErrorKind::kSystem, fmt::format("cannot rename {}: {}", (folder / from).string(), failed.message()));
   };
-  const auto want = [&](const std::string& from, const std::string& to) {
-    if (from != to) renamed.emplace_back(from, to);
-  };
-  for (store::JournaledTable& table : done.tables) {
-    const auto [name, dump_id] = name_and_dump_id(table.table);
-    std::string& file = table.archived.file.name;
-    want(file, name);
-    const std::string index = store::index_file_of(file).string();
-    if (std::filesystem::exists(folder / index)) want(index, store::index_file_of(name).string());
-    file = name;
-    table.archived.dump_id = dump_id;
-  }
-  for (store::JournaledPart& part : done.parts) {
-    const std::string name = name_and_dump_id(part.table).first;
-    want(store::part_file_name(part.file, part.number), store::part_file_name(name, part.number));
-    part.file = name;
-  }
   // By way of other names: one may have that of another.
   for (const auto& [from, to] : renamed) rename(from, to + ".new");
   for (const auto& [from, to] : renamed) rename(to + ".new", to);
