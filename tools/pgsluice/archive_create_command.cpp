@@ -227,7 +227,7 @@ void add_archive_create_command(CLI::App& archive, int& exit_code) {
   CLI::Option* snapshot =
       command->add_option("--snapshot", args->options.snapshot, "A snapshot that another session holds");
   command->add_flag("--resume", args->options.resume, "Go on with an archive that was interrupted");
-  command->add_option("--retry", args->retry, "Seconds to retry after a lost connection (300)")
+  command->add_option("--retry-for", args->retry, "Seconds to retry after a lost connection (300)")
       ->check(whole_number(0, kMaxRetry));
   command->add_flag("--dry-run", args->dry_run, "Print what would be read, and write nothing");
   command->get_option("--all-databases")->excludes(snapshot);
