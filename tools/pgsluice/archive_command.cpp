@@ -7,10 +7,10 @@
 #include <thread>
 
 #include "base/counted.h"
+#include "pgsluice/archive_verification.h"
 #include "pgsluice/error.h"
 #include "store/manifest.h"
 #include "store/server_manifest.h"
-#include "store/verification.h"
 #include "tools/pgsluice/archive_report.h"
 #include "tools/pgsluice/commands.h"
 #include "tools/pgsluice/exit_code.h"

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "pgsluice/archive.h"
+#include "pgsluice/archive_verification.h"
 #include "pgsluice/server_archive.h"
 #include "store/manifest.h"
-#include "store/verification.h"
 
 namespace pgsluice::tools {
 

@@ -6,10 +6,10 @@
 
 #include "base/file_descriptor.h"
 #include "pgsluice/archive.h"
+#include "pgsluice/archive_verification.h"
 #include "pgsluice/error.h"
 #include "store/journal.h"
 #include "store/manifest.h"
-#include "store/verification.h"
 #include "tests/support/cluster.h"
 #include "tests/support/fault_proxy.h"
 #include "tests/support/recording_sink.h"
