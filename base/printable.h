@@ -10,8 +10,8 @@ enum class LineEnds {
   kEscaped,  ///< the text stays on its line
 };
 
-/// Returns the text without control characters, which names and messages of servers may hold and terminals obey: they
-/// become "\\x1b". Tabs stay.
+/// Returns the text without control characters, which names and messages of servers may hold and terminals obey, and
+/// without those that turn the direction of writing: they become "\\x1b". Tabs stay.
 std::string printable(std::string_view text, LineEnds line_ends);
 
 }  // namespace pgsluice

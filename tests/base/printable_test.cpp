@@ -13,6 +13,10 @@ TEST(Printable, EscapesWhatTerminalsObeyAndKeepsTheRest) {
                       "2J",
                       LineEnds::kEscaped),
             "\\x9b2J");
+  EXPECT_EQ(printable("gpj.\xe2\x80\xae"
+                      "exe \xe2\x81\xa6\xe2\x82\xac",
+                      LineEnds::kEscaped),
+            "gpj.\\xe2\\x80\\xaeexe \\xe2\\x81\\xa6\xe2\x82\xac");
   EXPECT_EQ(printable("a\tb", LineEnds::kEscaped), "a\tb");
   EXPECT_EQ(printable("a\nb\r", LineEnds::kEscaped), "a\\x0ab\\x0d");
   EXPECT_EQ(printable("a\nb\r", LineEnds::kKept), "a\n\tb\\x0d");
