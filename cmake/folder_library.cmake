@@ -24,7 +24,7 @@ function(pgsluice_compile_options target)
     if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
       # What sanitizers put in hides from GCC that the standard library's regex sets its members before it reads them, and
       # makes it see strings longer than they are (under the thread sanitizer, in a test's literals).
-      target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized -Wno-array-bounds)
+      target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized -Wno-array-bounds -Wno-stringop-overflow)
       # Boost.Asio has fences, which the thread sanitizer does not follow.
       if(PGSLUICE_SANITIZE STREQUAL thread)
         target_compile_options(${target} PRIVATE -Wno-tsan)

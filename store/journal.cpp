@@ -152,7 +152,7 @@ void Journal::add(const ArchivedLargeObject& object) { add_line(line_of_done(obj
 
 void Journal::add_log_is_on_disk() { add_line(line_of({{"logOnDisk", true}})); }
 
-void Journal::add_line(std::string line) {
+void Journal::add_line(const std::string& line) {
   {
     const MutexLock lock(mutex_);
     waiting_ += line;

@@ -88,7 +88,7 @@ class Journal {
   bool has_any() const;
 
  private:
-  void add_line(std::string line);
+  void add_line(const std::string& line);
   void write(std::string_view lines) REQUIRES(writing_);
 
   const std::filesystem::path folder_;

@@ -87,51 +87,58 @@ std::array<std::string, 2> omitted_objects(const ValidationContext& context, pg:
   return {fmt::format("{{{}}}", fmt::join(catalogs, ",")), fmt::format("{{{}}}", fmt::join(oids, ","))};
 }
 
-// Owners, grantees, and those that policies name. What belongs to the role that initdb made is recorded nowhere.
+// Objects of the role that initdb made are recorded nowhere.
+std::string sql_of_pinned_owner() {
+  return "SELECT r.rolname, r.rolsuper, true, r.rolcanlogin, o.example FROM pg_catalog.pg_roles r, LATERAL ("
+         "SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0) AS example"
+         " FROM pg_catalog.pg_class c WHERE c.relowner = r.oid AND c.oid >= 16384 AND c.relpersistence <> "
+         "'t' AND " +
+         is_copied("c.tableoid", "c.oid") +
+         "  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e'"
+         "   AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)"
+         // Nor do the constructors of a range type count, which always belong to that role.
+         " UNION ALL SELECT pg_catalog.pg_describe_object('pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 0)"
+         " FROM pg_catalog.pg_proc p WHERE p.proowner = r.oid AND p.oid >= 16384 AND " +
+         is_copied("p.tableoid", "p.oid") +
+         " AND NOT EXISTS"
+         "  (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = p.oid AND d.deptype IN ('e', 'i')"
+         "   AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass)"
+         // The schemas of temporary tables, which stay when those are gone, are its own.
+         " UNION ALL SELECT pg_catalog.pg_describe_object('pg_catalog.pg_namespace'::pg_catalog.regclass, n.oid, 0)"
+         " FROM pg_catalog.pg_namespace n WHERE n.nspowner = r.oid AND n.oid >= 16384 AND " +
+         is_copied("n.tableoid", "n.oid") +
+         "  AND n.nspname !~ '^pg_' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = n.oid AND "
+         "d.deptype = 'e'"
+         "   AND d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass) LIMIT 1) o WHERE r.oid = 10";
+}
+
+// Owners, grantees, and those that policies name. `kinds`: of dependencies, for IN.
+std::string sql_of_recorded_roles(const std::string& kinds) {
+  return "SELECT r.rolname, r.rolsuper, pg_catalog.bool_or(d.deptype = 'o'), r.rolcanlogin,"
+         " (pg_catalog.array_agg(CASE WHEN d.deptype = 'o' AND d.objsubid = 0 THEN"
+         "   pg_catalog.pg_describe_object(d.classid, d.objid, 0) END ORDER BY d.deptype <> 'o', d.objid))[1]"
+         "  FROM pg_catalog.pg_shdepend d"
+         "  JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid"
+         " WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND " +
+         is_copied("d.classid", "d.objid") + " AND d.deptype IN (" + kinds +
+         ") AND (d.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
+         "    OR (d.classid = 'pg_catalog.pg_database'::pg_catalog.regclass AND d.objid ="
+         "        (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())))"
+         " GROUP BY 1, 2, 4";
+}
+
+// Reads the roles of all databases.
 std::map<std::string, NeededRole> needed_roles(const ValidationContext& context) {
   std::string kinds = "'r'";
   if (context.request.engine.restore.owners) kinds += ", 'o'";
   if (context.request.engine.restore.acls) kinds += ", 'a'";
-  const std::string pinned =
-      "SELECT r.rolname, r.rolsuper, true, r.rolcanlogin, o.example FROM pg_catalog.pg_roles r, LATERAL ("
-      "SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0) AS example"
-      " FROM pg_catalog.pg_class c WHERE c.relowner = r.oid AND c.oid >= 16384 AND c.relpersistence <> "
-      "'t' AND " +
-      is_copied("c.tableoid", "c.oid") +
-      "  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e'"
-      "   AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)"
-      // Nor do the constructors of a range type count, which always belong to that role.
-      " UNION ALL SELECT pg_catalog.pg_describe_object('pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 0)"
-      " FROM pg_catalog.pg_proc p WHERE p.proowner = r.oid AND p.oid >= 16384 AND " +
-      is_copied("p.tableoid", "p.oid") +
-      " AND NOT EXISTS"
-      "  (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = p.oid AND d.deptype IN ('e', 'i')"
-      "   AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass)"
-      // The schemas of temporary tables, which stay when those are gone, are its own.
-      " UNION ALL SELECT pg_catalog.pg_describe_object('pg_catalog.pg_namespace'::pg_catalog.regclass, n.oid, 0)"
-      " FROM pg_catalog.pg_namespace n WHERE n.nspowner = r.oid AND n.oid >= 16384 AND " +
-      is_copied("n.tableoid", "n.oid") +
-      "  AND n.nspname !~ '^pg_' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = n.oid AND "
-      "d.deptype = 'e'"
-      "   AND d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass) LIMIT 1) o WHERE r.oid = 10";
+  std::string sql = sql_of_recorded_roles(kinds);
+  if (context.request.engine.restore.owners) sql += " UNION " + sql_of_pinned_owner();
   std::map<std::string, NeededRole> needed;
   for (const std::string& database : context.request.databases) {
     try {
       pg::Connection session = pipeline::open_reader(context.source.conninfo().with("dbname", database), "validate",
                                                      "UTF8", context.log, context.cancel);
-      const std::string recorded =
-          "SELECT r.rolname, r.rolsuper, pg_catalog.bool_or(d.deptype = 'o'), r.rolcanlogin,"
-          " (pg_catalog.array_agg(CASE WHEN d.deptype = 'o' AND d.objsubid = 0 THEN"
-          "   pg_catalog.pg_describe_object(d.classid, d.objid, 0) END ORDER BY d.deptype <> 'o', d.objid))[1]"
-          "  FROM pg_catalog.pg_shdepend d"
-          "  JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid"
-          " WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND " +
-          is_copied("d.classid", "d.objid") + " AND d.deptype IN (" + kinds +
-          ") AND (d.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
-          "    OR (d.classid = 'pg_catalog.pg_database'::pg_catalog.regclass AND d.objid ="
-          "        (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())))"
-          " GROUP BY 1, 2, 4";
-      const std::string sql = context.request.engine.restore.owners ? recorded + " UNION " + pinned : recorded;
       for (const pg::Row row : session.execute(sql, omitted_objects(context, session))) {
         NeededRole& role = needed[std::string(row.text(0))];
         role.databases.insert(pg::display_name("", database));

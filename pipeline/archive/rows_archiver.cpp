@@ -65,7 +65,7 @@ RowsArchiver::RowsArchiver(const DataToArchive& data, store::Journal* journal, A
     : data_(data),
       journal_(journal),
       progress_(progress),
-      log_(std::move(log)),
+      log_(log),
       cancel_(cancel),
       pump_(data.compression, data.compress_jobs),
       log_is_on_disk_(data.mark.log_is_on_disk) {

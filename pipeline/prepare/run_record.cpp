@@ -193,8 +193,9 @@ void require_same_options(const RunRecord& record, const ResolvedOptions& option
     if (before != record.options.end() && before->second == value) continue;
     const std::string was = before == record.options.end() ? "unknown" : before->second;
     // A file's content is kept as a digest, which tells a person nothing.
-    const auto told = [&](const std::string& text) {
-      return name == "filters" && text != kNone && text != "unknown" ? std::string("rules") : text;
+    const bool is_filter = name == "filters";
+    const auto told = [is_filter](const std::string& text) {
+      return is_filter && text != kNone && text != "unknown" ? std::string("rules") : text;
     };
     differences.push_back(was != kNone && name == "filters" && value != kNone
                               ? "filters (its rules are others)"
