@@ -17,6 +17,8 @@ namespace pgsluice::migration {
 
 namespace {
 
+std::string source_type_of(const Request& request) { return request.archive.empty() ? request.source_type : "Archive"; }
+
 // For a worker to come up, or for what submits one to end.
 constexpr std::chrono::milliseconds kStartLimit{60'000};
 // Between looks at a migration that another process writes.
@@ -58,7 +60,7 @@ Migration create(Store& store, const std::string& name, const std::string& targe
                       .name = name,
                       .target = target.empty() ? request.target.host_and_port() : target,
                       .option = request.option,
-                      .source_type = request.source_type,
+                      .source_type = source_type_of(request),
                       .ssl_mode = request.ssl_mode,
                       .source_server = request.source_text(),
                       .target_server = request.target.text(),
@@ -117,7 +119,7 @@ Migration resume_migration(Store& store, const Migration& migration, const Reque
     if (migration.target == before) wanted.target = request.target.host_and_port();
   }
   wanted.ssl_mode = request.ssl_mode;
-  wanted.source_type = request.source_type;
+  wanted.source_type = source_type_of(request);
   wanted.option = option;
   wanted.roles = request.roles;
   wanted.overwrite = request.overwrite;

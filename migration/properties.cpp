@@ -231,7 +231,6 @@ void read_source(PropertiesObject& properties, const PropertiesContext& context,
     if (archive->empty()) properties.refuse("SourceArchive", "is empty: the path of an archive is wanted");
     std::error_code failed;
     request.archive = std::filesystem::absolute(*archive, failed);
-    request.source_type = "Archive";
     return;
   }
   if (!source) {
@@ -356,8 +355,7 @@ void read_choices(PropertiesObject& properties, const PropertiesContext& context
   request.overwrite = read_overwrite(properties);
   read_maintenance_database(properties, request);
   request.roles = properties.boolean("MigrateRoles").value_or(request.roles);
-  const std::optional<std::string> source_type = properties.text("sourceType");
-  if (source_type && request.archive.empty()) request.source_type = *source_type;
+  request.source_type = properties.text("sourceType").value_or(request.source_type);
 }
 
 std::string read_bounded(std::istream& in, const std::string& name) {

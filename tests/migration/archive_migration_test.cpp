@@ -32,7 +32,7 @@ class ArchiveMigrationTest : public RunnerFixture {
   }
 
   fs::path dump(const std::string& database) const {
-    const fs::path file = folder_.path() / (database + ".dump");
+    fs::path file = folder_.path() / (database + ".dump");
     const SubprocessResult result =
         run_command({.command = {(test::server_bindir() / "pg_dump").string(), "--format=custom",
                                  "--file=" + file.string(), "--dbname=" + source_.conninfo(database)}});
@@ -80,6 +80,7 @@ TEST_F(ArchiveMigrationTest, DatabasesOfAServersArchiveAreMadeOrMadeOverAndVerif
   for (const std::string& name : wanted.databases) EXPECT_EQ(differences(name), std::vector<std::string>{}) << name;
   EXPECT_FALSE(target_has("testdb1"));
   EXPECT_EQ(ended.source_server, wanted.archive.string());
+  EXPECT_EQ(ended.source_type, "Archive");
   EXPECT_THAT(ended.source_version, HasSubstr("15"));
   for (const DatabaseDetails& database : ended.details) {
     EXPECT_THAT(database.verification, HasSubstr("rows equal to those of the archive's source"));
@@ -207,7 +208,6 @@ TEST_F(ArchiveMigrationTest, PropertiesNameAnArchive) {
   const std::string key = "\"SourceArchive\": \"" + archives.string() + "\"";
   const Request all = parse(key, Origin::kLocal);
   EXPECT_EQ(all.archive, archives);
-  EXPECT_EQ(all.source_type, "Archive");
   EXPECT_EQ(all.databases.size(), 4U);  // without postgres
   EXPECT_THAT(all.databases, Contains("testdb3"));
   EXPECT_EQ(parse(key + ", \"DBsToMigrate\": [\"testdb1\"]", Origin::kLocal).databases,

@@ -24,7 +24,7 @@ class TarStreamTest : public ::testing::Test {
   }
   // A tar of these files.
   fs::path write(const std::vector<std::pair<std::string, std::string>>& files) {
-    const fs::path tar = folder_.path() / "tar";
+    fs::path tar = folder_.path() / "tar";
     const FileDescriptor out(::open(tar.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     TarWriter writer(out.get(), {});
     for (const auto& [name, content] : files) {
@@ -35,7 +35,7 @@ class TarStreamTest : public ::testing::Test {
     return tar;
   }
   fs::path target() {
-    const fs::path folder = folder_.path() / "unpacked";
+    fs::path folder = folder_.path() / "unpacked";
     fs::remove_all(folder);
     fs::create_directory(folder);
     return folder;

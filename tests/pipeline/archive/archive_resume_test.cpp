@@ -19,7 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 // Tables of several sizes, one of them read in parts, and large objects.
 constexpr const char* kDatabase =

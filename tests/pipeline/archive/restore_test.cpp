@@ -42,7 +42,7 @@ class RestoreFixture : public CloneFixture {
   // One of pg_dump's.
   fs::path dump(const fs::path& bindir, const std::string& source, const std::string& name,
                 std::vector<std::string> options) {
-    const fs::path to = folder_.path() / name;
+    fs::path to = folder_.path() / name;
     std::vector<std::string> command = {(bindir / "pg_dump").string(), "--file=" + to.string(), "--dbname=" + source};
     command.insert(command.end(), options.begin(), options.end());
     run(command);
