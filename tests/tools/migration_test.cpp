@@ -169,6 +169,11 @@ TEST_F(MigrationCommandTest, AValidationThatFailsChangesNothingAndSaysWhatToDo) 
   EXPECT_THAT(created.output, HasSubstr("CREATE ROLE \"tutorial_owner\""));
   EXPECT_EQ(command("migration show --name migration1").exit_code, 0);
   EXPECT_EQ(command("migration show --name migration1 --watch").exit_code, 20);
+  // A store that is not the usual one is a part of the command to type.
+  EXPECT_THAT(created.output, HasSubstr("--resume\n"));
+  const std::string store = (folder_.path() / "store").string();
+  EXPECT_THAT(run({"migration", "show", "--name", "migration1", "-o", "table", "--store", store}).output,
+              HasSubstr("--resume --store " + store));
   EXPECT_EQ(shared_target().value("testdb6", "SELECT count(*) FROM of_before"), "0");
   EXPECT_FALSE(target_has("testdb3"));
   shared_source().sql("testdb3", "ALTER TABLE orders OWNER TO postgres; DROP ROLE tutorial_owner");

@@ -94,7 +94,7 @@ int create(CreateArguments& args) {
                              .command = args.worker_command,
                              .max_databases = args.max_databases,
                              .option = args.option});
-    std::fputs(migration_text(store.refreshed(migration).value_or(migration), output).c_str(), stdout);
+    std::fputs(migration_text(store.refreshed(migration).value_or(migration), output, store.folder()).c_str(), stdout);
     Log(console).info(
         fmt::format("migration {} goes on by itself; 'pgsluice migration show --name {} --watch' shows it",
                     migration.name, migration.name));
@@ -173,7 +173,7 @@ int show(const MigrationArguments& args, bool watched) {
     migration::Store store = open_store(args);
     Migration migration = store.find(args.own_name(), args.wanted_target());
     if (watched) migration = watch(store, migration, args, console);
-    std::fputs(migration_text(migration, output).c_str(), stdout);
+    std::fputs(migration_text(migration, output, store.folder()).c_str(), stdout);
     return watched ? exit_code_of(migration.state) : kExitSuccess;
   });
 }
@@ -199,7 +199,7 @@ int update(const MigrationArguments& args, bool cancels, const std::vector<std::
     } else {
       Log(console).info(fmt::format("migration {}: {}: {}", now.name, to_string(now.state), now.error));
     }
-    std::fputs(migration_text(now, output).c_str(), stdout);
+    std::fputs(migration_text(now, output, store.folder()).c_str(), stdout);
     return kExitSuccess;
   });
 }

@@ -13,6 +13,7 @@
 #include "migration/progress_estimate.h"
 #include "pg/quote.h"
 #include "pgsluice/error.h"
+#include "pgsluice/migration/store.h"
 #include "tools/pgsluice/text_table.h"
 
 namespace pgsluice::tools {
@@ -95,7 +96,14 @@ std::string database_table(const Migration& migration) {
   return table.text();
 }
 
-std::string migration_table(const Migration& migration) {
+// Returns nothing for the store that a command takes anyway.
+std::string store_option(const std::filesystem::path& store) {
+  std::error_code failed;
+  const bool is_default = std::filesystem::equivalent(store, migration::Store::default_folder(), failed);
+  return is_default ? "" : " --store " + for_the_shell(store.string());
+}
+
+std::string migration_table(const Migration& migration, const std::filesystem::path& store) {
   std::string text;
   const auto line = [&](std::string_view head, const std::string& value) {
     if (!value.empty()) text += fmt::format("{:<12}{}\n", head, printable(value, LineEnds::kKept));
@@ -112,8 +120,8 @@ std::string migration_table(const Migration& migration) {
   const bool can_be_resumed =
       migration.state == migration::State::kFailed || migration.state == migration::State::kValidationFailed;
   if (can_be_resumed) {
-    line("To resume", fmt::format("pgsluice migration create --name {} --target {} --properties FILE --resume",
-                                  migration.name, for_the_shell(migration.target)));
+    line("To resume", fmt::format("pgsluice migration create --name {} --target {} --properties FILE --resume{}",
+                                  migration.name, for_the_shell(migration.target), store_option(store)));
   }
   text += "\n" + database_table(migration);
   for (const DatabaseDetails& database : migration.details) {
@@ -141,9 +149,9 @@ OutputFormat output_format(const std::string& given) {
   throw Error(error);
 }
 
-std::string migration_text(const Migration& migration, OutputFormat format) {
+std::string migration_text(const Migration& migration, OutputFormat format, const std::filesystem::path& store) {
   if (format == OutputFormat::kNone) return "";
-  if (format == OutputFormat::kTable) return migration_table(migration);
+  if (format == OutputFormat::kTable) return migration_table(migration, store);
   return migration::to_text(migration::to_document(migration), 2) + "\n";
 }
 

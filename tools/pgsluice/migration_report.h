@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,10 @@ enum class OutputFormat { kJson, kTable, kNone };
 /// "json", "table", "none"; empty: a table on a terminal, else JSON. Throws Error(kUsage).
 OutputFormat output_format(const std::string& given);
 
-/// Each ends with a line break, or is empty.
-std::string migration_text(const migration::Migration& migration, OutputFormat format);
+/// Each ends with a line break, or is empty. `store`: the folder of the migration's store, for a command that resumes
+/// it.
+std::string migration_text(const migration::Migration& migration, OutputFormat format,
+                           const std::filesystem::path& store);
 std::string migrations_text(const std::vector<migration::Migration>& migrations, OutputFormat format);
 std::string validation_text(const migration::ValidationDetails& details, OutputFormat format);
 

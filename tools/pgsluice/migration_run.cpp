@@ -59,7 +59,7 @@ int run_migration(migration::Store& store, const Migration& migration, const mig
     ended = runner.run();
   }
   if (server != nullptr) server->stop();
-  std::fputs(migration_text(ended, options.output).c_str(), stdout);
+  std::fputs(migration_text(ended, options.output, store.folder()).c_str(), stdout);
   std::fflush(stdout);
   if (ended.state == State::kSucceeded) {
     log.info(fmt::format("migration {}: {}", ended.name, to_string(ended.state)));
