@@ -42,9 +42,7 @@ bool Pooler::is_installed() { return !program().empty(); }
 
 Pooler::Pooler(const Cluster& server, Mode mode, const std::map<std::string, std::string>& aliases,
                const std::vector<std::string>& settings)
-    : mode_(mode),
-      port_(port_of(listen_on_loopback())),
-      configuration_(server.folder() / fmt::format("pgbouncer-{}.ini", port_)) {
+    : mode_(mode), port_(free_server_port()), configuration_(server.folder() / fmt::format("pgbouncer-{}.ini", port_)) {
   const std::string place = fmt::format("host={} port={} user=postgres", server.folder().string(), server.port());
   {
     std::ofstream file(configuration_);

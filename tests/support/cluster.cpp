@@ -139,7 +139,7 @@ void run_sql_file(const std::string& conninfo, const fs::path& file, const std::
 
 Cluster::Cluster(Options options)
     : bindir_(options.bindir.empty() ? server_bindir() : options.bindir),
-      port_(port_of(listen_on_loopback())),
+      port_(free_server_port()),
       environment_(options.environment) {
   folder_ = make_folder(options.parent);
   if (::geteuid() == 0) run_or_throw({"chown", "postgres", folder_.string()});

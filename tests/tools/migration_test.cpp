@@ -181,7 +181,7 @@ TEST_F(MigrationCommandTest, AValidationThatFailsChangesNothingAndSaysWhatToDo) 
 
 // A request may name any server: what this user's environment has for his own is not sent there.
 TEST_F(MigrationCommandTest, AServersOwnPasswordsAreNotSentWhereARequestSays) {
-  const int port = port_of(listen_on_loopback());
+  const int port = free_server_port();
   const std::string store = (folder_.path() / "store").string();
   std::ofstream(folder_.path() / "pass") << "*:*:*:*:" << kPassword << "\n";
   std::filesystem::permissions(folder_.path() / "pass", std::filesystem::perms::owner_read);

@@ -31,7 +31,7 @@ class AttackTest : public ::testing::Test {
 
   void serve(std::vector<std::string> more) {
     server_.reset();
-    port_ = test::port_of(test::listen_on_loopback());
+    port_ = test::free_server_port();
     std::vector<std::string> command = {PGSLUICE_PROGRAM, "serve",    "--store",
                                         store_.string(),  "--listen", fmt::format("127.0.0.1:{}", port_)};
     command.insert(command.end(), more.begin(), more.end());

@@ -62,7 +62,7 @@ class OwnCredentialsTest : public ::testing::Test {
 
   // What a migration that brings no password ends with, when a `serve` of this environment carries it out.
   Json validate_through_serve(const Environment& environment) {
-    const int port = test::port_of(test::listen_on_loopback());
+    const int port = test::free_server_port();
     const fs::path store = folder_.path() / "store";
     const Subprocess serve({.command = {PGSLUICE_PROGRAM, "serve", "--store", store.string(), "--listen",
                                         fmt::format("127.0.0.1:{}", port)},

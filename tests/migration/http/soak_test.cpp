@@ -36,7 +36,7 @@ class SoakTest : public RunnerFixture {
   void SetUp() override {
     RunnerFixture::SetUp();
     std::filesystem::create_directory(folder_.path() / "serve");
-    port_ = test::port_of(test::listen_on_loopback());
+    port_ = test::free_server_port();
     server_ = std::make_unique<Subprocess>(
         // Into a file: nobody reads a pipe meanwhile, and once it is full every request that is logged waits.
         SubprocessOptions{.command = {"sh", "-c", R"(log=$0; exec "$@" >> "$log" 2>&1)",
