@@ -36,18 +36,18 @@ struct UnsupportedKey {
 };
 
 // Keys of the service's interface that have no meaning here.
-constexpr std::string_view kOnlineOnly = "belongs to online migrations, and pgsluice's are offline: leave it away";
+constexpr std::string_view kOnlineOnly = "belongs to online migrations, and pgsluice's are offline: leave it out";
 constexpr std::array<UnsupportedKey, 12> kUnsupported = {{
     {"setupLogicalReplicationOnSourceDbIfNeeded", kOnlineOnly},
     {"triggerCutover", kOnlineOnly},
     {"dbsToTriggerCutoverOn", kOnlineOnly},
-    {"startDataMigration", "a migration begins when it is created: leave it away"},
-    {"migrationWindowStartTimeInUtc", "a migration begins when it is created: leave it away"},
-    {"migrationWindowEndTimeInUtc", "is set when the migration ends: leave it away"},
+    {"startDataMigration", "a migration begins when it is created: leave it out"},
+    {"migrationWindowStartTimeInUtc", "a migration begins when it is created: leave it out"},
+    {"migrationWindowEndTimeInUtc", "is set when the migration ends: leave it out"},
     {"cancel", "is no property of a new migration: cancel the one that is active"},
     {"dbsToCancelMigrationOn", "a migration is canceled as a whole"},
-    {"migrationRuntimeResourceId", "there is no runtime server: pgsluice itself copies; leave it away"},
-    {"migrationInstanceResourceId", "there is no runtime server: pgsluice itself copies; leave it away"},
+    {"migrationRuntimeResourceId", "there is no runtime server: pgsluice itself copies; leave it out"},
+    {"migrationInstanceResourceId", "there is no runtime server: pgsluice itself copies; leave it out"},
     {"sourceDbServerFullyQualifiedDomainName", "the host's name stands in SourceDBServerResourceId"},
     {"targetDbServerFullyQualifiedDomainName", "the host's name stands in TargetDbServerResourceId"},
 }};
@@ -224,11 +224,11 @@ void read_source(PropertiesObject& properties, const PropertiesContext& context,
   const std::optional<std::string> source = properties.text("SourceDBServerResourceId");
   const std::optional<std::string> archive = properties.text("SourceArchive");
   if (archive) {
-    if (source) properties.refuse("SourceArchive", "is given beside SourceDBServerResourceId: one of them is wanted");
+    if (source) properties.refuse("SourceArchive", "is given beside SourceDBServerResourceId: give one of them");
     if (context.origin == PropertiesContext::Origin::kRemote) {
       properties.refuse("SourceArchive", "names what is on the server's machine, which a request may not");
     }
-    if (archive->empty()) properties.refuse("SourceArchive", "is empty: the path of an archive is wanted");
+    if (archive->empty()) properties.refuse("SourceArchive", "is empty: give the path of an archive");
     std::error_code failed;
     request.archive = std::filesystem::absolute(*archive, failed);
     return;
@@ -273,7 +273,7 @@ void read_servers(PropertiesObject& properties, const PropertiesContext& context
   if (!target_user.empty()) request.target.user = target_user;
   const bool has_source_user = !request.source.user.empty();
   if (!request.archive.empty() && (has_source_user || !request.source_password.empty())) {
-    properties.refuse("SecretParameters", "holds a user or password of the source, which is an archive: leave it away");
+    properties.refuse("SecretParameters", "holds a user or password of the source, which is an archive: leave it out");
   }
   if (request.archive.empty() && !has_source_user) {
     properties.refuse("SourceDBServerResourceId", "names no user: host:port@user is wanted");

@@ -68,10 +68,10 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
   }
   const pipeline::CloneSummary& summary = result.summary;
   // A copy that was resumed: the source has changed, or the target is not as the ledger says.
-  bool anew = result.error && result.error->cannot_resume() && is_made(result.name);
+  bool must_start_over = result.error && result.error->cannot_resume() && is_made(result.name);
   if (!result.error && summary.complete()) {
     verification = verify(result);
-    anew = result.error && result.error->kind() == ErrorKind::kMismatch;
+    must_start_over = result.error && result.error->kind() == ErrorKind::kMismatch;
   }
   if (result.error) {
     message = describe(*result.error);
@@ -91,7 +91,7 @@ void Runner::Implementation::end_database(pipeline::DatabaseResult& result) {
     details.operation = message.empty() ? "Completed" : "Ended";
     details.message = message;
     details.verification = verification;
-    details.anew = details.anew || anew;
+    details.anew = details.anew || must_start_over;
     details.errored_tables = message.empty() ? 0 : details.queued_tables + details.loading_tables;
     details.queued_tables = details.loading_tables = 0;
     if (message.empty()) details.pending = {};
