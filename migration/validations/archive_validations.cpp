@@ -38,6 +38,25 @@ std::set<std::string> tablespaces_of(const ArchiveToValidate& archive) {
   return tablespaces;
 }
 
+void find_needed_roles(const ArchiveToValidate& archive, const schema::RestoreOptions& restore,
+                       std::map<std::string, NeededRole>& needed) {
+  for (const schema::RoleUse& use : archive.definitions.catalog.roles) {
+    const bool is_wanted = use.is_named || (use.owns && restore.owners) || (use.is_granted && restore.acls);
+    if (!is_wanted) continue;
+    NeededRole& role = needed[use.name];
+    role.databases.insert(display(archive));
+    role.owns = role.owns || (use.owns && restore.owners);
+  }
+  if (!restore.owners) return;
+  for (const schema::TocEntry& entry : archive.definitions.archive.entries) {
+    if (entry.owner.empty() || schema::owner_sql(entry).empty()) continue;
+    NeededRole& role = needed[entry.owner];
+    role.databases.insert(display(archive));
+    role.owns = true;
+    if (role.example.empty()) role.example = entry.describe();
+  }
+}
+
 }  // namespace
 
 std::vector<ArchiveToValidate> open_archives(const ValidationRequest& request) {
@@ -103,30 +122,14 @@ Validation validate_parameters_for_archives(const TargetContext& context,
 Validation validate_archived_roles(const TargetContext& context, const std::vector<ArchiveToValidate>& archives) {
   Validation validation;
   find_missing_rights(context, validation);
-  const schema::RestoreOptions& restore = context.request.engine.restore;
   std::map<std::string, NeededRole> needed;
   for (const ArchiveToValidate& archive : archives) {
-    for (const schema::RoleUse& use : archive.definitions.catalog.roles) {
-      const bool is_wanted = use.is_named || (use.owns && restore.owners) || (use.is_granted && restore.acls);
-      if (!is_wanted) continue;
-      NeededRole& role = needed[use.name];
-      role.databases.insert(display(archive));
-      role.owns = role.owns || (use.owns && restore.owners);
-    }
-    if (!restore.owners) continue;
-    for (const schema::TocEntry& entry : archive.definitions.archive.entries) {
-      if (entry.owner.empty() || schema::owner_sql(entry).empty()) continue;
-      NeededRole& role = needed[entry.owner];
-      role.databases.insert(display(archive));
-      role.owns = true;
-      if (role.example.empty()) role.example = entry.describe();
-    }
-    if (context.request.roles) {
-      try {
-        pipeline::read_archived_roles(*archive.source);
-      } catch (const Error& error) {
-        fail(validation, fmt::format("database {}: {}; {}", display(archive), error.what(), error.hint()));
-      }
+    find_needed_roles(archive, context.request.engine.restore, needed);
+    if (!context.request.roles) continue;
+    try {
+      pipeline::read_archived_roles(*archive.source);
+    } catch (const Error& error) {
+      fail(validation, fmt::format("database {}: {}; {}", display(archive), error.what(), error.hint()));
     }
   }
   find_missing_roles(context, needed, validation);

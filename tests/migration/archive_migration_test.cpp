@@ -115,9 +115,11 @@ TEST_F(ArchiveMigrationTest, WhatIsWrongIsFoundBeforeAnythingIsDropped) {
   std::vector<Case> cases = {{"roles", from(archives), "role owner_of_much (needed by testdb6): missing"},
                              {"missing", from(folder_.path() / "nowhere"), "there is no such archive"},
                              {"unknown", from(archives), "there is no database nothing"},
-                             {"no-roles", from(archives), "there are no roles in it"}};
+                             {"no-roles", from(archives), "there are no roles in it"},
+                             {"no-roles-nor-owners", from(archives), "there are no roles in it"}};
   cases[2].wanted.databases = {"nothing"};
-  cases[3].wanted.roles = true;
+  cases[3].wanted.roles = cases[4].wanted.roles = true;
+  cases[4].wanted.engine.restore.owners = false;
   for (const Case& wrong : cases) {
     const Migration ended = run(wrong.wanted, wrong.name);
     EXPECT_EQ(ended.state, State::kValidationFailed) << wrong.name;
