@@ -59,7 +59,9 @@ void copy_configuration(pg::Connection& source, pg::Connection& target, const st
   const schema::Catalog catalog = schema::read_catalog(source);
   std::vector<const schema::Relation*> left;
   for (const schema::Relation* table : tables_to_copy(catalog)) {
-    if (!tables.contains(table->oid) || has_same_configuration(source, target, *table, extensions_before)) continue;
+    const auto digest_of_source = [&] { return digest_of_configuration(source, *table); };
+    if (!tables.contains(table->oid)) continue;
+    if (has_same_configuration(*table, target, extensions_before, digest_of_source)) continue;
     left.push_back(table);
   }
   const std::unique_ptr<copy::Relay> relay = copy::make_relay(source, target, options.transport);

@@ -29,6 +29,12 @@ void digest_rows_in(std::string_view text, copy::RowDigester& digester) {
 
 }  // namespace
 
+copy::RowsDigest digest_of_rows(const ArchiveData& data, const schema::TocEntry& entry) {
+  copy::RowDigester digester(copy::CopyFormat::kText);
+  data.read_rows(entry, {}, [&](std::string_view rows) { digest_rows_in(rows, digester); });
+  return digester.result();
+}
+
 copy::RelayOutcome ArchivedRows::send_one(pg::Connection& target, const copy::RowStream& stream) {
   const schema::TocEntry& entry = *entries_.tables.at(stream.copy.table.oid);
   const auto begin = SteadyClock::now();

@@ -8,6 +8,9 @@
 
 namespace pgsluice::store {
 
+/// Reads a table's rows and returns their digest, as text. Throws like ArchiveData::read_rows().
+copy::RowsDigest digest_of_rows(const ArchiveData& data, const schema::TocEntry& entry);
+
 /// The rows of an archive's tables. A table that comes whole is compared with the manifest, if there is one, before it
 /// may be committed.
 class ArchivedRows : public copy::RowSource {

@@ -10,6 +10,7 @@
 #include "migration/validations/target_findings.h"
 #include "pg/quote.h"
 #include "pg/version.h"
+#include "pgsluice/error.h"
 #include "pipeline/prepare/archived_server.h"
 #include "schema/archive/entry_sql.h"
 #include "schema/catalog/archived_catalog.h"
@@ -62,8 +63,14 @@ void find_needed_roles(const ArchiveToValidate& archive, const schema::RestoreOp
 std::vector<ArchiveToValidate> open_archives(const ValidationRequest& request) {
   std::vector<ArchiveToValidate> archives;
   for (pipeline::ArchivedDatabase& archived : pipeline::find_archived_databases(request.archive, request.databases)) {
-    auto source = std::make_shared<const pipeline::ArchivedSource>(archived.archive);
     pipeline::ResolvedOptions options(request.engine);
+    auto source = std::make_shared<const pipeline::ArchivedSource>(archived.archive);
+    pipeline::require_copy_statements(*source);
+    if (!pipeline::has_definitions(*source)) {
+      throw Error(ErrorKind::kConfig, "it has rows without the definitions of their tables (pg_dump --data-only)")
+          .object(archived.archive.string())
+          .hint("migrate from an archive that has both, or restore this one by 'archive restore'");
+    }
     pipeline::Definitions definitions = pipeline::read_archived_definitions(*source);
     pipeline::select_from_archive(definitions, options, {});
     archives.push_back(

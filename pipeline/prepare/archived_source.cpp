@@ -11,6 +11,7 @@
 #include "pg/quote.h"
 #include "pgsluice/error.h"
 #include "schema/catalog/archived_catalog.h"
+#include "schema/catalog/extension_tables.h"
 #include "schema/catalog/lost_roles.h"
 #include "schema/selection/archived_selection.h"
 #include "schema/selection/definitions_file.h"
@@ -20,31 +21,6 @@
 namespace pgsluice::pipeline {
 
 namespace {
-
-// Rows that pg_dump wrote as INSERT statements are for a program that reads SQL.
-void require_copy_statements(const ArchivedSource& source) {
-  for (const auto& [table, entry] : source.entries.tables) {
-    if (entry->copy_statement.starts_with("COPY ")) continue;
-    throw Error(ErrorKind::kConfig, "its rows are INSERT statements (pg_dump --inserts)")
-        .object("table " + pg::display_name(entry->schema.value_or(""), entry->tag))
-        .hint("restore this archive by pg_restore");
-  }
-}
-
-// Rows without their tables: pg_dump --data-only, --section=data.
-void require_definitions(const ArchivedSource& source) {
-  const std::vector<schema::TocEntry>& entries = source.data.archive().entries;
-  const bool has_tables = std::any_of(entries.begin(), entries.end(), [](const schema::TocEntry& entry) {
-    return entry.kind.is_one_of({schema::EntryKind::kTable, schema::EntryKind::kExtension});
-  });
-  const bool has_data = !source.entries.tables.empty() || !source.entries.large_objects.empty();
-  const bool has_objects = !store::large_objects_of(source.data.archive()).empty();
-  if (!has_data || has_tables || (source.entries.tables.empty() && has_objects)) return;
-  throw Error(ErrorKind::kConfig,
-              fmt::format("{}: it has rows without the definitions of their tables (pg_dump --data-only)",
-                          source.data.path().string()))
-      .hint("restore it by pg_restore into tables that are there; or dump both together");
-}
 
 bool has_file(const store::ArchiveData& data, std::string_view name) {
   return data.manifest() != nullptr && data.manifest()->has(name);
@@ -84,6 +60,26 @@ bool take_saved_catalog(const ArchivedSource& source, Definitions& definitions) 
 
 }  // namespace
 
+void require_copy_statements(const ArchivedSource& source) {
+  for (const auto& [table, entry] : source.entries.tables) {
+    if (entry->copy_statement.starts_with("COPY ")) continue;
+    throw Error(ErrorKind::kConfig, "its rows are INSERT statements (pg_dump --inserts)")
+        .object("table " + pg::display_name(entry->schema.value_or(""), entry->tag))
+        .hint("restore this archive by pg_restore");
+  }
+}
+
+// Up to 16, pg_dump --section=data writes their data and leaves out the entries that name and make them.
+void require_named_large_objects(const ArchivedSource& source) {
+  for (const store::LargeObjectsEntry& entry : source.entries.large_objects) {
+    if (!entry.objects.empty()) continue;
+    throw Error(ErrorKind::kConfig, "it has the data of large objects, and not which they are (pg_dump --section=data)")
+        .object(source.data.path().string())
+        .hint("make the archive by pg_dump --data-only")
+        .remedy(Remedy::kOmitLargeObjects);
+  }
+}
+
 std::shared_ptr<const ArchivedSource> open_archived_source(const ResolvedOptions& options, const Log& log) {
   if (store::holds_databases(options.archive)) {
     throw Error(ErrorKind::kConfig,
@@ -94,10 +90,37 @@ std::shared_ptr<const ArchivedSource> open_archived_source(const ResolvedOptions
   auto source = std::make_shared<const ArchivedSource>(options.archive);
   const schema::Archive& archive = source->data.archive();
   require_copy_statements(*source);
-  require_definitions(*source);
+  if (options.large_objects) require_named_large_objects(*source);
+  if (!has_definitions(*source)) {
+    log.info("the archive has rows without the definitions of their tables: they go into tables that are there");
+  }
   log.info(fmt::format("archive {}: database {} of PostgreSQL {}, by pg_dump {}, {} entries", options.archive.string(),
                        archive.database, archive.server_version, archive.dump_version, archive.entries.size()));
   return source;
+}
+
+bool has_definitions(const ArchivedSource& source) {
+  const std::vector<schema::TocEntry>& entries = source.data.archive().entries;
+  return source.entries.tables.empty() ||
+         std::any_of(entries.begin(), entries.end(), [](const schema::TocEntry& entry) {
+           return entry.kind.is_one_of(
+               {schema::EntryKind::kTable, schema::EntryKind::kForeignTable, schema::EntryKind::kExtension});
+         });
+}
+
+void find_configuration_tables(const ArchivedSource& source, pg::Connection& target, schema::Catalog& catalog) {
+  std::set<schema::Oid> defined;
+  for (const schema::TocEntry& entry : source.data.archive().entries) {
+    if (entry.kind != schema::EntryKind::kTableData) defined.insert(entry.catalog_id.oid);
+  }
+  for (schema::Relation& table : catalog.relations) {
+    if (!table.rows_wanted || table.extension_condition || defined.contains(table.oid)) continue;
+    const auto owner = schema::find_owner_of_table(target, table.schema, table.name);
+    if (!owner && !has_definitions(source)) continue;
+    const bool is_known = owner && owner->condition;
+    table.extension_condition = is_known ? *owner->condition : "";
+    table.is_extension_condition_known = is_known;
+  }
 }
 
 std::string read_archived_roles(const ArchivedSource& source) {

@@ -29,6 +29,9 @@ struct ArchivedSource {
 /// damaged, incomplete, its tables' rows are no COPY.
 std::shared_ptr<const ArchivedSource> open_archived_source(const ResolvedOptions& options, const Log& log);
 
+/// Throws Error(kConfig) for an archive whose rows are INSERT statements, which a program that reads SQL has to run.
+void require_copy_statements(const ArchivedSource& source);
+
 /// Returns an archive's definitions, with the catalog that it was made with where it is pgsluice's own, or else one
 /// that is read from its entries. Tables have the sizes of their rows in the archive.
 Definitions read_archived_definitions(const ArchivedSource& source);
@@ -36,6 +39,13 @@ Definitions read_archived_definitions(const ArchivedSource& source);
 /// Returns the roles of the archive's server, as pg_dumpall writes them. Throws Error(kConfig) for an archive that was
 /// made without them.
 std::string read_archived_roles(const ArchivedSource& source);
+
+/// False for an archive of rows whose tables others make (pg_dump --data-only, --section=data).
+bool has_definitions(const ArchivedSource& source);
+
+/// Finds the tables that the archive has rows of and an extension makes, with the rows that are the user's as far as
+/// the target's extension tells them. pgsluice's own archives have them in their catalog.
+void find_configuration_tables(const ArchivedSource& source, pg::Connection& target, schema::Catalog& catalog);
 
 /// Leaves out what the options do. `extensions_on_target`: those that are there already.
 void select_from_archive(Definitions& definitions, const ResolvedOptions& options,

@@ -5,13 +5,14 @@
 #include <array>
 #include <atomic>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/counted.h"
 #include "copy/copy_statement.h"
-#include "copy/row_digest.h"
 #include "pg/quote.h"
 #include "pgsluice/error.h"
+#include "schema/catalog/extension_tables.h"
 
 namespace pgsluice::pipeline {
 
@@ -104,31 +105,27 @@ void refuse_keys_in_a_circle(const PlanInput& input, const std::set<schema::Oid>
           "loading rows and post-data afterwards");
 }
 
-bool has_same_configuration(pg::Connection& source, pg::Connection& target, const schema::Relation& table,
-                            const std::map<std::string, std::string, std::less<>>& extensions_before) {
-  const std::array<std::string, 2> name = {table.schema, table.name};
-  const pg::Result extension = target.execute(
-      "SELECT e.extname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-      "  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid"
-      "   AND d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e'"
-      "  JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid WHERE n.nspname = $1 AND c.relname = $2",
-      name);
-  if (extension.empty() || !extensions_before.contains(extension[0].text(0))) return false;
+copy::RowsDigest digest_of_configuration(pg::Connection& connection, const schema::Relation& table) {
   std::atomic<std::int64_t> bytes{0};
-  const auto digest = [&](pg::Connection& of) {
-    const std::array<copy::DigestRequest, 1> request = {
-        copy::DigestRequest{.connection = of,
-                            .copy_out = copy::copy_out_statement(table, copy::CopyFormat::kText, ""),
-                            .format = copy::CopyFormat::kText,
-                            .bytes = bytes}};
-    return copy::digest_rows(request)[0];
-  };
-  const copy::RowsDigest there = digest(target);
+  const std::array<copy::DigestRequest, 1> request = {
+      copy::DigestRequest{.connection = connection,
+                          .copy_out = copy::copy_out_statement(table, copy::CopyFormat::kText, ""),
+                          .format = copy::CopyFormat::kText,
+                          .bytes = bytes}};
+  return copy::digest_rows(request)[0];
+}
+
+bool has_same_configuration(const schema::Relation& table, pg::Connection& target,
+                            const std::map<std::string, std::string, std::less<>>& extensions_before,
+                            const std::function<copy::RowsDigest()>& digest_of_source) {
+  const std::optional<schema::OwnerOfTable> owner = schema::find_owner_of_table(target, table.schema, table.name);
+  if (!owner || !extensions_before.contains(owner->extension)) return false;
+  const copy::RowsDigest there = digest_of_configuration(target, table);
   if (there.rows == 0) return false;
-  if (there == digest(source)) return true;
+  if (there == digest_of_source()) return true;
   throw Error(ErrorKind::kState,
               fmt::format("{}, configuration of the extension {}, holds other rows than the source's", table.display(),
-                          pg::display_name("", extension[0].text(0))))
+                          pg::display_name("", owner->extension)))
       .on(Side::kTarget)
       .hint("delete them there")
       .remedy(Remedy::kOmitExtension);

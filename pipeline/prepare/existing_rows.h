@@ -1,9 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
 
+#include "copy/row_digest.h"
 #include "pg/connection.h"
 #include "pipeline/plan/plan.h"
 #include "schema/catalog/catalog.h"
@@ -21,9 +23,12 @@ void refuse_rows_that_are_there(const PlanInput& input);
 /// rows are there (`loaded`).
 void refuse_keys_in_a_circle(const PlanInput& input, const std::set<schema::Oid>& loaded);
 
-/// True if an extension that the target had before anything was changed holds the rows of this configuration table of
-/// its. Throws Error(kState) where it holds others.
-bool has_same_configuration(pg::Connection& source, pg::Connection& target, const schema::Relation& table,
-                            const std::map<std::string, std::string, std::less<>>& extensions_before);
+/// Returns the digest of the rows, as text, that are the user's in an extension's table.
+copy::RowsDigest digest_of_configuration(pg::Connection& connection, const schema::Relation& table);
+/// True if an extension that the target had before anything was changed (`extensions_before`) holds in this
+/// configuration table the rows that the source has. Throws Error(kState) if it holds others.
+bool has_same_configuration(const schema::Relation& table, pg::Connection& target,
+                            const std::map<std::string, std::string, std::less<>>& extensions_before,
+                            const std::function<copy::RowsDigest()>& digest_of_source);
 
 }  // namespace pgsluice::pipeline

@@ -8,6 +8,7 @@
 #include "pgsluice/error.h"
 #include "pipeline/plan/options.h"
 #include "pipeline/prepare/continuation.h"
+#include "pipeline/prepare/read_existing_target.h"
 #include "pipeline/prepare/run_folder.h"
 #include "pipeline/prepare/source_changes.h"
 #include "schema/catalog/inventory.h"
@@ -88,6 +89,28 @@ bool shows_what_was_copied(const FinishedRunQuestion& question, const Log& log) 
 void forget_finished_run(const std::filesystem::path& work_folder) {
   std::error_code ignored;  // a file that is not there is what was wanted
   std::filesystem::remove(file_in(work_folder), ignored);
+}
+
+namespace {
+
+// An archive of rows alone leaves only rows behind, and it need not tell which tables have any.
+bool holds_objects_of(const ArchivedSource& archive, const PlanInput& input, pg::Connection& target) {
+  if (!has_definitions(archive)) {
+    return !read_existing_target(target, input.catalog, tables_to_copy(input.catalog)).filled.empty();
+  }
+  const schema::TargetObjects objects = schema::find_target_objects(input.archive, target);
+  return objects.missing == 0 && !objects.conflicts.empty();
+}
+
+}  // namespace
+
+bool is_restored(const ArchivedSource& archive, const std::filesystem::path& work_folder, const RunRecord& record,
+                 const PlanInput& input, pg::Connection& target) {
+  const bool is_there =
+      RunFolder(work_folder).is_finished(finished_mark(record, target)) && holds_objects_of(archive, input, target);
+  target.log().info(is_there ? "the earlier run has restored everything"
+                             : "no earlier run into this database was found: the restore starts from the beginning");
+  return is_there;
 }
 
 }  // namespace pgsluice::pipeline

@@ -5,6 +5,8 @@
 
 #include "copy/ledger.h"
 #include "pg/connection.h"
+#include "pipeline/plan/plan.h"
+#include "pipeline/prepare/archived_source.h"
 #include "pipeline/prepare/run_record.h"
 #include "schema/archive/archive.h"
 #include "schema/catalog/catalog.h"
@@ -40,5 +42,10 @@ bool is_finished(const FinishedRunQuestion& question);
 /// Like the above, for an earlier moment: transactions ran on the source's server since, maybe in other databases, or
 /// without changing what was copied. Reads every row that was copied where it is.
 bool shows_what_was_copied(const FinishedRunQuestion& question, const Log& log);
+
+/// True if an earlier run in this work folder has restored an archive into this database, and its objects are there.
+/// Rows are not compared; an archive of rows alone has no other objects, so that only rows have to be there.
+bool is_restored(const ArchivedSource& archive, const std::filesystem::path& work_folder, const RunRecord& record,
+                 const PlanInput& input, pg::Connection& target);
 
 }  // namespace pgsluice::pipeline

@@ -39,6 +39,7 @@
 #include "schema/catalog/extensions.h"
 #include "schema/catalog/foreseen.h"
 #include "store/archived_large_objects.h"
+#include "store/archived_rows.h"
 
 namespace pgsluice::pipeline {
 
@@ -151,6 +152,10 @@ class PreflightRun {
 
   void open_archive() {
     archive_ = open_archived_source(options_, log_);
+    if (!has_definitions(*archive_)) {
+      options_.steps.erase(Step::kPreData);
+      options_.database_properties = false;
+    }
     dumped_ = read_archived_definitions(*archive_);
     dumped_source_ = mark_of_archive(*archive_);
     encoding_ = schema::encoding_of(archive_->data.archive());
@@ -223,6 +228,7 @@ class PreflightRun {
       std::set<std::string, std::less<>> extensions;
       for (const auto& [name, schema] : record_.inventory.extensions) extensions.insert(name);
       select_from_archive(definitions, options_, std::move(extensions));
+      find_configuration_tables(*archive_, *target_, definitions.catalog);
       for (const std::string& warning : definitions.warnings) log_.warning(warning);
     } else {
       definitions = std::move(dumped_);
@@ -291,7 +297,7 @@ class PreflightRun {
 
   bool nothing_is_left() {
     if (continuation_ || options_.earlier_run != EarlierRun::kResume || is_stepwise(options_)) return false;
-    if (archive_) return is_restored_already();
+    if (archive_) return is_restored(*archive_, options_.work_folder, record_, input_, *target_);
     const FinishedRunQuestion question{.options = options_,
                                        .record = record_,
                                        .archive = input_.archive,
@@ -319,15 +325,6 @@ class PreflightRun {
     }
     log_.info("there is no earlier run into this database: the clone begins anew");
     return false;
-  }
-
-  bool is_restored_already() {
-    const schema::TargetObjects objects = schema::find_target_objects(input_.archive, *target_);
-    const bool is_there = objects.missing == 0 && !objects.conflicts.empty() &&
-                          RunFolder(options_.work_folder).is_finished(finished_mark(record_, *target_));
-    log_.info(is_there ? "the earlier run has restored everything"
-                       : "no earlier run into this database was found: the restore starts from the beginning");
-    return is_there;
   }
 
   void check() {
@@ -393,14 +390,18 @@ class PreflightRun {
 
   // Rows that extensions which were there before have in their configuration are not copied beside the same.
   void check_configuration() {
-    if (!source_) return;
+    if (!source_ && !archive_) return;
     std::set<schema::Oid> loaded;
     if (continuation_) {
       for (const copy::LedgerPart& part : continuation_->ledger.parts) loaded.insert(part.relation);
     }
     for (schema::Relation& table : input_.catalog.relations) {
       if (!table.extension_condition || !table.rows_wanted || loaded.contains(table.oid)) continue;
-      if (!has_same_configuration(*source_, *target_, table, record_.inventory.extensions)) continue;
+      const auto digest_of_source = [&] {
+        return source_ ? digest_of_configuration(*source_, table)
+                       : store::digest_of_rows(archive_->data, *archive_->entries.tables.at(table.oid));
+      };
+      if (!has_same_configuration(table, *target_, record_.inventory.extensions, digest_of_source)) continue;
       table.rows_wanted = false;
       input_.warnings.push_back(fmt::format("rows of {}: the extension there has them already", table.display()));
     }

@@ -63,7 +63,11 @@ class Matcher {
         continue;
       }
       const auto at = static_cast<std::size_t>(column - there.columns.begin());
-      if (type_of(source_, table, i) != type_of(target_, there, at)) existing.other_types.insert(table.oid);
+      // Archives of pg_dump's name no types: their rows are text.
+      const bool is_type_known = i < table.column_types.size();
+      if (is_type_known && type_of(source_, table, i) != type_of(target_, there, at)) {
+        existing.other_types.insert(table.oid);
+      }
     }
     if (parents_.contains(there.oid)) existing.referenced.insert(table.oid);
     if (there.kind != table.kind && there.kind == schema::RelationKind::kPartitionedTable) {

@@ -161,7 +161,7 @@ RunRecord RunRecord::parse(const std::string& text) {
   throw copy::ledger_of_another_version(details);
 }
 
-bool is_stepwise(const ResolvedOptions& options) { return options.steps != all_steps(); }
+bool is_stepwise(const ResolvedOptions& options) { return options.archive.empty() && options.steps != all_steps(); }
 
 RunRecord new_record(const ResolvedOptions& options) {
   std::random_device random;

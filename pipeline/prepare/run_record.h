@@ -46,7 +46,8 @@ struct RunRecord {
   static RunRecord parse(const std::string& text);
 };
 
-/// True if these options are of a command that does only some steps.
+/// True if these options are of a command that does only some steps. Never of an archive's: what it has is restored by
+/// one command.
 bool is_stepwise(const ResolvedOptions& options);
 
 /// A new one, for these options.

@@ -5,6 +5,7 @@
 #include "base/sqlstate.h"
 #include "pipeline/run/later_try.h"
 #include "schema/catalog/expression_settings.h"
+#include "schema/catalog/extension_tables.h"
 
 namespace pgsluice::pipeline {
 
@@ -14,9 +15,15 @@ constexpr int kTries = 3;  // of a table alone, after a deadlock
 
 // Removes the rows that the extension's script inserted: the source's rows include them, possibly changed or deleted
 // since. Extensions that existed before the run are not affected; their tables are only loaded when empty.
-std::string clear_configuration(const TablePlan& table) {
+std::string clear_configuration(const TablePlan& table, pg::Connection& target) {
   if (!table.table->extension_condition) return "";
-  return fmt::format("DELETE FROM ONLY {} {};\n", table.into->quoted(), *table.table->extension_condition);
+  std::string condition = *table.table->extension_condition;
+  if (!table.table->is_extension_condition_known) {
+    const auto owner = schema::find_owner_of_table(target, table.into->schema, table.into->name);
+    if (!owner || !owner->condition) return "";
+    condition = *owner->condition;
+  }
+  return fmt::format("DELETE FROM ONLY {} {};\n", table.into->quoted(), condition);
 }
 
 }  // namespace
@@ -82,18 +89,18 @@ copy::CopyTablesResult RowsExecutor::try_to_copy(const std::vector<TaskId>& task
     const auto triggers = context_.plan.existing.triggers_off.find(task.table->into->oid);
     const TriggersOff off = triggers == context_.plan.existing.triggers_off.end() ? TriggersOff{} : triggers->second;
     ways.push_back(how_to_retry(tasks[i], rows));
-    copies.push_back(
-        {.table = *task.table->table,
-         .into = *task.table->into,
-         .format = task.table->format,
-         .loading = task.table->loading,
-         .range = *task.range,
-         .bytes = running.bytes(i),
-         .in_ledger = context_.options.ledger,
-         .digested = context_.options.verify,
-         .before_generated = schema::search_path_sql(context_.plan.catalog.search_path),
-         .before = settings_for(*task.table) + ways[i].before + off.before + clear_configuration(*task.table),
-         .after = off.after + ways[i].after});
+    copies.push_back({.table = *task.table->table,
+                      .into = *task.table->into,
+                      .format = task.table->format,
+                      .loading = task.table->loading,
+                      .range = *task.range,
+                      .bytes = running.bytes(i),
+                      .in_ledger = context_.options.ledger,
+                      .digested = context_.options.verify,
+                      .before_generated = schema::search_path_sql(context_.plan.catalog.search_path),
+                      .before = settings_for(*task.table) + ways[i].before + off.before +
+                                clear_configuration(*task.table, sessions_.target()),
+                      .after = off.after + ways[i].after});
   }
   copy::CopyTablesResult result;
   try {

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "pg/quote.h"
@@ -169,7 +170,23 @@ class ArchivedCatalog {
     if (into->table != QualifiedName{found->schema, found->name}) via_roots_[oid] = into->table;
   }
 
+  // Archives of rows alone (pg_dump --data-only --load-via-partition-root) name them in the statements for the rows of
+  // their partitions only.
+  void add_roots_without_definition() {
+    std::set<std::pair<std::string, std::string>> known;
+    for (const Relation& relation : catalog_.relations) known.insert({relation.schema, relation.name});
+    for (const auto& [leaf, root] : via_roots_) {
+      if (!known.insert({root.schema, root.name}).second) continue;
+      catalog_.relations.push_back({.oid = next_unknown_oid_--,
+                                    .schema = root.schema,
+                                    .name = root.name,
+                                    .kind = RelationKind::kPartitionedTable,
+                                    .rows_wanted = false});
+    }
+  }
+
   void index_relations() {
+    add_roots_without_definition();
     std::sort(catalog_.relations.begin(), catalog_.relations.end(),
               [](const Relation& a, const Relation& b) { return a.oid < b.oid; });
     std::map<std::pair<std::string, std::string>, Oid> by_name;

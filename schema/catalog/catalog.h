@@ -60,6 +60,8 @@ struct Relation {
   double estimated_rows = 0;
   /// An extension's configuration table: its data is the user's. The condition is "" or "WHERE …".
   std::optional<std::string> extension_condition;
+  /// False if only the target's extension can tell the condition, once it is there: an archive of pg_dump's names none.
+  bool is_extension_condition_known = true;
   /// The partitioned table that takes this leaf's rows in its place: where the leaf is chosen by a hash that is not
   /// the same on the target (of an enum's values). 0: rows go into this table.
   Oid load_via_root = 0;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <string_view>
 
 #include "pg/version.h"
@@ -120,6 +121,20 @@ std::vector<ExtensionTableObject> read_extension_table_objects(pg::Connection& c
                        .extension = std::string(row.text(3))});
   }
   return objects;
+}
+
+std::optional<OwnerOfTable> find_owner_of_table(pg::Connection& connection, const std::string& schema,
+                                                const std::string& table) {
+  const std::array<std::string, 2> name = {schema, table};
+  const pg::Result owner = connection.execute(
+      "SELECT e.extname, e.extcondition[pg_catalog.array_position(e.extconfig, c.oid)]"
+      "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+      "  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid"
+      "   AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'"
+      "  JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid WHERE n.nspname = $1 AND c.relname = $2",
+      name);
+  if (owner.empty()) return std::nullopt;
+  return OwnerOfTable{.extension = std::string(owner[0].text(0)), .condition = owner[0].optional_text(1)};
 }
 
 std::set<std::string> read_extension_versions(pg::Connection& connection) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,6 +23,18 @@ struct ExtensionTableObject {
 
 /// In an order in which they can be made. Throws Error(kServer).
 std::vector<ExtensionTableObject> read_extension_table_objects(pg::Connection& connection);
+
+/// The extension that a table belongs to.
+struct OwnerOfTable {
+  std::string extension;
+  /// The rows that are the user's, as pg_dump dumps them: "WHERE …", "" for all. nullopt where the extension has not
+  /// registered the table as configuration.
+  std::optional<std::string> condition;
+};
+
+/// Returns nullopt for a table that belongs to no extension, or is not there. Throws Error(kServer).
+std::optional<OwnerOfTable> find_owner_of_table(pg::Connection& connection, const std::string& schema,
+                                                const std::string& table);
 
 /// "postgis 3.3.2" for each extension of the database. Throws Error(kServer).
 std::set<std::string> read_extension_versions(pg::Connection& connection);

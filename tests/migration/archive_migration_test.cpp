@@ -31,10 +31,10 @@ class ArchiveMigrationTest : public RunnerFixture {
     return wanted;
   }
 
-  fs::path dump(const std::string& database) const {
+  fs::path dump(const std::string& database, const std::string& part = "--compress=1") const {
     fs::path file = folder_.path() / (database + ".dump");
     const SubprocessResult result =
-        run_command({.command = {(test::server_bindir() / "pg_dump").string(), "--format=custom",
+        run_command({.command = {(test::server_bindir() / "pg_dump").string(), "--format=custom", part,
                                  "--file=" + file.string(), "--dbname=" + source_.conninfo(database)}});
     EXPECT_EQ(result.exit_code, 0) << result.errors;
     return file;
@@ -116,7 +116,9 @@ TEST_F(ArchiveMigrationTest, WhatIsWrongIsFoundBeforeAnythingIsDropped) {
                              {"missing", from(folder_.path() / "nowhere"), "there is no such archive"},
                              {"unknown", from(archives), "there is no database nothing"},
                              {"no-roles", from(archives), "there are no roles in it"},
-                             {"no-roles-nor-owners", from(archives), "there are no roles in it"}};
+                             {"no-roles-nor-owners", from(archives), "there are no roles in it"},
+                             {"rows-alone", from(dump("testdb6", "--data-only")), "rows without the definitions"}};
+  cases.back().wanted.databases = {"testdb6"};
   cases[2].wanted.databases = {"nothing"};
   cases[3].wanted.roles = cases[4].wanted.roles = true;
   cases[4].wanted.engine.restore.owners = false;

@@ -21,7 +21,7 @@ std::string_view words_of(Remedy remedy) {
     case Remedy::kReplaceExisting:
       return "--drop-if-exists replaces what is there";
     case Remedy::kMakeTables:
-      return "'pgsluice copy schema' makes them, or 'pgsluice restore pre-data'";
+      return "'pgsluice copy schema' makes them, 'pgsluice restore pre-data', or an archive that has their definitions";
     case Remedy::kMakeRoles:
       return "--roles makes them, or 'pgsluice copy roles' before; --no-owner and --no-acl do without owners and "
              "grantees, but not without roles that a policy, a user mapping or ALTER ROLE … IN DATABASE names";
