@@ -65,6 +65,8 @@ inline constexpr int kTidRangeScan = kV14;
 inline constexpr int kFreezeSetsVisibility = kV14;
 /// array_recv takes arrays whose element type has another OID; before, it looks at OIDs of users' types
 inline constexpr int kArraysOfOtherOids = kV14;
+/// reltuples of partitioned tables, as ANALYZE has found them
+inline constexpr int kRowsOfPartitionedTables = kV14;
 /// datlocprovider
 inline constexpr int kLocaleProviders = kV15;
 /// datcollversion
@@ -77,6 +79,8 @@ inline constexpr int kParameterPrivileges = kV15;
 inline constexpr int kIcuRules = kV16;
 /// WITH INHERIT, SET of role memberships, and the privilege SET
 inline constexpr int kMembershipOptions = kV16;
+/// pg_stats shows those that are of ranges only
+inline constexpr int kRangeStatistics = kV17;
 /// datlocale for every provider; daticulocale before
 inline constexpr int kOneLocale = kV17;
 /// ALTER TYPE … OWNER of a range changes its multirange, too
@@ -85,6 +89,12 @@ inline constexpr int kMultirangesFollowOwner = kV17;
 inline constexpr int kMaintain = kV17;
 /// Indexes and materialized views are made with search_path = pg_catalog, pg_temp
 inline constexpr int kRestrictedSearchPath = kV17;
+/// ANALYZE ONLY; without the word, inheritance children are analyzed too
+inline constexpr int kAnalyzeOnly = kV18;
+/// pg_restore_relation_stats() and pg_restore_attribute_stats()
+inline constexpr int kRestoresStatistics = kV18;
+/// Generated columns that are computed when they are read
+inline constexpr int kVirtualColumns = kV18;
 /// NOT NULL is a constraint with a name
 inline constexpr int kNotNullConstraints = kV18;
 /// Temporal keys: WITHOUT OVERLAPS, PERIOD

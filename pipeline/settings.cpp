@@ -262,8 +262,20 @@ constexpr Setting kSettings[] = {
     {.names = "--skip-vacuum",
      .group = kVacuum,
      .help = "No VACUUM ANALYZE on the target",
-     .value = Flag{[](CloneOptions& o) { o.statistics = false; }},
+     .value = Flag{[](CloneOptions& o) { o.statistics = Statistics::kNone; }},
      .variable = "SKIP_VACUUM"},
+    {.names = "--statistics",
+     .group = kVacuum,
+     .help = "carry: write the source's statistics to a target of 18 and later; analyze: gather them there; none: neither "
+             "them nor VACUUM (default: carry where encodings and collations agree)",
+     .value = Word{"carry,analyze,none",
+                   [](CloneOptions& o, const std::string& word) {
+                     o.statistics = word == "carry"     ? Statistics::kCarry
+                                    : word == "analyze" ? Statistics::kAnalyze
+                                                        : Statistics::kNone;
+                   }},
+     .variable = "STATISTICS",
+     .excludes = "--skip-vacuum"},
     {.names = "--skip-db-properties",
      .group = kProperties,
      .help = "No owner, settings, privileges of the database itself",

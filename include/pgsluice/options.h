@@ -25,6 +25,19 @@ struct Endpoints {
   std::filesystem::path archive = {};
 };
 
+/// The planner's statistics of the target's tables.
+enum class Statistics {
+  /// kCarry where the target takes them, and both databases have the same encoding and collation; else kAnalyze.
+  kAuto,
+  /// The source's are written to the target, which has to be of 18 or later; ANALYZE where the source's are missing or
+  /// out of date.
+  kCarry,
+  /// The target gathers its own.
+  kAnalyze,
+  /// Neither statistics nor VACUUM.
+  kNone,
+};
+
 /// Selects the objects that a clone copies.
 struct WhatToCopy {
   /// The steps of a clone that are carried out; other commands carry out the rest, before or after.
@@ -43,8 +56,8 @@ struct WhatToCopy {
   schema::RestoreOptions restore;
   /// True if large objects are copied.
   bool large_objects = true;
-  /// VACUUM ANALYZE of each table on the target. Without it the target's first queries are planned badly.
-  bool statistics = true;
+  /// Without statistics the target's first queries are planned badly.
+  Statistics statistics = Statistics::kAuto;
   /// Owner, ACL, comment and settings of the database itself.
   bool database_properties = true;
   /// True if objects that the target has already are dropped first, and its tables emptied.

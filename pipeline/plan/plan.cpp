@@ -149,6 +149,7 @@ std::unique_ptr<const Plan> make_plan(PlanInput input, const ResolvedOptions& op
   plan->restore.target_version = input.target_version;
   plan->warnings = std::move(input.warnings);
   plan->properties = std::move(input.properties);
+  plan->carries_statistics = input.carries_statistics;
   report_roles_out_of_reach(*plan);
   plan->drops = std::move(input.drops);
   for (const schema::Oid table : input.tables_to_empty) plan->tables_to_empty.push_back(plan->catalog.relation(table));

@@ -45,6 +45,8 @@ struct Plan {
   Bytes index_memory;
   /// The number of parallel workers that the target's configuration gives one build.
   int max_parallel_workers = 0;
+  /// True if the source's statistics are written to the target where they are current.
+  bool carries_statistics = false;
   TaskGraph graph;
   /// Indexes of partitioned tables with a foreign table among their partitions: an archive makes them in a way that
   /// leaves them invalid.
@@ -80,6 +82,8 @@ struct PlanInput {
   std::vector<schema::DatabaseProperty> properties;
   std::string target_database;
   int target_version = 0;
+  /// See carries_statistics() in prepare/carried_statistics.h.
+  bool carries_statistics = false;
   std::string source_toast_compression = "pglz";
   TargetResources target_resources;
   std::map<schema::Oid, copy::KeySpan> key_spans;

@@ -8,7 +8,7 @@ namespace pgsluice::pipeline {
 namespace {
 
 // In the order of the enumeration.
-constexpr std::array<KindTraits, 16> kKinds = {{
+constexpr std::array<KindTraits, 17> kKinds = {{
     {.kind = TaskKind::kBarrier, .id = "barrier", .label = "wait", .repeating = Repeating::kAlways},
     {.kind = TaskKind::kPreData,
      .id = "pre-data",
@@ -55,6 +55,16 @@ constexpr std::array<KindTraits, 16> kKinds = {{
      .step = Step::kPostData,
      .jobs = Jobs::kIndexJobs,
      .sorts = true,
+     .is_maintenance = true},
+    {.kind = TaskKind::kCarriedStatistics,
+     .id = "carried-statistics",
+     .label = "statistics of the source",
+     .step = Step::kStatistics,
+     .jobs = Jobs::kTableJobs,
+     .batching = Batching::kTogether,
+     .repeating = Repeating::kAlways,
+     .on_error = OnError::kSkipped,
+     .reads_source = true,
      .is_maintenance = true},
     {.kind = TaskKind::kStatistics,
      .id = "statistics",

@@ -17,6 +17,7 @@ enum class TaskKind {
   kReleaseSnapshot,
   kIndexBuild,
   kPostData,
+  kCarriedStatistics,
   kStatistics,
   kValidation,    ///< of a foreign key
   kVerification,  ///< of rows
@@ -30,7 +31,8 @@ enum class TaskKind {
 /// How many tasks a worker takes at once.
 enum class Batching {
   kAlone,
-  kSmallTogether,  ///< those of little cost share a transaction
+  kSmallTogether,  ///< those of little cost share a transaction, for which they are held back at times
+  kTogether,       ///< those that are ready share a transaction
 };
 
 /// When a task that has failed is tried again, where others may help it to succeed.

@@ -60,6 +60,8 @@ Work work_of(const Plan& plan, const Task& task) {
       return CopyLargeObjects{};
     case TaskKind::kSequences:
       return SetSequences{};
+    case TaskKind::kCarriedStatistics:
+      return CarryStatistics{};
     case TaskKind::kVerification:
       return VerifyRows{};
     case TaskKind::kReleaseSnapshot:

@@ -26,14 +26,16 @@ struct Statements {
 struct CopyRows {};
 struct CopyLargeObjects {};
 struct SetSequences {};
+/// The source's statistics of Task::relation; Task::sql, which gathers them, where the source's cannot be used.
+struct CarryStatistics {};
 /// The rows of Task::relation as the target has them, against what was sent.
 struct VerifyRows {};
 struct ReleaseSnapshot {};
 /// The end of a run: owners, what is left of it, and everything on the target's disk.
 struct Finish {};
 
-using Work =
-    std::variant<Nothing, Statements, CopyRows, CopyLargeObjects, SetSequences, VerifyRows, ReleaseSnapshot, Finish>;
+using Work = std::variant<Nothing, Statements, CopyRows, CopyLargeObjects, SetSequences, CarryStatistics, VerifyRows,
+                          ReleaseSnapshot, Finish>;
 
 /// Reads plan and task, and nothing else: no server is asked.
 Work work_of(const Plan& plan, const Task& task);

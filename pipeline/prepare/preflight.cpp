@@ -13,6 +13,7 @@
 #include "pg/version.h"
 #include "pgsluice/error.h"
 #include "pipeline/plan/tasks_done.h"
+#include "pipeline/prepare/carried_statistics.h"
 #include "pipeline/prepare/definitions.h"
 #include "pipeline/prepare/existing_rows.h"
 #include "pipeline/prepare/finished_run.h"
@@ -219,15 +220,13 @@ class PreflightRun {
   void read_input() {
     Definitions definitions;
     if (source_) {
-      DefinitionsRequest request{
-          .snapshot = record_.mark.snapshot.name, .encoding = encoding_, .extensions_on_target = {}};
-      for (const auto& [name, schema] : record_.inventory.extensions) request.extensions_on_target.insert(name);
+      const DefinitionsRequest request{.snapshot = record_.mark.snapshot.name,
+                                       .encoding = encoding_,
+                                       .extensions_on_target = schema::extensions_of(record_.inventory)};
       definitions = read_definitions(*source_, request, options_, log_, cancel_);
     } else if (archive_) {
       definitions = std::move(dumped_);
-      std::set<std::string, std::less<>> extensions;
-      for (const auto& [name, schema] : record_.inventory.extensions) extensions.insert(name);
-      select_from_archive(definitions, options_, std::move(extensions));
+      select_from_archive(definitions, options_, schema::extensions_of(record_.inventory));
       find_configuration_tables(*archive_, *target_, definitions.catalog);
       for (const std::string& warning : definitions.warnings) log_.warning(warning);
     } else {
@@ -343,11 +342,14 @@ class PreflightRun {
     if (steps.contains(Step::kTableData)) check_configuration();
     // An archive that is not pgsluice's does not tell.
     const bool is_locale_known = !input_.catalog.database.ctype.empty();
-    for (std::string& difference :
-         !is_locale_known ? std::vector<std::string>()
-                          : schema::differences_of(input_.catalog.database, schema::read_database_info(*target_))) {
-      warn(std::move(difference));
+    const schema::DatabaseInfo there = schema::read_database_info(*target_);
+    if (is_locale_known) {
+      for (std::string& difference : schema::differences_of(input_.catalog.database, there))
+        warn(std::move(difference));
     }
+    input_.carries_statistics = carries_statistics(options_, {.source = source_ ? &input_.catalog.database : nullptr,
+                                                              .target = there,
+                                                              .target_version = target_->server_version()});
     input_.roles_out_of_reach = schema::roles_out_of_reach(*target_);
     input_.roles_out_of_reach.insert(input_.catalog.lost_roles.begin(), input_.catalog.lost_roles.end());
     if (source_ && makes) {

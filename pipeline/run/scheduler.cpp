@@ -42,6 +42,7 @@ Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::se
   for (TaskId task = 0; task < graph_.size(); ++task) {
     waits_[task] = graph_.waits_for(task);
     if (!graph_[task].is_barrier()) ++left_in_lane_[index_of(graph_[task].lane)];
+    if (graph_[task].traits().needs_snapshot) ++left_in_snapshot_;
     if (is_in_order(graph_[task])) ++definitions_left_;
     // Definitions go in the archive's order, which is that of the task numbers.
     if (graph_[task].lane == Lane::kMain) weights_[task] = 0;
@@ -81,15 +82,13 @@ void Scheduler::release_claims(const Task& task) {
   }
 }
 
-std::optional<TaskId> Scheduler::take_ready(Lane lane, double max_cost, Company company) {
+// `joins`: the kind of a batch that the task would join.
+std::optional<TaskId> Scheduler::take_ready(Lane lane, double max_cost, std::optional<TaskKind> joins) {
   std::set<Ready>& ready = ready_[index_of(lane)];
   for (auto candidate = ready.begin(); candidate != ready.end(); ++candidate) {
     const TaskId task = candidate->task;
-    const bool joins = company == Company::kJoins;
     if (!claims_are_free(graph_[task]) || (!joins && is_held_for_batch(graph_[task]))) continue;
-    if (graph_[task].cost > max_cost || (joins && graph_[task].traits().batching != Batching::kSmallTogether)) {
-      return std::nullopt;
-    }
+    if (graph_[task].cost > max_cost || (joins && graph_[task].kind != *joins)) return std::nullopt;
     ready.erase(candidate);
     if (travels_together(graph_[task])) --small_ready_;
     begin(task);
@@ -121,7 +120,17 @@ void Scheduler::begin(TaskId task) {
 std::optional<TaskId> Scheduler::next(Lane lane) {
   MutexLock lock(mutex_);
   while (!stopped_ && left_in_lane_[index_of(lane)] > 0) {
-    if (const std::optional<TaskId> task = take_ready(lane, kAnyCost, Company::kNone)) return task;
+    if (const std::optional<TaskId> task = take_ready(lane, kAnyCost, std::nullopt)) return task;
+    lock.wait(changed_);
+  }
+  return std::nullopt;
+}
+
+std::optional<TaskId> Scheduler::next_in_snapshot(Lane lane) {
+  MutexLock lock(mutex_);
+  while (!stopped_ && left_in_lane_[index_of(lane)] > 0) {
+    if (const std::optional<TaskId> task = take_ready(lane, kAnyCost, std::nullopt)) return task;
+    if (left_in_snapshot_ == 0) break;
     lock.wait(changed_);
   }
   return std::nullopt;
@@ -129,12 +138,12 @@ std::optional<TaskId> Scheduler::next(Lane lane) {
 
 std::optional<TaskId> Scheduler::next_ready(Lane lane, double max_cost) {
   const MutexLock lock(mutex_);
-  return stopped_ ? std::nullopt : take_ready(lane, max_cost, Company::kNone);
+  return stopped_ ? std::nullopt : take_ready(lane, max_cost, std::nullopt);
 }
 
-std::optional<TaskId> Scheduler::next_to_join(Lane lane, double max_cost) {
+std::optional<TaskId> Scheduler::next_to_join(Lane lane, double max_cost, TaskKind kind) {
   const MutexLock lock(mutex_);
-  return stopped_ ? std::nullopt : take_ready(lane, max_cost, Company::kJoins);
+  return stopped_ ? std::nullopt : take_ready(lane, max_cost, kind);
 }
 
 int Scheduler::count_ready(Lane lane, double least_cost) const {
@@ -182,6 +191,7 @@ std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> roo
   if (begun_[task] && travels_together(graph_[task])) --small_running_;
   if (is_in_order(graph_[task])) --definitions_left_;
   if (!graph_[task].is_barrier()) --left_in_lane_[index_of(graph_[task].lane)];
+  if (graph_[task].traits().needs_snapshot) --left_in_snapshot_;
   for (const TaskGraph::Edge& edge : graph_.followers(task)) {
     if (ended_[edge.to]) continue;
     if (root_cause && edge.required && !doomed_by_[edge.to]) {

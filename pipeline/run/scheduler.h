@@ -64,11 +64,15 @@ class Scheduler {
   /// stop().
   std::optional<TaskId> next(Lane lane);
 
+  /// Like next(), for a worker that holds the snapshot: also returns nullopt as soon as no task is left that needs it
+  /// and none is ready, so that what the worker waits for next does not keep the source from cleaning up.
+  std::optional<TaskId> next_in_snapshot(Lane lane);
+
   /// Like next(), without waiting: returns nullopt if no task is ready, or if the next one costs more.
   std::optional<TaskId> next_ready(Lane lane, double max_cost);
-  /// For a worker that has taken a task which travels together with others (Batching::kSmallTogether): another one,
-  /// also where next_ready() would wait for company. Returns nullopt if the next one costs more or does not travel so.
-  std::optional<TaskId> next_to_join(Lane lane, double max_cost);
+  /// For a worker that has taken a task which travels together with others of its kind (Batching): another one, also
+  /// where next_ready() would hold it back. Returns nullopt if the next one costs more or is of another kind.
+  std::optional<TaskId> next_to_join(Lane lane, double max_cost, TaskKind kind);
   /// How many tasks of a lane could begin now, and cost at least so much.
   int count_ready(Lane lane, double least_cost) const;
   /// The task whose end has let this one begin; nullopt for one that could begin at once.
@@ -108,8 +112,7 @@ class Scheduler {
     }
   };
 
-  enum class Company { kNone, kJoins };
-  std::optional<TaskId> take_ready(Lane lane, double max_cost, Company company) REQUIRES(mutex_);
+  std::optional<TaskId> take_ready(Lane lane, double max_cost, std::optional<TaskKind> joins) REQUIRES(mutex_);
   void begin(TaskId task) REQUIRES(mutex_);
   bool claims_are_free(const Task& task) const REQUIRES(mutex_);
   bool is_held_for_batch(const Task& task) const REQUIRES(mutex_);
@@ -160,6 +163,7 @@ class Scheduler {
   std::array<std::set<Ready>, kLanes> ready_ GUARDED_BY(mutex_);
   std::array<std::size_t, kLanes> left_in_lane_ GUARDED_BY(mutex_){};
   std::size_t left_ GUARDED_BY(mutex_) = 0;
+  std::size_t left_in_snapshot_ GUARDED_BY(mutex_) = 0;
   std::multimap<schema::Oid, index::LockMode> held_ GUARDED_BY(mutex_);
   /// Rows of small tables.
   std::size_t small_ready_ GUARDED_BY(mutex_) = 0;

@@ -49,6 +49,11 @@ std::string index_name_of(const schema::TocEntry& entry) {
 
 }  // namespace
 
+bool is_only_listed(const Task& task, const Error& error) {
+  const bool is_of_users_function = error.kind() == ErrorKind::kServer && !is_out_of_resources(error.sqlstate());
+  return task.traits().on_error == OnError::kSkipped && is_of_users_function;
+}
+
 std::optional<double> StatementQueue::room() const {
   if (cost_ >= kMaxCostTogether) return std::nullopt;
   return kMaxCostTogether - cost_;
@@ -375,8 +380,7 @@ void StatementQueue::report(const InFlight& ended) {
     return;
   }
   const Error error = error_of(ended);
-  const bool is_of_users_function = error.kind() == ErrorKind::kServer && !is_out_of_resources(error.sqlstate());
-  if (plan_.graph[ended.task].traits().on_error == OnError::kSkipped && is_of_users_function) {
+  if (is_only_listed(plan_.graph[ended.task], error)) {
     context_.progress.add_skipped(fmt::format("{}; {}", target_.log().describe(error), plan_.graph[ended.task].sql));
     target_.log().warning(error);
     scheduler_.succeeded(ended.task);

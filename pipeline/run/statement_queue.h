@@ -9,6 +9,10 @@
 
 namespace pgsluice::pipeline {
 
+/// True if an error of a task is listed in the summary and nothing is missing (OnError::kSkipped): of a user's
+/// function, not of the server.
+bool is_only_listed(const Task& task, const Error& error);
+
 /// Tasks whose statements are on their way to the target's server, so that none waits for the answers to those before.
 /// Used by one worker's thread; the references outlive it.
 ///

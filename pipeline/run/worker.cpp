@@ -40,7 +40,8 @@ Worker::Worker(RunContext& context, Lane lane, int number)
       lane_(lane),
       name_(name_of(lane, number)),
       sessions_(context, lane, name_),
-      rows_(context, sessions_, name_) {}
+      rows_(context, sessions_, name_),
+      statistics_(context, sessions_, name_) {}
 
 void Worker::run() noexcept {
   try {
@@ -83,6 +84,10 @@ std::optional<TaskId> Worker::take_task() {
     if (const auto ready = context_.scheduler.next_ready(lane_, std::numeric_limits<double>::max())) return ready;
     rest();
   }
+  if (sessions_.holds_snapshot()) {
+    if (const auto id = context_.scheduler.next_in_snapshot(lane_)) return id;
+    if (!context_.scheduler.stopped()) sessions_.leave_snapshot();
+  }
   return context_.scheduler.next(lane_);
 }
 
@@ -109,7 +114,8 @@ void Worker::carry_out(TaskId id) {
     Work work = work_of(context_.plan, task);
     if (auto* statements = std::get_if<Statements>(&work)) return send(id, std::move(statements->list));
     while (StatementQueue* before = sessions_.in_flight()) before->take_answer();
-    if (std::holds_alternative<CopyRows>(work)) return rows_.copy(with_small_tables(id));
+    if (std::holds_alternative<CopyRows>(work)) return rows_.copy(with_others(id, kSmallTable.count));
+    if (std::holds_alternative<CarryStatistics>(work)) return statistics_.carry(with_others(id, kMaxCostTogether));
     const auto begin = SteadyClock::now();
     {
       Progress::Running running(context_.progress, {id}, task.name);
@@ -147,12 +153,12 @@ void Worker::execute(TaskId id, const Work& work, Progress::Running& running) {
              work);
 }
 
-// A small table does not travel alone: others that are ready, up to the size of one that would, go with it.
-std::vector<TaskId> Worker::with_small_tables(TaskId first) {
+// A small one does not travel alone: others of its kind that are ready, up to this cost together, go with it.
+std::vector<TaskId> Worker::with_others(TaskId first, double max_cost) {
   std::vector<TaskId> tasks = {first};
-  double room = static_cast<double>(kSmallTable.count) - context_.plan.graph[first].cost;
+  double room = max_cost - context_.plan.graph[first].cost;
   while (room > 0 && tasks.size() < kMaxTablesTogether) {
-    const std::optional<TaskId> next = context_.scheduler.next_to_join(lane_, room);
+    const std::optional<TaskId> next = context_.scheduler.next_to_join(lane_, room, context_.plan.graph[first].kind);
     if (!next) break;
     tasks.push_back(*next);
     room -= context_.plan.graph[*next].cost;

@@ -10,6 +10,7 @@
 #include "pipeline/run/job_pool.h"
 #include "pipeline/run/rows_executor.h"
 #include "pipeline/run/run_context.h"
+#include "pipeline/run/statistics_executor.h"
 #include "pipeline/run/worker_sessions.h"
 
 namespace pgsluice::pipeline {
@@ -39,7 +40,7 @@ class Worker {
   void carry_out(TaskId id);
   void send(TaskId id, std::vector<pg::Statement> sql);
   void execute(TaskId id, const Work& work, Progress::Running& running);
-  std::vector<TaskId> with_small_tables(TaskId first);
+  std::vector<TaskId> with_others(TaskId first, double max_cost);
   void copy_large_objects(const std::string& mark, Progress::Running& running);
   void copy_sequences();
   void restore_sequences();
@@ -51,6 +52,7 @@ class Worker {
   std::optional<JobPool::Turn> turn_;
   WorkerSessions sessions_;
   RowsExecutor rows_;
+  StatisticsExecutor statistics_;
 };
 
 }  // namespace pgsluice::pipeline

@@ -36,6 +36,16 @@ pg::Connection& WorkerSessions::source_as_it_is() {
   return *source_;
 }
 
+void WorkerSessions::leave_snapshot() {
+  relay_.reset();
+  try {
+    source_->execute("COMMIT");
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) throw;
+    source_.reset();
+  }
+}
+
 void WorkerSessions::import_snapshot() {
   try {
     pg::import_snapshot(*source_, context_.record.mark.snapshot);

@@ -30,6 +30,9 @@ class WorkerSessions {
   pg::Connection& source();
   /// Perhaps in the snapshot; for what no snapshot holds still.
   pg::Connection& source_as_it_is();
+  bool holds_snapshot() const { return source_ && !source_->idle(); }
+  /// Ends the transaction that sees the snapshot. Throws Error(kCancelled) only: a session that was lost is in none.
+  void leave_snapshot();
   pg::Connection& target();
   /// The rows of the source, server or archive, for target(). Valid until one of the sessions is opened again.
   copy::RowSource& rows();

@@ -30,6 +30,8 @@ struct DatabaseInfo {
   char locale_provider = 'c';  ///< c: the C library, i: ICU (from 15 on), b: PostgreSQL itself (from 17 on)
   std::string locale;          ///< of ICU or of PostgreSQL itself
   std::string icu_rules;       ///< from 16 on
+  /// The version of the library that sorts, as it is on the server; empty where it is not told. No archive has it.
+  std::string collation_version = {};
 
   /// Encoding, provider, locale and rules, for people.
   std::string describe() const;
@@ -108,6 +110,8 @@ struct Index {
   bool on_partitioned_table = false;
   bool clustered = false;
   bool replica_identity = false;
+  /// True if it has expressions, of which ANALYZE gathers statistics. No archive tells it.
+  bool has_expressions = false;
   /// Functions of the user's, which may read other tables.
   bool calls_functions = false;
   std::vector<std::string> extensions;  ///< ALTER INDEX … DEPENDS ON EXTENSION

@@ -113,7 +113,7 @@ SELECT i.indexrelid, i.indrelid, n.nspname, c.relname, pg_catalog.pg_get_indexde
        ARRAY(SELECT e.extname FROM pg_catalog.pg_depend d
                JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
               WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'x'
-              ORDER BY e.extname), i.indisvalid
+              ORDER BY e.extname), i.indisvalid, i.indexprs IS NOT NULL
   FROM pg_catalog.pg_index i
        JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
        JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
@@ -308,6 +308,7 @@ Index read_index(const pg::Row& row) {
           .on_partitioned_table = row.boolean(13),
           .clustered = row.boolean(14),
           .replica_identity = row.boolean(15),
+          .has_expressions = row.boolean(18),
           .extensions = row.text_array(16),
           .complete = row.boolean(17)};
 }

@@ -54,13 +54,15 @@ DatabaseInfo read_database_info(pg::Connection& connection) {
   const pg::Result result = connection.execute(fmt::format(
       "SELECT oid, datname, pg_catalog.pg_encoding_to_char(encoding), coalesce(datcollate, ''), coalesce(datctype, ''),"
       " coalesce(CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') THEN pg_catalog.pg_database_size(oid) END,"
-      " 0), pg_catalog.pg_get_userbyid(datdba), {}, coalesce({}, ''), coalesce({}, '')"
+      " 0), pg_catalog.pg_get_userbyid(datdba), {}, coalesce({}, ''), coalesce({}, ''), coalesce({}, '')"
       " FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()",
       version >= pg::since::kLocaleProviders ? "datlocprovider" : "'c'",
       version >= pg::since::kOneLocale         ? "datlocale"
       : version >= pg::since::kLocaleProviders ? "daticulocale"
                                                : "NULL",
-      version >= pg::since::kIcuRules ? "daticurules" : "NULL"));
+      version >= pg::since::kIcuRules ? "daticurules" : "NULL",
+      version >= pg::since::kDatabaseCollationVersion ? "pg_catalog.pg_database_collation_actual_version(oid)"
+                                                      : "NULL"));
   const pg::Row row = result[0];
   return {.oid = row.oid(0),
           .name = std::string(row.text(1)),
@@ -71,7 +73,8 @@ DatabaseInfo read_database_info(pg::Connection& connection) {
           .size = {row.integer(5)},
           .locale_provider = row.text(7).front(),
           .locale = std::string(row.text(8)),
-          .icu_rules = std::string(row.text(9))};
+          .icu_rules = std::string(row.text(9)),
+          .collation_version = std::string(row.text(10))};
 }
 
 }  // namespace pgsluice::schema

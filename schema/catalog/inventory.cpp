@@ -78,6 +78,12 @@ void TargetInventory::see_as_before(const TargetInventory& before) {
   others_schemas = before.others_schemas;
 }
 
+std::set<std::string, std::less<>> extensions_of(const TargetInventory& inventory) {
+  std::set<std::string, std::less<>> names;
+  for (const auto& [name, schema] : inventory.extensions) names.insert(name);
+  return names;
+}
+
 TargetInventory read_inventory(pg::Connection& target) {
   return {.schemas = name_set(target, "SELECT nspname FROM pg_catalog.pg_namespace"),
           .extensions = read_extensions(target),

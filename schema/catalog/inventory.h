@@ -25,6 +25,9 @@ struct TargetInventory {
   void see_as_before(const TargetInventory& before);
 };
 
+/// The names of the extensions.
+std::set<std::string, std::less<>> extensions_of(const TargetInventory& inventory);
+
 /// True if this user may make objects in the name of another role, and give it objects: SET ROLE and OWNER TO. From 16
 /// on, being a member is not enough. False where there is no such role.
 bool may_act_for(pg::Connection& target, std::string_view role);

@@ -217,7 +217,7 @@ TEST_F(CloneTest, OptionsLeaveOutWhatTheySay) {
     options.restore.owners = false;
     options.large_objects = false;
     options.database_properties = false;
-    options.statistics = false;
+    options.statistics = Statistics::kNone;
   });
   EXPECT_TRUE(summary.complete()) << failures(summary);
   EXPECT_EQ(test::shared_target().value("clone_options", "SELECT obj_description('t'::regclass)"), "(null)");

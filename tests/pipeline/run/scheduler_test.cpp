@@ -164,7 +164,7 @@ TEST(Scheduler, SmallTablesWaitForCompanyWhileThereMayBeMore) {
   scheduler.succeeded(definition);  // many are ready at once now
   worker.join();
   EXPECT_EQ(taken, first);
-  EXPECT_TRUE(scheduler.next_to_join(Lane::kCopy, 10)) << "who has some may take more along";
+  EXPECT_TRUE(scheduler.next_to_join(Lane::kCopy, 10, TaskKind::kTableData)) << "who has some may take more along";
 }
 
 TEST(Scheduler, FewSmallTablesGoWhenTheLastDefinitionIsMade) {
@@ -178,6 +178,29 @@ TEST(Scheduler, FewSmallTablesGoWhenTheLastDefinitionIsMade) {
   scheduler.succeeded(definition);
   worker.join();
   EXPECT_EQ(taken, small);
+}
+
+// What waits for a long task must not keep the snapshot meanwhile.
+TEST(Scheduler, ALaneWithoutRowsLeftLetsTheSnapshotGo) {
+  TaskGraph graph;
+  const TaskId rows = graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .cost = kMaxCostTogether});
+  const TaskId more = graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .cost = 2 * kMaxCostTogether});
+  const TaskId index = graph.add({.kind = TaskKind::kIndexBuild, .lane = Lane::kBuild});
+  const TaskId statistics = graph.add({.kind = TaskKind::kCarriedStatistics, .lane = Lane::kCopy});
+  graph.after(index, rows);
+  graph.after(statistics, index);
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  EXPECT_EQ(scheduler.next_in_snapshot(Lane::kCopy), more);
+  EXPECT_EQ(scheduler.next_in_snapshot(Lane::kCopy), rows);
+  scheduler.succeeded(rows);
+  EXPECT_EQ(scheduler.next(Lane::kBuild), index);
+  std::optional<TaskId> taken = rows;
+  std::jthread worker([&] { taken = scheduler.next_in_snapshot(Lane::kCopy); });
+  scheduler.succeeded(more);  // the last that needs it: whoever waits is told
+  worker.join();
+  EXPECT_EQ(taken, std::nullopt);
+  scheduler.succeeded(index);
+  EXPECT_EQ(scheduler.next(Lane::kCopy), statistics);
 }
 
 // Each by a call of the one before overflowed the stack at 12,000.
