@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "pgsluice/error.h"
-// The state's size is part of the library's interface only for those who say this.
+// xxhash defines the size of its state only if this macro is defined.
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 

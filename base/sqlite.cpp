@@ -12,7 +12,7 @@ namespace pgsluice {
 
 namespace {
 
-constexpr int kPatience = 5000;  // ms
+constexpr int kBusyTimeout = 5000;  // ms
 
 void bind(sqlite3_stmt* statement, int at, const SqliteFile::Value& value) {
   if (const auto* number = std::get_if<std::int64_t>(&value)) {
@@ -37,13 +37,13 @@ std::int64_t SqliteFile::Row::integer(int column) const { return ::sqlite3_colum
 double SqliteFile::Row::real(int column) const { return ::sqlite3_column_double(row_, column); }
 
 SqliteFile::SqliteFile(const std::filesystem::path& file, Open open) : file_(file.string()) {
-  const int make = open == Open::kMakeMissing ? SQLITE_OPEN_CREATE : 0;
+  const int create_flag = open == Open::kMakeMissing ? SQLITE_OPEN_CREATE : 0;
   sqlite3* opened = nullptr;
   const int result =
-      ::sqlite3_open_v2(file_.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | make, nullptr);
+      ::sqlite3_open_v2(file_.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | create_flag, nullptr);
   database_.reset(opened);
   if (result != SQLITE_OK) fail();
-  ::sqlite3_busy_timeout(opened, kPatience);
+  ::sqlite3_busy_timeout(opened, kBusyTimeout);
 }
 
 void SqliteFile::Close::operator()(sqlite3* database) const { ::sqlite3_close_v2(database); }
@@ -67,15 +67,16 @@ int SqliteFile::changes() const { return ::sqlite3_changes(database_.get()); }
 
 void SqliteFile::fail() const {
   const int code = ::sqlite3_errcode(database_.get());
-  const int of_system = ::sqlite3_system_errno(database_.get());
-  Error error(ErrorKind::kState, fmt::format("the file {}: {}", file_, ::sqlite3_errmsg(database_.get())));
-  if (code == SQLITE_FULL || of_system == ENOSPC || of_system == EDQUOT) {
+  const int system_errno = ::sqlite3_system_errno(database_.get());
+  Error error(ErrorKind::kState,
+              fmt::format("SQLite reports an error in the file {}: {}", file_, ::sqlite3_errmsg(database_.get())));
+  if (code == SQLITE_FULL || system_errno == ENOSPC || system_errno == EDQUOT) {
     throw Error(ErrorKind::kSystem, fmt::format("no space is left for the file {}", file_))
-        .hint("make room on its disk");
+        .hint("free space on its disk");
   }
   if (code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_CORRUPT ||
       code == SQLITE_NOTADB) {
-    throw Error(ErrorKind::kSystem, error.what()).hint("look at the file, its folder and its disk");
+    throw Error(ErrorKind::kSystem, error.what()).hint("check the file, its permissions and its disk");
   }
   throw error;
 }

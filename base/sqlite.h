@@ -14,7 +14,7 @@ struct sqlite3_stmt;
 namespace pgsluice {
 
 /// A connection to a SQLite file. One thread. Waits 5 s for another process that writes. Every function throws
-/// Error(kState), naming the file, for whatever SQLite does not like.
+/// an Error that names the file: kSystem for a full disk, an I/O error and a damaged file, kState for all else.
 class SqliteFile {
  public:
   enum class Open {

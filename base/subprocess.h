@@ -28,16 +28,16 @@ struct SubprocessResult {
   int exit_code = 0;
   std::string output;
   std::string errors;
-  /// True if it was ended because its output was enough.
+  /// True if the child was terminated because `enough` returned true.
   bool was_enough = false;
 };
 
-/// A child process with its standard output and error collected. The destructor ends it
-/// (SIGTERM, then SIGKILL after two seconds) and reaps it; the kernel ends it too when this process dies.
-/// One thread.
+/// A child process with its standard output and error collected. The destructor terminates it (SIGTERM, then SIGKILL
+/// after two seconds) and reaps it. The kernel terminates it, too, when the thread that made it ends
+/// (PR_SET_PDEATHSIG), so that thread has to live as long as the object. One thread.
 class Subprocess {
  public:
-  /// Throws Error(kConfig) when the program cannot be started.
+  /// Throws Error(kConfig) when the program cannot be started, Error(kSystem) when there is no pipe or process for it.
   explicit Subprocess(SubprocessOptions options);
   Subprocess(const Subprocess&) = delete;
   Subprocess& operator=(const Subprocess&) = delete;
@@ -45,8 +45,8 @@ class Subprocess {
 
   pid_t pid() const { return pid_; }
 
-  /// Collects the output until the end, or until `enough` is true of it, which is asked now and then; then the child is
-  /// ended. Throws Error(kCancelled), with the child ended, on cancellation.
+  /// Collects the output until the end. `enough` is called at 64 kB and each time the output has doubled; when it
+  /// returns true, the child is terminated. Throws Error(kCancelled), with the child terminated, on cancellation.
   SubprocessResult wait(const CancelToken& cancel, const std::function<bool(std::string_view output)>& enough = {});
 
  private:
@@ -59,17 +59,17 @@ class Subprocess {
 
 /// A process that outlives this one: in a session of its own, with nothing of this one's but the environment.
 struct DetachedOptions {
-  SubprocessOptions process;
+  SubprocessOptions process;  ///< whose `input` is not used: it reads the one below
   std::string input;          ///< its standard input
   std::filesystem::path log;  ///< gets its standard output and error, at the end of what is there; made with mode 0600
   CancelToken cancel = {};    ///< ends the wait for the process to read its input
 };
 
-/// Starts it. The descriptor is readable when the process writes to its descriptor 3 or closes it, as its end does.
-/// Throws Error(kConfig) when the program cannot be started, Error(kSystem) if it has not read its input within a
-/// minute, Error(kCancelled).
+/// Starts it. The returned descriptor becomes readable when the process writes to its descriptor 3, closes it, or
+/// exits. Throws Error(kConfig) when the program cannot be started or the log cannot be written, Error(kSystem) when
+/// there is no pipe or process for it, or if it has not read its input within a minute, Error(kCancelled).
 FileDescriptor start_detached(const DetachedOptions& options);
-/// Descriptor 3 of a process that was started so.
+/// The number of that descriptor in the started process.
 inline constexpr int kReadyDescriptor = 3;
 
 /// Runs a command to its end, or until its output is enough.

@@ -1,4 +1,4 @@
-// What the bookkeeping of a task costs: the scheduler's and the progress's mutexes, taken from one thread.
+// Measures the bookkeeping for each task: the mutexes of scheduler and progress, locked by one thread.
 #include <benchmark/benchmark.h>
 
 #include "pipeline/progress/progress.h"
@@ -7,7 +7,7 @@
 namespace pgsluice::pipeline {
 namespace {
 
-// Tables of four tasks each, one after another, as a clone has them.
+// Chains of four tasks, one chain for each table.
 TaskGraph graph_of(std::int64_t tables) {
   TaskGraph graph;
   for (std::int64_t i = 0; i < tables; ++i) {

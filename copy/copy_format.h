@@ -15,7 +15,8 @@ std::string_view to_string(CopyFormat format);
 
 enum class FormatUse {
   kCopy,
-  kCompare,  ///< both servers' streams have to be the same: a binary array holds the OID of its elements' type
+  kCompare,  ///< the streams of both servers must be identical; a binary array has the OID of its elements' type, which
+             ///< may differ
 };
 
 struct FormatChoice {
@@ -24,10 +25,10 @@ struct FormatChoice {
   std::string reason;
 };
 
-/// Binary where the binary form of every column's type is the same on every server from 9.5 to 18: a list of built-in
-/// types, their arrays, domains and ranges, and enums. It costs the servers about half the CPU of text for numbers and
-/// times, and carries values of more than 512 MB, which text cannot. Not for tables of extensions, whose definition on
-/// the target is that of the extension's version there.
+/// Returns binary if the binary form of every column's type is the same on every server from 9.5 to 18: a list of
+/// built-in types, their arrays, domains and ranges, and enums. It costs the servers about half the CPU of text for
+/// numbers and times, and carries values of more than 512 MB, which text cannot. Not for tables of extensions, whose
+/// definition on the target is that of the extension's version there.
 FormatChoice choose_format(const schema::Catalog& source, const schema::Relation& table, int target_version,
                            FormatWish wish, FormatUse use = FormatUse::kCopy);
 

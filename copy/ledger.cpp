@@ -19,11 +19,11 @@ namespace pgsluice::copy {
 
 namespace {
 
-constexpr std::chrono::milliseconds kFirstPause{10};  // between looks for sessions that are to go, doubled with each
+constexpr std::chrono::milliseconds kFirstPause{10};  // before the sessions are checked again; doubled after each check
 constexpr std::chrono::milliseconds kLongestPause{1000};
-constexpr std::chrono::seconds kSessionsMayTake{60};
+constexpr std::chrono::seconds kTerminationTimeout{60};
 
-// A part without a beginning: the key cannot be null, and no part begins with the least number.
+// Stands for "no lower bound": a column of the primary key cannot be null, and no part begins at the smallest bigint.
 constexpr std::int64_t kNoBeginning = std::numeric_limits<std::int64_t>::min();
 
 constexpr std::string_view kCreate = R"(
@@ -39,7 +39,7 @@ CREATE TABLE pgsluice.part (
 CREATE UNLOGGED TABLE pgsluice.unlogged_part (LIKE pgsluice.part INCLUDING INDEXES);
 CREATE UNLOGGED TABLE pgsluice.uncrashed (is_so boolean);
 INSERT INTO pgsluice.uncrashed VALUES (true);
-COMMENT ON SCHEMA pgsluice IS 'what an unfinished pgsluice clone has done; it goes with the end of the clone')";
+COMMENT ON SCHEMA pgsluice IS 'record of an unfinished pgsluice clone; it is dropped when the clone is complete')";
 
 std::string_view table_of(const LedgerPart& part) { return part.unlogged ? "unlogged_part" : "part"; }
 
@@ -75,8 +75,8 @@ std::string text_of_time(std::string_view column) {
   return fmt::format("pg_catalog.to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00'", column);
 }
 
-// Returns the sessions that are alive, without this one.
-std::string living(const std::vector<Backend>& sessions) {
+// Returns a FROM clause that selects those of these sessions that still exist, except this one.
+std::string from_living(const std::vector<Backend>& sessions) {
   std::string rows;
   for (const Backend& session : sessions) {
     rows += fmt::format("{}({}, {}::timestamptz)", rows.empty() ? "" : ", ", session.pid,
@@ -104,13 +104,14 @@ Backend create_ledger(pg::Connection& target, std::string_view run) {
     target.execute(kCreate);
     const std::array<std::string, 1> parameters = {std::string(run)};
     target.execute("INSERT INTO pgsluice.run (what) VALUES ($1)", parameters);
-    // With the rest: one that is lost in between would keep the target from the next run, which could not end it.
+    // In the same transaction: if this session were lost after the commit but before it is registered, the next run
+    // could not terminate it.
     Backend own = register_session(target);
     transaction.commit();
     return own;
   } catch (Error& error) {
     if (error.sqlstate() == sqlstate::kDuplicateSchema || error.sqlstate() == sqlstate::kUniqueViolation) {
-      throw Error(ErrorKind::kState, "another clone into this database has begun")
+      throw Error(ErrorKind::kState, "another clone into this database has been started")
           .on(Side::kTarget)
           .hint("wait for its end, if one is running")
           .remedy(Remedy::kResume);
@@ -126,11 +127,12 @@ Backend create_ledger(pg::Connection& target, std::string_view run) {
     constexpr std::string_view kInternal = "XX";
     if (!target.idle() || error.sqlstate().starts_with(kInternal)) throw;
     if (const std::string triggers = event_triggers_of(target); !triggers.empty()) {
-      throw Error(ErrorKind::kState, fmt::format("the schema pgsluice was refused: {}", error.what()))
+      throw Error(ErrorKind::kState, fmt::format("the schema pgsluice could not be created: {}", error.what()))
           .on(Side::kTarget)
-          .hint(fmt::format("the target's event triggers see what is made there: {}; ALTER EVENT TRIGGER … DISABLE for "
-                            "the copy, if it is one of them that refuses",
-                            triggers));
+          .hint(fmt::format(
+              "the target has enabled event triggers: {}; if one of them raised this error, run ALTER EVENT "
+              "TRIGGER … DISABLE before the copy",
+              triggers));
     }
     throw;
   }
@@ -187,7 +189,7 @@ std::optional<LedgerContents> read_ledger(pg::Connection& target) {
     const bool is_another =
         error.sqlstate() == sqlstate::kUndefinedTable || error.sqlstate() == sqlstate::kUndefinedColumn;
     if (!is_another) throw;
-    // It may have been dropped while we waited for its locks: the run before was at its end.
+    // It may have been dropped while we waited for its locks: the earlier run was finishing.
     if (!is_there(target)) return std::nullopt;
     throw ledger_of_another_version();
   }
@@ -234,7 +236,7 @@ Backend session_of(pg::Connection& target) {
 
 Backend register_session(pg::Connection& target) {
   Backend own = session_of(target);
-  // A pooler hands a server session that one of ours has left to the next one.
+  // A pooler may assign one server session to several of our connections in turn; it is then already registered.
   target.execute(fmt::format("INSERT INTO pgsluice.session VALUES ({}, {}) ON CONFLICT DO NOTHING", own.pid,
                              pg::quote_literal(own.started)));
   return own;
@@ -251,9 +253,9 @@ std::vector<Backend> read_sessions(pg::Connection& target) {
 
 void end_sessions(pg::Connection& target, const std::vector<Backend>& sessions) {
   if (sessions.empty()) return;
-  const std::string which = living(sessions);
+  const std::string which = from_living(sessions);
   pg::execute_as_login_role(target, fmt::format("SELECT pg_catalog.pg_terminate_backend(a.pid){}", which));
-  const auto end = SteadyClock::now() + kSessionsMayTake;
+  const auto end = SteadyClock::now() + kTerminationTimeout;
   std::chrono::milliseconds pause = kFirstPause;
   while (true) {
     const pg::Result left = pg::execute_as_login_role(target, fmt::format("SELECT a.pid{} ORDER BY 1", which));

@@ -15,8 +15,8 @@
 
 namespace pgsluice::copy {
 
-/// Two statements whose streams fit: COPY … TO STDOUT and COPY … FROM STDIN, of the same format. Other statements may
-/// stand before either in its text.
+/// Two matching statements in the same format: COPY … TO STDOUT and COPY … FROM STDIN. The text of each may contain
+/// other statements before the COPY.
 struct RelayRequest {
   std::string copy_out;
   std::string copy_in;
@@ -30,34 +30,34 @@ struct RelayRequest {
 struct RelayOutcome {
   std::int64_t source_rows = 0;
   std::int64_t target_rows = 0;
-  /// From the end of the stream before it to its own.
+  /// The time from the end of the previous stream to the end of this one.
   std::chrono::nanoseconds duration{};
 };
 
 struct RelayResult {
-  /// One for each stream that is whole, in their order.
+  /// One for each completed stream, in the order of the requests.
   std::vector<RelayOutcome> outcomes;
-  /// Why there are no more.
+  /// The error that stopped the others; nullopt if all are complete.
   std::optional<Error> error;
-  /// Which request the error is about.
+  /// The index of the request that failed; valid only with `error`.
   std::size_t failed = 0;
 };
 
-/// Carries COPY streams between two sessions that belong to the calling thread, to which it belongs then.
+/// Carries COPY streams between two sessions. The relay and both sessions must be used by one thread at a time.
 class Relay {
  public:
   virtual ~Relay() = default;
 
-  /// One stream after another, as far as the connections allow without waiting for answers between. Without an error
-  /// both sessions are afterwards as they were, with the COPYs done. With one, which is that of the side that failed,
-  /// no other stream is finished on the target; a session may be closed. Throws Error(kCancelled).
+  /// Carries one stream after another, as far as the connections allow without waiting for the answers in between. On
+  /// success, all COPYs are complete and the sessions are otherwise unchanged. On failure, `error` is that of the side
+  /// that failed; no further stream is completed on the target, and a session may be closed. Throws Error(kCancelled).
   virtual RelayResult run(pg::Connection& source, pg::Connection& target, std::span<const RelayRequest> requests) = 0;
 
   /// One stream. Throws its Error.
   RelayOutcome run(pg::Connection& source, pg::Connection& target, const RelayRequest& request);
 };
 
-/// The relay of this transport, or where that cannot be had the fastest that can.
+/// Returns a relay for this transport, or the fastest one that is available if it is not.
 std::unique_ptr<Relay> make_relay(const pg::Connection& source, const pg::Connection& target,
                                   Transport transport = Transport::kAuto);
 

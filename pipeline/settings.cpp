@@ -7,6 +7,7 @@
 
 #include "base/complaints.h"
 #include "pgsluice/error.h"
+#include "pipeline/plan/options.h"
 #include "schema/catalog/extensions.h"
 
 namespace pgsluice::pipeline {
@@ -19,7 +20,6 @@ using WholeNumber = Setting::WholeNumber;
 using Word = Setting::Word;
 using enum SettingGroup;
 
-constexpr int kMaxJobs = 256;
 constexpr const char* kOverwriteSays = "OverwriteDBsInTarget says what becomes of databases that are there";
 
 void set_transport(CloneOptions& options, const std::string& word) {

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <charconv>
+#include <exception>
 #include <future>
 #include <optional>
 #include <thread>
@@ -24,8 +24,8 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr std::chrono::milliseconds kPause{100};
-constexpr std::chrono::seconds kGoodbye{2};
+constexpr std::chrono::milliseconds kPauseAfterFailedAccept{100};
+constexpr std::chrono::seconds kShutdownTimeout{2};
 
 struct Address {
   std::string host;
@@ -48,8 +48,9 @@ Address parse_listen(const std::string& listen) {
 
 void require_usable_token(const HttpOptions& options, bool is_loopback) {
   if (!is_loopback && options.token.empty()) {
-    throw Error(ErrorKind::kUsage,
-                fmt::format("the address {} can be reached by others, so it needs a token", options.listen))
+    throw Error(
+        ErrorKind::kUsage,
+        fmt::format("the address {} can be reached from other machines, so a token is required", options.listen))
         .hint("set a token (PGSLUICE_TOKEN, or a file), and use TLS: a certificate with its key, or a proxy");
   }
   if (!options.token.empty() && options.token.size() < HttpServer::kMinTokenLength) {
@@ -91,7 +92,8 @@ std::optional<asio::ssl::context> tls_of(const HttpOptions& options) {
   if (error || ::SSL_CTX_check_private_key(tls.native_handle()) != 1) {
     throw Error(ErrorKind::kConfig, fmt::format("the key {} cannot be used with the certificate {}",
                                                 options.tls_key.string(), options.tls_certificate.string()))
-        .hint("the key must be a PEM file of that certificate's key, readable by this user");
+        .hint(
+            "the file must contain the certificate's private key in PEM format, and this user must be able to read it");
   }
   tls.set_password_callback([](std::size_t, asio::ssl::context::password_purpose) { return std::string(); });
   return tls;
@@ -121,9 +123,9 @@ struct HttpServer::Implementation {
       tcp::socket socket = co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, error));
       if (error == asio::error::operation_aborted) co_return;
       if (error) {
-        // Such as no descriptor being free: those that end free theirs.
+        // For example, no file descriptor is free. Connections that close release theirs.
         state.connections.make_room();
-        timer.expires_after(kPause);
+        timer.expires_after(kPauseAfterFailedAccept);
         error_code ignored;
         co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
         continue;
@@ -139,9 +141,9 @@ struct HttpServer::Implementation {
   CancelSource stopping;
   std::string url;
   ServerState state;
-  // Ends after the conversations, which are io's.
+  // Destroyed after `io`, which owns the conversations.
   std::optional<asio::thread_pool> handlers;
-  std::optional<asio::thread_pool> waiting;
+  std::optional<asio::thread_pool> waiting_handlers;
   asio::io_context io{1};
   tcp::acceptor acceptor{io};
   std::thread thread;
@@ -184,7 +186,7 @@ void HttpServer::bind() {
     error_code ignored;
     self.acceptor.close(ignored);
     throw Error(ErrorKind::kConfig, fmt::format("cannot listen on {}: {}", self.options.listen, error.message()))
-        .hint("choose another address; 'ss -ltnp' shows which program has this one");
+        .hint("choose another address; 'ss -ltnp' shows which program uses this address");
   }
   const bool is_ipv6 = self.address.host.find(':') != std::string::npos;
   self.url =
@@ -197,9 +199,18 @@ void HttpServer::start() {
   Implementation& self = *implementation_;
   self.handlers.emplace(self.options.limits.threads);
   self.state.handlers = &*self.handlers;
-  self.waiting.emplace(self.options.limits.waiting_threads);
-  self.state.waiting = &*self.waiting;
-  asio::co_spawn(self.io, self.accept_all(), asio::detached);
+  self.waiting_handlers.emplace(self.options.limits.waiting_threads);
+  self.state.waiting = &*self.waiting_handlers;
+  asio::co_spawn(self.io, self.accept_all(), [&self](const std::exception_ptr& failure) {
+    if (!failure) return;
+    try {
+      std::rethrow_exception(failure);
+    } catch (const std::exception& error) {
+      self.state.log.error(
+          Error(ErrorKind::kInternal, fmt::format("no more connections are accepted: {}", error.what()))
+              .hint("restart this server"));
+    }
+  });
   self.thread = std::thread([&self] {
     self.io.run();
     self.ended.set_value();
@@ -217,8 +228,8 @@ void HttpServer::stop() {
     self.state.connections.close_waiting();
   });
   self.handlers->join();
-  self.waiting->join();
-  if (self.ended.get_future().wait_for(kGoodbye) != std::future_status::ready) self.io.stop();
+  self.waiting_handlers->join();
+  if (self.ended.get_future().wait_for(kShutdownTimeout) != std::future_status::ready) self.io.stop();
   self.thread.join();
 }
 

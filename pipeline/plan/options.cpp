@@ -7,7 +7,6 @@
 namespace pgsluice::pipeline {
 
 void check_jobs(std::string_view what, int jobs) {
-  constexpr int kMaxJobs = 256;
   if (jobs >= 1 && jobs <= kMaxJobs) return;
   throw Error(ErrorKind::kUsage, fmt::format("the number of {} must be from 1 to {}, not {}", what, kMaxJobs, jobs));
 }

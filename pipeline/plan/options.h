@@ -14,6 +14,9 @@ struct ResolvedOptions : Endpoints, WhatToCopy, HowToCopy, Continuing {
       : Endpoints(given), WhatToCopy(given), HowToCopy(given), Continuing(given) {}
 };
 
+/// The largest number of jobs of a kind.
+inline constexpr int kMaxJobs = 256;
+
 /// Throws Error(kUsage) for a number of jobs that cannot be meant; `what` they are: "table jobs".
 void check_jobs(std::string_view what, int jobs);
 

@@ -67,12 +67,12 @@ class LastStage {
     for (const TaskId task : add_properties(triggers_done)) state_.graph().after(durable, task);
   }
 
-  // Likewise.
+  // Returns the barrier after them.
   TaskId add_materialized_views(TaskId acls_done) {
     const TaskId views_done = state_.add_barrier("materialized views");
     state_.graph()[views_done].is_last_chance = true;
     state_.graph().after(views_done, acls_done);
-    for (const TocEntry* wanted : entries_behind_acls()) {
+    for (const TocEntry* wanted : entries_after_acls()) {
       const TocEntry& entry = *wanted;
       if (!is_refresh(entry)) continue;
       Task refresh{.kind = TaskKind::kMaterializedView,
@@ -94,11 +94,11 @@ class LastStage {
     return views_done;
   }
 
-  // Likewise.
+  // Returns the barrier after them.
   TaskId add_event_triggers(TaskId views_done) {
     const TaskId triggers_done = state_.add_barrier("event triggers");
     state_.graph().after(triggers_done, views_done);
-    for (const TocEntry* entry : entries_behind_acls()) {
+    for (const TocEntry* entry : entries_after_acls()) {
       if (is_refresh(*entry)) continue;
       const TaskId task = state_.graph().add({.kind = TaskKind::kEventTrigger,
                                               .lane = Lane::kMain,
@@ -137,7 +137,7 @@ class LastStage {
     return properties_done;
   }
 
-  std::vector<const TocEntry*> entries_behind_acls() const {
+  std::vector<const TocEntry*> entries_after_acls() const {
     std::vector<const TocEntry*> entries;
     for (const TocEntry& entry : state_.plan.archive.entries) {
       if (state_.wanted(entry, Section::kPostData, schema::RestorePass::kPostAcl)) entries.push_back(&entry);

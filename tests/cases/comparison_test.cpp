@@ -92,8 +92,8 @@ TEST_F(Comparison, SeesPrivilegesOfTheUserWhoCompares) {
       "CREATE TABLE u (i int); ALTER TABLE u OWNER TO cmp_alice");
   source().sql(kDatabase, "GRANT INSERT, DELETE ON t TO cmp_bob; GRANT INSERT ON u TO cmp_bob");
   const SubprocessResult compared = compare_as("cmp_bob");
-  expect_difference("acl on public.TABLE t", compared);
-  expect_difference("acl on public.TABLE u", compared);
+  expect_difference("acl on table public.t", compared);
+  expect_difference("acl on table public.u", compared);
 }
 
 TEST_F(Comparison, SeesThatWhatUsersPutOnAnExtensionsTableWasChanged) {
@@ -268,7 +268,7 @@ TEST_F(Comparison, OfAllPrivilegesDoesNotDependOnWhichPgDumpHasCopiedThem) {
   const SubprocessResult equal = compare_schema();
   EXPECT_EQ(equal.exit_code, 0) << said(equal);
   target().sql(kDatabase, "REVOKE INSERT ON t FROM cmp_bob");
-  expect_difference("TABLE t", compare_schema());
+  expect_difference("acl on table public.t", compare_schema());
 }
 
 // Bodies are not looked at when definitions are restored to be printed: what they name comes later.

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <string>
@@ -27,6 +28,9 @@ class HoldAtFailure : public ::testing::EmptyTestEventListener {
 
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
+  // A shell that runs the tests in the background has them ignore it, which the commands that they run would inherit.
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGHUP, SIG_DFL);
   if (std::getenv("PGSLUICE_TEST_HOLD") != nullptr) {
     ::testing::UnitTest::GetInstance()->listeners().Append(new HoldAtFailure);
   }

@@ -187,7 +187,7 @@ TEST_F(CommandTest, NoPasswordIsShownWhereverItWasGiven) {
 }
 
 TEST_F(CommandTest, SignalsCancelTheCloneAndLeaveNoSession) {
-  for (const int signal_number : {SIGINT, SIGTERM}) {
+  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP}) {
     make("CREATE TABLE t AS SELECT 1 AS i");
     // The clone waits for this lock, in its first step on the source.
     pg::Connection locker = shared_source().connect("command");
@@ -200,7 +200,7 @@ TEST_F(CommandTest, SignalsCancelTheCloneAndLeaveNoSession) {
     ::kill(process.pid(), signal_number);
     const SubprocessResult result = process.wait({});
     ASSERT_TRUE(waits) << result.errors;
-    EXPECT_EQ(result.exit_code, signal_number == SIGINT ? 130 : 143);
+    EXPECT_EQ(result.exit_code, 128 + signal_number);
     EXPECT_THAT(result.errors, HasSubstr("cancelled; nothing was changed on the target"));
     EXPECT_TRUE(wait_until([] {
       return shared_source().value("postgres",
@@ -208,6 +208,23 @@ TEST_F(CommandTest, SignalsCancelTheCloneAndLeaveNoSession) {
                                    " AND application_name <> 'pgsluice: test'") == "0";
     }));
   }
+}
+
+// A script's shell has what it runs in the background ignore the script's Ctrl-C.
+TEST_F(CommandTest, ASignalThatIsIgnoredFromTheStartCancelsNothing) {
+  make("CREATE TABLE t AS SELECT 1 AS i");
+  pg::Connection locker = shared_source().connect("command");
+  locker.execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
+  std::vector<std::string> arguments = clone_arguments();
+  arguments.insert(arguments.begin(), {"/usr/bin/env", "--ignore-signal=INT", PGSLUICE_PROGRAM});
+  Subprocess process({.command = arguments, .environment = {{"TMPDIR", folder_.path().string()}}});
+  const bool waits = wait_until(
+      [] { return shared_source().value("postgres", "SELECT count(*) FROM pg_locks WHERE NOT granted") != "0"; });
+  ::kill(process.pid(), SIGINT);
+  locker.execute("ROLLBACK");
+  const SubprocessResult result = process.wait({});
+  ASSERT_TRUE(waits) << result.errors;
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
 }
 
 TEST_F(CommandTest, ChangeDataCaptureIsRefusedInWords) {

@@ -9,7 +9,7 @@
 
 namespace pgsluice::tools {
 
-/// Tells an error to the log, or that the work was cancelled. Returns the exit code.
+/// Logs an error or a cancellation. Returns the exit code.
 int report_error(const Error& error, Console& console);
 
 /// Runs a command's work and returns its exit code: an Error goes to the log; a cancellation is said, and has the code

@@ -10,13 +10,14 @@ namespace pgsluice::tools {
 
 namespace {
 
-// A handler can reach nothing but what is global.
+constexpr int kExitCodeBase = 128;
+
+// A signal handler can use only global objects.
 std::atomic<const std::function<void()>*> on_cancel{nullptr};
 std::atomic<int> signal_seen{0};
 
 extern "C" void on_signal(int signal_number) {
-  constexpr int kSignalled = 128;
-  if (signal_seen.exchange(signal_number) != 0) std::_Exit(kSignalled + signal_number);
+  if (signal_seen.exchange(signal_number) != 0) std::_Exit(kExitCodeBase + signal_number);
   if (const std::function<void()>* cancel = on_cancel.load()) (*cancel)();
 }
 
@@ -24,25 +25,28 @@ extern "C" void on_signal(int signal_number) {
 
 SignalsCancel::SignalsCancel(std::function<void()> cancel) : cancel_(std::move(cancel)) {
   on_cancel = &cancel_;
-  struct sigaction action {};
-  action.sa_handler = &on_signal;
-  for (const int signal_number : {SIGINT, SIGTERM}) ::sigaction(signal_number, &action, nullptr);
-  // A terminal that is closed ends the work as SIGTERM does, unless nohup has said otherwise; a reader of the output
-  // that has gone does not end it.
-  struct sigaction before {};
-  ::sigaction(SIGHUP, nullptr, &before);
-  if (before.sa_handler != SIG_IGN) ::sigaction(SIGHUP, &action, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
+  struct sigaction cancels {};
+  cancels.sa_handler = &on_signal;
+  // Work continues when the reader of its output has exited.
+  struct sigaction ignored {};
+  ignored.sa_handler = SIG_IGN;
+  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
+    struct sigaction before {};
+    ::sigaction(signal_number, nullptr, &before);
+    if (before.sa_handler == SIG_IGN) continue;
+    before_[signal_number] = before;
+    ::sigaction(signal_number, signal_number == SIGPIPE ? &ignored : &cancels, nullptr);
+  }
 }
 
 SignalsCancel::~SignalsCancel() {
-  struct sigaction now {};
-  ::sigaction(SIGHUP, nullptr, &now);
-  for (const int signal_number : {SIGINT, SIGTERM}) std::signal(signal_number, SIG_DFL);
-  if (now.sa_handler == &on_signal) std::signal(SIGHUP, SIG_DFL);
+  for (const auto& [signal_number, before] : before_) ::sigaction(signal_number, &before, nullptr);
   on_cancel = nullptr;
 }
 
-int SignalsCancel::exit_code() { return signal_seen == SIGTERM ? kExitTerminated : kExitInterrupted; }
+int SignalsCancel::exit_code() {
+  const int signal_number = signal_seen;
+  return signal_number == 0 ? kExitInterrupted : kExitCodeBase + signal_number;
+}
 
 }  // namespace pgsluice::tools

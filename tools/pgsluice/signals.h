@@ -1,11 +1,14 @@
 #pragma once
 
+#include <csignal>
 #include <functional>
+#include <map>
 
 namespace pgsluice::tools {
 
-/// SIGINT and SIGTERM call `cancel`, which has to be async-signal-safe, as long as this lives; a second signal ends the
-/// process at once. One at a time.
+/// SIGINT, SIGTERM and SIGHUP call `cancel`, which has to be async-signal-safe, as long as this object lives; a second
+/// signal ends the process at once. A signal that the process was started to ignore stays ignored: by nohup, or by a
+/// shell that runs it in the background. One object at a time.
 class SignalsCancel {
  public:
   explicit SignalsCancel(std::function<void()> cancel);
@@ -18,6 +21,8 @@ class SignalsCancel {
 
  private:
   const std::function<void()> cancel_;
+  /// The actions of the signals before this object.
+  std::map<int, struct sigaction> before_;
 };
 
 }  // namespace pgsluice::tools

@@ -128,7 +128,7 @@ TEST_F(Comparison, OfDefinitionsNamesEachObjectAndShowsNoSecret) {
     EXPECT_EQ((difference.source + difference.target).find("hidden"), std::string::npos);
   }
   EXPECT_EQ(objects, (std::vector<std::string>{"table public.gone", "table public.wider",
-                                               "user mapping USER MAPPING public SERVER s", "acl on public.TABLE same",
+                                               "user mapping USER MAPPING public SERVER s", "acl on table public.same",
                                                "table public.more"}));
 }
 
