@@ -4,7 +4,7 @@ import os
 import platform
 import statistics
 
-COLOURS = {"pgsluice": "#2f7d4f", "pg_dump": "#7a8799", "pgcopydb": "#b0876a"}
+COLOURS = {"pgsluice": "#2f7d4f", "also": "#8fbf9f", "pg_dump": "#7a8799", "pgcopydb": "#b0876a"}
 
 
 def median(results, field):
@@ -12,7 +12,8 @@ def median(results, field):
 
 
 def best_peer(row):
-    walls = [median(results, "wall") for tool, results in row["results"].items() if tool != "pgsluice"]
+    walls = [median(results, "wall") for tool, results in row["results"].items()
+             if tool not in ("pgsluice", "also")]
     return min(walls) if walls else None
 
 
@@ -23,13 +24,14 @@ def ratio(row):
     return median(ours, "wall") / against if ours and against else None
 
 
-def table(rows):
+def table(rows, args):
     lines = ["| data | size | tool | wall s (each run) | own CPU s | servers' CPU s | memory MB | ratio |",
              "| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for row in rows:
         for tool, results in row["results"].items():
             walls = ", ".join(f"{result.wall:.1f}" for result in results)
             shown = ratio(row) if tool == "pgsluice" else None
+            tool = f"pgsluice {args.also}" if tool == "also" else tool
             lines.append(
                 f"| {row['name']} | {row['size']} | {tool} | **{median(results, 'wall'):.2f}** ({walls}) "
                 f"| {median(results, 'cpu'):.2f} | {median(results, 'server_cpu'):.1f} "
@@ -58,7 +60,7 @@ def chart(rows):
 
 
 def write_report(rows, args):
-    text = table(rows)
+    text = table(rows, args)
     print("\n" + text)
     if not args.report:
         return
@@ -67,7 +69,8 @@ def write_report(rows, args):
         file.write(chart(rows))
     with open(args.report, "w", encoding="utf8") as file:
         file.write(f"# bench/compare\n\n{os.cpu_count()} cores, {platform.system()} {platform.release()}, "
-                   f"{args.jobs} jobs of each kind, scale {args.scale:g}, {args.rounds} rounds"
+                   f"PostgreSQL {args.server}, fsync {'on' if args.fsync else 'off'}, {args.jobs} jobs of each kind, "
+                   f"scale {args.scale:g}, {args.rounds} rounds"
                    f"{', link ' + args.link if args.link else ''}; memory: all processes of the tool together.\n\n"
                    f"![chart]({os.path.basename(picture)})\n\n{text}\n")
     print(f"\nwritten: {args.report} and {picture}")

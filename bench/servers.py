@@ -25,6 +25,11 @@ def bindir():
     return max(folders, key=lambda folder: float(folder.split("/")[4]))
 
 
+def use_release(number):
+    """Takes the programs of a release of PostgreSQL that Debian has in another suite, or npm (tools/postgresql)."""
+    os.environ["PGSLUICE_BENCH_BINDIR"] = run([os.path.join(HERE, "..", "tools", "postgresql"), str(number)]).strip()
+
+
 def as_server_user(command):
     """PostgreSQL does not run as root."""
     if os.geteuid() != 0:
@@ -41,7 +46,7 @@ class Cluster:
         "max_wal_size": "3GB",
         "checkpoint_timeout": "30min",
         "maintenance_work_mem": "256MB",
-        "fsync": "off",  # see bench/compare --folder
+        "fsync": "off",  # see bench/compare --folder and --fsync
     }
 
     def __init__(self, folder, name, port):

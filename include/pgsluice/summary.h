@@ -28,6 +28,13 @@ struct StepResult {
   std::chrono::nanoseconds total{};  ///< added up over all workers
 };
 
+/// A part of the preparation, before the first task.
+struct PhaseResult {
+  std::string name;  ///< as ProgressSnapshot::phase has it: "reading the definitions"
+  std::chrono::steady_clock::time_point begin;
+  std::chrono::nanoseconds duration{};
+};
+
 struct FailedObject {
   std::string name;
   Error error;
@@ -41,6 +48,7 @@ struct LeftOutObject {
 /// The results of a clone.
 struct CloneSummary {
   std::vector<TableResult> tables;
+  std::vector<PhaseResult> preparation;
   std::vector<StepResult> steps;
   std::int64_t large_objects = 0;
   std::int64_t sequences = 0;

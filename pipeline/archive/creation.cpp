@@ -35,8 +35,6 @@ namespace pgsluice::pipeline {
 
 namespace {
 
-constexpr std::chrono::milliseconds kPauseBeforeAnew{1000};
-
 // The options by which definitions are read.
 ResolvedOptions reading_options(const ArchiveOptions& given) {
   ResolvedOptions options;
@@ -407,7 +405,7 @@ ArchiveSummary ArchiveCreation::Implementation::run() {
       log.warning(fmt::format("the archive goes on when the source answers again: {}", error.describe()));
       options.resume = true;
     }
-    pause(cancel.token(), kPauseBeforeAnew);
+    pause(cancel.token(), kPauseBeforeRetry);
   }
 }
 

@@ -14,6 +14,10 @@ using schema::Oid;
 using schema::Relation;
 using schema::RelationKind;
 
+// Up to this size ANALYZE costs the target less than reading and writing statistics costs both servers: it reads all
+// rows then, so that its statistics are those of the source (docs/performance.md, Statistics).
+constexpr Bytes kCheaperToAnalyze{256 * 1024};
+
 // ANALYZE needs the indexes on expressions and the statistics objects; foreign keys need the statistics. Those that are
 // carried from the source wait for the rows, which they tell the number of, and for indexes on expressions only.
 class StatisticsStage {
@@ -80,8 +84,9 @@ class StatisticsStage {
     const bool has_rows_of_its_own = relation.kind == RelationKind::kTable && !relation.extension_condition &&
                                      relation.load_via_root == 0 && !existing.other_types.contains(relation.oid) &&
                                      !existing.partitioned.contains(relation.oid);
+    const bool pays = relation.heap_size > kCheaperToAnalyze || state_.options.statistics == Statistics::kCarry;
     return state_.plan.carries_statistics && !relation.statistics_call_functions &&
-           (has_rows_of_its_own || relation.kind == RelationKind::kPartitionedTable);
+           ((has_rows_of_its_own && pays) || relation.kind == RelationKind::kPartitionedTable);
   }
 
   // Before the table's name; empty for a table that needs none of its own.

@@ -46,8 +46,6 @@ namespace pgsluice::pipeline {
 
 namespace {
 
-constexpr std::chrono::milliseconds kPauseBeforeAnew{1000};
-
 class PreflightRun {
  public:
   // Sessions of earlier tries on the target may not know yet that their connections are lost, and keep the target.
@@ -85,6 +83,7 @@ class PreflightRun {
     check();
     choose_parts();
     read_properties();
+    progress_.enter_phase("planning");
     std::unique_ptr<const Plan> plan = make_plan(std::move(input_), options_, cancel_);
     if (source_ && reads_rows(options_.steps)) check_wide_rows(*source_, plan->tables, plan->catalog.types);
     return finish(std::move(plan));
@@ -493,7 +492,7 @@ Preflight run_preflight(const CloneOptions& options, Intent intent, Progress& pr
       if (run.has_reached_both()) of_target = run.sessions_of_target();
       log.warning(fmt::format("the checks before the start begin again: {}", error.describe()));
     }
-    pause(cancel, kPauseBeforeAnew);
+    pause(cancel, kPauseBeforeRetry);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,9 @@
 namespace pgsluice::pipeline {
 
 struct Endpoints;
+
+/// The pause between two attempts to reach the servers, where one was lost during the preparation.
+inline constexpr std::chrono::milliseconds kPauseBeforeRetry{1000};
 
 /// The connection string that was given for a side. Throws Error(kUsage) where none was, Error(kConfig) for one that
 /// cannot be read.

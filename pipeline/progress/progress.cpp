@@ -11,6 +11,11 @@ namespace pgsluice::pipeline {
 void Progress::enter_phase(std::string_view phase) {
   const MutexLock lock(mutex_);
   phase_ = phase;
+  const auto now = SteadyClock::now();
+  if (is_prepared_) return;
+  if (!preparation_.empty()) preparation_.back().duration = now - preparation_.back().begin;
+  is_prepared_ = phase == kRunning;
+  if (!is_prepared_) preparation_.push_back({.name = phase_, .begin = now});
 }
 
 void Progress::set_work(const TaskGraph& graph) {
@@ -207,6 +212,7 @@ ProgressSnapshot Progress::snapshot() const {
 CloneSummary Progress::summary() const {
   const MutexLock lock(mutex_);
   CloneSummary result = results_;
+  result.preparation = preparation_;
   for (const auto& [oid, table] : tables_) {
     if (table.result) result.tables.push_back(*table.result);
   }

@@ -26,7 +26,9 @@ class Progress {
  public:
   Progress() : started_(SteadyClock::now()) {}
 
+  /// Phases before kRunning are the preparation.
   void enter_phase(std::string_view phase);
+  static constexpr std::string_view kRunning = "running";
   /// The tasks that there will be, with their costs. When a run continues after a lost connection, counting starts
   /// again.
   void set_work(const TaskGraph& graph);
@@ -106,6 +108,9 @@ class Progress {
   const SteadyClock::time_point started_;
   mutable Mutex mutex_;
   std::string phase_ GUARDED_BY(mutex_);
+  /// In the order in which they began; the last one runs until tasks do.
+  std::vector<PhaseResult> preparation_ GUARDED_BY(mutex_);
+  bool is_prepared_ GUARDED_BY(mutex_) = false;
   std::list<Running::Entry> running_ GUARDED_BY(mutex_);
   std::map<TaskKind, Step> steps_ GUARDED_BY(mutex_);
   CloneSummary results_ GUARDED_BY(mutex_);

@@ -68,6 +68,16 @@ std::set<TaskId> ids_of(const std::map<TaskId, copy::LoadedRows>& tasks) {
 }
 
 // Also of a run that has failed. The copy does not fail for it.
+void trace_preparation(const Progress& progress, Trace& trace) {
+  for (const PhaseResult& phase : progress.summary().preparation) {
+    trace.add({.worker = "preparation",
+               .name = phase.name,
+               .category = "preparation",
+               .begin = phase.begin,
+               .end = phase.begin + phase.duration});
+  }
+}
+
 void write_trace(const Trace& trace, const std::filesystem::path& file, const Log& log) {
   try {
     trace.write(file);
@@ -160,12 +170,15 @@ CloneSummary run_plan(Preflight preflight, const RunEnvironment& environment, Pr
 
   OwnersToGive owners;
   std::map<TaskId, copy::LoadedRows> done = sessions.begin();
+  bool is_first = true;
   while (true) {
     progress.set_work(plan->graph);
     Verification verification;
     expect_rows_of_archive(*plan, sessions.archive.get(), verification);
     report_done(*plan, done, progress, verification, log);
-    progress.enter_phase("running");
+    progress.enter_phase(Progress::kRunning);
+    if (trace && is_first) trace_preparation(progress, *trace);
+    is_first = false;
     Scheduler scheduler(plan->graph, options.on_failure, ids_of(done));
     RunContext context{.plan = *plan,
                        .options = options,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -56,7 +57,9 @@ void Trace::write(const std::filesystem::path& file) const {
     out << ",\n"
         << line({{"ph", "M"}, {"pid", 1}, {"tid", thread}, {"name", "thread_name"}, {"args", {{"name", worker}}}});
   }
-  for (const TraceSpan& span : spans_) out << ",\n" << line(event_of(span, began_, threads[span.worker]));
+  auto began = SteadyClock::time_point::max();
+  for (const TraceSpan& span : spans_) began = std::min(began, span.begin);
+  for (const TraceSpan& span : spans_) out << ",\n" << line(event_of(span, began, threads[span.worker]));
   out << "\n]}\n";
   out.close();
   if (!out) throw system_error(fmt::format("cannot write the trace to {}", file.string()), errno);

@@ -27,15 +27,12 @@ struct TraceSpan {
 /// A record of what every worker did when, in memory until the run's end. Any thread. About 200 bytes a task.
 class Trace {
  public:
-  Trace() : began_(SteadyClock::now()) {}
-
   void add(TraceSpan span);
   /// In Chrome's trace event format, which https://ui.perfetto.dev and chrome://tracing read: a line for each worker.
   /// Throws Error(kSystem) when the file cannot be written.
   void write(const std::filesystem::path& file) const;
 
  private:
-  const SteadyClock::time_point began_;
   mutable Mutex mutex_;
   std::vector<TraceSpan> spans_ GUARDED_BY(mutex_);
 };

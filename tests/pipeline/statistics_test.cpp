@@ -91,6 +91,7 @@ class CarriedStatistics : public CloneFixture {
     options.table_jobs = 2;
     options.index_jobs = 2;
     options.retry_for = std::chrono::seconds(1);
+    options.statistics = Statistics::kCarry;  // of small tables, too
     return options;
   }
 
@@ -218,20 +219,37 @@ TEST_F(CarriedStatistics, AreGatheredWhereTheSourceHasNoneThatStandForThem) {
   expect_same("SELECT histogram_bounds FROM pg_stats WHERE tablename = 'carried' AND attname = 'a'");
 }
 
+// ANALYZE of a few rows costs less than it takes to carry statistics of them.
+TEST_F(CarriedStatistics, AreByThemselvesThoseOfLargerTables) {
+  if (!start({18, 18})) GTEST_SKIP() << kNoDownloads;
+  source_->sql("carried",
+               "CREATE TABLE large AS SELECT g AS a, md5(g::text) AS b FROM generate_series(1, 20000) g;"
+               "CREATE TABLE small AS SELECT g AS a, md5(g::text) AS b FROM generate_series(1, 500) g");
+  source_->sql("carried", "ANALYZE");
+  CloneOptions options = options_of();
+  options.statistics = Statistics::kAuto;
+  EXPECT_EQ(planned(run(options)), 1);
+  EXPECT_EQ(target_->value("carried",
+                           "SELECT string_agg(relname, ' ') FROM pg_stat_user_tables WHERE last_analyze IS NOT NULL"),
+            "small");
+  EXPECT_EQ(lines(*target_, kStatistics), lines(*source_, kStatistics));
+}
+
 TEST_F(CarriedStatistics, AreNotThoseOfAnotherCollation) {
   if (!start({18, 18})) GTEST_SKIP() << kNoDownloads;
-  source_->sql("carried", "CREATE TABLE t AS SELECT g::text AS a FROM generate_series(1, 1000) g");
+  source_->sql("carried", "CREATE TABLE t AS SELECT g::text AS a FROM generate_series(1, 20000) g");
   source_->sql("carried", "ANALYZE");
   target_->sql("postgres", "DROP DATABASE carried");
   target_->sql("postgres",
                "CREATE DATABASE carried LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' TEMPLATE template0");
-  const CloneSummary summary = run(options_of());
+  CloneOptions by_itself = options_of();
+  by_itself.statistics = Statistics::kAuto;
+  const CloneSummary summary = run(by_itself);
   EXPECT_EQ(planned(summary), 0);
   EXPECT_EQ(target_->value("carried", "SELECT last_analyze IS NOT NULL FROM pg_stat_user_tables"), "t");
   // Unless that is asked for.
   target_->sql("carried", "DROP TABLE t");
   CloneOptions options = options_of();
-  options.statistics = Statistics::kCarry;
   run(options);
   EXPECT_EQ(target_->value("carried", "SELECT last_analyze IS NOT NULL FROM pg_stat_user_tables"), "f");
   expect_same("SELECT histogram_bounds FROM pg_stats WHERE tablename = 't'");

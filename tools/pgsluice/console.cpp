@@ -83,6 +83,14 @@ bool wants_colour() { return Console::is_terminal() && std::getenv("NO_COLOR") =
 
 }  // namespace
 
+LogLevel LogOptions::level() const {
+  if (trace || verbosity >= 4) return LogLevel::kTrace;
+  if (debug || verbosity == 3) return LogLevel::kDebug;
+  if (verbosity == 2) return LogLevel::kSql;
+  if (notice || verbosity == 1) return LogLevel::kNotice;
+  return quiet ? LogLevel::kWarning : LogLevel::kInfo;
+}
+
 Console::Console(const LogOptions& options)
     : least_(options.level()), time_format_(options.time_format), describe_(options.describe) {
   const spdlog::color_mode colour =

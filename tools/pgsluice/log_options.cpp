@@ -8,14 +8,6 @@
 
 namespace pgsluice::tools {
 
-LogLevel LogOptions::level() const {
-  if (trace || verbosity >= 4) return LogLevel::kTrace;
-  if (debug || verbosity == 3) return LogLevel::kDebug;
-  if (verbosity == 2) return LogLevel::kSql;
-  if (notice || verbosity == 1) return LogLevel::kNotice;
-  return quiet ? LogLevel::kWarning : LogLevel::kInfo;
-}
-
 void add_log_options(CLI::App& command, LogOptions& options) {
   constexpr const char* kGroup = "Log";
   command.add_flag("-q,--quiet", options.quiet, "Only warnings and errors")->group(kGroup);

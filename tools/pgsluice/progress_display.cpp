@@ -18,7 +18,7 @@ constexpr double kLeastFractionForEstimate = 0.02;
 
 double seconds(std::chrono::nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
 
-Bytes rate(const ProgressSnapshot& progress) {
+Bytes mean_rate(const ProgressSnapshot& progress) {
   const double elapsed = std::max(seconds(progress.elapsed), 0.001);
   return {
       static_cast<std::int64_t>(static_cast<double>(progress.copied.count - progress.copied_before.count) / elapsed)};
@@ -41,9 +41,14 @@ std::string current_work(const ProgressSnapshot& progress) {
   return longest == progress.running.end() ? progress.phase : longest->name;
 }
 
-std::string numbers(const ProgressSnapshot& progress) {
-  std::string text = fmt::format("{:3.0f}%  {}/{} tables  {}  {}/s", progress.fraction * 100, progress.tables_done,
-                                 progress.tables_total, to_string(progress.copied), to_string(rate(progress)));
+// While indexes are built no rows arrive, which says nothing.
+std::string numbers(const ProgressSnapshot& progress, std::optional<Bytes> rate) {
+  std::string text = fmt::format("{:3.0f}%  {}/{} tables  {}", progress.fraction * 100, progress.tables_done,
+                                 progress.tables_total, to_string(progress.copied));
+  const bool rows_arrive = progress.tables_done < progress.tables_total || (rate && rate->count > 0);
+  const bool is_over = progress.phase == "done";
+  if (rows_arrive && !is_over) text += fmt::format("  {}/s", to_string(rate.value_or(mean_rate(progress))));
+  if (is_over) text += fmt::format("  {}/s", to_string(mean_rate(progress)));
   const std::string left = time_left(progress);
   if (!left.empty()) text += "  " + left;
   return text;
@@ -98,13 +103,29 @@ ProgressStyle progress_style(const std::string& given, const LogOptions& log) {
   return Console::is_terminal() && !log.json ? ProgressStyle::kBar : ProgressStyle::kLines;
 }
 
-std::string progress_bar(const ProgressSnapshot& progress, std::size_t width) {
+void RateMeter::add(const ProgressSnapshot& progress) {
+  constexpr std::chrono::seconds kWindow{10};
+  points_.push_back({progress.elapsed, progress.copied.count});
+  // One that is older stays, as long as the others span less than the window.
+  while (points_.size() > 2 && points_[1].at <= progress.elapsed - kWindow) points_.pop_front();
+}
+
+std::optional<Bytes> RateMeter::rate() const {
+  if (points_.size() < 2) return std::nullopt;
+  const double span = seconds(points_.back().at - points_.front().at);
+  if (span <= 0) return std::nullopt;
+  // A connection that was lost takes what was on its way.
+  const std::int64_t bytes = std::max<std::int64_t>(points_.back().bytes - points_.front().bytes, 0);
+  return Bytes{static_cast<std::int64_t>(static_cast<double>(bytes) / span)};
+}
+
+std::string progress_bar(const ProgressSnapshot& progress, std::optional<Bytes> rate, std::size_t width) {
   constexpr std::size_t kWide = 120;
   const std::size_t bar = width < kWide ? 10 : 20;
   const auto full = static_cast<std::size_t>(progress.fraction * static_cast<double>(bar));
   std::string text;
   if (progress.tasks_total > 0) {
-    text = fmt::format("[{}{}] {}  ", std::string(full, '#'), std::string(bar - full, ' '), numbers(progress));
+    text = fmt::format("[{}{}] {}  ", std::string(full, '#'), std::string(bar - full, ' '), numbers(progress, rate));
   }
   text += current_work(progress);
   return cut_to(text, width > 1 ? width - 1 : 0);
@@ -129,14 +150,15 @@ ProgressDisplay::~ProgressDisplay() {
 
 void ProgressDisplay::show() {
   const ProgressSnapshot progress = read_();
+  rate_.add(progress);
   switch (style_) {
     case ProgressStyle::kNone:
       return;
     case ProgressStyle::kBar:
-      console_.set_status(progress_bar(progress, Console::width()));
+      console_.set_status(progress_bar(progress, rate_.rate(), Console::width()));
       return;
     case ProgressStyle::kLines:
-      Log(console_).info(fmt::format("{}  {}", numbers(progress), current_work(progress)));
+      Log(console_).info(fmt::format("{}  {}", numbers(progress, rate_.rate()), current_work(progress)));
       return;
     case ProgressStyle::kJson:
       std::fputs(json_line(progress).c_str(), stderr);

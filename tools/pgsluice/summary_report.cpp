@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -31,6 +32,18 @@ std::string notes_text(const pipeline::CloneSummary& summary) {
          list_text("FAILED:", failed) + list_text("LEFT OUT, since something they need failed:", left_out);
 }
 
+// Returns of many tables the ones that took longest, the longest first.
+std::vector<pipeline::TableResult> tables_to_show(std::vector<pipeline::TableResult> tables) {
+  constexpr std::size_t kFew = 30;
+  constexpr std::ptrdiff_t kSlowest = 10;
+  if (tables.size() <= kFew) return tables;
+  const auto end = tables.begin() + kSlowest;
+  std::partial_sort(tables.begin(), end, tables.end(),
+                    [](const auto& a, const auto& b) { return a.duration > b.duration; });
+  tables.erase(end, tables.end());
+  return tables;
+}
+
 }  // namespace
 
 std::string summary_text(const pipeline::CloneSummary& summary) {
@@ -40,17 +53,26 @@ std::string summary_text(const pipeline::CloneSummary& summary) {
                     {"Parts", Align::kRight},
                     {"Format"},
                     {"Time", Align::kRight}});
-  for (const pipeline::TableResult& table : summary.tables) {
+  const std::vector<pipeline::TableResult> shown = tables_to_show(summary.tables);
+  for (const pipeline::TableResult& table : shown) {
     tables.add({table.name, std::to_string(table.rows), to_string(table.bytes), std::to_string(table.parts),
                 table.format, format_duration(table.duration)});
   }
   TextTable steps(
       {{"Step"}, {"Tasks", Align::kRight}, {"First to last", Align::kRight}, {"All workers", Align::kRight}});
+  for (const pipeline::PhaseResult& phase : summary.preparation) {
+    steps.add({phase.name, "", format_duration(phase.duration), ""});
+  }
   for (const pipeline::StepResult& step : summary.steps) {
     steps.add({step.label, std::to_string(step.tasks), format_duration(step.wall), format_duration(step.total)});
   }
   std::string text;
-  if (!tables.empty()) text += tables.text() + "\n";
+  if (!tables.empty()) text += tables.text();
+  if (shown.size() < summary.tables.size()) {
+    text += fmt::format("{} took less time than these; --json lists all\n",
+                        counted(summary.tables.size() - shown.size(), "other table"));
+  }
+  if (!tables.empty()) text += "\n";
   if (!summary.steps.empty()) text += steps.text();
   text += notes_text(summary);
   if (summary.steps.empty()) text += "Nothing was left to do.\n";
@@ -73,8 +95,9 @@ json to_json(const pipeline::CloneSummary& summary) {
                    {"bytes", summary.bytes.count},   {"large_objects", summary.large_objects},
                    {"sequences", summary.sequences}, {"duration_ms", milliseconds(summary.duration)},
                    {"tables", json::array()},        {"steps", json::array()},
-                   {"failed", json::array()},        {"left_out", json::array()},
-                   {"skipped", summary.skipped},     {"warnings", summary.warnings}};
+                   {"preparation", json::array()},   {"failed", json::array()},
+                   {"left_out", json::array()},      {"skipped", summary.skipped},
+                   {"warnings", summary.warnings}};
   for (const pipeline::TableResult& table : summary.tables) {
     document["tables"].push_back({{"name", table.name},
                                   {"rows", table.rows},
@@ -82,6 +105,9 @@ json to_json(const pipeline::CloneSummary& summary) {
                                   {"parts", table.parts},
                                   {"format", table.format},
                                   {"duration_ms", milliseconds(table.duration)}});
+  }
+  for (const pipeline::PhaseResult& phase : summary.preparation) {
+    document["preparation"].push_back({{"phase", phase.name}, {"wall_ms", milliseconds(phase.duration)}});
   }
   for (const pipeline::StepResult& step : summary.steps) {
     document["steps"].push_back({{"id", step.id},
