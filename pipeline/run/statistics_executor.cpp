@@ -19,11 +19,13 @@ void StatisticsExecutor::carry(const std::vector<TaskId>& tasks) {
     task_of[table->oid] = id;
     tables.push_back(table);
   }
+  // A source that went away after its last row is not needed for this.
+  const bool was_in_snapshot = sessions_.holds_snapshot();
   std::vector<schema::TableStatistics> statistics;
   try {
     statistics = schema::read_statistics(sessions_.source_as_it_is(), tables);
   } catch (const Error& error) {
-    if (sessions_.ends_the_run(error)) throw;
+    if (error.kind() == ErrorKind::kCancelled || (was_in_snapshot && sessions_.ends_the_run(error))) throw;
     context_.log.notice(fmt::format("the source's statistics cannot be read: {}", error.describe()));
   }
   std::set<TaskId> left(tasks.begin(), tasks.end());

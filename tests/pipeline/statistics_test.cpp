@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <regex>
 #include <thread>
+#include <utility>
 
 #include "tests/pipeline/clone_fixture.h"
 #include "tests/support/downloads.h"
@@ -61,25 +63,47 @@ constexpr const char* kPlans[] = {
     "SELECT v, count(*) FROM measures WHERE at > '2020-12-01' GROUP BY v",
 };
 
+// Keeps each index waiting for as long as a session of the test has this advisory lock.
+constexpr const char* kHoldsIndexes =
+    "CREATE FUNCTION hold() RETURNS event_trigger LANGUAGE plpgsql"
+    " AS 'BEGIN PERFORM pg_advisory_xact_lock(4711); END';"
+    "CREATE EVENT TRIGGER hold ON ddl_command_start WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION hold()";
+
 class CarriedStatistics : public CloneFixture {
  protected:
+  bool an_index_waits() const {
+    return target_->value("carried", "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") !=
+           "0";
+  }
+
+  std::string sessions_in_snapshot() const {
+    return source_->value("carried",
+                          "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgsluice%'"
+                          " AND backend_xmin IS NOT NULL AND pid <> pg_backend_pid()");
+  }
+
   struct Servers {
     int source;
     int target;
   };
 
-  // False where such servers are not to be had.
+  static void TearDownTestSuite() { servers_.clear(); }
+
+  // False where such servers are not to be had. All tests share them.
   bool start(const Servers& versions) {
-    const auto start = [](int version) -> std::unique_ptr<Cluster> {
+    const auto server_of = [](const char* side, int version) -> Cluster* {
+      std::unique_ptr<Cluster>& server = servers_[{side, version}];
       const std::filesystem::path bindir = server_programs(version);
       if (bindir.empty()) return nullptr;
-      return std::make_unique<Cluster>(Cluster::Options{.settings = {"autovacuum = off"}, .bindir = bindir});
+      if (!server) {
+        server = std::make_unique<Cluster>(Cluster::Options{.settings = {"autovacuum = off"}, .bindir = bindir});
+      }
+      server->create_database("carried");
+      return server.get();
     };
-    source_ = start(versions.source);
-    target_ = start(versions.target);
-    if (!source_ || !target_) return false;
-    for (const Cluster* server : {source_.get(), target_.get()}) server->create_database("carried");
-    return true;
+    source_ = server_of("source", versions.source);
+    target_ = server_of("target", versions.target);
+    return source_ != nullptr && target_ != nullptr;
   }
 
   CloneOptions options_of(const std::string& target_user = "postgres") const {
@@ -125,8 +149,9 @@ class CarriedStatistics : public CloneFixture {
     return std::regex_replace(lines(server, "EXPLAIN " + query), std::regex("cost=[0-9.]+ "), "");
   }
 
-  std::unique_ptr<Cluster> source_;
-  std::unique_ptr<Cluster> target_;
+  inline static std::map<std::pair<std::string, int>, std::unique_ptr<Cluster>> servers_;
+  Cluster* source_ = nullptr;
+  Cluster* target_ = nullptr;
 };
 
 // Of the same release, so that both print values alike, and plan alike.
@@ -306,28 +331,40 @@ TEST_F(CarriedStatistics, ThatWaitForAnIndexKeepNoSnapshot) {
                "CREATE TABLE t AS SELECT 'v' || g AS a FROM generate_series(1, 1000) g;"
                "CREATE INDEX on_expression ON t (lower(a))");
   source_->sql("carried", "ANALYZE");
-  target_->sql("carried",
-               "CREATE FUNCTION hold() RETURNS event_trigger LANGUAGE plpgsql"
-               " AS 'BEGIN PERFORM pg_advisory_xact_lock(4711); END';"
-               "CREATE EVENT TRIGGER hold ON ddl_command_start WHEN TAG IN ('CREATE INDEX')"
-               " EXECUTE FUNCTION hold()");
+  target_->sql("carried", kHoldsIndexes);
   pg::Connection other = target_->connect("carried");
   other.execute("SELECT pg_advisory_lock(4711)");
   std::jthread looking([&] {
-    EXPECT_TRUE(wait_until([&] {
-      return target_->value("carried", "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") !=
-             "0";
-    }));
-    EXPECT_TRUE(wait_until([&] {
-      return source_->value("carried",
-                            "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgsluice%'"
-                            " AND backend_xmin IS NOT NULL AND pid <> pg_backend_pid()") == "0";
-    }));
+    EXPECT_TRUE(wait_until([&] { return an_index_waits(); }));
+    EXPECT_TRUE(wait_until([&] { return sessions_in_snapshot() == "0"; }));
     other.execute("SELECT pg_advisory_unlock(4711)");
   });
   run(options_of());
   looking.join();
   expect_same("SELECT histogram_bounds FROM pg_stats WHERE tablename = 'on_expression'");
+}
+
+// All rows are there: a source that goes away then takes nothing along but its statistics.
+TEST_F(CarriedStatistics, AreGatheredWhereTheSourceIsGoneByThen) {
+  if (!start({18, 18})) GTEST_SKIP() << kNoDownloads;
+  source_->sql("carried",
+               "CREATE TABLE t AS SELECT 'v' || g AS a FROM generate_series(1, 1000) g;"
+               "CREATE INDEX on_expression ON t (lower(a))");
+  source_->sql("carried", "ANALYZE");
+  target_->sql("carried", kHoldsIndexes);
+  pg::Connection other = target_->connect("carried");
+  other.execute("SELECT pg_advisory_lock(4711)");
+  std::jthread looking([&] {
+    EXPECT_TRUE(wait_until([&] { return an_index_waits(); }));
+    EXPECT_TRUE(wait_until([&] { return sessions_in_snapshot() == "0"; }));
+    source_->stop_fast();
+    other.execute("SELECT pg_advisory_unlock(4711)");
+  });
+  run(options_of());
+  looking.join();
+  servers_.erase({"source", 18});
+  EXPECT_EQ(target_->value("carried", "SELECT last_analyze IS NOT NULL FROM pg_stat_user_tables"), "t");
+  EXPECT_EQ(target_->value("carried", "SELECT count(*) FROM pg_stats WHERE schemaname = 'public'"), "2");
 }
 
 TEST_F(CarriedStatistics, AreRefusedWhereTheyCannotBe) {
