@@ -113,12 +113,14 @@ void find_configuration_tables(const ArchivedSource& source, pg::Connection& tar
   for (const schema::TocEntry& entry : source.data.archive().entries) {
     if (entry.kind != schema::EntryKind::kTableData) defined.insert(entry.catalog_id.oid);
   }
+  const bool makes_extensions = has_definitions(source);
+  const auto owners = schema::read_owners_of_tables(target);
   for (schema::Relation& table : catalog.relations) {
     if (!table.rows_wanted || table.extension_condition || defined.contains(table.oid)) continue;
-    const auto owner = schema::find_owner_of_table(target, table.schema, table.name);
-    if (!owner && !has_definitions(source)) continue;
-    const bool is_known = owner && owner->condition;
-    table.extension_condition = is_known ? *owner->condition : "";
+    const auto owner = owners.find({table.schema, table.name});
+    if (owner == owners.end() && !makes_extensions) continue;
+    const bool is_known = owner != owners.end() && owner->second.condition;
+    table.extension_condition = is_known ? *owner->second.condition : "";
     table.is_extension_condition_known = is_known;
   }
 }

@@ -93,7 +93,7 @@ void forget_finished_run(const std::filesystem::path& work_folder) {
 
 namespace {
 
-// An archive of rows alone leaves only rows behind, and it need not tell which tables have any.
+// An archive of rows alone makes no objects, so rows are all that can be found; it may not tell which tables have any.
 bool holds_objects_of(const ArchivedSource& archive, const PlanInput& input, pg::Connection& target) {
   if (!has_definitions(archive)) {
     return !read_existing_target(target, input.catalog, tables_to_copy(input.catalog)).filled.empty();

@@ -123,18 +123,35 @@ std::vector<ExtensionTableObject> read_extension_table_objects(pg::Connection& c
   return objects;
 }
 
+namespace {
+
+constexpr std::string_view kOwners =
+    "SELECT n.nspname, c.relname, e.extname, e.extcondition[pg_catalog.array_position(e.extconfig, c.oid)]"
+    "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    "  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid"
+    "   AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'"
+    "  JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid";
+
+OwnerOfTable owner_of(const pg::Row& row) {
+  return {.extension = std::string(row.text(2)), .condition = row.optional_text(3)};
+}
+
+}  // namespace
+
 std::optional<OwnerOfTable> find_owner_of_table(pg::Connection& connection, const std::string& schema,
                                                 const std::string& table) {
   const std::array<std::string, 2> name = {schema, table};
-  const pg::Result owner = connection.execute(
-      "SELECT e.extname, e.extcondition[pg_catalog.array_position(e.extconfig, c.oid)]"
-      "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-      "  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid"
-      "   AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'"
-      "  JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid WHERE n.nspname = $1 AND c.relname = $2",
-      name);
+  const pg::Result owner = connection.execute(fmt::format("{} WHERE n.nspname = $1 AND c.relname = $2", kOwners), name);
   if (owner.empty()) return std::nullopt;
-  return OwnerOfTable{.extension = std::string(owner[0].text(0)), .condition = owner[0].optional_text(1)};
+  return owner_of(owner[0]);
+}
+
+std::map<std::pair<std::string, std::string>, OwnerOfTable> read_owners_of_tables(pg::Connection& connection) {
+  std::map<std::pair<std::string, std::string>, OwnerOfTable> owners;
+  for (const pg::Row row : connection.execute(kOwners)) {
+    owners[{std::string(row.text(0)), std::string(row.text(1))}] = owner_of(row);
+  }
+  return owners;
 }
 
 std::set<std::string> read_extension_versions(pg::Connection& connection) {

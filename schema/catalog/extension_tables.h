@@ -1,8 +1,10 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pg/connection.h"
@@ -35,6 +37,9 @@ struct OwnerOfTable {
 /// Returns nullopt for a table that belongs to no extension, or is not there. Throws Error(kServer).
 std::optional<OwnerOfTable> find_owner_of_table(pg::Connection& connection, const std::string& schema,
                                                 const std::string& table);
+
+/// Like the above, for all tables that belong to extensions, by schema and name: one query.
+std::map<std::pair<std::string, std::string>, OwnerOfTable> read_owners_of_tables(pg::Connection& connection);
 
 /// "postgis 3.3.2" for each extension of the database. Throws Error(kServer).
 std::set<std::string> read_extension_versions(pg::Connection& connection);

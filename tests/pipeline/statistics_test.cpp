@@ -154,7 +154,7 @@ class CarriedStatistics : public CloneFixture {
   Cluster* target_ = nullptr;
 };
 
-// Of the same release, so that both print values alike, and plan alike.
+// Both servers are of one release, so that they print values alike and plan alike.
 TEST_F(CarriedStatistics, AreThoseOfTheSourceAndMakeItsPlans) {
   if (!start({18, 18})) GTEST_SKIP() << kNoDownloads;
   source_->sql("carried", kTables);
@@ -195,14 +195,14 @@ TEST_F(CarriedStatistics, ComeFromAnOlderRelease) {
         "  FROM pg_stats WHERE schemaname IN ('public', 'Odd \"one') AND NOT inherited AND tablename NOT LIKE "
         "'measures%'";
     expect_same(numbers);
-    // Before 14 nobody knows how many rows a partitioned table had when it was analyzed.
+    // Before 14 the server does not store how many rows a partitioned table had when it was analyzed.
     EXPECT_EQ(target_->value("carried", "SELECT count(*) FROM pg_stats WHERE tablename = 'measures' AND inherited"),
               "2");
     EXPECT_EQ(target_->value("carried", "SELECT count(*) FROM kinds WHERE common = 3"), "2857");
   }
 }
 
-// What the source has of these is missing, out of date, or not to be restored.
+// The source's statistics of these tables are missing, out of date, or cannot be restored.
 TEST_F(CarriedStatistics, AreGatheredWhereTheSourceHasNoneThatStandForThem) {
   if (!start({18, 18})) GTEST_SKIP() << kNoDownloads;
   source_->sql("carried", R"sql(

@@ -1,4 +1,4 @@
-// What a person reads of a run: its summary, and its progress.
+// The reports of a run for a person: its summary and its progress.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -54,7 +54,7 @@ TEST(RateMeter, IsOfTheLastSeconds) {
   EXPECT_EQ(meter.rate(), std::nullopt);
   for (int i = 1; i <= 100; ++i) meter.add(snapshot(seconds(i), i * 1000, 0));
   EXPECT_EQ(meter.rate(), Bytes{1000});
-  // It has slowed down to a tenth: of the mean since the start nobody would see it.
+  // The rate has fallen to a tenth, which the mean since the start would hide.
   for (int i = 1; i <= 20; ++i) meter.add(snapshot(seconds(100 + i), 100'000 + i * 100, 0));
   EXPECT_EQ(meter.rate(), Bytes{100});
   // A part of a table that is copied again takes its bytes back.

@@ -13,7 +13,7 @@
 
 namespace pgsluice::test {
 
-/// Of every kind of data, and of what entries say of it.
+/// A database with every kind of data, and with everything that entries say about it.
 inline constexpr const char* kDatabaseToArchive = R"sql(
 CREATE TABLE "T, (x)" (id serial PRIMARY KEY, "b"" c" text UNIQUE, at timestamptz DEFAULT now());
 INSERT INTO "T, (x)" ("b"" c") SELECT repeat(md5(g::text), 20) || E'\t\\\n' || g FROM generate_series(1, 5000) g;

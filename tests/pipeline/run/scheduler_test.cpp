@@ -180,7 +180,7 @@ TEST(Scheduler, FewSmallTablesGoWhenTheLastDefinitionIsMade) {
   EXPECT_EQ(taken, small);
 }
 
-// What waits for a long task must not keep the snapshot meanwhile.
+// A worker that waits for a long task must not keep the snapshot meanwhile.
 TEST(Scheduler, ALaneWithoutRowsLeftLetsTheSnapshotGo) {
   TaskGraph graph;
   const TaskId rows = graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .cost = kMaxCostTogether});
@@ -196,7 +196,7 @@ TEST(Scheduler, ALaneWithoutRowsLeftLetsTheSnapshotGo) {
   EXPECT_EQ(scheduler.next(Lane::kBuild), index);
   std::optional<TaskId> taken = rows;
   std::jthread worker([&] { taken = scheduler.next_in_snapshot(Lane::kCopy); });
-  scheduler.succeeded(more);  // the last that needs it: whoever waits is told
+  scheduler.succeeded(more);  // the last task that needs it: waiting workers wake
   worker.join();
   EXPECT_EQ(taken, std::nullopt);
   scheduler.succeeded(index);
