@@ -43,7 +43,7 @@ void BM_Relay(benchmark::State& state) {
   Relay relay;
   std::atomic<std::int64_t> bytes{0};
   for (auto _ : state) {
-    relay.run(source, target, {.copy_out = "COPY", .copy_in = "COPY", .bytes = bytes});
+    relay.run(source, target, {.copy_out = "COPY", .copy_in = "COPY", .flow = bytes});
   }
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * rows.size()));
 }

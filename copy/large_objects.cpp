@@ -80,8 +80,8 @@ std::string copy_out(const std::vector<Piece>& pieces) {
 
 class Copier {
  public:
-  Copier(pg::Connection& source, pg::Connection& target, std::atomic<std::int64_t>& bytes)
-      : source_(source), target_(target), relay_(make_relay(source, target)), bytes_(bytes) {}
+  Copier(pg::Connection& source, pg::Connection& target, const Flow& flow)
+      : source_(source), target_(target), relay_(make_relay(source, target)), flow_(flow) {}
 
   // Objects of one owner, in one transaction.
   void copy(const std::vector<const LargeObject*>& batch, const std::string& role) {
@@ -108,9 +108,9 @@ class Copier {
 
  private:
   void send(const std::vector<Piece>& pieces, LargeObjectBatch& objects) {
-    const RelayOutcome outcome = relay_->run(
-        source_, target_,
-        {.copy_out = copy_out(pieces), .copy_in = std::string(LargeObjectBatch::copy_in()), .bytes = bytes_});
+    const RelayOutcome outcome =
+        relay_->run(source_, target_,
+                    {.copy_out = copy_out(pieces), .copy_in = std::string(LargeObjectBatch::copy_in()), .flow = flow_});
     const std::int64_t begun =
         std::count_if(pieces.begin(), pieces.end(), [](const Piece& piece) { return piece.from == 0; });
     objects.make(outcome.source_rows, begun);
@@ -119,7 +119,7 @@ class Copier {
   pg::Connection& source_;
   pg::Connection& target_;
   const std::unique_ptr<Relay> relay_;
-  std::atomic<std::int64_t>& bytes_;
+  const Flow flow_;
 };
 
 // Executes what `text` makes of up to kLockedInABatch objects at a time, each text one transaction.
@@ -202,12 +202,12 @@ std::string role_that_makes(pg::Connection& target, const std::string& owner, co
 }
 
 LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& target,
-                                       const schema::RestoreOptions& options, std::atomic<std::int64_t>& bytes) {
+                                       const schema::RestoreOptions& options, const Flow& flow) {
   LargeObjectsOutcome outcome;
   try {
     const std::vector<LargeObject> objects = list_objects(source);
     const std::set<Oid> there = find_large_objects(target);
-    Copier copier(source, target, bytes);
+    Copier copier(source, target, flow);
     std::vector<const LargeObject*> batch;
     std::int64_t batch_size = 0;
     std::string role;
@@ -320,7 +320,7 @@ std::string large_objects_statement() {
   return fmt::format("COPY (SELECT oid, at, bytes FROM {}) TO STDOUT (FORMAT binary)", pieces());
 }
 
-void read_large_objects(pg::Connection& source, const std::vector<Oid>& objects, std::atomic<std::int64_t>& bytes,
+void read_large_objects(pg::Connection& source, const std::vector<Oid>& objects, const Flow& flow,
                         const std::function<void(Oid object, std::int64_t at, std::string_view piece)>& take) {
   PieceRows rows(take);
   const std::string these = fmt::format(" WHERE m.oid = ANY ('{{{}}}'::pg_catalog.oid[])", fmt::join(objects, ","));
@@ -328,7 +328,7 @@ void read_large_objects(pg::Connection& source, const std::vector<Oid>& objects,
       .connection = source,
       .copy_out = fmt::format("COPY (SELECT oid, at, bytes FROM {}) TO STDOUT (FORMAT binary)", pieces(these)),
       .format = CopyFormat::kBinary,
-      .bytes = bytes,
+      .flow = flow,
       .sink = [&](std::string_view payload) { rows.add(payload); }}};
   digest_rows(request);
 }

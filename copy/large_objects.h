@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <set>
@@ -8,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "copy/flow.h"
 #include "pg/connection.h"
 #include "schema/archive/entry_sql.h"
 
@@ -25,7 +25,7 @@ struct LargeObjectsOutcome {
 /// are on the target already are not copied again, but get their privileges and comments.
 /// Throws Error; objects of the transactions before stay on the target.
 LargeObjectsOutcome copy_large_objects(pg::Connection& source, pg::Connection& target,
-                                       const schema::RestoreOptions& options, std::atomic<std::int64_t>& bytes);
+                                       const schema::RestoreOptions& options, const Flow& flow);
 
 /// The role in whose name an owner's objects are made; empty for the user's own, also where he may not act for the
 /// owner, which the outcome then says.
@@ -39,8 +39,7 @@ std::set<schema::Oid> find_large_objects(pg::Connection& connection);
 std::string large_objects_statement();
 /// Reads large objects: `take` gets pieces of each, one object after another in no order, from its first byte to its
 /// last; of an empty one a piece without bytes. `bytes` counts, for progress. Throws Error, also what `take` throws.
-void read_large_objects(pg::Connection& source, const std::vector<schema::Oid>& objects,
-                        std::atomic<std::int64_t>& bytes,
+void read_large_objects(pg::Connection& source, const std::vector<schema::Oid>& objects, const Flow& flow,
                         const std::function<void(schema::Oid object, std::int64_t at, std::string_view piece)>& take);
 /// Selects the same pieces as rows of "16405 at byte 0" and a digest of the bytes, ordered by the first's bytes.
 std::string large_object_digests_sql();

@@ -31,7 +31,7 @@ RelayOutcome carry(pg::Connection& source, pg::Connection& target, const RelayRe
       case CopyReader::Status::kData:
         writer.write(reader.data());
         if (request.digester != nullptr) request.digester->add_row(reader.data());
-        request.bytes.fetch_add(static_cast<std::int64_t>(reader.data().size()), std::memory_order_relaxed);
+        request.flow.passed(reader.data().size(), source.cancel_token());
         if (writer.unflushed() >= kFlushAt) {
           writer.flush_all();
           source.cancel_token().throw_if_cancelled();

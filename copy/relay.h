@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -9,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "copy/flow.h"
 #include "copy/row_digest.h"
 #include "pg/connection.h"
 #include "pgsluice/row_options.h"
@@ -20,8 +20,8 @@ namespace pgsluice::copy {
 struct RelayRequest {
   std::string copy_out;
   std::string copy_in;
-  /// Counts the payload on its way, for progress; read by others at any time.
-  std::atomic<std::int64_t>& bytes;
+  /// Gets the payload as it passes.
+  Flow flow;
   /// Gets every row on its way, where rows are to be digested.
   RowDigester* digester = nullptr;
 };

@@ -51,7 +51,7 @@ class WireStream {
     if (!event) return false;
     if (event->kind == pg::Wire::Event::Kind::kCopyData) {
       digester_.add_messages(event->copy.bytes);
-      request_.bytes.fetch_add(static_cast<std::int64_t>(event->copy.payload), std::memory_order_relaxed);
+      request_.flow.passed(event->copy.payload, request_.connection.cancel_token());
       return true;
     }
     event->answer.throw_if_failed();
@@ -75,7 +75,7 @@ RowsDigest digest_by_libpq(const DigestRequest& request) {
   for (CopyReader::Status status = reader.next(); status != CopyReader::Status::kEnd; status = reader.next()) {
     if (status == CopyReader::Status::kData) {
       digester.add_row(reader.data());
-      request.bytes.fetch_add(static_cast<std::int64_t>(reader.data().size()), std::memory_order_relaxed);
+      request.flow.passed(reader.data().size(), request.connection.cancel_token());
       continue;
     }
     std::array<WaitFor, 1> set{WaitFor{.fd = reader.socket(), .want_read = true}};

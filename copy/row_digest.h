@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -11,6 +10,7 @@
 
 #include "base/digest.h"
 #include "copy/copy_format.h"
+#include "copy/flow.h"
 #include "pg/connection.h"
 
 namespace pgsluice::copy {
@@ -52,8 +52,8 @@ struct DigestRequest {
   pg::Connection& connection;
   std::string copy_out;
   CopyFormat format = CopyFormat::kText;
-  /// Counts the payload, for progress.
-  std::atomic<std::int64_t>& bytes;
+  /// Gets the payload as it passes.
+  Flow flow;
   /// Gets the payload as it comes, cut anywhere; what it throws ends the reading.
   std::function<void(std::string_view)> sink = {};
 };

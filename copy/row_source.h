@@ -1,11 +1,11 @@
 #pragma once
 
-#include <atomic>
 #include <optional>
 #include <span>
 #include <string>
 
 #include "copy/copy_statement.h"
+#include "copy/flow.h"
 #include "copy/relay.h"
 #include "copy/row_ranges.h"
 #include "pg/connection.h"
@@ -21,8 +21,8 @@ struct TableCopy {
   CopyFormat format = CopyFormat::kText;
   Loading loading = Loading::kAppend;
   RowRange range = {};
-  /// For progress.
-  std::atomic<std::int64_t>& bytes;
+  /// Gets the rows as they pass.
+  Flow flow;
   /// True if the target's ledger gets a row for it.
   bool in_ledger = false;
   /// True if the rows are digested on their way.

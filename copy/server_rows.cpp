@@ -65,7 +65,7 @@ RelayResult ServerRows::send(pg::Connection& target, std::span<const RowStream> 
   for (const RowStream& stream : streams) {
     requests.push_back({.copy_out = copy_out(stream.copy),
                         .copy_in = stream.copy_in,
-                        .bytes = stream.copy.bytes,
+                        .flow = stream.copy.flow,
                         .digester = stream.digester});
   }
   return relay_.run(source_, target, requests);
@@ -84,7 +84,7 @@ Digest ServerRows::digest_of_generated_columns(const TableCopy& copy) {
   const std::array<DigestRequest, 1> request = {
       DigestRequest{.connection = source_,
                     .copy_out = copy.before_generated + generated_columns_statement(in_order, copy.range.condition()),
-                    .bytes = bytes}};
+                    .flow = bytes}};
   const Digest sum = digest_rows(request)[0].sum;
   // Names in what is read next are written out in full.
   source_.execute("SET LOCAL search_path = ''");

@@ -75,7 +75,7 @@ std::vector<CopiedTable> copied_tables(RowSource& source, std::span<const TableC
                                        const std::vector<RowDigester>& digesters) {
   std::vector<CopiedTable> copied;
   for (std::size_t i = 0; i < tables.size(); ++i) {
-    const Bytes bytes{tables[i].bytes.load(std::memory_order_relaxed)};
+    const Bytes bytes = tables[i].flow.count();
     copied.push_back({.loaded = {.rows = outcomes[i].source_rows, .bytes = bytes, .format = tables[i].format},
                       .duration = outcomes[i].duration});
     if (!tables[i].digested) continue;

@@ -19,7 +19,7 @@ using pg::Wire;
 // The target's answer to a stream arrives while later ones are on their way.
 class Streams {
  public:
-  explicit Streams(std::span<const RelayRequest> requests) : requests_(requests) {}
+  Streams(std::span<const RelayRequest> requests, const CancelToken& cancel) : requests_(requests), cancel_(cancel) {}
 
   void carry(Wire& from, Wire& to, pg::WireIo::Session& io) {
     for (const RelayRequest& request : requests_) from.send_query(request.copy_out);
@@ -100,7 +100,7 @@ class Streams {
     from.hold_received();
     to.flush();
     if (RowDigester* digester = requests_[current_].digester) digester->add_messages(run.bytes);
-    requests_[current_].bytes.fetch_add(static_cast<std::int64_t>(run.payload), std::memory_order_relaxed);
+    requests_[current_].flow.passed(run.payload, cancel_);
   }
 
   void end_stream(const pg::Answer& answer, Wire& to) {
@@ -112,6 +112,7 @@ class Streams {
   }
 
   const std::span<const RelayRequest> requests_;
+  const CancelToken cancel_;
   std::size_t current_ = 0;              // which the source sends
   std::size_t answered_ = 0;             // how many the target has taken
   std::optional<Wire::Event> received_;  // that the target could not take yet
@@ -127,7 +128,7 @@ RelayResult WireRelay::run(pg::Connection& source, pg::Connection& target, std::
     source.log_statement(request.copy_out);
     target.log_statement(request.copy_in);
   }
-  Streams streams(requests);
+  Streams streams(requests, source.cancel_token());
   try {
     // Unless answered, the target's COPY is failed and the source's cancelled.
     Wire from(source);

@@ -17,6 +17,7 @@
 #include "pipeline/prepare/preflight.h"
 #include "pipeline/prepare/run_folder.h"
 #include "pipeline/prepare/sessions.h"
+#include "pipeline/run/pace_file.h"
 #include "pipeline/run/run.h"
 #include "pipeline/run/run_environment.h"
 
@@ -33,6 +34,7 @@ struct Clone::Implementation {
   Progress progress;
   std::atomic<bool> target_changed{false};
   RunEnvironment environment;
+  std::optional<PaceControl> own_pace;
 
   CloneSummary verify_what_was_done(const ResolvedOptions& resolved, const std::set<std::string>& copied);
   CloneSummary verify_what_was_restored(const Preflight& preflight);
@@ -118,6 +120,8 @@ Clone::Clone(CloneOptions options, LogSink& sink, const CancelToken& parent)
 Clone::Clone(CloneOptions options, LogSink& sink, const CancelToken& parent, RunEnvironment environment)
     : implementation_(new Implementation(parent)) {
   implementation_->environment = std::move(environment);
+  if (implementation_->environment.pace == nullptr)
+    implementation_->environment.pace = &implementation_->own_pace.emplace(options.pace);
   implementation_->options = std::move(options);
   implementation_->sink = &sink;
   implementation_->log = Log(sink);
@@ -138,6 +142,11 @@ CloneSummary Clone::run() {
   check_jobs("table jobs", self.options.table_jobs);
   check_jobs("index jobs", self.options.index_jobs);
   const FileLock lock = lock_work_folder(self.options.work_folder);
+  std::optional<PaceFile> pace_file;
+  if (self.own_pace) {
+    pace_file.emplace(
+        self.options.work_folder, *self.own_pace, [this] { return progress(); }, self.log);
+  }
   Preflight preflight = run_preflight(self.options, Intent::kRun, self.progress, self.log, self.cancel.token());
   if (self.environment.on_begin) self.environment.on_begin();
   if (!preflight.plan) {
@@ -148,7 +157,14 @@ CloneSummary Clone::run() {
   return run_plan(std::move(preflight), self.environment, self.progress, self.target_changed, self.log, self.cancel);
 }
 
-ProgressSnapshot Clone::progress() const { return implementation_->progress.snapshot(); }
+ProgressSnapshot Clone::progress() const {
+  ProgressSnapshot now = implementation_->progress.snapshot();
+  now.pace = implementation_->environment.pace->pace();
+  now.paused_for = implementation_->environment.pace->paused_for();
+  return now;
+}
+
+void Clone::set_pace(const Pace& pace) { implementation_->environment.pace->set(pace); }
 
 void Clone::cancel() noexcept { implementation_->cancel.cancel(); }
 

@@ -78,7 +78,7 @@ void copy_configuration(pg::Connection& source, pg::Connection& target, const st
     if (next == left.end()) next = left.begin();  // a circle: the server says what is wrong with it
     const schema::Relation& table = **next;
     std::atomic<std::int64_t> bytes{0};
-    const copy::TableCopy copy{.table = table, .into = table, .bytes = bytes};
+    const copy::TableCopy copy{.table = table, .into = table, .flow = bytes};
     copy::ServerRows rows(source, *relay);
     const copy::CopyTablesResult result = copy::copy_tables(rows, target, {&copy, 1});
     if (result.error) throw Error(*result.error);

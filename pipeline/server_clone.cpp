@@ -24,6 +24,7 @@
 #include "pipeline/prepare/run_folder.h"
 #include "pipeline/prepare/sessions.h"
 #include "pipeline/run/job_pool.h"
+#include "pipeline/run/pace_file.h"
 #include "pipeline/run/run_environment.h"
 #include "schema/catalog/databases.h"
 
@@ -70,6 +71,7 @@ void add(const ProgressSnapshot& one, const PlannedDatabase& of, ProgressSnapsho
   all.rows += one.rows;
   all.copied.count += one.copied.count;
   all.pending.count += one.pending.count;
+  if (one.snapshot_age) all.snapshot_age = std::max(all.snapshot_age.value_or(*one.snapshot_age), *one.snapshot_age);
   for (ProgressSnapshot::Running running : one.running) {
     running.name = fmt::format("{}: {}", pg::display_name("", of.database.name), running.name);
     all.running.push_back(std::move(running));
@@ -96,6 +98,7 @@ struct ServerClone::Implementation {
   CancelSource users_cancel;
   /// Follows the user's, and is cancelled too where the first failure ends all.
   CancelSource cancel{users_cancel.token()};
+  PaceControl pace;
   const SteadyClock::time_point started = SteadyClock::now();
 
   /// Guards the list and what it points to, but for reading the list once all databases are in it.
@@ -107,7 +110,12 @@ struct ServerClone::Implementation {
   std::size_t next = 0;
 
   Implementation(CloneOptions wanted, LogSink& to, ServerCloneOptions with, const CancelToken& parent)
-      : options(std::move(wanted)), sink(to), care(std::move(with)), log(to), users_cancel(parent) {}
+      : options(std::move(wanted)),
+        sink(to),
+        care(std::move(with)),
+        log(to),
+        users_cancel(parent),
+        pace(options.pace) {}
 
   Servers connect() const;
   std::vector<ArchivedDatabase> databases_of_source(Servers& servers) const;
@@ -226,7 +234,7 @@ void ServerClone::Implementation::clone_one(Cloning& of, Turn& turn, JobPool& po
       of.result.made = true;
       Log(*of.sink).info("database made on the target");
     }
-    const RunEnvironment environment{.pool = &pool, .on_begin = [&turn] { turn.end(); }};
+    const RunEnvironment environment{.pool = &pool, .pace = &pace, .on_begin = [&turn] { turn.end(); }};
     {
       const MutexLock lock(mutex);
       of.clone = std::make_unique<Clone>(options_of(of.planned), *of.sink, cancel.token(), environment);
@@ -293,6 +301,8 @@ std::vector<PlannedDatabase> ServerClone::plan() {
 ServerSummary ServerClone::run() {
   Implementation& self = *implementation_;
   const FileLock lock = lock_work_folder(self.options.work_folder);
+  const PaceFile pace_file(
+      self.options.work_folder, self.pace, [this] { return progress(); }, self.log);
   ServerSummary summary;
   {
     Servers servers = self.connect();
@@ -310,10 +320,16 @@ ServerSummary ServerClone::run() {
     summary.roles_failed = outcome.failed;
     for (const std::string& lost : outcome.not_given) summary.warnings.push_back("not taken over: " + lost);
   }
-  const int most = self.care.at_once > 0 ? self.care.at_once : self.options.table_jobs + self.options.index_jobs;
+  int most = self.care.at_once > 0 ? self.care.at_once : self.options.table_jobs + self.options.index_jobs;
+  if (const int sessions = self.options.pace.max_source_sessions; sessions > 0) {
+    most = std::clamp(sessions - kFewestSourceSessions, 1, most);
+  }
   const auto at_once = static_cast<int>(std::min(self.databases.size(), static_cast<std::size_t>(most)));
   self.log.info(fmt::format("{}, {} at a time", counted(self.databases.size(), "database"), at_once));
   JobPool pool(self.options.table_jobs, self.options.index_jobs, at_once);
+  const PaceControl::Follower following(self.pace, [&](const Pace& pace) {
+    pool.limit_copying(copying_at_once(pace, self.options.table_jobs, at_once));
+  });
   run_in_threads(at_once, [&](int) { self.clone_many(pool); });
   self.sum_up(summary);
   return summary;
@@ -323,6 +339,8 @@ ProgressSnapshot ServerClone::progress() const {
   const Implementation& self = *implementation_;
   ProgressSnapshot all;
   all.elapsed = SteadyClock::now() - self.started;
+  all.pace = self.pace.pace();
+  all.paused_for = self.pace.paused_for();
   double weight = 0;
   const MutexLock lock(self.mutex);
   for (const std::unique_ptr<Cloning>& cloning : self.databases) {
@@ -348,6 +366,8 @@ std::optional<ProgressSnapshot> ServerClone::progress_of(const std::string& data
   }
   return std::nullopt;
 }
+
+void ServerClone::set_pace(const Pace& pace) { implementation_->pace.set(pace); }
 
 void ServerClone::cancel() noexcept { implementation_->users_cancel.cancel(); }
 

@@ -56,11 +56,11 @@ std::string row(Oid object, std::int64_t at, std::string_view piece) {
 class Loader {
  public:
   Loader(pg::Connection& target, std::map<Oid, std::string> owners, const schema::RestoreOptions& options,
-         std::atomic<std::int64_t>& bytes)
+         const copy::Flow& flow)
       : target_(target),
         owners_(std::move(owners)),
         options_(options),
-        bytes_(bytes),
+        flow_(flow),
         there_(copy::find_large_objects(target)) {}
 
   void add(Oid object, std::string_view piece) {
@@ -109,7 +109,7 @@ class Loader {
     const auto size = static_cast<std::int64_t>(part.size());
     at_ += size;
     sent_ += size;
-    bytes_.fetch_add(size, std::memory_order_relaxed);
+    flow_.passed(part.size(), target_.cancel_token());
     if (sent_ >= copy::kLargeObjectBytesAtOnce) make();
   }
 
@@ -136,7 +136,7 @@ class Loader {
   pg::Connection& target_;
   const std::map<Oid, std::string> owners_;
   const schema::RestoreOptions& options_;
-  std::atomic<std::int64_t>& bytes_;
+  const copy::Flow flow_;
   const std::set<Oid> there_;
   const std::string nobody_;
 
@@ -217,10 +217,9 @@ std::set<Oid> large_objects_of(const schema::Archive& archive) {
 }
 
 copy::LargeObjectsOutcome restore_large_objects(const ArchiveData& data, pg::Connection& target,
-                                                const schema::RestoreOptions& options,
-                                                std::atomic<std::int64_t>& bytes) {
+                                                const schema::RestoreOptions& options, const copy::Flow& flow) {
   try {
-    Loader loader(target, owners_of(data.archive()), options, bytes);
+    Loader loader(target, owners_of(data.archive()), options, flow);
     const std::vector<TocEntry>& entries = data.archive().entries;
     const bool has_data = std::any_of(entries.begin(), entries.end(), [](const TocEntry& entry) {
       return entry.has_data && entry.kind == EntryKind::kLargeObjects;

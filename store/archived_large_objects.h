@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <set>
 
@@ -16,7 +15,6 @@ std::set<schema::Oid> large_objects_of(const schema::Archive& archive);
 /// from a source. The session is idle. Objects that are there already are not made again. Throws Error; objects of the
 /// transactions before stay on the target.
 copy::LargeObjectsOutcome restore_large_objects(const ArchiveData& data, pg::Connection& target,
-                                                const schema::RestoreOptions& options,
-                                                std::atomic<std::int64_t>& bytes);
+                                                const schema::RestoreOptions& options, const copy::Flow& flow);
 
 }  // namespace pgsluice::store

@@ -46,7 +46,7 @@ copy::RelayOutcome ArchivedRows::send_one(pg::Connection& target, const copy::Ro
     for (; !rows.empty(); rows.remove_prefix(std::min(kWriteAtOnce, rows.size()))) {
       const std::string_view piece = rows.substr(0, kWriteAtOnce);
       writer.write(piece);
-      stream.copy.bytes.fetch_add(static_cast<std::int64_t>(piece.size()), std::memory_order_relaxed);
+      stream.copy.flow.passed(piece.size(), target.cancel_token());
       if (writer.unflushed() >= kFlushRowsAt) writer.flush_all();
     }
   });

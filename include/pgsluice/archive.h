@@ -33,6 +33,8 @@ struct ArchiveOptions {
   int table_jobs = 4;
   /// How many threads compress; 0: as many as there are processors.
   int compress_jobs = 0;
+  /// How much of rows and large objects is read in a second at most, by all jobs together; 0: no limit.
+  Bytes max_rate = {};
   /// Which tables are read in parts, several at a time.
   copy::SplitOptions split;
   /// Objects to omit by their names, with all that depends on them.

@@ -39,6 +39,9 @@ class Clone {
 
   ProgressSnapshot progress() const;
   void cancel() noexcept;
+  /// Changes how fast it goes, from now on; any thread, before run() too. Other processes do so by change_pace() with
+  /// the work folder. Throws Error(kUsage) for a pace that cannot be meant.
+  void set_pace(const Pace& pace);
 
   /// True if the target has been changed, so that a failed clone has left something behind there.
   bool target_changed() const;

@@ -7,6 +7,7 @@
 
 #include "pgsluice/bytes.h"
 #include "pgsluice/filter_rules.h"
+#include "pgsluice/pace.h"
 #include "pgsluice/restore_options.h"
 #include "pgsluice/row_options.h"
 #include "pgsluice/steps.h"
@@ -81,6 +82,8 @@ struct HowToCopy {
   int table_jobs = 4;
   /// How many indexes, constraints and statistics are made at a time, with one target connection each.
   int index_jobs = 4;
+  /// How fast it goes at first; Clone::set_pace() changes it.
+  Pace pace;
   /// How rows cross this process.
   copy::Transport transport = copy::Transport::kAuto;
   /// The format in which rows travel.

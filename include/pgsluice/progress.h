@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "pgsluice/bytes.h"
+#include "pgsluice/pace.h"
 
 namespace pgsluice::pipeline {
 
@@ -33,6 +34,11 @@ struct ProgressSnapshot {
   std::vector<Running> running;
   /// How long it takes from now on, where that is known better than by the fraction.
   std::optional<std::chrono::seconds> left = std::nullopt;
+  Pace pace;
+  /// Set while it is paused.
+  std::optional<std::chrono::nanoseconds> paused_for = std::nullopt;
+  /// How long the source's snapshot has been held; nullopt if none is. Of several databases the oldest.
+  std::optional<std::chrono::nanoseconds> snapshot_age = std::nullopt;
 };
 
 }  // namespace pgsluice::pipeline

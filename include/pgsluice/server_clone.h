@@ -94,6 +94,8 @@ class ServerClone {
   /// The progress of one clone; nullopt if it has not begun.
   std::optional<ProgressSnapshot> progress_of(const std::string& database) const;
   void cancel() noexcept;
+  /// As of Clone, for all databases together.
+  void set_pace(const Pace& pace);
 
  private:
   struct Implementation;

@@ -55,6 +55,7 @@ void check_options(const ArchiveOptions& options) {
   check_jobs("table jobs", options.table_jobs);
   if (options.compress_jobs != 0) check_jobs("compressing jobs", options.compress_jobs);
   store::parse_compression(options.compression);
+  if (options.max_rate.count < 0) throw Error(ErrorKind::kUsage, "a rate cannot be below 0");
   if (options.resume && options.hand_on) {
     throw Error(ErrorKind::kUsage, "an archive whose files are handed on cannot be resumed");
   }
@@ -110,6 +111,7 @@ struct ArchiveCreation::Implementation {
   ArchiveOptions options;
   Log log;
   CancelSource cancel;
+  Throttle throttle;
 
   explicit Implementation(const CancelToken& parent) : cancel(parent) {}
 
@@ -159,6 +161,7 @@ DataToArchive ArchiveCreation::Implementation::prepare(pg::Connection& source, c
       .compression = store::parse_compression(options.compression),
       .table_jobs = resolved.table_jobs,
       .compress_jobs = options.compress_jobs > 0 ? options.compress_jobs : processors,
+      .throttle = &throttle,
       .hand_on = options.hand_on};
   check_entries(data.tables, data.entries);
   check_wide_rows(source, data.tables, definitions.catalog.types);
@@ -412,6 +415,7 @@ ArchiveSummary ArchiveCreation::Implementation::run() {
 ArchiveCreation::ArchiveCreation(ArchiveOptions options, LogSink& sink, const CancelToken& parent)
     : implementation_(new Implementation(parent)) {
   implementation_->options = std::move(options);
+  implementation_->throttle.set(implementation_->options.max_rate, false);
   implementation_->log = Log(sink);
 }
 

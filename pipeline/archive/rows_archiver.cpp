@@ -228,7 +228,7 @@ void RowsArchiver::read_part(const Piece& piece, pg::Connection& source) {
         .connection = source,
         .copy_out = copy::copy_out_statement(*plan.table, copy::CopyFormat::kText, range.condition()),
         .format = copy::CopyFormat::kText,
-        .bytes = progress_.bytes,
+        .flow = {progress_.bytes, data_.throttle},
         .sink = [&](std::string_view payload) { stream.write(payload); }}};
     const copy::RowsDigest rows = copy::digest_rows(request).front();
     if (piece.range + 1 == plan.ranges.size()) stream.write(kEndOfRows);
@@ -310,7 +310,7 @@ void RowsArchiver::read_objects(const Piece& piece, pg::Connection& source) {
     next = at + static_cast<std::int64_t>(bytes.size());
   };
   try {
-    copy::read_large_objects(source, piece.objects, progress_.bytes, take);
+    copy::read_large_objects(source, piece.objects, {progress_.bytes, data_.throttle}, take);
     finish();
   } catch (Error& error) {
     if (error.object().empty()) error.object(current == 0 ? "large objects" : fmt::format("large object {}", current));

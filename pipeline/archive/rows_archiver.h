@@ -11,6 +11,7 @@
 
 #include "base/duration.h"
 #include "base/mutex.h"
+#include "base/throttle.h"
 #include "pg/connection.h"
 #include "pg/snapshot.h"
 #include "pgsluice/cancel.h"
@@ -37,6 +38,8 @@ struct DataToArchive {
   store::Compression compression;
   int table_jobs = 1;
   int compress_jobs = 1;
+  /// That rows are held to; nullptr: none.
+  Throttle* throttle = nullptr;
   /// ArchiveOptions::hand_on.
   std::function<void(const std::string& name, const std::filesystem::path& file)> hand_on = {};
   /// Data that an earlier attempt has written; not read again.

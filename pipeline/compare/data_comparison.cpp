@@ -251,7 +251,7 @@ std::optional<DataComparison::Implementation::ViewState> DataComparison::Impleme
     std::atomic<std::int64_t> read{0};
     const auto digest = [&](const std::string& sql) {
       const std::array<copy::DigestRequest, 1> request = {copy::DigestRequest{
-          .connection = server.session, .copy_out = sql, .format = copy::CopyFormat::kText, .bytes = read}};
+          .connection = server.session, .copy_out = sql, .format = copy::CopyFormat::kText, .flow = read}};
       return copy::digest_rows(request)[0];
     };
     const std::string of_query = fmt::format("COPY ({}) TO STDOUT", query);
@@ -309,8 +309,8 @@ std::vector<RowsDigest> DataComparison::Implementation::digest_both(pg::Connecti
                                                                     copy::CopyFormat format) {
   std::atomic<std::int64_t> bytes_of_target{0};
   const std::array<copy::DigestRequest, 2> requests = {
-      copy::DigestRequest{.connection = source, .copy_out = of_source, .format = format, .bytes = bytes},
-      copy::DigestRequest{.connection = target, .copy_out = of_target, .format = format, .bytes = bytes_of_target}};
+      copy::DigestRequest{.connection = source, .copy_out = of_source, .format = format, .flow = bytes},
+      copy::DigestRequest{.connection = target, .copy_out = of_target, .format = format, .flow = bytes_of_target}};
   return copy::digest_rows(requests);
 }
 

@@ -40,14 +40,14 @@ void verify_table(pg::Connection& target, const schema::Relation& table, copy::C
       copy::DigestRequest{.connection = target,
                           .copy_out = pg::reading_settings_sql() + copy::copy_out_of_tree_statement(table, format),
                           .format = format,
-                          .bytes = bytes}};
+                          .flow = bytes}};
   copy::RowsDigest there = copy::digest_rows(request)[0];
   if (!table.generated_columns.empty()) {
     const std::array<copy::DigestRequest, 1> generated = {copy::DigestRequest{
         .connection = target,
         .copy_out = pg::reading_settings_sql() + before_generated + copy::generated_columns_statement(table, ""),
         .format = copy::CopyFormat::kText,
-        .bytes = bytes}};
+        .flow = bytes}};
     there += {.rows = 0, .sum = copy::digest_rows(generated)[0].sum};
   }
   if (there == sent) return;

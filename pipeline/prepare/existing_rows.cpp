@@ -111,7 +111,7 @@ copy::RowsDigest digest_of_configuration(pg::Connection& connection, const schem
       copy::DigestRequest{.connection = connection,
                           .copy_out = copy::copy_out_statement(table, copy::CopyFormat::kText, ""),
                           .format = copy::CopyFormat::kText,
-                          .bytes = bytes}};
+                          .flow = bytes}};
   return copy::digest_rows(request)[0];
 }
 

@@ -210,9 +210,9 @@ class PreflightRun {
 
   void hold_the_snapshot() {
     holder_ = open_session(source_->pinned_conninfo(), "snapshot", encoding_, log_, cancel_);
-    const pg::SnapshotMark mark = hold_snapshot(*holder_, options_, continuation_, log_);
-    pg::import_snapshot(*source_, mark.snapshot);
-    record_.mark = mark;
+    record_.mark = hold_snapshot(*holder_, options_, continuation_, log_);
+    progress_.hold_snapshot();
+    pg::import_snapshot(*source_, record_.mark.snapshot);
   }
 
   // The archive and the catalog: of the source, or of the work folder.

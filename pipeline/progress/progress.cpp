@@ -168,11 +168,22 @@ void Progress::set_sequences(std::int64_t count) {
   results_.sequences = count;
 }
 
+void Progress::hold_snapshot() {
+  const MutexLock lock(mutex_);
+  snapshot_since_ = SteadyClock::now();
+}
+
+void Progress::release_snapshot() {
+  const MutexLock lock(mutex_);
+  snapshot_since_.reset();
+}
+
 ProgressSnapshot Progress::snapshot() const {
   const MutexLock lock(mutex_);
   const auto now = SteadyClock::now();
   ProgressSnapshot result;
   result.phase = phase_;
+  if (snapshot_since_) result.snapshot_age = now - *snapshot_since_;
   result.elapsed = now - started_;
   result.tables_done = tables_done_;
   result.tables_total = tables_total_;

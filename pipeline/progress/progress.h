@@ -88,6 +88,10 @@ class Progress {
   /// Returns the events since the last call, in their order.
   std::vector<Event> take_events();
 
+  /// The source's snapshot is held from now on, or no longer.
+  void hold_snapshot();
+  void release_snapshot();
+
   ProgressSnapshot snapshot() const;
   /// Tables by name, steps in their order, totals; without failures.
   CloneSummary summary() const;
@@ -138,6 +142,7 @@ class Progress {
   double cost_total_ GUARDED_BY(mutex_) = 0;
   std::int64_t bytes_of_ended_ GUARDED_BY(mutex_) = 0;
   std::int64_t bytes_before_ GUARDED_BY(mutex_) = 0;
+  std::optional<SteadyClock::time_point> snapshot_since_ GUARDED_BY(mutex_);
   bool events_wanted_ GUARDED_BY(mutex_) = false;
   std::vector<Event> events_ GUARDED_BY(mutex_);
 };

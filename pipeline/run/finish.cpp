@@ -41,6 +41,7 @@ void release_snapshot(RunContext& context, pg::Connection& target) {
     context.log.notice(fmt::format("the session that kept the snapshot was lost: {}", error.describe()));
   }
   context.holder.reset();
+  context.progress.release_snapshot();
   if (reads_rows(context.options.steps)) context.log.info("all rows are read: the snapshot is released");
 }
 

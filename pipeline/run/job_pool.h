@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <optional>
@@ -24,8 +25,15 @@ class JobPool {
   JobPool(const JobPool&) = delete;
   JobPool& operator=(const JobPool&) = delete;
 
-  /// True if other runs may want a turn, so that an idle worker gives its turn back and closes its sessions.
+  /// True if other runs share the jobs.
   bool is_shared() const { return is_shared_; }
+  /// True if others may want a turn: an idle worker gives its own back then, and closes its sessions. May change to
+  /// true with limit() at any time.
+  bool takes_idle_turns() const { return is_shared_ || is_limited_; }
+
+  /// How many of Lane::kCopy may have turns from now on: at least one, at most the jobs. Those above it give theirs
+  /// back when their task ends. Whoever calls it wakes the idle workers (Scheduler::wake()).
+  void limit_copying(int most);
 
   /// Given back with its end. The pool outlives it.
   class Turn {
@@ -52,8 +60,8 @@ class JobPool {
   std::optional<Turn> take(Lane lane, double cost, const std::function<bool()>& given_up);
   void wake();
 
-  /// True if one waits whose task costs so much more that a turn should go to it. Sessions are not opened again for
-  /// less.
+  /// True if there are fewer turns than are taken, or one waits whose task costs so much more that a turn should go to
+  /// it: sessions are not opened again for less.
   bool is_wanted(Lane lane, double cost) const;
 
   /// Slots for the target's sessions, for all runs together.
@@ -63,7 +71,7 @@ class JobPool {
 
  private:
   struct Queue {
-    int free = 0;
+    int free = 0;                   ///< below 0: as many have to be given back
     std::multiset<double> waiting;  ///< by cost
   };
   Queue& queue(Lane lane) REQUIRES(mutex_) { return queues_.at(static_cast<std::size_t>(lane)); }
@@ -73,8 +81,11 @@ class JobPool {
   std::condition_variable changed_;
   std::array<Queue, kLanes> queues_ GUARDED_BY(mutex_);
   SessionSlots target_slots_;
+  const int table_jobs_;
   const int index_jobs_;
   const bool is_shared_;
+  std::atomic<bool> is_limited_{false};
+  int most_copying_ GUARDED_BY(mutex_);
   std::optional<index::BuildBudget> builds_ GUARDED_BY(mutex_);
 };
 

@@ -94,7 +94,7 @@ copy::CopyTablesResult RowsExecutor::try_to_copy(const std::vector<TaskId>& task
                       .format = task.table->format,
                       .loading = task.table->loading,
                       .range = *task.range,
-                      .bytes = running.bytes(i),
+                      .flow = {running.bytes(i), &context_.pace.throttle()},
                       .in_ledger = context_.options.ledger,
                       .digested = context_.options.verify,
                       .before_generated = schema::search_path_sql(context_.plan.catalog.search_path),

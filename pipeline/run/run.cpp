@@ -40,7 +40,7 @@ std::vector<std::unique_ptr<Worker>> make_workers(RunContext& context, RunSessio
     for (int i = 0; i < useful; ++i) workers.push_back(std::make_unique<Worker>(context, lane, i + 1));
   };
   add(Lane::kCopy, context.options.table_jobs);
-  if (workers.size() > 1 && sessions.source && !context.pool.is_shared())
+  if (workers.size() > 1 && sessions.source && !context.pool.takes_idle_turns())
     workers[1]->adopt_source(std::move(*sessions.source));
   sessions.source.reset();
   add(Lane::kBuild, context.options.index_jobs);
@@ -90,6 +90,10 @@ void write_trace(const Trace& trace, const std::filesystem::path& file, const Lo
 // The workers' threads from their first task to their last.
 void work(RunContext& context, RunSessions& sessions, CancelSource& cancel) {
   Scheduler& scheduler = context.scheduler;
+  const PaceControl::Follower following(context.pace, [&](const Pace& pace) {
+    if (!context.pool.is_shared()) context.pool.limit_copying(copying_at_once(pace, context.options.table_jobs, 1));
+    scheduler.set_paused(pace.paused);
+  });
   const std::vector<std::unique_ptr<Worker>> workers = make_workers(context, sessions);
   const ServerWatch watch(context);
   std::vector<std::jthread> threads;
@@ -183,6 +187,7 @@ CloneSummary run_plan(Preflight preflight, const RunEnvironment& environment, Pr
     RunContext context{.plan = *plan,
                        .options = options,
                        .pool = pool,
+                       .pace = *environment.pace,
                        .source = sessions.source_info,
                        .archive = sessions.archive.get(),
                        .target = sessions.target_info,
@@ -213,7 +218,9 @@ CloneSummary run_plan(Preflight preflight, const RunEnvironment& environment, Pr
     if (!fatal) cancel.token().throw_if_cancelled();
     if (!may_go_on(*fatal, options)) throw Error(*fatal);
     progress.enter_phase("waiting for the servers");
+    const std::string snapshot = sessions.record.mark.snapshot.name;
     done = sessions.recover(*fatal);
+    if (sessions.record.mark.snapshot.name != snapshot) progress.hold_snapshot();
     if (sessions.nothing_left()) return finish(progress.summary());
   }
 }

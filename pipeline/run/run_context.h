@@ -17,6 +17,7 @@
 #include "pipeline/prepare/archived_source.h"
 #include "pipeline/prepare/run_record.h"
 #include "pipeline/progress/progress.h"
+#include "pipeline/run/pace_control.h"
 #include "pipeline/run/scheduler.h"
 #include "pipeline/run/session_slots.h"
 #include "pipeline/run/trace.h"
@@ -69,6 +70,7 @@ struct RunContext {
   const Plan& plan;
   const ResolvedOptions& options;      ///< the plan's
   JobPool& pool;                       ///< of the jobs, which other runs may share
+  PaceControl& pace;                   ///< which other runs may share, too
   std::optional<pg::ConnInfo> source;  ///< pinned; nullopt if no task reads a server
   const ArchivedSource* archive;       ///< that rows come from in the place of a server, or nullptr
   pg::ConnInfo target;                 ///< pinned

@@ -84,6 +84,7 @@ void Scheduler::release_claims(const Task& task) {
 
 // `joins`: the kind of a batch that the task would join.
 std::optional<TaskId> Scheduler::take_ready(Lane lane, double max_cost, std::optional<TaskKind> joins) {
+  if (paused_) return std::nullopt;
   std::set<Ready>& ready = ready_[index_of(lane)];
   for (auto candidate = ready.begin(); candidate != ready.end(); ++candidate) {
     const TaskId task = candidate->task;
@@ -117,23 +118,31 @@ void Scheduler::begin(TaskId task) {
   if (!free.empty()) release(std::move(free));
 }
 
-std::optional<TaskId> Scheduler::next(Lane lane) {
+std::optional<TaskId> Scheduler::next(Lane lane) { return next_unless(lane, {}); }
+
+std::optional<TaskId> Scheduler::next_in_snapshot(Lane lane, const std::function<bool()>& gives_up) {
+  return next_unless(lane, [&]() REQUIRES(mutex_) { return left_in_snapshot_ == 0 || (gives_up && gives_up()); });
+}
+
+std::optional<TaskId> Scheduler::next_unless(Lane lane, const std::function<bool()>& gives_up) {
   MutexLock lock(mutex_);
   while (!stopped_ && left_in_lane_[index_of(lane)] > 0) {
     if (const std::optional<TaskId> task = take_ready(lane, kAnyCost, std::nullopt)) return task;
+    if (gives_up && gives_up()) break;
     lock.wait(changed_);
   }
   return std::nullopt;
 }
 
-std::optional<TaskId> Scheduler::next_in_snapshot(Lane lane) {
-  MutexLock lock(mutex_);
-  while (!stopped_ && left_in_lane_[index_of(lane)] > 0) {
-    if (const std::optional<TaskId> task = take_ready(lane, kAnyCost, std::nullopt)) return task;
-    if (left_in_snapshot_ == 0) break;
-    lock.wait(changed_);
-  }
-  return std::nullopt;
+void Scheduler::wake() {
+  const MutexLock lock(mutex_);
+  changed_.notify_all();
+}
+
+void Scheduler::set_paused(bool paused) {
+  const MutexLock lock(mutex_);
+  paused_ = paused;
+  changed_.notify_all();
 }
 
 std::optional<TaskId> Scheduler::next_ready(Lane lane, double max_cost) {

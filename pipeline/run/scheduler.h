@@ -2,6 +2,7 @@
 
 #include <array>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -64,10 +65,6 @@ class Scheduler {
   /// stop().
   std::optional<TaskId> next(Lane lane);
 
-  /// Like next(), for a worker that holds the snapshot: also returns nullopt as soon as no task is left that needs it
-  /// and none is ready, so that what the worker waits for next does not keep the source from cleaning up.
-  std::optional<TaskId> next_in_snapshot(Lane lane);
-
   /// Like next(), without waiting: returns nullopt if no task is ready, or if the next one costs more.
   std::optional<TaskId> next_ready(Lane lane, double max_cost);
   /// For a worker that has taken a task which travels together with others of its kind (Batching): another one, also
@@ -77,6 +74,17 @@ class Scheduler {
   int count_ready(Lane lane, double least_cost) const;
   /// The task whose end has let this one begin; nullopt for one that could begin at once.
   std::optional<TaskId> freed_by(TaskId task) const;
+
+  /// Like next(), for a worker that can do something else meanwhile: also returns nullopt, with tasks left, as soon as
+  /// `gives_up` says so where none is ready. It is asked again after wake(), and must not come back here.
+  std::optional<TaskId> next_unless(Lane lane, const std::function<bool()>& gives_up);
+  /// Like next_unless(), for a worker that holds the snapshot: also returns nullopt as soon as no task is left that
+  /// needs it and none is ready, so that what the worker waits for next does not keep the source from cleaning up.
+  std::optional<TaskId> next_in_snapshot(Lane lane, const std::function<bool()>& gives_up = {});
+  void wake();
+
+  /// While it is paused no task begins; those that have begun go on.
+  void set_paused(bool paused);
 
   /// Reports the end of a task that a worker took.
   void succeeded(TaskId task);
@@ -175,6 +183,7 @@ class Scheduler {
   std::vector<TaskLeftOut> made_without_ GUARDED_BY(mutex_);
   std::optional<Error> fatal_ GUARDED_BY(mutex_);
   bool stopped_ GUARDED_BY(mutex_) = false;
+  bool paused_ GUARDED_BY(mutex_) = false;
   FileDescriptor end_event_;
 };
 

@@ -138,7 +138,7 @@ void ServerWatch::run() {
       if (has_moved()) {
         patience_ = period_;
       } else if (SteadyClock::now() - moved_at_ >= patience_) {
-        report_stall();
+        context_.pace.pace().paused ? report_pause() : report_stall();
         patience_ = std::min(2 * patience_, std::max(kLongestPatience, period_));
       }
       if (periods++ % kPeriodsBetweenAges == 0) report_ages();
@@ -156,6 +156,17 @@ bool ServerWatch::has_moved() {
   tasks_ = now.tasks_done;
   moved_at_ = SteadyClock::now();
   return true;
+}
+
+void ServerWatch::report_pause() {
+  const auto paused_for = context_.pace.paused_for();
+  if (!paused_for) return;
+  const auto snapshot_age = context_.progress.snapshot().snapshot_age;
+  context_.log.notice(fmt::format(
+      "paused for {}{}", format_duration(*paused_for),
+      snapshot_age ? fmt::format("; the snapshot, which keeps VACUUM on the source from its work, is {} old",
+                                 format_duration(*snapshot_age))
+                   : ""));
 }
 
 void ServerWatch::report_stall() {

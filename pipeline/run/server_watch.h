@@ -50,7 +50,8 @@ TransactionAges read_transaction_ages(pg::Connection& connection);
 std::optional<std::string> age_warning(const TransactionAges& ages, Side side);
 
 /// Looks after the servers while workers run. When nothing has moved for CloneOptions::stalled_after, it asks both what
-/// the run waits for, and for whom, and logs it; then again after twice that time, and so on. Now and then it looks at
+/// the run waits for, and for whom, and logs it; then again after twice that time, and so on. While the run is paused,
+/// it logs for how long, and how old the snapshot is. Now and then it looks at
 /// the age of the snapshot, which keeps VACUUM on the source from its work. What it cannot find out is no error.
 ///
 /// A look takes a session of its own for a moment, never more than the run may have: on the target it is left out when
@@ -66,6 +67,7 @@ class ServerWatch {
   void run();
   bool has_moved();
   void report_stall();
+  void report_pause();
   void report_stalled_sessions(Side side);
   void report_ages();
   std::optional<pg::Connection> open(Side side);

@@ -27,7 +27,7 @@ namespace {
 using schema::EntryKind;
 
 constexpr int kTries = 5;
-constexpr std::chrono::milliseconds kFirstPause{50};  // before a try, doubled with each
+constexpr std::chrono::milliseconds kPauseOfStatement{50};  // before a try, doubled with each
 
 // Classes 53, 57 and 58: no room, an operator's intervention, the system.
 bool is_out_of_resources(std::string_view sqlstate) {
@@ -166,7 +166,7 @@ bool StatementQueue::may_be_tried_again(const InFlight& ended) const {
 void StatementQueue::try_again(InFlight ended) {
   target_.log().notice(fmt::format("{} is tried again: {}", plan_.graph[ended.task].name, ended.error->what()));
   // With others in flight their time is pause enough.
-  if (in_flight_.empty()) pause(target_.cancel_token(), kFirstPause * (1 << ended.tries));
+  if (in_flight_.empty()) pause(target_.cancel_token(), kPauseOfStatement * (1 << ended.tries));
   ended.error.reset();
   ++ended.tries;
   put(std::move(ended));

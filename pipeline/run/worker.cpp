@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <exception>
-#include <limits>
 #include <utility>
 #include <variant>
 
@@ -80,14 +79,14 @@ std::optional<TaskId> Worker::take_task() {
     const std::optional<double> room = statements->room();
     return room ? context_.scheduler.next_ready(lane_, *room) : std::nullopt;
   }
-  if (turn_ && context_.pool.is_shared()) {
-    if (const auto ready = context_.scheduler.next_ready(lane_, std::numeric_limits<double>::max())) return ready;
-    rest();
-  }
+  const auto others_want_turn = [this] { return turn_ && context_.pool.takes_idle_turns(); };
   if (sessions_.holds_snapshot()) {
-    if (const auto id = context_.scheduler.next_in_snapshot(lane_)) return id;
-    if (!context_.scheduler.stopped()) sessions_.leave_snapshot();
+    if (const auto id = context_.scheduler.next_in_snapshot(lane_, others_want_turn)) return id;
+    if (!context_.scheduler.stopped() && !others_want_turn()) sessions_.leave_snapshot();
   }
+  if (const auto id = context_.scheduler.next_unless(lane_, others_want_turn)) return id;
+  if (!others_want_turn()) return std::nullopt;
+  rest();
   return context_.scheduler.next(lane_);
 }
 
@@ -97,7 +96,8 @@ bool Worker::take_turn(TaskId id) {
   const double cost = context_.plan.graph[id].cost;
   const bool in_between = sessions_.in_flight() != nullptr;
   if (turn_ && (in_between || !context_.pool.is_wanted(lane_, cost))) return true;
-  if (turn_) rest();
+  // A session that was adopted is there without a turn.
+  if (turn_ || context_.pool.takes_idle_turns()) rest();
   turn_ = context_.pool.take(lane_, cost, [this] { return context_.scheduler.stopped(); });
   return turn_.has_value();
 }
@@ -168,10 +168,11 @@ std::vector<TaskId> Worker::with_others(TaskId first, double max_cost) {
 
 void Worker::copy_large_objects(const std::string& mark, Progress::Running& running) {
   const schema::RestoreOptions& options = context_.plan.restore;
+  const copy::Flow flow(running.bytes(), &context_.pace.throttle());
   const copy::LargeObjectsOutcome outcome =
       context_.archive != nullptr
-          ? store::restore_large_objects(context_.archive->data, sessions_.target(), options, running.bytes())
-          : copy::copy_large_objects(sessions_.source(), sessions_.target(), options, running.bytes());
+          ? store::restore_large_objects(context_.archive->data, sessions_.target(), options, flow)
+          : copy::copy_large_objects(sessions_.source(), sessions_.target(), options, flow);
   context_.progress.set_large_objects(outcome.objects);
   for (const std::string& skipped : outcome.skipped) context_.progress.add_skipped(skipped);
   if (context_.options.ledger) sessions_.target().execute(copy::task_done_sql(mark));

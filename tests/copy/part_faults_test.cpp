@@ -184,7 +184,7 @@ class PartFaults : public ::testing::TestWithParam<Line> {
                         .format = way.format,
                         .loading = way.split == Split::kFrozen ? Loading::kFreeze : Loading::kAppend,
                         .range = range_of(way.split),
-                        .bytes = bytes,
+                        .flow = bytes,
                         .in_ledger = true,
                         .digested = way.format == CopyFormat::kBinary};
     ServerRows rows(source, relay);

@@ -31,7 +31,7 @@ class RelayTest : public ::testing::Test {
   }
 
   RelayOutcome run(const std::string& out, const std::string& in) {
-    return relay_.run(*source_, *target_, {.copy_out = out, .copy_in = in, .bytes = bytes_});
+    return relay_.run(*source_, *target_, {.copy_out = out, .copy_in = in, .flow = bytes_});
   }
 
   TestedRelay relay_;
@@ -167,7 +167,7 @@ TYPED_TEST(RelayTest, WhateverByteTheSourceDiesAtTheTargetIsUnchanged) {
     });
     pg::Connection source =
         pg::Connection::open(pg::ConnInfo::parse(server.conninfo(), Side::kSource), "test", Log(), CancelToken());
-    const RelayRequest request{.copy_out = "COPY", .copy_in = "COPY t FROM STDIN", .bytes = this->bytes_};
+    const RelayRequest request{.copy_out = "COPY", .copy_in = "COPY t FROM STDIN", .flow = this->bytes_};
     if (kept == reply.size()) {
       EXPECT_EQ(this->relay_.run(source, *this->target_, request).target_rows, 2);
       continue;
@@ -202,7 +202,7 @@ TYPED_TEST(RelayTest, ATargetThatDiesAtAnyByteIsNeverTakenForDone) {
         pg::Connection::open(pg::ConnInfo::parse(server.conninfo(), Side::kTarget), "test", Log(), CancelToken());
     try {
       this->relay_.run(*this->source_, target,
-                       {.copy_out = "COPY (SELECT 1) TO STDOUT", .copy_in = "COPY", .bytes = this->bytes_});
+                       {.copy_out = "COPY (SELECT 1) TO STDOUT", .copy_in = "COPY", .flow = this->bytes_});
       ADD_FAILURE() << "taken for done: " << kept << " of " << reply.size() << " bytes";
     } catch (const Error& error) {
       EXPECT_EQ(error.side(), Side::kTarget) << kept << ": " << error.describe();
@@ -230,10 +230,9 @@ TYPED_TEST(RelayTest, ACancellationWhileTheTargetTakesNothingLeavesBothSides) {
     cancel.cancel();
   });
   try {
-    this->relay_.run(source, target,
-                     {.copy_out = "COPY (SELECT generate_series(1, 100000000)) TO STDOUT",
-                      .copy_in = "COPY",
-                      .bytes = this->bytes_});
+    this->relay_.run(
+        source, target,
+        {.copy_out = "COPY (SELECT generate_series(1, 100000000)) TO STDOUT", .copy_in = "COPY", .flow = this->bytes_});
     ADD_FAILURE() << "no error";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kCancelled);
@@ -262,7 +261,7 @@ TYPED_TEST(RelayTest, CarriesRowsThroughTls) {
       {.copy_out = "COPY (SELECT i, repeat(chr(64 + i % 50), 50000 + i) FROM generate_series(1, 1000) i)"
                    " TO STDOUT",
        .copy_in = "COPY t FROM STDIN",
-       .bytes = this->bytes_});
+       .flow = this->bytes_});
   EXPECT_EQ(outcome.source_rows, 1000);
   EXPECT_EQ(outcome.target_rows, 1000);
   EXPECT_EQ(target.execute("SELECT count(*) FROM t WHERE v = repeat(chr(64 + i % 50), 50000 + i)")[0].integer(0), 1000);
@@ -285,7 +284,7 @@ TYPED_TEST(RelayTest, ManyStreamsFollowOneAnotherWithoutAWait) {
         {.copy_out = fmt::format("COPY (SELECT {}, repeat('x', n) FROM generate_series(1, {}) n) TO STDOUT", i,
                                  i % 7 == 0 ? 0 : i * 5),
          .copy_in = "COPY t FROM STDIN",
-         .bytes = this->bytes_});
+         .flow = this->bytes_});
   }
   const RelayResult result = this->relay_.run(*this->source_, *this->target_, requests);
   ASSERT_FALSE(result.error) << result.error->describe();
@@ -309,7 +308,7 @@ TYPED_TEST(RelayTest, AStreamInTheMiddleThatFailsIsToldFromTheOthers) {
     requests.push_back(
         {.copy_out = fmt::format("COPY (SELECT {} + n FROM generate_series(1, 9999) n) TO STDOUT", i * 10000),
          .copy_in = "COPY t FROM STDIN",
-         .bytes = this->bytes_});
+         .flow = this->bytes_});
   }
   requests[9].copy_out = "COPY (SELECT 1 / (n - 5000) FROM generate_series(1, 9999) n) TO STDOUT";
   const RelayResult of_source = this->relay_.run(*this->source_, *this->target_, requests);

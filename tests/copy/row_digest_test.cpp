@@ -73,8 +73,8 @@ TEST(DigestRows, ReadsBothServersInWhateverFormat) {
       const std::string sql =
           fmt::format("COPY {} TO STDOUT{}", table, format == CopyFormat::kBinary ? " (FORMAT binary)" : "");
       const std::array<DigestRequest, 2> requests = {
-          DigestRequest{.connection = source, .copy_out = sql, .format = format, .bytes = bytes},
-          DigestRequest{.connection = target, .copy_out = sql, .format = format, .bytes = bytes}};
+          DigestRequest{.connection = source, .copy_out = sql, .format = format, .flow = bytes},
+          DigestRequest{.connection = target, .copy_out = sql, .format = format, .flow = bytes}};
       const std::vector<RowsDigest> digests = digest_rows(requests);
       EXPECT_EQ(digests[0], digests[1]);
       counts.push_back(digests[0].rows);
@@ -83,7 +83,7 @@ TEST(DigestRows, ReadsBothServersInWhateverFormat) {
   }
   EXPECT_TRUE(source.idle() && target.idle());
   const std::array<DigestRequest, 1> wrong = {
-      DigestRequest{.connection = source, .copy_out = "COPY nowhere TO STDOUT", .bytes = bytes}};
+      DigestRequest{.connection = source, .copy_out = "COPY nowhere TO STDOUT", .flow = bytes}};
   EXPECT_THROW(digest_rows(wrong), Error);
 }
 

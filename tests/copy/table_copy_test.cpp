@@ -61,7 +61,7 @@ class TableCopyTest : public ::testing::Test {
   std::int64_t copy(CopyFormat format = kText, Loading loading = Loading::kAppend, const RowRange& range = {}) {
     const schema::Relation& table = catalog_.relations.at(0);
     const TableCopy one{
-        .table = table, .into = table, .format = format, .loading = loading, .range = range, .bytes = bytes_};
+        .table = table, .into = table, .format = format, .loading = loading, .range = range, .flow = bytes_};
     const std::unique_ptr<Relay> relay = make_relay(*source_, *target_);
     ServerRows rows(*source_, *relay);
     const CopyTablesResult result = copy_tables(rows, *target_, {&one, 1});
@@ -73,7 +73,7 @@ class TableCopyTest : public ::testing::Test {
   CopyTablesResult copy_all() {
     std::vector<TableCopy> all;
     for (const schema::Relation& table : catalog_.relations) {
-      all.push_back({.table = table, .into = table, .format = kBinary, .bytes = bytes_});
+      all.push_back({.table = table, .into = table, .format = kBinary, .flow = bytes_});
     }
     const std::unique_ptr<Relay> relay = make_relay(*source_, *target_);
     ServerRows rows(*source_, *relay);

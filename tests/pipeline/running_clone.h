@@ -68,6 +68,7 @@ class RunningClone {
     return met;
   }
   void cancel() { clone_.cancel(); }
+  pipeline::ProgressSnapshot progress() const { return clone_.progress(); }
   /// All that went wrong, when the clone has ended. One that hangs is cancelled after a minute.
   std::string outcome() {
     const bool hangs = !wait_until([&] { return ended_.load(); });

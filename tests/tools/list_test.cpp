@@ -203,5 +203,37 @@ TEST_F(ListTest, ProgressIsThereWhileARunGoesOnAndAfterwards) {
   EXPECT_EQ(nlohmann::json::parse(run({"list", "progress", "--json"}).output)["indexes"]["done"], 3);
 }
 
+// As a person does who is told that the source is too slow.
+TEST_F(ListTest, ACopyIsSlowedDownPausedAndGoesOn) {
+  const SubprocessResult without = run({"control"});
+  EXPECT_EQ(without.exit_code, 3);
+  EXPECT_THAT(without.errors, HasSubstr("no copy is at work"));
+  EXPECT_EQ(run({"control", "--max-source-sessions", "2"}).exit_code, 1);
+  EXPECT_EQ(run({"control", "--max-rate", "fast"}).exit_code, 1);
+  EXPECT_EQ(run({"control", "--pause", "--continue"}).exit_code, 1);
+  EXPECT_EQ(clone({"--max-source-sessions", "2"}).exit_code, 1);
+
+  std::vector<std::string> arguments = clone_arguments();
+  arguments.insert(arguments.begin(), PGSLUICE_PROGRAM);
+  arguments.insert(arguments.end(), {"--max-rate", "10 kB", "--progress", "json"});  // two minutes
+  Subprocess running({.command = arguments, .environment = {{"TMPDIR", folder_.path().string()}}});
+  ASSERT_TRUE(wait_until([&] { return run({"control", "--pause"}).exit_code == 0; }));
+  EXPECT_THAT(run({"control"}).output, HasSubstr("paused; at most 10 kB a second\npaused for "));
+  // The state is written now and then.
+  EXPECT_TRUE(wait_until([&] { return run({"list", "progress"}).exit_code == 0; }));
+  EXPECT_THAT(run({"list", "progress"}).output, HasSubstr("paused for "));
+  const nlohmann::json paused = nlohmann::json::parse(run({"list", "progress", "--json"}).output).at("pace");
+  EXPECT_EQ(paused.at("max_rate"), 10240);
+  EXPECT_TRUE(paused.at("paused"));
+  EXPECT_GE(paused.at("snapshot_age_s"), 0.0);
+  const SubprocessResult now = run({"control", "--continue", "--max-rate", "none", "--json"});
+  EXPECT_EQ(now.exit_code, 0) << now.errors;
+  EXPECT_FALSE(nlohmann::json::parse(now.output).at("paused"));
+  const SubprocessResult ended = running.wait({});
+  EXPECT_EQ(ended.exit_code, 0) << ended.errors;
+  EXPECT_THAT(ended.errors, HasSubstr("asked to go on in another way: at full speed"));
+  EXPECT_EQ(run({"control"}).exit_code, 3);
+}
+
 }  // namespace
 }  // namespace pgsluice::test

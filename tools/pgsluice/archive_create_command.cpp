@@ -57,6 +57,7 @@ struct CreateArguments {
   pipeline::ArchiveOptions options;
   std::string folder;
   std::string split_larger_than = "auto";
+  std::string max_rate;
   std::string filters;
   std::string pg_bindir;
   std::string progress = "auto";
@@ -75,6 +76,7 @@ pipeline::ArchiveOptions archive_options(const CreateArguments& args) {
   pipeline::ArchiveOptions options = args.options;
   options.folder = args.folder;
   options.split = pipeline::parse_split(args.split_larger_than);
+  if (!args.max_rate.empty()) options.max_rate = parse_bytes(args.max_rate);
   options.large_objects = !args.skip_large_objects;
   options.extensions = !args.skip_extensions;
   options.role_passwords = !args.no_role_passwords;
@@ -219,6 +221,10 @@ void add_archive_create_command(CLI::App& archive, int& exit_code) {
                    command->add_option("--split-tables-larger-than,--split-at", args->split_larger_than,
                                        "auto, a size such as \"10 GB\", or 0 for never"),
                    args->split_larger_than, "SPLIT_TABLES_LARGER_THAN");
+  with_environment(*command,
+                   command->add_option("--max-rate", args->max_rate,
+                                       "Rows and large objects read in a second at most, such as \"50 MB\""),
+                   args->max_rate, "MAX_RATE");
   command->add_flag("--all-databases", args->all_databases,
                     "All databases of the server that are no templates, in a folder for each");
   command->add_option("--exclude-database", args->excluded, "Of these none; may be given several times")

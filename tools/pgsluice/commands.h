@@ -16,6 +16,7 @@ void add_archive_restore_command(CLI::App& archive, int& exit_code);
 void add_check_command(CLI::App& app, int& exit_code);
 void add_clone_command(CLI::App& app, int& exit_code);
 void add_compare_command(CLI::App& app, int& exit_code);
+void add_control_command(CLI::App& app, int& exit_code);
 void add_list_command(CLI::App& app, int& exit_code);
 /// Adds to `list`: after add_list_command().
 void add_list_progress_command(CLI::App& app, int& exit_code);

@@ -12,6 +12,7 @@
 #include "base/counted.h"
 #include "base/file_descriptor.h"
 #include "pgsluice/error.h"
+#include "pgsluice/pace.h"
 #include "pipeline/prepare/run_folder.h"
 #include "pipeline/run/run_state.h"
 #include "tools/pgsluice/clone_arguments.h"
@@ -20,6 +21,7 @@
 #include "tools/pgsluice/environment.h"
 #include "tools/pgsluice/exit_code.h"
 #include "tools/pgsluice/option_values.h"
+#include "tools/pgsluice/pace_report.h"
 #include "tools/pgsluice/run_summary_document.h"
 #include "tools/pgsluice/running.h"
 #include "tools/pgsluice/summary_report.h"
@@ -152,10 +154,28 @@ std::map<std::string, RunState> states_of_databases(const std::filesystem::path&
   return states;
 }
 
+// Returns the pace of a run that is at work; nullopt where none is.
+std::optional<pipeline::CurrentPace> pace_of(const std::filesystem::path& folder) {
+  try {
+    return pipeline::read_pace(folder);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+std::string with_pace(const std::string& text, const std::filesystem::path& folder, const ProgressArguments& args) {
+  const std::optional<pipeline::CurrentPace> pace = args.summary ? std::nullopt : pace_of(folder);
+  if (!pace) return text;
+  if (!args.json) return pace->pace == pipeline::Pace() ? text : text + pace_text(*pace);
+  Json document = Json::parse(text);
+  document["pace"] = pace_document(*pace);
+  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 std::string shown(const ProgressArguments& args) {
   const std::filesystem::path folder = work_folder(args.work_folder);
   const std::optional<RunState> state = state_of(folder, folder);
-  if (state) return shown(*state, args);
+  if (state) return with_pace(shown(*state, args), folder, args);
   const std::map<std::string, RunState> databases = states_of_databases(folder);
   if (databases.empty()) {
     throw Error(ErrorKind::kState, fmt::format("no run has used the work directory {}", folder.string()))
@@ -168,7 +188,7 @@ std::string shown(const ProgressArguments& args) {
     if (args.json) document[name] = Json::parse(one);
     text += fmt::format("{}Database {}\n{}", text.empty() ? "" : "\n", name, one);
   }
-  return args.json ? Json{{"databases", document}}.dump(2, ' ', false, Json::error_handler_t::replace) + "\n" : text;
+  return with_pace(args.json ? Json{{"databases", document}}.dump(2) : text, folder, args);
 }
 
 }  // namespace

@@ -125,6 +125,7 @@ int run(int argc, char** argv) {
   add_archive_commands(app, exit_code);
   add_list_command(app, exit_code);
   add_list_progress_command(app, exit_code);
+  add_control_command(app, exit_code);
   add_ping_command(app, exit_code);
   add_migration_commands(app, exit_code);
   add_worker_command(app, exit_code);

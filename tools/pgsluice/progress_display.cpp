@@ -35,6 +35,11 @@ std::string time_left(const ProgressSnapshot& progress) {
 
 // The task that has run for longest is the one that a person waits for.
 std::string current_work(const ProgressSnapshot& progress) {
+  if (progress.paused_for) {
+    std::string text = "paused for " + format_duration(*progress.paused_for);
+    if (progress.snapshot_age) text += fmt::format("; the snapshot is {} old", format_duration(*progress.snapshot_age));
+    return text;
+  }
   if (progress.tasks_total == 0) return progress.phase;
   const auto longest = std::max_element(progress.running.begin(), progress.running.end(),
                                         [](const auto& a, const auto& b) { return a.since < b.since; });
@@ -47,9 +52,12 @@ std::string numbers(const ProgressSnapshot& progress, std::optional<Bytes> rate)
                                  progress.tables_total, to_string(progress.copied));
   const bool rows_arrive = progress.tables_done < progress.tables_total || (rate && rate->count > 0);
   const bool is_over = progress.phase == "done";
-  if (rows_arrive && !is_over) text += fmt::format("  {}/s", to_string(rate.value_or(mean_rate(progress))));
+  if (rows_arrive && !is_over && !progress.paused_for) {
+    text += fmt::format("  {}/s", to_string(rate.value_or(mean_rate(progress))));
+    if (progress.pace.max_rate.count > 0) text += fmt::format(" of {}", to_string(progress.pace.max_rate));
+  }
   if (is_over) text += fmt::format("  {}/s", to_string(mean_rate(progress)));
-  const std::string left = time_left(progress);
+  const std::string left = progress.paused_for ? "" : time_left(progress);
   if (!left.empty()) text += "  " + left;
   return text;
 }
@@ -68,16 +76,23 @@ std::string cut_to(const std::string& text, std::size_t characters) {
   return text.substr(0, end) + "…";
 }
 
+std::int64_t milliseconds(std::chrono::nanoseconds duration) {
+  return std::chrono::round<std::chrono::milliseconds>(duration).count();
+}
+
 std::string json_line(const ProgressSnapshot& progress) {
   nlohmann::json document = {{"phase", progress.phase},
-                             {"elapsed_ms", std::chrono::round<std::chrono::milliseconds>(progress.elapsed).count()},
+                             {"elapsed_ms", milliseconds(progress.elapsed)},
                              {"fraction", progress.fraction},
                              {"tables_done", progress.tables_done},
                              {"tables_total", progress.tables_total},
                              {"tasks_done", progress.tasks_done},
                              {"tasks_total", progress.tasks_total},
                              {"bytes", progress.copied.count},
+                             {"max_rate", progress.pace.max_rate.count},
+                             {"paused", progress.pace.paused},
                              {"running", nlohmann::json::array()}};
+  if (progress.snapshot_age) document["snapshot_age_ms"] = milliseconds(*progress.snapshot_age);
   for (const ProgressSnapshot::Running& running : progress.running) {
     document["running"].push_back({{"name", running.name}, {"bytes", running.copied.count}});
   }

@@ -141,7 +141,7 @@ TEST_F(Comparison, AVerificationFindsARowThatIsNotAsItWasSent) {
   const schema::Relation& relation = catalog.relations.at(0);
   std::atomic<std::int64_t> bytes{0};
   const std::array<copy::DigestRequest, 1> request = {
-      copy::DigestRequest{.connection = source, .copy_out = "COPY t TO STDOUT", .bytes = bytes}};
+      copy::DigestRequest{.connection = source, .copy_out = "COPY t TO STDOUT", .flow = bytes}};
   const copy::RowsDigest sent = copy::digest_rows(request)[0];
   const auto verify = [&] { pipeline::verify_table(target, relation, copy::CopyFormat::kText, sent, bytes); };
   EXPECT_NO_THROW(verify());

@@ -78,5 +78,31 @@ TEST(JobPool, WhoGivesUpWaitsNoMore) {
   EXPECT_FALSE(other.has_value());
 }
 
+// Turns above a new limit are given back one by one, and no more are taken than it allows.
+TEST(JobPool, ALimitTakesEffectAsTurnsEnd) {
+  JobPool pool(3, 1);
+  EXPECT_FALSE(pool.takes_idle_turns());
+  std::vector<std::optional<JobPool::Turn>> turns;
+  for (int i = 0; i < 3; ++i) turns.push_back(pool.take(Lane::kCopy, 1, kNever));
+  pool.limit_copying(1);
+  EXPECT_TRUE(pool.takes_idle_turns());
+  EXPECT_TRUE(pool.is_wanted(Lane::kCopy, 1));
+  turns.pop_back();
+  EXPECT_TRUE(pool.is_wanted(Lane::kCopy, 1));
+  turns.pop_back();
+  EXPECT_FALSE(pool.is_wanted(Lane::kCopy, 1)) << "the one that is left goes on";
+  std::atomic<bool> taken{false};
+  std::jthread waiting([&] {
+    const std::optional<JobPool::Turn> turn = pool.take(Lane::kCopy, 1, kNever);
+    taken = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_FALSE(taken);
+  pool.limit_copying(2);
+  EXPECT_TRUE(test::wait_until([&] { return taken.load(); }));
+  pool.limit_copying(100);
+  EXPECT_FALSE(pool.takes_idle_turns());
+}
+
 }  // namespace
 }  // namespace pgsluice::pipeline

@@ -203,6 +203,26 @@ TEST(Scheduler, ALaneWithoutRowsLeftLetsTheSnapshotGo) {
   EXPECT_EQ(scheduler.next(Lane::kCopy), statistics);
 }
 
+TEST(Scheduler, BeginsNothingWhilePaused) {
+  TaskGraph graph;
+  const TaskId first = graph.add(task("first", Lane::kBuild));
+  const TaskId second = graph.add(task("second", Lane::kBuild));
+  graph.require(second, first);
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  EXPECT_EQ(scheduler.next(Lane::kBuild), first);
+  scheduler.set_paused(true);
+  scheduler.succeeded(first);
+  EXPECT_EQ(scheduler.next_ready(Lane::kBuild, kMaxCostTogether), std::nullopt);
+  bool was_asked = false;
+  EXPECT_EQ(scheduler.next_unless(Lane::kBuild, [&] { return was_asked = true; }), std::nullopt);
+  EXPECT_TRUE(was_asked);
+  std::optional<TaskId> taken;
+  std::jthread worker([&] { taken = scheduler.next(Lane::kBuild); });
+  scheduler.set_paused(false);
+  worker.join();
+  EXPECT_EQ(taken, second);
+}
+
 // Each by a call of the one before overflowed the stack at 12,000.
 TEST(Scheduler, GivesUpVeryManyThatFailAgain) {
   constexpr int kTasks = 60'000;

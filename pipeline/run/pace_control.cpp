@@ -1,0 +1,75 @@
+#include "pipeline/run/pace_control.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pgsluice/error.h"
+
+namespace pgsluice::pipeline {
+
+std::string describe(const Pace& pace) {
+  std::vector<std::string> parts;
+  if (pace.paused) parts.emplace_back("paused");
+  if (pace.max_rate.count > 0) parts.push_back(fmt::format("at most {} a second", to_string(pace.max_rate)));
+  if (pace.max_source_sessions > 0) {
+    parts.push_back(fmt::format("at most {} sessions of the source", pace.max_source_sessions));
+  }
+  return parts.empty() ? "at full speed" : fmt::format("{}", fmt::join(parts, "; "));
+}
+
+void check_pace(const Pace& pace) {
+  if (pace.max_rate.count < 0) throw Error(ErrorKind::kUsage, "a rate cannot be below 0");
+  const int sessions = pace.max_source_sessions;
+  if (sessions == 0 || sessions >= kFewestSourceSessions) return;
+  throw Error(ErrorKind::kUsage,
+              fmt::format("{} sessions of the source are too few: a copy takes {} at least, one for the snapshot, one "
+                          "for rows, one for definitions",
+                          sessions, kFewestSourceSessions));
+}
+
+int copying_at_once(const Pace& pace, int jobs, int runs) {
+  if (pace.max_source_sessions == 0) return jobs;
+  // Each run keeps a session for its snapshot. While some of several copy, the next one's definitions are read by two.
+  const int besides = runs > 1 ? 2 : 1;
+  return std::clamp(pace.max_source_sessions - runs - besides, 1, jobs);
+}
+
+PaceControl::PaceControl(const Pace& pace) { set(pace); }
+
+void PaceControl::set(const Pace& pace) {
+  check_pace(pace);
+  const MutexLock lock(mutex_);
+  if (pace.paused && !pace_.paused) paused_at_ = SteadyClock::now();
+  pace_ = pace;
+  throttle_.set(pace.max_rate, pace.paused);
+  for (const Follow& follow : followers_) follow(pace_);
+}
+
+Pace PaceControl::pace() const {
+  const MutexLock lock(mutex_);
+  return pace_;
+}
+
+std::optional<std::chrono::nanoseconds> PaceControl::paused_for() const {
+  const MutexLock lock(mutex_);
+  if (!pace_.paused) return std::nullopt;
+  return SteadyClock::now() - paused_at_;
+}
+
+PaceControl::Follower::Follower(PaceControl& control, Follow follow) : control_(control) {
+  const MutexLock lock(control_.mutex_);
+  follow_ = control_.followers_.insert(control_.followers_.end(), std::move(follow));
+  (*follow_)(control_.pace_);
+}
+
+PaceControl::Follower::~Follower() {
+  const MutexLock lock(control_.mutex_);
+  control_.followers_.erase(follow_);
+}
+
+}  // namespace pgsluice::pipeline

@@ -1,0 +1,108 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "pgsluice/error.h"
+#include "pgsluice/pace.h"
+#include "tools/pgsluice/clone_arguments.h"
+#include "tools/pgsluice/commands.h"
+#include "tools/pgsluice/environment.h"
+#include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/option_values.h"
+#include "tools/pgsluice/pace_report.h"
+#include "tools/pgsluice/running.h"
+
+namespace pgsluice::tools {
+
+namespace {
+
+using pipeline::CurrentPace;
+using pipeline::PaceChange;
+
+constexpr const char* kNone = "none";
+
+constexpr const char* kControlFooter =
+    "Examples:\n"
+    "  pgsluice control --dir /var/tmp/shop                          how fast the copy goes, and whether it is paused\n"
+    "  pgsluice control --dir /var/tmp/shop --max-rate '20 MB'       no more than this in a second\n"
+    "  pgsluice control --dir /var/tmp/shop --max-source-sessions 4\n"
+    "  pgsluice control --dir /var/tmp/shop --max-rate none --max-source-sessions none\n"
+    "  pgsluice control --dir /var/tmp/shop --pause                  no row moves until --continue\n"
+    "\n"
+    "Takes effect at once, but for fewer sessions, which are closed as tables and their parts end. A paused copy\n"
+    "keeps its sessions and its snapshot: VACUUM on the source cannot remove what has ended since then. An index\n"
+    "that is being built is finished.\n"
+    "\n"
+    "Exit codes: 0 done, 1 arguments, 3 no copy is at work with that work directory, 130/143 cancelled.";
+
+struct ControlArguments {
+  std::string work_folder;
+  std::string max_rate;
+  std::string max_source_sessions;
+  bool pause = false;
+  bool go_on = false;
+  bool json = false;
+  LogOptions log;
+};
+
+PaceChange change_of(const ControlArguments& args) {
+  PaceChange change;
+  if (!args.max_rate.empty()) change.max_rate = args.max_rate == kNone ? Bytes{} : parse_bytes(args.max_rate);
+  if (!args.max_source_sessions.empty()) {
+    change.max_source_sessions = args.max_source_sessions == kNone ? 0 : std::stoi(args.max_source_sessions);
+  }
+  if (args.pause) change.paused = true;
+  if (args.go_on) change.paused = false;
+  return change;
+}
+
+int run_control(const ControlArguments& args) {
+  return run_cancellable(args.log, [&](Console&, const CancelToken& cancel) -> int {
+    const PaceChange change = change_of(args);
+    const std::filesystem::path folder = work_folder(args.work_folder);
+    const CurrentPace now =
+        change == PaceChange() ? pipeline::read_pace(folder) : pipeline::change_pace(folder, change, cancel);
+    std::fputs((args.json ? pace_document(now).dump(2) + "\n" : pace_text(now)).c_str(), stdout);
+    return kExitSuccess;
+  });
+}
+
+// "none", or what the other check takes.
+CLI::Validator or_none(CLI::Validator other) {
+  return CLI::Validator([other](std::string& text) { return text == kNone ? std::string() : other(text); },
+                        other.get_description() + " or none");
+}
+
+CLI::Validator rate() {
+  return CLI::Validator(
+      [](std::string& text) {
+        try {
+          return parse_bytes(text).count > 0 ? std::string() : std::string("a rate is above 0; none lifts the limit");
+        } catch (const Error& error) {
+          return std::string(error.what());
+        }
+      },
+      "SIZE");
+}
+
+}  // namespace
+
+void add_control_command(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("control", "Slow down, pause and go on with a copy that is at work");
+  command->footer(kControlFooter);
+  auto args = std::make_shared<ControlArguments>();
+  with_environment(*command,
+                   command->add_option("-D,--dir", args->work_folder, "The copy's work directory ($TMPDIR/pgsluice)"),
+                   args->work_folder, "DIR");
+  command->add_option("--max-rate", args->max_rate, "Rows and large objects in a second at most, or none")
+      ->check(or_none(rate()));
+  command->add_option("--max-source-sessions", args->max_source_sessions, "Sessions of the source at most, or none")
+      ->check(or_none(whole_number(pipeline::kFewestSourceSessions)));
+  CLI::Option* pause = command->add_flag("--pause", args->pause, "Let no row move, and begin nothing new");
+  command->add_flag("--continue", args->go_on, "Go on after a pause")->excludes(pause);
+  command->add_flag("--json", args->json, "One JSON document");
+  add_log_options(*command, args->log);
+  command->callback([args, &exit_code] { exit_code = run_control(*args); });
+}
+
+}  // namespace pgsluice::tools
