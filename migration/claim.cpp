@@ -7,6 +7,7 @@
 
 #include "base/file_descriptor.h"
 #include "base/sqlite.h"
+#include "migration/pace_change.h"
 #include "migration/progress_estimate.h"
 #include "pgsluice/error.h"
 #include "pgsluice/migration/store.h"
@@ -103,6 +104,13 @@ std::string Claim::target_system() {
   store_.file_->execute("SELECT system FROM migration WHERE id = ?", {id_},
                         [&](const SqliteFile::Row& row) { system = row.text(0); });
   return system;
+}
+
+pipeline::PaceChange Claim::requested_pace() {
+  std::string changes = "{}";
+  store_.file_->execute("SELECT pace FROM migration WHERE id = ?", {id_},
+                        [&](const SqliteFile::Row& row) { changes = row.text(0); });
+  return pace_change_from(changes);
 }
 
 bool Claim::cancel_requested() {

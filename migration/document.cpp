@@ -135,6 +135,22 @@ Json percent_done(const Migration& migration) {
   return is_told ? Json(static_cast<int>(fraction_done(migration) * 100)) : Json();
 }
 
+Json pace_document(const Migration& migration) {
+  return {{"paused", capital(migration.pace.paused)},
+          {"pausedOn", format_time(migration.paused_since)},
+          {"maxRate", migration.pace.max_rate.count},
+          {"maxSourceSessions", migration.pace.max_source_sessions},
+          {"snapshotTakenOn", format_time(migration.snapshot_since)}};
+}
+
+void read_pace(const Json& document, Migration& migration) {
+  migration.pace = {.max_rate = {document.at("maxRate").get<std::int64_t>()},
+                    .max_source_sessions = document.at("maxSourceSessions"),
+                    .paused = document.at("paused") == "True"};
+  migration.paused_since = read_time(document.at("pausedOn"));
+  migration.snapshot_since = read_time(document.at("snapshotTakenOn"));
+}
+
 Json status_document(const Migration& migration) {
   Json databases = Json::object();
   for (const DatabaseDetails& database : migration.details) databases[database.name] = to_document(database);
@@ -144,6 +160,7 @@ Json status_document(const Migration& migration) {
            {{"currentSubState", to_string(migration.substate)},
             {"percentDone", percent_done(migration)},
             {"secondsLeft", migration.time_left ? Json(migration.time_left->count()) : Json()},
+            {"pace", pace_document(migration)},
             {"dbDetails", std::move(databases)},
             {"validationDetails", migration::to_document(migration.validation)}}}};
 }
@@ -176,6 +193,8 @@ Migration read_document(const Json& document) {
                       .next_steps = properties.at("nextSteps")};
   const Json seconds_left = substate.value("secondsLeft", Json());
   if (seconds_left.is_number()) migration.time_left = std::chrono::seconds(seconds_left.get<std::int64_t>());
+  // Documents of earlier versions have none.
+  if (substate.contains("pace")) read_pace(substate.at("pace"), migration);
   for (const auto& [name, database] : substate.at("dbDetails").items()) {
     migration.details.push_back(read_database(database));
   }

@@ -92,6 +92,28 @@ void Runner::Implementation::refresh() {
   }
 }
 
+void Runner::Implementation::take_pace() {
+  pipeline::Pace wanted;
+  try {
+    wanted = claim.requested_pace().of(request.engine.pace);
+  } catch (const Error& error) {
+    log.warning(fmt::format("the pace that was asked for could not be read: {}", describe(error)));
+    return;
+  }
+  if (clone) {
+    const auto age = clone->progress().snapshot_age;
+    migration.snapshot_since =
+        age ? std::optional(now() - std::chrono::duration_cast<Time::duration>(*age)) : std::nullopt;
+  }
+  if (wanted == migration.pace) return;
+  if (wanted.paused != migration.pace.paused)
+    migration.paused_since = wanted.paused ? std::optional(now()) : std::nullopt;
+  migration.pace = wanted;
+  if (clone) clone->set_pace(wanted);
+  for (const auto& [database, comparison] : comparisons) comparison->set_pace(wanted);
+  log.info(fmt::format("migration {}: asked to go on in another way: {}", name, pipeline::describe(wanted)));
+}
+
 void Runner::Implementation::write() {
   try {
     if (!claim.write(migration)) is_lost = true;
@@ -116,15 +138,22 @@ void Runner::Implementation::heed_a_cancellation() {
 }
 
 void Runner::Implementation::report_while_it_runs(const CancelToken& until) {
+  auto last_look = SteadyClock::now();
   while (wait_for({}, until, kPeriod) != WaitResult::kCancelled) {
     last_beat = SteadyClock::now();
     Migration copy;
     {
       const MutexLock lock(mutex);
+      take_pace();
       refresh();
-      if (migration.substate == Substate::kMigratingData) {
-        migration.time_left = time_left.update(fraction_done(migration), SteadyClock::now());
+      const auto at = SteadyClock::now();
+      if (migration.pace.paused) {
+        paused_in_all += at - last_look;
+        migration.time_left.reset();
+      } else if (migration.substate == Substate::kMigratingData) {
+        migration.time_left = time_left.update(fraction_done(migration), at - paused_in_all);
       }
+      last_look = at;
       show();
       write();
       try {
@@ -298,6 +327,9 @@ WrittenEnd Runner::Implementation::write_end(const End& end) {
   migration.error = end.error;
   migration.ended = now();
   migration.time_left.reset();
+  migration.paused_since.reset();
+  migration.snapshot_since.reset();
+  migration.pace.paused = false;
   show();
   const WrittenEnd written = claim.write_end(migration);
   if (written == WrittenEnd::kCancelRequested) {

@@ -37,11 +37,12 @@ std::string Runner::Implementation::verify(pipeline::DatabaseResult& result) {
   if (!compares_with_source()) return "";
   change([&](Migration& of) { details_of(of, result.name).operation = "Verifying"; });
   try {
-    const auto watch = [&](const pipeline::DataComparison* comparison) {
+    const auto watch = [&](pipeline::DataComparison* comparison) {
       const MutexLock lock(mutex);
       if (comparison == nullptr) {
         comparisons.erase(result.name);
       } else {
+        comparison->set_pace(migration.pace);
         comparisons[result.name] = comparison;
       }
     };
@@ -148,6 +149,7 @@ void Runner::Implementation::migrate() {
   pipeline::ServerClone* running = nullptr;
   {
     const MutexLock lock(mutex);
+    options.pace = migration.pace;
     clone = std::make_unique<pipeline::ServerClone>(std::move(options), sink, std::move(care), work.token());
     running = clone.get();
   }

@@ -58,8 +58,10 @@ struct Runner::Implementation {
   Migration migration GUARDED_BY(mutex);
   std::unique_ptr<pipeline::ServerClone> clone GUARDED_BY(mutex) = {};
   /// The comparisons of databases whose rows are being compared.
-  std::map<std::string, const pipeline::DataComparison*> comparisons GUARDED_BY(mutex) = {};
+  std::map<std::string, pipeline::DataComparison*> comparisons GUARDED_BY(mutex) = {};
   TimeLeft time_left GUARDED_BY(mutex) = {};
+  /// How long it has been paused in all, which an estimate of the time left does not count.
+  std::chrono::nanoseconds paused_in_all GUARDED_BY(mutex) = {};
   /// The first thing that went wrong, in a database or with the whole.
   std::optional<Error> failure GUARDED_BY(mutex) = {};
   /// Others have taken this worker for dead.
@@ -85,6 +87,7 @@ struct Runner::Implementation {
         migration(of),
         shown(of) {
     target.expect(claim.target_system());
+    migration.pace = request.engine.pace;
   }
 
   void ask(Asked for_what) noexcept;
@@ -94,6 +97,8 @@ struct Runner::Implementation {
   void change(const std::function<void(Migration&)>& what);
   void enter(Substate substate);
   void refresh() REQUIRES(mutex);
+  /// Goes on at the pace that others have asked for.
+  void take_pace() REQUIRES(mutex);
   /// A store that cannot be written does not stop the migration.
   void write() REQUIRES(mutex);
   void keep_failure(const Error& error);

@@ -12,6 +12,7 @@
 #include "base/file_descriptor.h"
 #include "base/sqlite.h"
 #include "migration/document.h"
+#include "migration/pace_change.h"
 #include "migration/remedies.h"
 #include "migration/store_folder.h"
 #include "migration/unattended_end.h"
@@ -234,6 +235,20 @@ void Store::request_cancel(const Migration& migration) {
       .hint("all its databases are there and verified; to be rid of them, drop them on the target");
 }
 
+void Store::request_pace(const Migration& migration, const pipeline::PaceChange& change) {
+  pipeline::check_pace(change.of({}));
+  SqliteFile::Transaction transaction(*file_);
+  std::string before;
+  file_->execute("SELECT pace FROM migration WHERE id = ? AND active AND NOT deleted", {migration.id},
+                 [&](const SqliteFile::Row& row) { before = row.text(0); });
+  if (before.empty()) {
+    throw Error(ErrorKind::kState, fmt::format("the migration {} has come to its end: it has no pace", migration.name));
+  }
+  file_->execute("UPDATE migration SET pace = ? WHERE id = ?",
+                 {to_text(pace_change_from(before).then(change)), migration.id});
+  transaction.commit();
+}
+
 bool Store::is_cancellation_left(const Migration& migration) {
   const std::string failed(to_string(State::kFailed));
   return is_any(*file_, "id = ? AND NOT active AND cancel AND state = ?", {migration.id, failed});
@@ -365,7 +380,8 @@ Migration Store::requeue(const Migration& migration, const Migration& read) {
   const double since = seconds_of(std::chrono::system_clock::now());
   // A cancellation that was accepted is still to be carried out.
   file_->execute(
-      "UPDATE migration SET active = 1, claimed = 0, waits_since = ?, address = ?, target = ?, system = ? WHERE id = ?",
+      "UPDATE migration SET active = 1, claimed = 0, pace = '{}', waits_since = ?, address = ?, target = ?, system = ? "
+      "WHERE id = ?",
       {since, address_of(again), again.target, system, again.id});
   put(again.id, again);
   transaction.commit();

@@ -38,7 +38,12 @@ ALTER TABLE sample ADD COLUMN fraction REAL NOT NULL DEFAULT 0;
 ALTER TABLE sample ADD COLUMN phase TEXT NOT NULL DEFAULT '';
 PRAGMA user_version = 3;
 )";
-constexpr std::int64_t kFormat = 3;
+// The changes of pace that a worker was asked for, as JSON.
+constexpr const char* kFourthFormat = R"(
+ALTER TABLE migration ADD COLUMN pace TEXT NOT NULL DEFAULT '{}';
+PRAGMA user_version = 4;
+)";
+constexpr std::int64_t kFormat = 4;
 
 }  // namespace
 
@@ -54,6 +59,7 @@ void Store::update_format() {
     if (format < 1) file_->execute(kFirstFormat);
     if (format < 2) file_->execute(kSecondFormat);
     if (format < 3) file_->execute(kThirdFormat);
+    if (format < 4) file_->execute(kFourthFormat);
     transaction.commit();
     read_format();
   }

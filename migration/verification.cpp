@@ -57,7 +57,7 @@ std::vector<std::string> differences_of(const pipeline::ComparedData& data) {
 // Shows a comparison as long as it lives.
 class Watched {
  public:
-  Watched(const pipeline::DataComparison& comparison, const WatchComparison& watch) : watch_(watch) {
+  Watched(pipeline::DataComparison& comparison, const WatchComparison& watch) : watch_(watch) {
     if (watch_) watch_(&comparison);
   }
   Watched(const Watched&) = delete;

@@ -19,8 +19,8 @@ struct Verification {
 /// True if definitions are compared, too: nothing of them is left out.
 bool compares_definitions(const pipeline::CloneOptions& engine);
 
-/// Gets the comparison of rows while it runs, for its progress, and nullptr before it goes.
-using WatchComparison = std::function<void(const pipeline::DataComparison*)>;
+/// Gets the comparison of rows while it runs, for its progress and its pace, and nullptr before it goes.
+using WatchComparison = std::function<void(pipeline::DataComparison*)>;
 
 /// Compares a migrated database with its source: definitions (unless the engine's options leave some out), rows,
 /// sequences, large objects. What was written to the source since is a difference too. Throws Error when a server

@@ -88,7 +88,8 @@ CloneSummary Clone::Implementation::verify_what_was_done(const ResolvedOptions& 
                                                 .target = resolved.target,
                                                 .database = resolved.database,
                                                 .jobs = resolved.table_jobs,
-                                                .split = resolved.split},
+                                                .split = resolved.split,
+                                                .max_rate = environment.pace->pace().max_rate},
                                                *sink, cancel.token())
                                     .run();
   CloneSummary summary = progress.summary();

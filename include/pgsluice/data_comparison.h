@@ -8,6 +8,7 @@
 #include "pgsluice/digest.h"
 #include "pgsluice/filter_rules.h"
 #include "pgsluice/log.h"
+#include "pgsluice/pace.h"
 #include "pgsluice/progress.h"
 #include "pgsluice/row_options.h"
 
@@ -28,6 +29,8 @@ struct CompareOptions {
   schema::FilterRules filters = {};
   bool extensions = true;
   bool large_objects = true;
+  /// How much of the source's rows is read in a second at most; 0: no limit.
+  Bytes max_rate = {};
 };
 
 /// A table that both databases have, or one of them.
@@ -90,6 +93,8 @@ class DataComparison {
 
   ProgressSnapshot progress() const;
   void cancel() noexcept;
+  /// Changes the rate, or pauses, from now on; any thread. Sessions stay as they are.
+  void set_pace(const Pace& pace);
 
  private:
   struct Implementation;

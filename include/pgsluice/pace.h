@@ -40,7 +40,10 @@ struct PaceChange {
   std::optional<bool> paused;
 
   bool operator==(const PaceChange&) const = default;
+  /// The pace as this changes it.
   Pace of(Pace pace) const;
+  /// This change and a later one, as one.
+  PaceChange then(const PaceChange& later) const;
 };
 
 /// The pace of a run, as it is now.

@@ -55,8 +55,16 @@ void add_migrations(const std::vector<Migration>& migrations, std::vector<Metric
   Family substate("pgsluice_migration_substate", MetricType::Gauge, "1 for the substate of the migration, else 0.");
   Family started("pgsluice_migration_start_time_seconds", MetricType::Gauge, "When the migration started (Unix time).");
   Family ended("pgsluice_migration_end_time_seconds", MetricType::Gauge, "When the migration ended (Unix time).");
+  Family paused("pgsluice_migration_paused", MetricType::Gauge, "1 while the migration is paused, else 0.");
+  Family max_rate("pgsluice_migration_max_rate_bytes", MetricType::Gauge,
+                  "Rows and large objects in a second at most; there is none without a limit.");
+  Family snapshot("pgsluice_migration_snapshot_time_seconds", MetricType::Gauge,
+                  "When the oldest snapshot of the source was taken that is held (Unix time).");
   for (const Migration& migration : migrations) {
     const Labels labels = labels_of(migration);
+    paused.add(labels, migration.pace.paused ? 1 : 0);
+    if (migration.pace.max_rate.count > 0) max_rate.add(labels, static_cast<double>(migration.pace.max_rate.count));
+    if (migration.snapshot_since) snapshot.add(labels, seconds_of(*migration.snapshot_since));
     for (const State one : kStates) {
       state.add(with(labels, "state", to_string(one)), one == migration.state ? 1 : 0);
     }
@@ -66,7 +74,8 @@ void add_migrations(const std::vector<Migration>& migrations, std::vector<Metric
     if (migration.started) started.add(labels, seconds_of(*migration.started));
     if (migration.ended) ended.add(labels, seconds_of(*migration.ended));
   }
-  for (Family* family : {&state, &substate, &started, &ended}) families.push_back(family->take());
+  for (Family* family : {&state, &substate, &started, &ended, &paused, &max_rate, &snapshot})
+    families.push_back(family->take());
 }
 
 void add_databases(const std::vector<Migration>& migrations, std::vector<MetricFamily>& families) {

@@ -13,6 +13,7 @@
 #include "migration/http/metrics.h"
 #include "migration/http/page.h"
 #include "migration/http/server.h"
+#include "migration/pace_change.h"
 #include "migration/progress_estimate.h"
 #include "migration/properties_object.h"
 #include "migration/table_activity.h"
@@ -74,8 +75,22 @@ Json state_of(Store& store, const Migration& migration) {
           {"tables", tables_document(store.work_folder(migration.id), migration.databases)}};
 }
 
-bool is_true(const nlohmann::json& value) {
-  return value == true || (value.is_string() && says_true(value.get_ref<const std::string&>()));
+// What a PATCH asks for: a change of pace, or a cancellation.
+struct Update {
+  std::optional<pipeline::PaceChange> pace;
+};
+
+Update update_of(const std::string& body) {
+  PropertiesObject document = PropertiesObject::parse(body);
+  std::optional<PropertiesObject> properties = document.object("properties");
+  const bool cancels = properties && properties->boolean("cancel").value_or(false);
+  std::optional<PropertiesObject> pace = properties ? properties->object("pace") : std::nullopt;
+  if (cancels == pace.has_value()) {
+    throw Error(
+        ErrorKind::kUsage,
+        R"(what can be changed is {"properties":{"cancel":"True"}} or {"properties":{"pace":{"paused":true}}}, with "maxRate" and "maxSourceSessions")");
+  }
+  return {.pace = pace ? std::optional(read_pace_change(*pace)) : std::nullopt};
 }
 
 enum class View { kWhole, kSummary };
@@ -194,24 +209,15 @@ class RestApi {
 
   HttpResponse update(const HttpRequest& request) {
     const Migrations at(*this, request);
-    nlohmann::json cancel;
-    try {
-      const nlohmann::json body = parse_json(request.body);
-      for (const auto& [name, properties] : body.items()) {
-        if (!same_key(name, "properties") || !properties.is_object()) continue;
-        for (const auto& [key, value] : properties.items()) {
-          if (same_key(key, "cancel")) cancel = value;
-        }
-      }
-    } catch (const Json::exception&) {
-      throw Error(ErrorKind::kUsage, "the body is not JSON");
-    }
-    if (!is_true(cancel)) {
-      throw Error(ErrorKind::kUsage, R"(all that can be changed is {"properties":{"cancel":"True"}})");
-    }
+    const Update wanted = update_of(request.body);
     const Migration migration = at.find(request.matches[0]);
-    at.store().request_cancel(migration);
-    log_.info(fmt::format("migration {}: cancel requested by {}", migration.name, request.peer));
+    if (wanted.pace) {
+      at.store().request_pace(migration, *wanted.pace);
+      log_.info(fmt::format("migration {}: another pace requested by {}", migration.name, request.peer));
+    } else {
+      at.store().request_cancel(migration);
+      log_.info(fmt::format("migration {}: cancel requested by {}", migration.name, request.peer));
+    }
     return json_response(to_text(at.again(migration)), 202);
   }
 

@@ -11,6 +11,7 @@
 #include "base/duration.h"
 #include "base/mutex.h"
 #include "base/threads.h"
+#include "base/throttle.h"
 #include "copy/large_objects.h"
 #include "copy/row_digest.h"
 #include "copy/row_ranges.h"
@@ -121,6 +122,7 @@ struct DataComparison::Implementation {
   Log log;
   CancelSource cancel;
 
+  Throttle throttle;
   std::atomic<std::int64_t> bytes{0};
   std::atomic<std::size_t> units_done{0};
   std::atomic<std::size_t> units_total{0};
@@ -309,7 +311,7 @@ std::vector<RowsDigest> DataComparison::Implementation::digest_both(pg::Connecti
                                                                     copy::CopyFormat format) {
   std::atomic<std::int64_t> bytes_of_target{0};
   const std::array<copy::DigestRequest, 2> requests = {
-      copy::DigestRequest{.connection = source, .copy_out = of_source, .format = format, .flow = bytes},
+      copy::DigestRequest{.connection = source, .copy_out = of_source, .format = format, .flow = {bytes, &throttle}},
       copy::DigestRequest{.connection = target, .copy_out = of_target, .format = format, .flow = bytes_of_target}};
   return copy::digest_rows(requests);
 }
@@ -385,6 +387,7 @@ DataComparison::DataComparison(CompareOptions options, LogSink& sink, const Canc
     : implementation_(new Implementation{.cancel = CancelSource(parent)}) {
   implementation_->options = std::move(options);
   implementation_->log = Log(sink);
+  set_pace({.max_rate = implementation_->options.max_rate});
 }
 
 DataComparison::~DataComparison() = default;
@@ -405,6 +408,11 @@ ProgressSnapshot DataComparison::progress() const {
     snapshot.fraction = static_cast<double>(snapshot.tasks_done) / static_cast<double>(snapshot.tasks_total);
   }
   return snapshot;
+}
+
+void DataComparison::set_pace(const Pace& pace) {
+  check_pace(pace);
+  implementation_->throttle.set(pace.max_rate, pace.paused);
 }
 
 void DataComparison::cancel() noexcept { implementation_->cancel.cancel(); }

@@ -32,7 +32,7 @@ class JobPool {
   bool takes_idle_turns() const { return is_shared_ || is_limited_; }
 
   /// How many of Lane::kCopy may have turns from now on: at least one, at most the jobs. Those above it give theirs
-  /// back when their task ends. Whoever calls it wakes the idle workers (Scheduler::wake()).
+  /// back when their task ends. The caller wakes the idle workers (Scheduler::wake()).
   void limit_copying(int most);
 
   /// Given back with its end. The pool outlives it.

@@ -126,6 +126,14 @@ Pace PaceChange::of(Pace pace) const {
   return pace;
 }
 
+PaceChange PaceChange::then(const PaceChange& later) const {
+  PaceChange both = later;
+  if (!both.max_rate) both.max_rate = max_rate;
+  if (!both.max_source_sessions) both.max_source_sessions = max_source_sessions;
+  if (!both.paused) both.paused = paused;
+  return both;
+}
+
 PaceFile::PaceFile(std::filesystem::path folder, PaceControl& control, std::function<ProgressSnapshot()> read, Log log)
     : folder_(std::move(folder)), control_(control), read_(std::move(read)), log_(log) {
   std::error_code ignored;  // of an earlier run

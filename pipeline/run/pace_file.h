@@ -15,9 +15,9 @@
 namespace pgsluice::pipeline {
 
 /// A run's end of change_pace() and read_pace(): takes requests out of its work folder, and writes there what has
-/// become of the pace. A folder that cannot be written is a warning: nobody can change the pace then.
+/// become of the pace. A folder that cannot be written is a warning: then the pace stays as it is.
 ///
-///     pace.request    what another process asks for; whoever makes the file has the turn
+///     pace.request    what another process asks for; a second one waits until it is gone
 ///     pace.json       the pace in force, and the last request that was answered
 ///
 /// Lifecycle: its thread runs as long as the object, which the folder's lock outlives.

@@ -14,6 +14,7 @@
 #include "tests/support/cluster.h"
 #include "tests/support/database_comparison.h"
 #include "tests/support/sockets.h"
+#include "tests/support/wait_until.h"
 #include "tests/tools/command_fixture.h"
 
 namespace pgsluice::test {
@@ -223,6 +224,15 @@ TEST_F(MigrationCommandTest, ACancelDropsWhatItHasMade) {
            "MigratingData";
   };
   for (int i = 0; i < 600 && !at_work(); ++i) wait_for({}, {}, std::chrono::milliseconds(20));
+  // Paused first, as one does who thinks about it.
+  EXPECT_EQ(command("migration update --name migration1 --pause --max-rate 1MB").exit_code, 0);
+  EXPECT_EQ(command("migration update --name migration1 --pause --cancel").exit_code, 1);
+  std::string shown;
+  EXPECT_TRUE(wait_until([&] {
+    shown = command("migration show --name migration1 -o table").output;
+    return shown.find("Paused      since ") != std::string::npos &&
+           shown.find("Pace        paused; at most 1.0 MB a second") != std::string::npos;
+  })) << shown;
   EXPECT_EQ(command("migration update --name migration1 --cancel").exit_code, 0);
   const SubprocessResult watched = command("migration show --name migration1 --watch");
   EXPECT_EQ(watched.exit_code, 130) << "it was cancelled";
@@ -255,6 +265,8 @@ TEST_F(MigrationCommandTest, BadArgumentsAndFilesGetOneLineAndBeginNothing) {
   EXPECT_EQ(command("migration create --properties body.json --migration-mode online").exit_code, 1);
   EXPECT_EQ(command("migration create --properties body.json --migration-option Copy").exit_code, 1);
   EXPECT_EQ(command("migration update --name migration1").exit_code, 1);
+  EXPECT_EQ(command("migration update --pause").exit_code, 1);
+  EXPECT_EQ(command("migration update --name nobody --pause").exit_code, 3);
   const SubprocessResult of_databases = command("migration update --name migration1 --cancel testdb3 testdb6");
   EXPECT_EQ(of_databases.exit_code, 1);
   EXPECT_THAT(of_databases.errors, HasSubstr("--cancel takes no database names"));

@@ -35,6 +35,7 @@ struct CompareArguments {
   bool json = false;
   bool all_databases = false;
   bool roles = false;
+  std::string max_rate;
   LogOptions log;
 };
 
@@ -87,6 +88,10 @@ void add_data_options(CLI::App& command, CompareArguments& args) {
                    command.add_option("--split-tables-larger-than,--split-at", args.split_larger_than,
                                       "auto, a size such as \"10 GB\", or 0 for never"),
                    args.split_larger_than, "SPLIT_TABLES_LARGER_THAN");
+  with_environment(
+      command,
+      command.add_option("--max-rate", args.max_rate, "Rows of the source read in a second at most, such as \"50 MB\""),
+      args.max_rate, "MAX_RATE");
   command.add_option("--filters,--filter", args.filters,
                      "The filter file of the copy (docs/filters.md): what it has left out is not compared");
 }
@@ -188,6 +193,7 @@ Compared compare_data(const CompareArguments& args, const std::string& database,
   pipeline::CompareOptions options = args.options;
   options.database = database;
   options.split = pipeline::parse_split(args.split_larger_than);
+  if (!args.max_rate.empty()) options.max_rate = parse_bytes(args.max_rate);
   if (!args.filters.empty()) options.filters = schema::read_filter_rules(args.filters);
   pipeline::DataComparison comparison(std::move(options), console, cancel);
   pipeline::ComparedData data;

@@ -8,7 +8,7 @@
 #include "tools/pgsluice/commands.h"
 #include "tools/pgsluice/environment.h"
 #include "tools/pgsluice/exit_code.h"
-#include "tools/pgsluice/option_values.h"
+#include "tools/pgsluice/pace_arguments.h"
 #include "tools/pgsluice/pace_report.h"
 #include "tools/pgsluice/running.h"
 
@@ -18,8 +18,6 @@ namespace {
 
 using pipeline::CurrentPace;
 using pipeline::PaceChange;
-
-constexpr const char* kNone = "none";
 
 constexpr const char* kControlFooter =
     "Examples:\n"
@@ -37,52 +35,20 @@ constexpr const char* kControlFooter =
 
 struct ControlArguments {
   std::string work_folder;
-  std::string max_rate;
-  std::string max_source_sessions;
-  bool pause = false;
-  bool go_on = false;
+  PaceArguments pace;
   bool json = false;
   LogOptions log;
 };
 
-PaceChange change_of(const ControlArguments& args) {
-  PaceChange change;
-  if (!args.max_rate.empty()) change.max_rate = args.max_rate == kNone ? Bytes{} : parse_bytes(args.max_rate);
-  if (!args.max_source_sessions.empty()) {
-    change.max_source_sessions = args.max_source_sessions == kNone ? 0 : std::stoi(args.max_source_sessions);
-  }
-  if (args.pause) change.paused = true;
-  if (args.go_on) change.paused = false;
-  return change;
-}
-
 int run_control(const ControlArguments& args) {
   return run_cancellable(args.log, [&](Console&, const CancelToken& cancel) -> int {
-    const PaceChange change = change_of(args);
+    const PaceChange change = change_of(args.pace);
     const std::filesystem::path folder = work_folder(args.work_folder);
     const CurrentPace now =
         change == PaceChange() ? pipeline::read_pace(folder) : pipeline::change_pace(folder, change, cancel);
     std::fputs((args.json ? pace_document(now).dump(2) + "\n" : pace_text(now)).c_str(), stdout);
     return kExitSuccess;
   });
-}
-
-// "none", or what the other check takes.
-CLI::Validator or_none(CLI::Validator other) {
-  return CLI::Validator([other](std::string& text) { return text == kNone ? std::string() : other(text); },
-                        other.get_description() + " or none");
-}
-
-CLI::Validator rate() {
-  return CLI::Validator(
-      [](std::string& text) {
-        try {
-          return parse_bytes(text).count > 0 ? std::string() : std::string("a rate is above 0; none lifts the limit");
-        } catch (const Error& error) {
-          return std::string(error.what());
-        }
-      },
-      "SIZE");
 }
 
 }  // namespace
@@ -94,12 +60,7 @@ void add_control_command(CLI::App& app, int& exit_code) {
   with_environment(*command,
                    command->add_option("-D,--dir", args->work_folder, "The copy's work directory ($TMPDIR/pgsluice)"),
                    args->work_folder, "DIR");
-  command->add_option("--max-rate", args->max_rate, "Rows and large objects in a second at most, or none")
-      ->check(or_none(rate()));
-  command->add_option("--max-source-sessions", args->max_source_sessions, "Sessions of the source at most, or none")
-      ->check(or_none(whole_number(pipeline::kFewestSourceSessions)));
-  CLI::Option* pause = command->add_flag("--pause", args->pause, "Let no row move, and begin nothing new");
-  command->add_flag("--continue", args->go_on, "Go on after a pause")->excludes(pause);
+  add_pace_options(*command, args->pace);
   command->add_flag("--json", args->json, "One JSON document");
   add_log_options(*command, args->log);
   command->callback([args, &exit_code] { exit_code = run_control(*args); });

@@ -23,6 +23,7 @@
 #include "tools/pgsluice/migration_arguments.h"
 #include "tools/pgsluice/migration_run.h"
 #include "tools/pgsluice/option_values.h"
+#include "tools/pgsluice/pace_arguments.h"
 #include "tools/pgsluice/running.h"
 #include "tools/pgsluice/signals.h"
 
@@ -38,6 +39,7 @@ constexpr const char* kMigrationFooter =
     "  pgsluice migration create --name first --properties body.json --no-wait\n"
     "  pgsluice migration list --filter All\n"
     "  pgsluice migration show --name first --watch\n"
+    "  pgsluice migration update --name first --pause\n"
     "  pgsluice migration update --name first --cancel\n"
     "\n"
     "docs/migration.md tells a migration from its begin to its end.";
@@ -178,12 +180,39 @@ int show(const MigrationArguments& args, bool watched) {
   });
 }
 
-int update(const MigrationArguments& args, bool cancels, const std::vector<std::string>& databases) {
+struct UpdateArguments : MigrationArguments {
+  bool cancels = false;
+  PaceArguments pace;
+  std::vector<std::string> databases;
+};
+
+int change_pace(const UpdateArguments& args, const pipeline::PaceChange& change) {
+  return run_reporting(args.log, [&](Console& console) -> int {
+    const OutputFormat output = output_format(args.output);
+    migration::Store store = open_store(args);
+    const Migration migration = store.find(args.own_name(), args.wanted_target());
+    store.request_pace(migration, change);
+    Log(console).info(
+        fmt::format("migration {}: its worker goes on so within a second or two, or when it takes the "
+                    "migration up",
+                    migration.name));
+    std::fputs(migration_text(store.refreshed(migration).value_or(migration), output, store.folder()).c_str(), stdout);
+    return kExitSuccess;
+  });
+}
+
+int update(const UpdateArguments& args) {
+  const pipeline::PaceChange change = change_of(args.pace);
+  if (change != pipeline::PaceChange() && !args.cancels && !args.own_name().empty()) return change_pace(args, change);
   return run_reporting(args.log, [&](Console& console) -> int {
     const OutputFormat output = output_format(args.output);
     require_a_name(args);
-    if (!cancels) throw Error(ErrorKind::kUsage, "an offline migration can only be cancelled: --cancel");
-    if (!databases.empty()) {
+    if (!args.cancels) {
+      throw Error(ErrorKind::kUsage,
+                  "what is to be changed? --cancel, --pause, --continue, --max-rate, "
+                  "--max-source-sessions");
+    }
+    if (!args.databases.empty()) {
       throw Error(ErrorKind::kUsage, "--cancel takes no database names: a migration is cancelled as a whole")
           .hint("leave the names out; a migration of one database each can be cancelled alone");
     }
@@ -280,6 +309,23 @@ CLI::App* add_simple(CLI::App& migration, const char* name, const char* descript
   return command;
 }
 
+void add_update(CLI::App& migration, int& exit_code) {
+  auto args = std::make_shared<UpdateArguments>();
+  CLI::App* command = add_simple(migration, "update", "Slow down, pause or cancel a migration", "", args);
+  command->footer(
+      "Examples:\n"
+      "  pgsluice migration update --name first --max-rate '20 MB'\n"
+      "  pgsluice migration update --name first --pause\n"
+      "  pgsluice migration update --name first --continue --max-rate none\n"
+      "  pgsluice migration update --name first --cancel\n"
+      "'pgsluice control --help' says what becomes of a copy that is paused.");
+  CLI::Option* cancel = command->add_flag("--cancel", args->cancels, "End it, and drop the databases that it has made");
+  for (CLI::Option* option : add_pace_options(*command, args->pace)) option->excludes(cancel);
+  // The service's own form names databases after --cancel.
+  command->add_option("databases", args->databases)->group("");
+  command->callback([args, &exit_code] { exit_code = update(*args); });
+}
+
 }  // namespace
 
 void add_migration_commands(CLI::App& app, int& exit_code) {
@@ -303,15 +349,7 @@ void add_migration_commands(CLI::App& app, int& exit_code) {
   show_command->add_flag("--watch", *watched, "Show its progress until its end");
   show_command->callback([args, watched, &exit_code] { exit_code = show(*args, *watched); });
 
-  args = std::make_shared<MigrationArguments>();
-  auto names = std::make_shared<std::vector<std::string>>();
-  CLI::App* update_command =
-      add_simple(*migration, "update", "Cancel a migration", "update --name first --cancel", args);
-  auto cancels = std::make_shared<bool>(false);
-  update_command->add_flag("--cancel", *cancels, "End it, and drop the databases that it has made");
-  // The service's own form names databases after --cancel.
-  update_command->add_option("databases", *names)->group("");
-  update_command->callback([args, names, cancels, &exit_code] { exit_code = update(*args, *cancels, *names); });
+  add_update(*migration, exit_code);
 
   args = std::make_shared<MigrationArguments>();
   CLI::App* delete_command = add_simple(*migration, "delete", "Forget a migration; one that is active is cancelled",

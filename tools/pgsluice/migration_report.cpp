@@ -116,6 +116,12 @@ std::string migration_table(const Migration& migration, const std::filesystem::p
        migration.target_server + (migration.target_version.empty() ? "" : ", PostgreSQL " + migration.target_version));
   line("Started", migration::format_time(migration.started));
   line("Duration", duration_of(migration));
+  if (migration.pace != pipeline::Pace()) line("Pace", describe(migration.pace));
+  if (migration.paused_since) line("Paused", "since " + migration::format_time(migration.paused_since));
+  if (migration.paused_since && migration.snapshot_since) {
+    line("Snapshot", fmt::format("held since {}: VACUUM on the source cannot remove what has ended since",
+                                 migration::format_time(migration.snapshot_since)));
+  }
   line("Error", migration.error);
   const bool can_be_resumed =
       migration.state == migration::State::kFailed || migration.state == migration::State::kValidationFailed;
@@ -207,6 +213,13 @@ pipeline::ProgressSnapshot progress_of(const Migration& migration) {
   all.tasks_done = all.tables_done;
   all.fraction = migration::fraction_done(migration);
   all.left = migration.time_left;
+  all.pace = migration.pace;
+  const auto since = [](const std::optional<migration::Time>& time) -> std::optional<std::chrono::nanoseconds> {
+    if (!time) return std::nullopt;
+    return std::chrono::system_clock::now() - *time;
+  };
+  all.paused_for = since(migration.paused_since);
+  all.snapshot_age = since(migration.snapshot_since);
   return all;
 }
 

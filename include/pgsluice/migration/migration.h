@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pgsluice/bytes.h"
+#include "pgsluice/pace.h"
 
 namespace pgsluice::migration {
 
@@ -177,6 +178,11 @@ struct Migration {
   std::string error;
   /// How long it will take from now on, estimated; nullopt while that cannot be told, and of one that has ended.
   std::optional<std::chrono::seconds> time_left;
+  /// How fast its worker goes, and since when it has been paused.
+  pipeline::Pace pace;
+  std::optional<Time> paused_since;
+  /// Since when the oldest snapshot of the source is held, which keeps VACUUM there from its work; nullopt if none is.
+  std::optional<Time> snapshot_since;
   std::vector<DatabaseDetails> details;
   ValidationDetails validation;
   /// Tasks that are left for a person when all is done.

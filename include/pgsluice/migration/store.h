@@ -99,6 +99,11 @@ class Store {
   /// waited for.
   void cancel_to_remove(const Migration& migration);
 
+  /// Asks the worker to go on at another pace, which it takes over within a second or so, or when it takes the
+  /// migration up. Throws Error(kState) for one that has come to its end, Error(kUsage) for a pace that cannot be
+  /// meant.
+  void request_pace(const Migration& migration, const pipeline::PaceChange& change);
+
   /// True if it was canceled and has failed before that was carried out: what it has made may be on the target.
   bool is_cancellation_left(const Migration& migration);
 
@@ -174,6 +179,8 @@ class Claim {
   std::string target_system();
 
   bool cancel_requested();
+  /// The changes that others have asked for since the migration was created or resumed, as one.
+  pipeline::PaceChange requested_pace();
 
  private:
   friend class Store;

@@ -289,6 +289,30 @@ function cancelButton(migration, path) {
   }}, "Cancel the migration");
 }
 
+// Pauses one that is copying, or has it go on.
+function pauseButton(migration, path) {
+  if (migration.properties.currentStatus.state !== "InProgress") return null;
+  const isPaused = migration.properties.currentStatus.currentSubStateDetails.pace.paused === "True";
+  return element("button", {id: "pause", type: "button", onclick: async (event) => {
+    event.target.disabled = true;
+    try {
+      await call(path, {method: "PATCH", headers: {"Content-Type": "application/json"},
+        body: JSON.stringify({properties: {pace: {paused: !isPaused}}})});
+    } catch (error) {
+      event.target.disabled = false;
+      connection.textContent = error.message;
+    }
+  }}, isPaused ? "Continue" : "Pause");
+}
+
+// For how long it is paused, and what that costs the source.
+function pauseNote(pace) {
+  if (pace.paused !== "True") return null;
+  const since = (time) => duration((Date.now() - Date.parse(time)) / 1000);
+  return element("p", {class: "message", role: "status"}, "Paused for " + since(pace.pausedOn) + "." + (pace.snapshotTakenOn ?
+    " The source's snapshot is " + since(pace.snapshotTakenOn) + " old: VACUUM there cannot remove what has ended since." : ""));
+}
+
 // What there is to do with one that has ended.
 function afterwards(migration, path) {
   const state = migration.properties.currentStatus.state;
@@ -324,17 +348,19 @@ function showMigration({migration, samples, tables}, path) {
   const left = details.secondsLeft === null || details.secondsLeft === undefined ? null : duration(details.secondsLeft);
   document.title = migration.name + ": " + status.state + " – pgsluice";
   draw(element("p", {}, element("a", {href: "#/", id: "back"}, "All migrations")),
-    element("div", {class: "row"}, element("h2", {}, migration.name), cancelButton(migration, path)),
+    element("div", {class: "row"}, element("h2", {}, migration.name), pauseButton(migration, path),
+      cancelButton(migration, path)),
     element("p", {role: "status", "aria-live": "polite"}, state(status.state), active ? " " + status.currentSubStateDetails.currentSubState : ""),
     element("p", {class: "faint"}, of.sourceDbServerResourceId + " → " + of.targetDbServerResourceId +
       (of.sourceDbServerMetadata.version ? ", PostgreSQL " + of.sourceDbServerMetadata.version.split(" ")[0] + " → " +
         of.targetDbServerMetadata.version.split(" ")[0] : "")),
-    ...messages(migration),
+    ...messages(migration), pauseNote(details.pace) || "",
     part === null ? "" : element("progress", {max: 1, value: part, "aria-label": "All databases " + Math.floor(part * 100) + " %"}),
     facts([part === null ? null : ["Done", Math.floor(part * 100) + " %"], sum.tables === 0 ? null : ["Copied", bytes(sum.copied)],
       sum.tables === 0 ? null : ["Rows", number(sum.rows)],
       sum.tables === 0 ? null : ["Tables", number(sum.done) + " / " + number(sum.tables)],
       sum.copied === 0 ? null : [active ? "Rate" : "Rate over all", bytes(Math.round(speed)) + "/s"],
+      details.pace.maxRate === 0 ? null : ["Rate at most", bytes(details.pace.maxRate) + "/s"],
       ["Time", duration(lasted(migration))], active ? ["Left, about", left || "–"] : null,
       ["Started", when(of.migrationWindowStartTimeInUtc)], active ? null : ["Ended", when(of.migrationWindowEndTimeInUtc)]]),
     afterwards(migration, path) || "",

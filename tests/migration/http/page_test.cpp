@@ -103,6 +103,17 @@ TEST_F(PageTest, FitsANarrowWindowIsReadInLightAndDarkAndGoesByKeyboard) {
   }
 }
 
+TEST_F(PageTest, SaysThatAMigrationIsPausedAndHowToGoOn) {
+  Migration migration = running();
+  migration.pace = {.max_rate = {20 * 1024 * 1024}, .paused = true};
+  migration.paused_since = migration.snapshot_since = std::chrono::system_clock::now() - std::chrono::minutes(5);
+  claim_->write(migration);
+  const std::string page = shown("/#/nightly", "Paused for 5 min");
+  for (const char* text : {"The source's snapshot is 5 min", ">Continue</button>", "Rate at most", "20 MB/s"}) {
+    EXPECT_THAT(page, HasSubstr(text));
+  }
+}
+
 TEST_F(PageTest, ShowsHowAMigrationHasEnded) {
   Migration migration = running();
   migration.state = State::kFailed;

@@ -58,6 +58,31 @@ TEST_F(RestTest, ErrorsHaveTheirStatusAndSayWhatIsWrong) {
   EXPECT_EQ(client.Put("/migrations/first?resume=perhaps", "{}", "application/json")->status, 400);
 }
 
+TEST_F(RestTest, APaceIsAskedForByAPatch) {
+  Store store(store_);
+  Request wanted;
+  wanted.source = {.host = "a", .port = 1, .user = "b"};
+  wanted.target = {.host = "c", .port = 1, .user = "b"};
+  wanted.databases = {"x"};
+  const Migration created = create(store, "first", "", {}, wanted);
+  const RestServer server(store_, sink_);
+  httplib::Client client = server.client();
+  const auto patch = [&](const std::string& pace) {
+    return client.Patch("/migrations/first", R"({"properties":{"pace":)" + pace + "}}", "application/json");
+  };
+  EXPECT_EQ(patch(R"({"maxRate":"20 MB","maxSourceSessions":5})")->status, 202);
+  EXPECT_EQ(patch(R"({"paused":true})")->status, 202);
+  EXPECT_EQ(store.claim(created.id).requested_pace(),
+            (pipeline::PaceChange{.max_rate = Bytes{20 * 1024 * 1024}, .max_source_sessions = 5, .paused = true}));
+  for (const char* wrong : {R"({"maxSourceSessions":2})", R"({"rate":1})", R"("fast")", "1"}) {
+    EXPECT_EQ(patch(wrong)->status, 400) << wrong;
+  }
+  const auto both =
+      client.Patch("/migrations/first", R"({"properties":{"cancel":true,"pace":{"paused":true}}})", "application/json");
+  EXPECT_EQ(both->status, 400);
+  EXPECT_EQ(server.client("").Patch("/migrations/first", "{}", "application/json")->status, 401);
+}
+
 TEST_F(RestTest, ARequestNamesNoFileVariableOrProgramOfTheServersMachine) {
   const RestServer server(store_, sink_);
   httplib::Client client = server.client();
