@@ -6,9 +6,10 @@ namespace pgsluice::index {
 
 BuildBudget::Share BuildBudget::take(int others_ready) {
   const MutexLock lock(mutex_);
-  --free_;
-  const int workers = std::clamp(free_ - others_ready, 0, most_workers_);
-  free_ -= workers;
+  // Evenly: one build with all of them would leave another one alone at the end.
+  const int places = std::max(free_, 1) / (1 + others_ready);
+  const int workers = std::clamp(places - 1, 0, most_workers_);
+  free_ -= 1 + workers;
   return {this, {.memory = {share_.count * (1 + workers)}, .parallel_workers = workers}};
 }
 

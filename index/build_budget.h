@@ -8,8 +8,8 @@
 namespace pgsluice::index {
 
 /// Divides memory and cores of the target among the builds that run at once. There are as many places as index jobs;
-/// each has an even part of the memory. A build takes one place, and those that no other build wants as parallel
-/// workers of PostgreSQL's own. Any thread.
+/// each has an even part of the memory. A build takes one place, and its part of those that no other build wants as
+/// parallel workers of PostgreSQL's own. Any thread.
 class BuildBudget {
  public:
   /// `most_workers`: what the target's configuration gives one build.

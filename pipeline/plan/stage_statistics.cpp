@@ -18,6 +18,10 @@ using schema::RelationKind;
 // rows then, so that its statistics are those of the source (docs/performance.md, Statistics).
 constexpr Bytes kCheaperToAnalyze{256 * 1024};
 
+constexpr std::string_view kAnalyze = "ANALYZE ";
+constexpr std::string_view kVacuum = "VACUUM ";
+constexpr std::string_view kVacuumAnalyze = "VACUUM (ANALYZE) ";
+
 // ANALYZE needs the indexes on expressions and the statistics objects; foreign keys need the statistics. Those that are
 // carried from the source wait for the rows, which they tell the number of, and for indexes on expressions only.
 class StatisticsStage {
@@ -39,6 +43,9 @@ class StatisticsStage {
       for (const Oid member : state_.relations.tree(relation.oid)) analyzed_by_parent_.insert(member);
     }
     for (const TablePlan& table : state.plan.tables) plans_[table.table->oid] = &table;
+    for (const auto& [task, entry] : post_data.foreign_key_checks) {
+      for (const Oid relation : state.relations.of(*entry)) with_foreign_keys_.insert(relation);
+    }
     for (const schema::Index& index : catalog().indexes) {
       if (index.has_expressions) indexes_with_expressions_.insert(index.oid);
     }
@@ -57,8 +64,7 @@ class StatisticsStage {
         if (!copied) continue;
       }
       if (is_carried) add_carried(relation);
-      const std::string_view command = command_for(relation, is_carried);
-      if (!command.empty()) add_task(relation, command);
+      for (const std::string_view command : commands_for(relation, is_carried)) add_task(relation, command);
     }
     check_foreign_keys_after_statistics();
   }
@@ -89,25 +95,35 @@ class StatisticsStage {
            ((has_rows_of_its_own && pays) || relation.kind == RelationKind::kPartitionedTable);
   }
 
-  // Before the table's name; empty for a table that needs none of its own.
-  std::string_view command_for(const Relation& relation, bool is_carried) const {
-    if (relation.kind == RelationKind::kPartitionedTable) return is_carried ? "" : "ANALYZE ";
+  // Each before the table's name; none for a table that needs none of its own. Of a large table a foreign key waits for
+  // the statistics only: its validation need not wait for a VACUUM, which reads all of it.
+  std::vector<std::string_view> commands_for(const Relation& relation, bool is_carried) const {
     const auto plan = plans_.find(relation.oid);
-    const bool vacuum = plan == plans_.end() || plan->second->upkeep == Upkeep::kVacuumAnalyze;
-    const bool analyze = !is_carried && !analyzed_by_parent_.contains(relation.oid) && !has_foreign_member(relation);
-    if (vacuum) return analyze ? "VACUUM (ANALYZE) " : "VACUUM ";
-    return analyze ? "ANALYZE " : "";
+    const bool is_whole_tree = relation.kind == RelationKind::kPartitionedTable;
+    const bool vacuum = !is_whole_tree && (plan == plans_.end() || plan->second->upkeep == Upkeep::kVacuumAnalyze);
+    const bool analyze =
+        !is_carried &&
+        (is_whole_tree || (!analyzed_by_parent_.contains(relation.oid) && !has_foreign_member(relation)));
+    if (vacuum && analyze) {
+      const bool apart = relation.heap_size > TaskCosts::kSampled && with_foreign_keys_.contains(relation.oid);
+      return apart ? std::vector{kAnalyze, kVacuum} : std::vector{kVacuumAnalyze};
+    }
+    if (vacuum) return {kVacuum};
+    if (analyze) return {kAnalyze};
+    return {};
   }
 
   void add_task(const Relation& relation, std::string_view command) {
     TaskGraph& graph = state_.graph();
-    const TaskId task = graph.add({.kind = TaskKind::kStatistics,
-                                   .lane = Lane::kBuild,
-                                   .name = "statistics of " + relation.display(),
-                                   .cost = kStatementCost + state_.costs.statistics(relation),
-                                   .claims = claims(relation),
-                                   .relation = &relation,
-                                   .sql = fmt::format("{}{}{}", command, only(relation), relation.quoted())});
+    const bool is_sampled = command == kAnalyze;
+    const TaskId task = graph.add(
+        {.kind = TaskKind::kStatistics,
+         .lane = Lane::kBuild,
+         .name = (command == kVacuum ? "vacuum of " : "statistics of ") + relation.display(),
+         .cost = kStatementCost + (is_sampled ? state_.costs.analyze(relation) : state_.costs.vacuum(relation)),
+         .claims = claims(relation),
+         .relation = &relation,
+         .sql = fmt::format("{}{}{}", command, only(relation), relation.quoted())});
     if (relation.statistics_call_functions) graph.after(task, rows_.done);
     follow_rows(relation, task);
     for (const Oid member : state_.relations.tree(relation.oid)) {
@@ -206,6 +222,7 @@ class StatisticsStage {
   std::set<Oid> analyzed_by_parent_;
   std::map<Oid, const TablePlan*> plans_;
   std::set<Oid> indexes_with_expressions_;
+  std::set<Oid> with_foreign_keys_;
 };
 
 }  // namespace

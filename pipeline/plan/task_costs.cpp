@@ -1,5 +1,7 @@
 #include "pipeline/plan/task_costs.h"
 
+#include <algorithm>
+
 namespace pgsluice::pipeline {
 
 using schema::EntryKind;
@@ -7,7 +9,7 @@ using schema::EntryKind;
 namespace {
 // Shares of what copying the same bytes costs.
 constexpr double kSorting = 0.25;
-constexpr double kSampling = 0.125;
+constexpr double kReading = 0.125;
 }  // namespace
 
 double TaskCosts::building(const schema::TocEntry& entry) const {
@@ -20,9 +22,20 @@ double TaskCosts::building(const schema::TocEntry& entry) const {
   return bytes * kSorting;
 }
 
-double TaskCosts::statistics(const schema::Relation& relation) const {
+double TaskCosts::vacuum(const schema::Relation& relation) const {
   const bool whole_tree = relation.kind == schema::RelationKind::kPartitionedTable;
-  return (whole_tree ? tree_size(relation.oid) : heap_size(relation.oid)) * kSampling;
+  return (whole_tree ? tree_size(relation.oid) : heap_size(relation.oid)) * kReading;
+}
+
+double TaskCosts::analyze(const schema::Relation& relation) const {
+  if (relation.kind != schema::RelationKind::kPartitionedTable) {
+    return std::min(heap_size(relation.oid), static_cast<double>(kSampled.count)) * kReading;
+  }
+  double bytes = 0;
+  for (const schema::Oid member : relations_.tree(relation.oid)) {
+    bytes += std::min(heap_size(member), static_cast<double>(kSampled.count));
+  }
+  return bytes * kReading;
 }
 
 double TaskCosts::heap_size(schema::Oid relation) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "index/lock_claims.h"
+#include "pgsluice/bytes.h"
 
 namespace pgsluice::pipeline {
 
@@ -14,8 +15,13 @@ class TaskCosts {
   /// The cost of an index or a key over its table, and of a foreign key over both of its ends with all their
   /// partitions; 0 for other entries.
   double building(const schema::TocEntry& entry) const;
-  /// The cost of a table's statistics, or a partitioned table's with all its partitions.
-  double statistics(const schema::Relation& relation) const;
+  /// The cost of a table's VACUUM, or a partitioned table's with all its partitions.
+  double vacuum(const schema::Relation& relation) const;
+  /// The cost of an ANALYZE, which reads a sample of a large table.
+  double analyze(const schema::Relation& relation) const;
+
+  /// An ANALYZE reads no more of a table: 300 blocks for each unit of default_statistics_target, which is 100.
+  static constexpr Bytes kSampled{30'000 * 8192};
 
  private:
   double heap_size(schema::Oid relation) const;

@@ -9,6 +9,7 @@
 #include <limits>
 #include <utility>
 
+#include "pipeline/plan/options.h"
 #include "pipeline/run/later_try.h"
 
 namespace pgsluice::pipeline {
@@ -60,14 +61,49 @@ Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::se
   release({free.begin(), free.end()});
 }
 
-bool Scheduler::claims_are_free(const Task& task) const {
+// The relation of the first claim that cannot be had now.
+std::optional<schema::Oid> Scheduler::conflicting_claim(const Task& task) const {
   for (const index::LockClaim& claim : task.claims) {
     const auto [begin, end] = held_.equal_range(claim.relation);
     const bool is_held =
         std::any_of(begin, end, [&](const auto& held) { return index::conflicts(held.second, claim.mode); });
-    if (is_held) return false;
+    if (is_held) return claim.relation;
   }
+  return std::nullopt;
+}
+
+void Scheduler::add_ready(TaskId task) {
+  ready_[index_of(graph_[task].lane)].insert({weights_[task], task});
+  if (travels_together(graph_[task])) ++small_ready_;
+}
+
+// A task that will not begin now. False if it was not to begin.
+bool Scheduler::take_from_ready(TaskId task) {
+  const Ready ready{weights_[task], task};
+  if (const auto waiting = waits_for_claim_.find(task); waiting != waits_for_claim_.end()) {
+    put_aside_[waiting->second].erase(ready);
+    waits_for_claim_.erase(waiting);
+    return true;
+  }
+  if (ready_[index_of(graph_[task].lane)].erase(ready) == 0) return false;
+  if (travels_together(graph_[task])) --small_ready_;
+  // Others may have been left aside in expectation of its claims.
+  for (const index::LockClaim& claim : graph_[task].claims) take_up_again(claim.relation);
   return true;
+}
+
+// Those that waited for a claim on the relation are looked at again: as many as there can be workers, the others when
+// these have ended.
+void Scheduler::take_up_again(schema::Oid relation) {
+  const auto aside = put_aside_.find(relation);
+  if (aside == put_aside_.end()) return;
+  for (int left = kMaxJobs; left > 0 && !aside->second.empty(); --left) {
+    const TaskId task = aside->second.begin()->task;
+    aside->second.erase(aside->second.begin());
+    waits_for_claim_.erase(task);
+    add_ready(task);
+  }
+  if (aside->second.empty()) put_aside_.erase(aside);
 }
 
 void Scheduler::hold_claims(const Task& task) {
@@ -79,6 +115,7 @@ void Scheduler::release_claims(const Task& task) {
     const auto [begin, end] = held_.equal_range(claim.relation);
     const auto found = std::find_if(begin, end, [&](const auto& held) { return held.second == claim.mode; });
     if (found != end) held_.erase(found);
+    take_up_again(claim.relation);
   }
 }
 
@@ -86,9 +123,20 @@ void Scheduler::release_claims(const Task& task) {
 std::optional<TaskId> Scheduler::take_ready(Lane lane, double max_cost, std::optional<TaskKind> joins) {
   if (paused_) return std::nullopt;
   std::set<Ready>& ready = ready_[index_of(lane)];
-  for (auto candidate = ready.begin(); candidate != ready.end(); ++candidate) {
-    const TaskId task = candidate->task;
-    if (!claims_are_free(graph_[task]) || (!joins && is_held_for_batch(graph_[task]))) continue;
+  for (auto candidate = ready.begin(); candidate != ready.end();) {
+    const Ready next = *candidate;
+    const TaskId task = next.task;
+    if (const std::optional<schema::Oid> claimed = conflicting_claim(graph_[task])) {
+      candidate = ready.erase(candidate);
+      if (travels_together(graph_[task])) --small_ready_;
+      put_aside_[*claimed].insert(next);
+      waits_for_claim_[task] = *claimed;
+      continue;
+    }
+    if (!joins && is_held_for_batch(graph_[task])) {
+      ++candidate;
+      continue;
+    }
     if (graph_[task].cost > max_cost || (joins && graph_[task].kind != *joins)) return std::nullopt;
     ready.erase(candidate);
     if (travels_together(graph_[task])) --small_ready_;
@@ -155,12 +203,13 @@ std::optional<TaskId> Scheduler::next_to_join(Lane lane, double max_cost, TaskKi
   return stopped_ ? std::nullopt : take_ready(lane, max_cost, kind);
 }
 
-int Scheduler::count_ready(Lane lane, double least_cost) const {
+int Scheduler::count_ready(Lane lane, double least_cost, int most) const {
   const MutexLock lock(mutex_);
   int count = 0;
   for (const Ready& candidate : ready_[index_of(lane)]) {
+    if (count == most) break;
     const Task& task = graph_[candidate.task];
-    if (task.cost >= least_cost && claims_are_free(task)) ++count;
+    if (task.cost >= least_cost && !conflicting_claim(task)) ++count;
   }
   return count;
 }
@@ -181,8 +230,7 @@ void Scheduler::release(std::vector<TaskId> free) {
       continue;
     }
     if (!barrier && !doomed_by_[task]) {
-      ready_[index_of(graph_[task].lane)].insert({weights_[task], task});
-      if (travels_together(graph_[task])) ++small_ready_;
+      add_ready(task);
       continue;
     }
     if (!barrier) left_out_.push_back({task, *doomed_by_[task]});
@@ -206,8 +254,7 @@ std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> roo
     if (root_cause && edge.required && !doomed_by_[edge.to]) {
       doomed_by_[edge.to] = root_cause;
       // It could have been sent after this one.
-      const Ready ready{weights_[edge.to], edge.to};
-      if (ready_[index_of(graph_[edge.to].lane)].erase(ready) > 0) free.push_back(edge.to);
+      if (take_from_ready(edge.to)) free.push_back(edge.to);
       // Or it was, and has failed for that.
       if (take_from_postponed(edge.to)) free.push_back(edge.to);
     }
@@ -300,8 +347,7 @@ void Scheduler::postpone(TaskId task) {
 
 void Scheduler::requeue(TaskId task) {
   if (is_in_order(graph_[task])) --definitions_postponed_;
-  ready_[index_of(graph_[task].lane)].insert({weights_[task], task});
-  if (travels_together(graph_[task])) ++small_ready_;
+  add_ready(task);
 }
 
 // Definitions before the data do not wait for the rows of other tables before they are tried again.

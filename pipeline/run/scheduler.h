@@ -44,7 +44,9 @@ struct TaskLeftOut {
 };
 
 /// Hands the tasks of a graph to worker threads: those that wait for nothing any more, heaviest remaining path first,
-/// in kMain in the order in which they were added. Two tasks whose lock claims conflict never run at once. Any thread.
+/// in kMain in the order in which they were added. Two tasks whose lock claims conflict never run at once: one that
+/// could begin but for them is put aside until the claim that it waits for is given back, so that taking a task costs
+/// the same however many there are. Any thread.
 ///
 /// Rows of small tables travel together. While definitions are made, or some such rows are on their way, others wait
 /// until there are kMinimumBatch of them: taken one by one as their tables are made, each would cost a transaction of
@@ -70,8 +72,8 @@ class Scheduler {
   /// For a worker that has taken a task which travels together with others of its kind (Batching): another one, also
   /// where next_ready() would hold it back. Returns nullopt if the next one costs more or is of another kind.
   std::optional<TaskId> next_to_join(Lane lane, double max_cost, TaskKind kind);
-  /// How many tasks of a lane could begin now, and cost at least so much.
-  int count_ready(Lane lane, double least_cost) const;
+  /// How many tasks of a lane could begin now, and cost at least so much; no more than `most` are counted.
+  int count_ready(Lane lane, double least_cost, int most) const;
   /// The task whose end has let this one begin; nullopt for one that could begin at once.
   std::optional<TaskId> freed_by(TaskId task) const;
 
@@ -122,7 +124,10 @@ class Scheduler {
 
   std::optional<TaskId> take_ready(Lane lane, double max_cost, std::optional<TaskKind> joins) REQUIRES(mutex_);
   void begin(TaskId task) REQUIRES(mutex_);
-  bool claims_are_free(const Task& task) const REQUIRES(mutex_);
+  std::optional<schema::Oid> conflicting_claim(const Task& task) const REQUIRES(mutex_);
+  void add_ready(TaskId task) REQUIRES(mutex_);
+  bool take_from_ready(TaskId task) REQUIRES(mutex_);
+  void take_up_again(schema::Oid relation) REQUIRES(mutex_);
   bool is_held_for_batch(const Task& task) const REQUIRES(mutex_);
   void hold_claims(const Task& task) REQUIRES(mutex_);
   void release_claims(const Task& task) REQUIRES(mutex_);
@@ -173,6 +178,10 @@ class Scheduler {
   std::size_t left_ GUARDED_BY(mutex_) = 0;
   std::size_t left_in_snapshot_ GUARDED_BY(mutex_) = 0;
   std::multimap<schema::Oid, index::LockMode> held_ GUARDED_BY(mutex_);
+  /// Tasks that could begin but for a claim on this relation. While there are any, it is claimed, or one that claims it
+  /// is ready.
+  std::map<schema::Oid, std::set<Ready>> put_aside_ GUARDED_BY(mutex_);
+  std::map<TaskId, schema::Oid> waits_for_claim_ GUARDED_BY(mutex_);
   /// Rows of small tables.
   std::size_t small_ready_ GUARDED_BY(mutex_) = 0;
   std::size_t small_running_ GUARDED_BY(mutex_) = 0;

@@ -70,7 +70,8 @@ void StatementQueue::send(TaskId task, std::vector<pg::Statement> statements) {
 void StatementQueue::give_share(InFlight& sent) {
   const Task& task = plan_.graph[sent.task];
   if (!task.traits().sorts || task.cost < kMaxCostTogether) return;
-  sent.share = context_.builds.take(scheduler_.count_ready(Lane::kBuild, kMaxCostTogether));
+  sent.share =
+      context_.builds.take(scheduler_.count_ready(Lane::kBuild, kMaxCostTogether, context_.options.index_jobs));
   constexpr std::int64_t kMost = 2147483647;  // of the setting, in kB
   std::string settings = fmt::format("SET LOCAL maintenance_work_mem = '{}kB';\n",
                                      std::clamp<std::int64_t>(sent.share->memory().count / 1024, 1024, kMost));
