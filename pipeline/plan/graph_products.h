@@ -53,7 +53,7 @@ class Rows {
   std::map<schema::Oid, std::vector<TaskId>> of_table;
   /// All tasks that bring rows into a relation.
   std::map<schema::Oid, std::vector<TaskId>> into;
-  /// The task that sets the values of sequences, if there are any.
+  /// The barrier after the values of sequences, if there are any.
   std::optional<TaskId> sequences;
 
  private:

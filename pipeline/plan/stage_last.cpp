@@ -24,11 +24,14 @@ class LastStage {
     const TaskId acls_done = state_.add_barrier("privileges");
     state_.graph().after(acls_done, post_data_.done);
     std::map<int, TaskId> last_acl;
-    for (const TocEntry& entry : state_.plan.archive.entries) {
-      if (entry.pass() != schema::RestorePass::kAcl || !schema::is_restored(entry, state_.plan.restore)) continue;
-      if (state_.is_left_out(entry)) continue;
+    const std::vector<const TocEntry*> entries = acl_entries();
+    // A few are sent at once by the session that is there; very many are given by those that have built the indexes.
+    constexpr std::size_t kFew = 500;
+    const Lane lane = entries.size() > kFew ? Lane::kBuild : Lane::kMain;
+    for (const TocEntry* wanted : entries) {
+      const TocEntry& entry = *wanted;
       const TaskId task = state_.graph().add({.kind = TaskKind::kAcl,
-                                              .lane = Lane::kMain,
+                                              .lane = lane,
                                               .name = entry.describe(),
                                               .cost = kStatementCost,
                                               .entry = &entry,
@@ -45,6 +48,15 @@ class LastStage {
       state_.graph().after(acls_done, task);
     }
     return acls_done;
+  }
+
+  std::vector<const TocEntry*> acl_entries() {
+    std::vector<const TocEntry*> entries;
+    for (const TocEntry& entry : state_.plan.archive.entries) {
+      if (entry.pass() != schema::RestorePass::kAcl || !schema::is_restored(entry, state_.plan.restore)) continue;
+      if (!state_.is_left_out(entry)) entries.push_back(&entry);
+    }
+    return entries;
   }
 
   // The owner's where this copy makes the object and gives it to him.

@@ -181,6 +181,28 @@ void add_large_objects(GraphState& state, Rows& made) {
   state.graph().after(made.done, task);
 }
 
+// Very many are set by several sessions. Returns the barrier after them.
+TaskId add_sequences(GraphState& state, TaskId rows_done) {
+  constexpr std::size_t kTogether = 2000;
+  const std::span<const schema::Sequence> all = state.plan.catalog.sequences;
+  // An archive has a statement for each.
+  const std::size_t together = state.options.archive.empty() ? kTogether : all.size();
+  const TaskId done = state.add_barrier("sequence values");
+  for (std::size_t begin = 0; begin < all.size(); begin += together) {
+    const std::span<const schema::Sequence> these = all.subspan(begin, std::min(together, all.size() - begin));
+    std::string name = "sequence values";
+    if (these.size() < all.size()) name += fmt::format(", {} to {}", begin + 1, begin + these.size());
+    const TaskId task = state.graph().add({.kind = TaskKind::kSequences,
+                                           .lane = Lane::kCopy,
+                                           .name = std::move(name),
+                                           .cost = kStatementCost,
+                                           .sequences = these});
+    state.graph().after(task, rows_done);
+    state.graph().after(done, task);
+  }
+  return done;
+}
+
 }  // namespace
 
 Rows add_rows(GraphState& state, PreData& pre_data) {
@@ -195,9 +217,7 @@ Rows add_rows(GraphState& state, PreData& pre_data) {
   add_large_objects(state, made);
   // No snapshot holds sequences still: they are read when all rows are.
   if (!state.plan.catalog.sequences.empty()) {
-    made.sequences = state.graph().add(
-        {.kind = TaskKind::kSequences, .lane = Lane::kCopy, .name = "sequence values", .cost = kStatementCost});
-    state.graph().after(*made.sequences, made.done);
+    made.sequences = add_sequences(state, made.done);
   }
   // An archive is no session that keeps the source from cleaning up.
   if (!state.options.archive.empty()) return made;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,8 @@ struct Task {
   /// For table data: how the table crosses, and which of its rows.
   const TablePlan* table = nullptr;
   const copy::RowRange* range = nullptr;
+  /// For sequence values: those whose values these are.
+  std::span<const schema::Sequence> sequences = {};
   /// The statement to run; empty: the entry's own definition.
   std::string sql;
   /// For privileges: in whose name they are granted.

@@ -59,7 +59,7 @@ Work work_of(const Plan& plan, const Task& task) {
     case TaskKind::kLargeObjects:
       return CopyLargeObjects{};
     case TaskKind::kSequences:
-      return SetSequences{};
+      return SetSequences{task.sequences};
     case TaskKind::kCarriedStatistics:
       return CarryStatistics{};
     case TaskKind::kVerification:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -25,7 +26,9 @@ struct Statements {
 /// Rows of a table, or of a part of it: Task::table and Task::range.
 struct CopyRows {};
 struct CopyLargeObjects {};
-struct SetSequences {};
+struct SetSequences {
+  std::span<const schema::Sequence> sequences;
+};
 /// The source's statistics of Task::relation; Task::sql, which gathers them, where the source's cannot be used.
 struct CarryStatistics {};
 /// The rows of Task::relation as the target has them, against what was sent.

@@ -25,6 +25,7 @@ void Progress::set_work(const TaskGraph& graph) {
   tables_.clear();
   results_.rows = 0;
   results_.bytes = {};
+  results_.sequences = 0;
   tables_done_ = tasks_done_ = tasks_total_ = 0;
   cost_done_ = cost_total_ = 0;
   bytes_of_ended_ = 0;
@@ -163,9 +164,9 @@ void Progress::set_large_objects(std::int64_t count) {
   results_.large_objects = count;
 }
 
-void Progress::set_sequences(std::int64_t count) {
+void Progress::add_sequences(std::int64_t count) {
   const MutexLock lock(mutex_);
-  results_.sequences = count;
+  results_.sequences += count;
 }
 
 void Progress::hold_snapshot() {

@@ -75,7 +75,7 @@ class Progress {
   void add_roles_made(std::size_t count) { roles_made_ += count; }
   std::size_t roles_made() const { return roles_made_; }
   void set_large_objects(std::int64_t count);
-  void set_sequences(std::int64_t count);
+  void add_sequences(std::int64_t count);
 
   /// Starts or stops recording what happens to tasks, for take_events().
   void record_events(bool wanted);

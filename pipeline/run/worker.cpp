@@ -143,7 +143,7 @@ void Worker::send(TaskId id, std::vector<pg::Statement> sql) {
 void Worker::execute(TaskId id, const Work& work, Progress::Running& running) {
   const Task& task = context_.plan.graph[id];
   std::visit(Overloaded{[&](const CopyLargeObjects&) { copy_large_objects(context_.plan.task_marks[id], running); },
-                        [&](const SetSequences&) { copy_sequences(); },
+                        [&](const SetSequences& values) { copy_sequences(task, values.sequences); },
                         [&](const VerifyRows&) { verify_rows(context_, sessions_, task, running); },
                         [&](const ReleaseSnapshot&) { release_snapshot(context_, sessions_.target()); },
                         [&](const Finish&) { finish(context_, sessions_.target()); },
@@ -189,19 +189,18 @@ void Worker::restore_sequences() {
     ++count;
   }
   pipeline.finish();
-  context_.progress.set_sequences(count);
+  context_.progress.add_sequences(count);
 }
 
-void Worker::copy_sequences() {
+void Worker::copy_sequences(const Task& task, std::span<const schema::Sequence> sequences) {
   try {
     if (context_.archive != nullptr) return restore_sequences();
     // No snapshot holds them still, and it may be gone when they are set again.
-    const std::vector<schema::SequenceValue> values =
-        schema::read_sequences(sessions_.source_as_it_is(), context_.plan.catalog.sequences);
+    const std::vector<schema::SequenceValue> values = schema::read_sequences(sessions_.source_as_it_is(), sequences);
     schema::set_sequences(sessions_.target(), values);
-    context_.progress.set_sequences(static_cast<std::int64_t>(values.size()));
+    context_.progress.add_sequences(static_cast<std::int64_t>(values.size()));
   } catch (Error& error) {
-    error.object("sequence values");
+    error.object(task.name);
     throw;
   }
 }

@@ -42,7 +42,7 @@ class Worker {
   void execute(TaskId id, const Work& work, Progress::Running& running);
   std::vector<TaskId> with_others(TaskId first, double max_cost);
   void copy_large_objects(const std::string& mark, Progress::Running& running);
-  void copy_sequences();
+  void copy_sequences(const Task& task, std::span<const schema::Sequence> sequences);
   void restore_sequences();
 
   RunContext& context_;

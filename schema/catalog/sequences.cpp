@@ -16,8 +16,8 @@ namespace {
 constexpr std::size_t kInAStatement = 200;
 
 // Calls `batch` with the texts that `text` makes of up to kInAStatement items each.
-template <class Item, class Text, class Batch>
-void in_batches(const std::vector<Item>& items, Text text, Batch batch) {
+template <class Items, class Text, class Batch>
+void in_batches(const Items& items, Text text, Batch batch) {
   for (std::size_t begin = 0; begin < items.size(); begin += kInAStatement) {
     std::vector<std::string> texts;
     for (std::size_t i = begin; i < std::min(items.size(), begin + kInAStatement); ++i) texts.push_back(text(i));
@@ -27,7 +27,7 @@ void in_batches(const std::vector<Item>& items, Text text, Batch batch) {
 
 }  // namespace
 
-std::vector<SequenceValue> read_sequences(pg::Connection& source, const std::vector<Sequence>& sequences) {
+std::vector<SequenceValue> read_sequences(pg::Connection& source, std::span<const Sequence> sequences) {
   std::vector<SequenceValue> values;
   in_batches(
       sequences,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "pg/connection.h"
@@ -16,7 +17,7 @@ struct SequenceValue {
 
 /// Reads the values of sequences, which no snapshot holds still, many in a query: to be called after the last row of
 /// table data was read. Throws Error(kServer).
-std::vector<SequenceValue> read_sequences(pg::Connection& source, const std::vector<Sequence>& sequences);
+std::vector<SequenceValue> read_sequences(pg::Connection& source, std::span<const Sequence> sequences);
 
 /// Sets them, many in a statement. Throws Error(kServer).
 void set_sequences(pg::Connection& target, const std::vector<SequenceValue>& values);

@@ -128,6 +128,24 @@ TEST_F(PlanGraph, TheLastThingsHaveTheirOrder) {
     EXPECT_TRUE(waits(order[i], order[i - 1])) << plan_->graph[order[i]].name;
 }
 
+// One session each would leave the others idle at the end.
+TEST(Plan, VeryManySequencesAndPrivilegesAreSharedBySessions) {
+  PlanInput in = input();
+  for (schema::Oid i = 0; i < 4500; ++i)
+    in.catalog.sequences.push_back({.oid = 10'000 + i, .schema = "s", .name = "s"});
+  for (int i = 0; i < 600; ++i)
+    in.archive.entries.push_back(entry(100 + i, "ACL", "TABLE a", {0, 0}, Section::kPostData, {1}));
+  const std::unique_ptr<const Plan> plan = make_plan(std::move(in), {});
+  std::vector<std::size_t> sequences;
+  std::size_t privileges = 0;
+  for (const Task& task : plan->graph.tasks()) {
+    if (task.kind == TaskKind::kSequences) sequences.push_back(task.sequences.size());
+    if (task.kind == TaskKind::kAcl && task.lane == Lane::kBuild) ++privileges;
+  }
+  EXPECT_EQ(sequences, (std::vector<std::size_t>{2000, 2000, 501}));
+  EXPECT_EQ(privileges, 601U);
+}
+
 // A view of a view of a table, and a default, which pg_dump puts at the end.
 TEST(Plan, RowsWaitForWhatIsMadeOfTheirTableAndDefaultsDoNotKeepThemWaiting) {
   PlanInput in;
