@@ -93,23 +93,31 @@ void Runner::Implementation::refresh() {
 }
 
 void Runner::Implementation::take_pace() {
-  pipeline::Pace wanted;
+  pipeline::Pace wanted = migration.pace;
   try {
-    wanted = claim.requested_pace().of(request.engine.pace);
+    if (clone) {
+      // By whom else its work folder has told it to.
+      const pipeline::ProgressSnapshot progress = clone->progress();
+      wanted = progress.pace;
+      const auto age = progress.snapshot_age;
+      migration.snapshot_since =
+          age ? std::optional(now() - std::chrono::duration_cast<Time::duration>(*age)) : std::nullopt;
+    }
+    const pipeline::PaceChange change = claim.requested_pace();
+    if (change != asked_pace) {
+      asked_pace = change;
+      wanted = change.of(request.engine.pace);
+      if (clone) clone->set_pace(wanted);
+    }
   } catch (const Error& error) {
-    log.warning(fmt::format("the pace that was asked for could not be read: {}", describe(error)));
+    log.warning(fmt::format("it does not go on at the pace that was asked for: {}", describe(error)));
     return;
   }
-  if (clone) {
-    const auto age = clone->progress().snapshot_age;
-    migration.snapshot_since =
-        age ? std::optional(now() - std::chrono::duration_cast<Time::duration>(*age)) : std::nullopt;
-  }
   if (wanted == migration.pace) return;
-  if (wanted.paused != migration.pace.paused)
+  if (wanted.paused != migration.pace.paused) {
     migration.paused_since = wanted.paused ? std::optional(now()) : std::nullopt;
+  }
   migration.pace = wanted;
-  if (clone) clone->set_pace(wanted);
   for (const auto& [database, comparison] : comparisons) comparison->set_pace(wanted);
   log.info(fmt::format("migration {}: asked to go on in another way: {}", name, pipeline::describe(wanted)));
 }
@@ -327,9 +335,7 @@ WrittenEnd Runner::Implementation::write_end(const End& end) {
   migration.error = end.error;
   migration.ended = now();
   migration.time_left.reset();
-  migration.paused_since.reset();
-  migration.snapshot_since.reset();
-  migration.pace.paused = false;
+  migration.leave_pace();
   show();
   const WrittenEnd written = claim.write_end(migration);
   if (written == WrittenEnd::kCancelRequested) {

@@ -60,6 +60,8 @@ struct Runner::Implementation {
   /// The comparisons of databases whose rows are being compared.
   std::map<std::string, pipeline::DataComparison*> comparisons GUARDED_BY(mutex) = {};
   TimeLeft time_left GUARDED_BY(mutex) = {};
+  /// The changes of pace that were asked for when it was looked last.
+  pipeline::PaceChange asked_pace GUARDED_BY(mutex) = {};
   /// How long it has been paused in all, which an estimate of the time left does not count.
   std::chrono::nanoseconds paused_in_all GUARDED_BY(mutex) = {};
   /// The first thing that went wrong, in a database or with the whole.
@@ -87,6 +89,7 @@ struct Runner::Implementation {
         migration(of),
         shown(of) {
     target.expect(claim.target_system());
+    migration.leave_pace();
     migration.pace = request.engine.pace;
   }
 

@@ -361,6 +361,7 @@ Migration Store::requeue(const Migration& migration, const Migration& read) {
   again.overwrite = migration.overwrite;
   again.error.clear();
   again.ended.reset();
+  again.leave_pace();
   again.validation = {};
   for (DatabaseDetails& database : again.details) {
     if (database.state == DatabaseState::kSucceeded) continue;
@@ -462,6 +463,7 @@ void Store::fail_lost_worker(const Migration& migration, const std::string& reas
   failed.substate = Substate::kFailed;
   failed.error = fmt::format("{}; resume the migration: it {}", reason, what_resume_does);
   failed.time_left.reset();
+  failed.leave_pace();
   failed.ended = std::chrono::system_clock::now();
   fail_open_databases(failed, reason);
   put(failed.id, failed);

@@ -9,6 +9,7 @@ void end_canceled(Migration& migration, const std::string& reason) {
   migration.substate = Substate::kCompleted;
   migration.error = reason;
   migration.time_left.reset();
+  migration.leave_pace();
   migration.ended = std::chrono::system_clock::now();
   for (DatabaseDetails& database : migration.details) {
     if (!database.ended) database.ended = migration.ended;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "base/counted.h"
@@ -70,6 +71,12 @@ class Watched {
   const WatchComparison& watch_;
 };
 
+// Each reads by a session of its own, and one more reads the catalog.
+int jobs_of(const pipeline::CloneOptions& engine) {
+  const int sessions = engine.pace.max_source_sessions;
+  return sessions == 0 ? engine.table_jobs : std::clamp(sessions - 1, 1, engine.table_jobs);
+}
+
 std::vector<std::string> tables_unread(const pipeline::ComparedData& data) {
   std::vector<std::string> tables;
   for (const pipeline::ComparedTable& table : data.tables) {
@@ -110,7 +117,7 @@ Verification verify_database(const Request& request, const std::string& database
   }
   pipeline::DataComparison comparison({.source = source,
                                        .target = target,
-                                       .jobs = request.engine.table_jobs,
+                                       .jobs = jobs_of(request.engine),
                                        .split = request.engine.split,
                                        .filters = request.engine.filters,
                                        .extensions = request.engine.extensions,

@@ -38,10 +38,14 @@ constexpr Setting kBoth[] = {
     {"tcp_keepalives_idle", "10", Needed::kWhereKnown},                 // the server, too, finds out that we are gone
     {"tcp_keepalives_interval", "10", Needed::kWhereKnown},
     {"tcp_keepalives_count", "60", Needed::kWhereKnown},
-    {"tcp_user_timeout", "600000", Needed::kWhereKnown},                // 12
     {"client_connection_check_interval", "2000", Needed::kWhereKnown},  // 14; not of all systems that servers run on
     {"jit", "off", Needed::kWhereKnown},  // 11; compiling a query on the catalogs takes longer than running it
 };
+
+// A client that does not read for a while is no dead one: a copy that is paused takes nothing from the source, and the
+// kernel counts that for this timeout. Probes of a machine that is gone end by themselves.
+constexpr Setting kOnlyReading[] = {{"tcp_user_timeout", "0", Needed::kWhereKnown}};
+constexpr Setting kOnlyWriting[] = {{"tcp_user_timeout", "600000", Needed::kWhereKnown}};  // 12
 
 // The text that values are read as: one that every server takes for the same value, whatever its own settings are.
 constexpr Setting kReading[] = {
@@ -120,8 +124,14 @@ std::string reading_settings_sql() {
 
 void apply_session_settings(Connection& connection, SessionPurpose purpose, std::string_view encoding) {
   std::vector<Setting> settings(std::begin(kBoth), std::end(kBoth));
-  if (purpose == SessionPurpose::kRead) settings.insert(settings.end(), std::begin(kReading), std::end(kReading));
-  if (purpose == SessionPurpose::kWrite) settings.insert(settings.end(), std::begin(kWriting), std::end(kWriting));
+  const auto add = [&](const auto& more) { settings.insert(settings.end(), std::begin(more), std::end(more)); };
+  if (purpose == SessionPurpose::kRead) {
+    add(kReading);
+    add(kOnlyReading);
+  } else {
+    add(kWriting);
+    add(kOnlyWriting);
+  }
   settings.push_back({"client_encoding", encoding, Needed::kAlways});
 
   require_one_session(connection);

@@ -23,6 +23,22 @@
 
 namespace pgsluice::pipeline {
 
+namespace {
+
+/// Tells the progress, whatever ends a run, that its snapshot is not held any more.
+class SnapshotEnd {
+ public:
+  explicit SnapshotEnd(Progress& progress) : progress_(progress) {}
+  SnapshotEnd(const SnapshotEnd&) = delete;
+  SnapshotEnd& operator=(const SnapshotEnd&) = delete;
+  ~SnapshotEnd() { progress_.release_snapshot(); }
+
+ private:
+  Progress& progress_;
+};
+
+}  // namespace
+
 struct Clone::Implementation {
   CloneOptions options;
   LogSink* sink = nullptr;
@@ -84,14 +100,14 @@ CloneSummary Clone::Implementation::verify_what_was_restored(const Preflight& pr
 CloneSummary Clone::Implementation::verify_what_was_done(const ResolvedOptions& resolved,
                                                          const std::set<std::string>& copied) {
   log.info("both databases are compared, row by row");
-  const ComparedData compared = DataComparison({.source = resolved.source,
-                                                .target = resolved.target,
-                                                .database = resolved.database,
-                                                .jobs = resolved.table_jobs,
-                                                .split = resolved.split,
-                                                .max_rate = environment.pace->pace().max_rate},
-                                               *sink, cancel.token())
-                                    .run();
+  DataComparison comparison({.source = resolved.source,
+                             .target = resolved.target,
+                             .database = resolved.database,
+                             .jobs = copying_at_once(environment.pace->pace(), resolved.table_jobs, 1),
+                             .split = resolved.split},
+                            *sink, cancel.token());
+  const PaceControl::Follower following(*environment.pace, [&](const Pace& pace) { comparison.set_pace(pace); });
+  const ComparedData compared = comparison.run();
   CloneSummary summary = progress.summary();
   const auto differs = [&](const std::string& name, const std::string& what) {
     summary.failed.push_back({name, Error(ErrorKind::kMismatch, what).object(name)});
@@ -148,6 +164,8 @@ CloneSummary Clone::run() {
     pace_file.emplace(
         self.options.work_folder, *self.own_pace, [this] { return progress(); }, self.log);
   }
+  self.environment.pace->wait_while_paused(self.cancel.token());
+  const SnapshotEnd snapshot_end(self.progress);
   Preflight preflight = run_preflight(self.options, Intent::kRun, self.progress, self.log, self.cancel.token());
   if (self.environment.on_begin) self.environment.on_begin();
   if (!preflight.plan) {

@@ -264,6 +264,11 @@ void ServerClone::Implementation::clone_one(Cloning& of, Turn& turn, JobPool& po
 void ServerClone::Implementation::clone_many(JobPool& pool) {
   while (true) {
     Turn turn(preparing);
+    try {
+      pace.wait_while_paused(cancel.token());
+    } catch (const Error&) {
+      return;  // cancelled
+    }
     if (next == databases.size() || cancel.cancelled()) return;
     clone_one(*databases[next++], turn, pool);
   }
@@ -327,8 +332,13 @@ ServerSummary ServerClone::run() {
   const auto at_once = static_cast<int>(std::min(self.databases.size(), static_cast<std::size_t>(most)));
   self.log.info(fmt::format("{}, {} at a time", counted(self.databases.size(), "database"), at_once));
   JobPool pool(self.options.table_jobs, self.options.index_jobs, at_once);
+  if (at_once > 1) {
+    self.pace.require_source_sessions(at_once + kFewestSourceSessions,
+                                      fmt::format("{} databases are at work at once", at_once));
+  }
   const PaceControl::Follower following(self.pace, [&](const Pace& pace) {
     pool.limit_copying(copying_at_once(pace, self.options.table_jobs, at_once));
+    pool.set_paused(pace.paused);
   });
   run_in_threads(at_once, [&](int) { self.clone_many(pool); });
   self.sum_up(summary);

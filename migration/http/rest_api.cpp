@@ -75,7 +75,7 @@ Json state_of(Store& store, const Migration& migration) {
           {"tables", tables_document(store.work_folder(migration.id), migration.databases)}};
 }
 
-// What a PATCH asks for: a change of pace, or a cancellation.
+/// A PATCH: a change of pace, or else a cancellation.
 struct Update {
   std::optional<pipeline::PaceChange> pace;
 };

@@ -1,6 +1,9 @@
+#include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "pipeline/plan/graph_stages.h"
 
@@ -25,18 +28,27 @@ class LastStage {
     state_.graph().after(acls_done, post_data_.done);
     std::map<int, TaskId> last_acl;
     const std::vector<const TocEntry*> entries = acl_entries();
-    // A few are sent at once by the session that is there; very many are given by those that have built the indexes.
+    // A few are sent at once by the session that is there; those of very many objects in schemas are given by those
+    // that have built the indexes. The grantor may need what was granted on the schema before.
     constexpr std::size_t kFew = 500;
-    const Lane lane = entries.size() > kFew ? Lane::kBuild : Lane::kMain;
+    const bool are_shared = entries.size() > kFew;
+    const TaskId first_done = state_.add_barrier("privileges on schemas and the like");
+    state_.graph().after(first_done, post_data_.done);
     for (const TocEntry* wanted : entries) {
       const TocEntry& entry = *wanted;
+      const bool is_shared = are_shared && is_of_object_in_schema(entry);
       const TaskId task = state_.graph().add({.kind = TaskKind::kAcl,
-                                              .lane = lane,
+                                              .lane = is_shared ? Lane::kBuild : Lane::kMain,
                                               .name = entry.describe(),
                                               .cost = kStatementCost,
                                               .entry = &entry,
                                               .owners_part = owners_part_of(entry)});
-      state_.graph().after(task, post_data_.done);
+      if (is_shared) {
+        state_.graph().after(task, first_done);
+      } else {
+        state_.graph().after(task, post_data_.done);
+        state_.graph().after(first_done, task);
+      }
       state_.require_dependencies(task, entry);
       state_.task_of_entry[entry.dump_id] = task;
       // Privileges of a column come after the table's, which begin with REVOKE ALL. They may be tried again, so the
@@ -48,6 +60,15 @@ class LastStage {
       state_.graph().after(acls_done, task);
     }
     return acls_done;
+  }
+
+  // By the tag, as pg_dump has it since 11: "TABLE orders". What is not known as such goes first, in the archive's
+  // order.
+  static bool is_of_object_in_schema(const TocEntry& entry) {
+    constexpr std::array<std::string_view, 4> kKinds = {"TABLE ", "COLUMN ", "SEQUENCE ", "FUNCTION "};
+    return entry.kind == EntryKind::kAcl && std::any_of(kKinds.begin(), kKinds.end(), [&](std::string_view kind) {
+             return entry.tag.starts_with(kind);
+           });
   }
 
   std::vector<const TocEntry*> acl_entries() {

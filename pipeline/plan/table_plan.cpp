@@ -34,7 +34,7 @@ Bytes size_of_all(const schema::Catalog& catalog) {
   return sum;
 }
 
-// What one stream may carry without the run's end waiting for it. A job's fair share is all that two jobs need. The
+// Returns how much one stream may carry without the run's end waiting for it: with two jobs a fair share of all. The
 // more jobs there are, the sooner all rows have crossed, and the more of the run's time passes with what comes after a
 // large table's rows: its indexes, statistics and keys begin when its last row is there. A quarter of the share is
 // where simulated runs come within a tenth of the shortest one possible (docs/performance.md, Order).

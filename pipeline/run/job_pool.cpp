@@ -19,7 +19,7 @@ std::optional<JobPool::Turn> JobPool::take(Lane lane, double cost, const std::fu
   MutexLock lock(mutex_);
   Queue& of = queue(lane);
   const auto me = of.waiting.insert(cost);
-  while (!given_up() && (of.free <= 0 || *of.waiting.rbegin() > cost)) lock.wait(changed_);
+  while (!given_up() && (is_paused_ || of.free <= 0 || *of.waiting.rbegin() > cost)) lock.wait(changed_);
   of.waiting.erase(me);
   // One that costs less may be next.
   changed_.notify_all();
@@ -34,6 +34,12 @@ void JobPool::limit_copying(int most) {
   queue(Lane::kCopy).free += most - most_copying_;
   most_copying_ = most;
   is_limited_ = most < table_jobs_;
+  changed_.notify_all();
+}
+
+void JobPool::set_paused(bool paused) {
+  const MutexLock lock(mutex_);
+  is_paused_ = paused;
   changed_.notify_all();
 }
 

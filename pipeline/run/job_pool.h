@@ -59,6 +59,8 @@ class JobPool {
   /// nullopt when `given_up` says so, which is asked again after wake().
   std::optional<Turn> take(Lane lane, double cost, const std::function<bool()>& given_up);
   void wake();
+  /// While it is paused no turn is given; those that were given stay.
+  void set_paused(bool paused);
 
   /// True if there are fewer turns than are taken, or one waits whose task costs so much more that a turn should go to
   /// it: sessions are not opened again for less.
@@ -86,6 +88,7 @@ class JobPool {
   const bool is_shared_;
   std::atomic<bool> is_limited_{false};
   int most_copying_ GUARDED_BY(mutex_);
+  bool is_paused_ GUARDED_BY(mutex_) = false;
   std::optional<index::BuildBudget> builds_ GUARDED_BY(mutex_);
 };
 

@@ -44,10 +44,20 @@ PaceControl::PaceControl(const Pace& pace) { set(pace); }
 void PaceControl::set(const Pace& pace) {
   check_pace(pace);
   const MutexLock lock(mutex_);
+  if (pace.max_source_sessions > 0 && pace.max_source_sessions < fewest_sessions_) {
+    throw Error(ErrorKind::kUsage, fmt::format("{} sessions of the source are too few: {}, which takes {}",
+                                               pace.max_source_sessions, why_fewest_, fewest_sessions_));
+  }
+  throttle_.set(pace.max_rate, pace.paused);
   if (pace.paused && !pace_.paused) paused_at_ = SteadyClock::now();
   pace_ = pace;
-  throttle_.set(pace.max_rate, pace.paused);
   for (const Follow& follow : followers_) follow(pace_);
+}
+
+void PaceControl::require_source_sessions(int least, std::string why) {
+  const MutexLock lock(mutex_);
+  fewest_sessions_ = least;
+  why_fewest_ = std::move(why);
 }
 
 Pace PaceControl::pace() const {

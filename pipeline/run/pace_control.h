@@ -3,6 +3,7 @@
 #include <functional>
 #include <list>
 #include <optional>
+#include <string>
 
 #include "base/duration.h"
 #include "base/mutex.h"
@@ -25,6 +26,11 @@ class PaceControl {
   Pace pace() const;
   /// How long it has been paused; nullopt if it is not.
   std::optional<std::chrono::nanoseconds> paused_for() const;
+
+  /// Refuses fewer sessions from now on, for a reason that a person understands.
+  void require_source_sessions(int least, std::string why);
+  /// Throws Error(kCancelled).
+  void wait_while_paused(const CancelToken& cancel) { throttle_.passed(0, cancel); }
 
   /// That rows are held to.
   Throttle& throttle() { return throttle_; }
@@ -49,6 +55,8 @@ class PaceControl {
   Pace pace_ GUARDED_BY(mutex_);
   SteadyClock::time_point paused_at_ GUARDED_BY(mutex_);
   std::list<Follow> followers_ GUARDED_BY(mutex_);
+  int fewest_sessions_ GUARDED_BY(mutex_) = 0;
+  std::string why_fewest_ GUARDED_BY(mutex_);
 };
 
 /// How many may copy at once with this pace, of `jobs`, where `runs` at most are at work.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <system_error>
@@ -41,8 +42,8 @@ std::optional<std::chrono::nanoseconds> age_of(const Json& document, const char*
 }
 
 struct Answer {
-  std::string request;
-  std::string refused;
+  /// The last requests, with why they were refused; empty if they were carried out.
+  std::map<std::string, std::string> requests;
   CurrentPace current;
 };
 
@@ -52,8 +53,7 @@ std::optional<Answer> read_answer(const std::filesystem::path& folder) {
   if (!std::filesystem::exists(answer_file(folder), failed)) return std::nullopt;
   try {
     const Json document = Json::parse(read_file(answer_file(folder)));
-    return Answer{.request = document.at("request"),
-                  .refused = document.at("refused"),
+    return Answer{.requests = document.at("requests"),
                   .current = {.pace = {.max_rate = {document.at("max_rate").get<std::int64_t>()},
                                        .max_source_sessions = document.at("max_source_sessions"),
                                        .paused = document.at("paused")},
@@ -102,17 +102,29 @@ class Request {
   Request& operator=(const Request&) = delete;
   ~Request() {
     std::error_code ignored;
-    if (is_waiting_) std::filesystem::remove(file_, ignored);
+    if (is_waiting_ && is_there()) std::filesystem::remove(file_, ignored);
   }
 
   // Does nothing while another one waits for its answer.
   void try_to_make(const std::string& text) {
-    if (!is_made_) is_made_ = is_waiting_ = write_new_file(file_, text);
+    if (is_made_) return;
+    text_ = text;
+    is_made_ = is_waiting_ = write_new_file(file_, text);
   }
   void answered() { is_waiting_ = false; }
 
  private:
+  // False where it was taken, and another one may have come.
+  bool is_there() const {
+    try {
+      return read_file(file_) == text_;
+    } catch (const Error&) {
+      return false;
+    }
+  }
+
   const std::filesystem::path file_;
+  std::string text_;
   bool is_made_ = false;
   bool is_waiting_ = false;
 };
@@ -138,6 +150,7 @@ PaceFile::PaceFile(std::filesystem::path folder, PaceControl& control, std::func
     : folder_(std::move(folder)), control_(control), read_(std::move(read)), log_(log) {
   std::error_code ignored;  // of an earlier run
   std::filesystem::remove(request_file(folder_), ignored);
+  std::filesystem::remove(answer_file(folder_), ignored);
   thread_ = std::thread([this] { run(); });
 }
 
@@ -149,14 +162,17 @@ PaceFile::~PaceFile() {
 }
 
 void PaceFile::run() {
-  try {
-    do {
+  do {
+    try {
       look_for_request();
       write_news();
-    } while (wait_for({}, stop_.token(), kPeriod) == WaitResult::kTimeout);
-  } catch (const Error& error) {
-    log_.warning(fmt::format("the pace of this copy cannot be changed any more: {}", error.what()));
-  }
+    } catch (const Error& error) {
+      // The disk is full, say. A copy that is paused has to be told to go on when there is room again.
+      if (!std::exchange(has_warned_, true)) {
+        log_.warning(fmt::format("others cannot be told how fast this copy goes: {}", error.what()));
+      }
+    }
+  } while (wait_for({}, stop_.token(), kPeriod) == WaitResult::kTimeout);
 }
 
 void PaceFile::look_for_request() {
@@ -169,23 +185,27 @@ void PaceFile::look_for_request() {
     return;  // taken back meanwhile
   }
   std::filesystem::remove(request_file(folder_), failed);
+  std::string id;
+  std::string refused;
   try {
     const Json document = Json::parse(text);
-    answered_ = document.at("id");
-    refused_.clear();
+    id = document.at("id");
     control_.set(change_of(document).of(control_.pace()));
     log_.info(fmt::format("asked to go on in another way: {}", describe(control_.pace())));
   } catch (const Json::exception& error) {
+    refused = "it cannot be read";
     log_.warning(fmt::format("a request for another pace cannot be read: {}", error.what()));
   } catch (const Error& error) {
-    refused_ = error.what();
+    refused = error.what();
   }
+  constexpr std::size_t kKept = 32;
+  answers_.emplace_back(id, refused);
+  if (answers_.size() > kKept) answers_.pop_front();
 }
 
 void PaceFile::write_news() {
   const ProgressSnapshot now = read_();
-  Json document = {{"request", answered_},
-                   {"refused", refused_},
+  Json document = {{"requests", std::map<std::string, std::string>(answers_.begin(), answers_.end())},
                    {"max_rate", now.pace.max_rate.count},
                    {"max_source_sessions", now.pace.max_source_sessions},
                    {"paused", now.pace.paused}};
@@ -213,9 +233,9 @@ CurrentPace change_pace(const std::filesystem::path& work_folder, const PaceChan
     require_run(work_folder);
     request.try_to_make(text_of(change, id));
     const std::optional<Answer> answer = read_answer(work_folder);
-    if (!answer || answer->request != id) continue;
+    if (!answer || !answer->requests.contains(id)) continue;
     request.answered();
-    if (!answer->refused.empty()) throw Error(ErrorKind::kUsage, answer->refused);
+    if (const std::string& refused = answer->requests.at(id); !refused.empty()) throw Error(ErrorKind::kUsage, refused);
     return answer->current;
   }
   throw Error(ErrorKind::kState,

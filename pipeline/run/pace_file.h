@@ -1,10 +1,12 @@
 #pragma once
 
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "pgsluice/cancel.h"
 #include "pgsluice/log.h"
@@ -18,7 +20,7 @@ namespace pgsluice::pipeline {
 /// become of the pace. A folder that cannot be written is a warning: then the pace stays as it is.
 ///
 ///     pace.request    what another process asks for; a second one waits until it is gone
-///     pace.json       the pace in force, and the last request that was answered
+///     pace.json       the pace in force, and the last requests that were answered
 ///
 /// Lifecycle: its thread runs as long as the object, which the folder's lock outlives.
 class PaceFile {
@@ -38,9 +40,10 @@ class PaceFile {
   PaceControl& control_;
   const std::function<ProgressSnapshot()> read_;
   const Log log_;
-  std::string answered_;  ///< the last request
-  std::string refused_;   ///< why; empty if it was carried out
+  /// The last requests, with why they were refused: empty if they were carried out.
+  std::deque<std::pair<std::string, std::string>> answers_;
   std::string written_;
+  bool has_warned_ = false;
   CancelSource stop_;
   std::thread thread_;
 };

@@ -91,7 +91,10 @@ void write_trace(const Trace& trace, const std::filesystem::path& file, const Lo
 void work(RunContext& context, RunSessions& sessions, CancelSource& cancel) {
   Scheduler& scheduler = context.scheduler;
   const PaceControl::Follower following(context.pace, [&](const Pace& pace) {
-    if (!context.pool.is_shared()) context.pool.limit_copying(copying_at_once(pace, context.options.table_jobs, 1));
+    if (!context.pool.is_shared()) {
+      context.pool.limit_copying(copying_at_once(pace, context.options.table_jobs, 1));
+      context.pool.set_paused(pace.paused);
+    }
     scheduler.set_paused(pace.paused);
   });
   const std::vector<std::unique_ptr<Worker>> workers = make_workers(context, sessions);

@@ -124,6 +124,8 @@ class Scheduler {
 
   std::optional<TaskId> take_ready(Lane lane, double max_cost, std::optional<TaskKind> joins) REQUIRES(mutex_);
   void begin(TaskId task) REQUIRES(mutex_);
+  static bool travels_together(const Task& task);
+  static bool is_in_order(const Task& task);
   std::optional<schema::Oid> conflicting_claim(const Task& task) const REQUIRES(mutex_);
   void add_ready(TaskId task) REQUIRES(mutex_);
   bool take_from_ready(TaskId task) REQUIRES(mutex_);

@@ -79,13 +79,16 @@ std::optional<TaskId> Worker::take_task() {
     const std::optional<double> room = statements->room();
     return room ? context_.scheduler.next_ready(lane_, *room) : std::nullopt;
   }
-  const auto others_want_turn = [this] { return turn_ && context_.pool.takes_idle_turns(); };
+  bool gives_turn_back = false;
+  const auto others_want_turn = [&] { return gives_turn_back = turn_ && context_.pool.takes_idle_turns(); };
   if (sessions_.holds_snapshot()) {
     if (const auto id = context_.scheduler.next_in_snapshot(lane_, others_want_turn)) return id;
-    if (!context_.scheduler.stopped() && !others_want_turn()) sessions_.leave_snapshot();
+    if (!context_.scheduler.stopped() && !gives_turn_back) sessions_.leave_snapshot();
   }
-  if (const auto id = context_.scheduler.next_unless(lane_, others_want_turn)) return id;
-  if (!others_want_turn()) return std::nullopt;
+  if (!gives_turn_back) {
+    if (const auto id = context_.scheduler.next_unless(lane_, others_want_turn)) return id;
+    if (!gives_turn_back) return std::nullopt;
+  }
   rest();
   return context_.scheduler.next(lane_);
 }

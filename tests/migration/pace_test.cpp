@@ -104,7 +104,17 @@ TEST_F(MigrationPaceTest, AResumeForgetsThePause) {
   const Migration created = create(store_, "first", "", {}, wanted);
   others().request_pace(created, {.paused = true});
   Store store = others();
-  store.fail_unclaimed(created, "no worker");
+  {
+    // As one that is killed: it has written that it is paused, and no end.
+    Claim claim = store.claim(created.id);
+    Migration paused = created;
+    paused.pace.paused = true;
+    paused.paused_since = paused.snapshot_since = std::chrono::system_clock::now();
+    claim.write(paused);
+  }
+  const Migration dead = *store.refreshed(created);
+  EXPECT_EQ(dead.state, State::kFailed);
+  EXPECT_FALSE(dead.pace.paused || dead.paused_since || dead.snapshot_since);
   const Migration again = resume_migration(store, *store.refreshed(created), wanted);
   EXPECT_EQ(Runner(store_, again, wanted, sink_).run().state, State::kSucceeded);
 }

@@ -109,6 +109,9 @@ TEST(SessionSettings, KeepTheLineAndTheTransaction) {
   EXPECT_EQ(setting(connection, "idle_session_timeout"), "0");
   EXPECT_EQ(setting(connection, "default_table_access_method"), "heap");
   EXPECT_EQ(setting(connection, "session_replication_role"), "origin");
+  // One that is read from waits as long as a copy is paused.
+  apply_session_settings(connection, SessionPurpose::kRead, "UTF8");
+  EXPECT_EQ(setting(connection, "tcp_user_timeout"), "0");
 }
 
 TEST(SessionSettings, ReadingSessionsScanFromTheFirstBlock) {

@@ -193,6 +193,12 @@ TEST_F(PaceTest, AllDatabasesTogetherKeepToTheirPace) {
       was_paused = true;
       change_pace(folder(), {.paused = true});
       EXPECT_TRUE(clone.progress().paused_for && clone.progress().snapshot_age);
+      try {
+        change_pace(folder(), {.max_source_sessions = 5});
+        ADD_FAILURE() << "three snapshots are held";
+      } catch (const Error& error) {
+        EXPECT_THAT(error.describe(), HasSubstr("3 databases are at work at once, which takes 6"));
+      }
       change_pace(folder(), {.paused = false});
     }
     return ended.load();
@@ -203,6 +209,20 @@ TEST_F(PaceTest, AllDatabasesTogetherKeepToTheirPace) {
   for (const char* database : {"paced_1", "paced_2", "paced_3"}) {
     EXPECT_THAT(differences(database), ::testing::IsEmpty());
   }
+}
+
+TEST_F(PaceTest, SeveralWhoAskAtOnceAllGetTheirAnswer) {
+  make("asked", kTables);
+  RunningClone clone(slow("asked"), sink_);
+  ASSERT_TRUE(clone.meets([&] { return clone.progress().copied.count > 0; }));
+  std::vector<std::jthread> people;
+  for (int i = 1; i <= 5; ++i) {
+    people.emplace_back(
+        [&, i] { EXPECT_EQ(change_pace(folder(), {.max_rate = Bytes{i}}).pace.max_rate.count > 0, true); });
+  }
+  people.clear();
+  change_pace(folder(), {.max_rate = Bytes{}});
+  EXPECT_EQ(clone.outcome(), "");
 }
 
 TEST_F(PaceTest, WithoutACopyAtWorkThereIsNoPace) {

@@ -188,7 +188,9 @@ std::string shown(const ProgressArguments& args) {
     if (args.json) document[name] = Json::parse(one);
     text += fmt::format("{}Database {}\n{}", text.empty() ? "" : "\n", name, one);
   }
-  return with_pace(args.json ? Json{{"databases", document}}.dump(2) : text, folder, args);
+  return with_pace(
+      args.json ? Json{{"databases", document}}.dump(2, ' ', false, Json::error_handler_t::replace) + "\n" : text,
+      folder, args);
 }
 
 }  // namespace

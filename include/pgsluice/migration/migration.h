@@ -189,6 +189,12 @@ struct Migration {
   std::vector<std::string> next_steps;
 
   bool active() const { return state == State::kInProgress; }
+  /// To be called where no worker is at work on it: it is not paused then, and no snapshot is held.
+  void leave_pace() {
+    pace.paused = false;
+    paused_since.reset();
+    snapshot_since.reset();
+  }
   /// Returns the bytes copied so far, summed over all databases.
   Bytes copied() const;
 };

@@ -135,13 +135,22 @@ TEST(Plan, VeryManySequencesAndPrivilegesAreSharedBySessions) {
     in.catalog.sequences.push_back({.oid = 10'000 + i, .schema = "s", .name = "s"});
   for (int i = 0; i < 600; ++i)
     in.archive.entries.push_back(entry(100 + i, "ACL", "TABLE a", {0, 0}, Section::kPostData, {1}));
+  in.archive.entries.push_back(entry(9000, "ACL", "SCHEMA s", {0, 0}, Section::kPostData));
   const std::unique_ptr<const Plan> plan = make_plan(std::move(in), {});
   std::vector<std::size_t> sequences;
   std::size_t privileges = 0;
-  for (const Task& task : plan->graph.tasks()) {
+  TaskId of_schema = 0;
+  for (TaskId id = 0; id < plan->graph.size(); ++id) {
+    const Task& task = plan->graph[id];
     if (task.kind == TaskKind::kSequences) sequences.push_back(task.sequences.size());
     if (task.kind == TaskKind::kAcl && task.lane == Lane::kBuild) ++privileges;
+    if (task.kind == TaskKind::kAcl && task.lane == Lane::kMain) of_schema = id;
   }
+  // Who grants on a table may need USAGE of its schema, which another one has granted.
+  const std::vector<TaskGraph::Edge>& after_schema = plan->graph.followers(of_schema);
+  ASSERT_TRUE(std::any_of(after_schema.begin(), after_schema.end(), [&](const TaskGraph::Edge& edge) {
+    return plan->graph.followers(edge.to).size() >= privileges;
+  }));
   EXPECT_EQ(sequences, (std::vector<std::size_t>{2000, 2000, 501}));
   EXPECT_EQ(privileges, 601U);
 }

@@ -78,6 +78,20 @@ TEST(JobPool, WhoGivesUpWaitsNoMore) {
   EXPECT_FALSE(other.has_value());
 }
 
+TEST(JobPool, WhileItIsPausedNobodyGetsATurn) {
+  JobPool pool(2, 2);
+  pool.set_paused(true);
+  std::atomic<bool> taken{false};
+  std::jthread waiting([&] {
+    const std::optional<JobPool::Turn> turn = pool.take(Lane::kBuild, 1, kNever);
+    taken = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_FALSE(taken);
+  pool.set_paused(false);
+  EXPECT_TRUE(test::wait_until([&] { return taken.load(); }));
+}
+
 // Turns above a new limit are given back one by one, and no more are taken than it allows.
 TEST(JobPool, ALimitTakesEffectAsTurnsEnd) {
   JobPool pool(3, 1);
