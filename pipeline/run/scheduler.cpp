@@ -16,9 +16,6 @@ namespace pgsluice::pipeline {
 
 namespace {
 constexpr double kAnyCost = std::numeric_limits<double>::infinity();
-
-std::size_t index_of(Lane lane) { return static_cast<std::size_t>(lane); }
-
 }  // namespace
 
 bool Scheduler::travels_together(const Task& task) {

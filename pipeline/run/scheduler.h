@@ -124,6 +124,7 @@ class Scheduler {
 
   std::optional<TaskId> take_ready(Lane lane, double max_cost, std::optional<TaskKind> joins) REQUIRES(mutex_);
   void begin(TaskId task) REQUIRES(mutex_);
+  static std::size_t index_of(Lane lane) { return static_cast<std::size_t>(lane); }
   static bool travels_together(const Task& task);
   static bool is_in_order(const Task& task);
   std::optional<schema::Oid> conflicting_claim(const Task& task) const REQUIRES(mutex_);
