@@ -21,11 +21,11 @@ using pipeline::PaceChange;
 
 constexpr const char* kControlFooter =
     "Examples:\n"
-    "  pgsluice control --dir /var/tmp/shop                          how fast the copy goes, and whether it is paused\n"
-    "  pgsluice control --dir /var/tmp/shop --max-rate '20 MB'       no more than this in a second\n"
-    "  pgsluice control --dir /var/tmp/shop --max-source-sessions 4\n"
-    "  pgsluice control --dir /var/tmp/shop --max-rate none --max-source-sessions none\n"
-    "  pgsluice control --dir /var/tmp/shop --pause                  no row moves until --continue\n"
+    "  pgsluice control --dir work                   how it goes now\n"
+    "  pgsluice control --dir work --max-rate '20 MB'\n"
+    "  pgsluice control --dir work --max-source-sessions 4\n"
+    "  pgsluice control --dir work --pause           until --continue\n"
+    "  pgsluice control --dir work --continue --max-rate none\n"
     "\n"
     "Takes effect at once, but for fewer sessions, which are closed as tables and their parts end. A paused copy\n"
     "keeps its sessions and its snapshot: VACUUM on the source cannot remove what has ended since then. An index\n"
