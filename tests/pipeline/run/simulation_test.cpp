@@ -14,11 +14,11 @@ SimulatedOutcome run(const SimulatedDatabase& database, const SimulatedMachine& 
   return simulate(*plan_of(database, machine), machine);
 }
 
-// build/release/bin/simulated_runs prints more of them.
+// build/release/bin/simulated_runs prints more of them, and larger ones.
 TEST(Simulation, EndsWithinATenthOfTheShortestRunPossible) {
-  for (const double exponent : {0.6, 1.0, 1.5}) {
+  for (const double exponent : {0.6, 1.5}) {
     for (const int cores : {2, 8, 64}) {
-      const SimulatedDatabase database{.bytes = 2000 * kGigabyte, .exponent = exponent};
+      const SimulatedDatabase database{.tables = 4'000, .bytes = 2000 * kGigabyte, .exponent = exponent};
       const SimulatedMachine machine{.cores = cores, .table_jobs = cores, .index_jobs = cores};
       const SimulatedOutcome outcome = run(database, machine);
       EXPECT_LE(outcome.makespan, 1.1 * outcome.bound) << cores << " cores, exponent " << exponent;
