@@ -8,7 +8,7 @@ int main() {
   using pgsluice::test::SimulatedDatabase;
   using pgsluice::test::SimulatedMachine;
   constexpr int kIndexes = 4;
-  fmt::print("Makespan over its bound; 10,000 tables of 2 TB, {} indexes and a key each.\n", kIndexes + 1);
+  fmt::print("Makespan over its bound; 10,000 tables of 2 TB, {} indexes and a primary key each.\n", kIndexes);
   fmt::print("Sizes fall as 1 / rank^exponent; costs are known (0) or off by a factor (deviation of the logarithm).\n");
   fmt::print("{:>8} {:>6} |{:>7}{:>7}{:>7}{:>7}{:>7}{:>7} cores\n", "exponent", "error", 2, 4, 8, 16, 32, 64);
   for (const double error : {0.0, 0.5}) {

@@ -38,7 +38,7 @@ std::set<schema::Oid> find_large_objects(pg::Connection& connection);
 /// "COPY … TO STDOUT" of all large objects in pieces, for a comparison: the OID, where the piece begins, its bytes.
 std::string large_objects_statement();
 /// Reads large objects: `take` gets pieces of each, one object after another in no order, from its first byte to its
-/// last; of an empty one a piece without bytes. `bytes` counts, for progress. Throws Error, also what `take` throws.
+/// last; of an empty one a piece without bytes. Throws Error, also what `take` throws.
 void read_large_objects(pg::Connection& source, const std::vector<schema::Oid>& objects, const Flow& flow,
                         const std::function<void(schema::Oid object, std::int64_t at, std::string_view piece)>& take);
 /// Selects the same pieces as rows of "16405 at byte 0" and a digest of the bytes, ordered by the first's bytes.

@@ -46,7 +46,9 @@ std::string Runner::Implementation::verify(pipeline::DatabaseResult& result) {
         comparisons[result.name] = comparison;
       }
     };
-    const Verification verified = verify_database(request, result.name, sink, work.token(), watch);
+    Request as_it_goes = request;
+    as_it_goes.engine.pace = snapshot().pace;
+    const Verification verified = verify_database(as_it_goes, result.name, sink, work.token(), watch);
     if (!verified.equal) {
       result.error = Error(ErrorKind::kMismatch, "source and target differ: " + verified.text)
                          .hint(

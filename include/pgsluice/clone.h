@@ -21,7 +21,7 @@ struct RunEnvironment;
 /// handler. Nothing is printed and no signal handler installed; messages go to the sink, which outlives the object.
 class Clone {
  public:
-  /// The clone is cancelled with `parent` too.
+  /// The clone is cancelled with `parent` too. Throws Error(kUsage) for a pace that cannot be meant.
   Clone(CloneOptions options, LogSink& sink, const CancelToken& parent = {});
   /// A clone that shares its jobs with others of this process.
   Clone(CloneOptions options, LogSink& sink, const CancelToken& parent, RunEnvironment environment);

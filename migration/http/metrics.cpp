@@ -57,9 +57,9 @@ void add_migrations(const std::vector<Migration>& migrations, std::vector<Metric
   Family ended("pgsluice_migration_end_time_seconds", MetricType::Gauge, "When the migration ended (Unix time).");
   Family paused("pgsluice_migration_paused", MetricType::Gauge, "1 while the migration is paused, else 0.");
   Family max_rate("pgsluice_migration_max_rate_bytes", MetricType::Gauge,
-                  "Rows and large objects in a second at most; there is none without a limit.");
+                  "Bytes of rows and large objects in a second at most; absent without a limit.");
   Family snapshot("pgsluice_migration_snapshot_time_seconds", MetricType::Gauge,
-                  "When the oldest snapshot of the source was taken that is held (Unix time).");
+                  "When the oldest held snapshot of the source was taken (Unix time).");
   for (const Migration& migration : migrations) {
     const Labels labels = labels_of(migration);
     paused.add(labels, migration.pace.paused ? 1 : 0);

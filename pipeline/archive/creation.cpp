@@ -55,7 +55,7 @@ void check_options(const ArchiveOptions& options) {
   check_jobs("table jobs", options.table_jobs);
   if (options.compress_jobs != 0) check_jobs("compressing jobs", options.compress_jobs);
   store::parse_compression(options.compression);
-  if (options.max_rate.count < 0) throw Error(ErrorKind::kUsage, "a rate cannot be below 0");
+  check_pace({.max_rate = options.max_rate});
   if (options.resume && options.hand_on) {
     throw Error(ErrorKind::kUsage, "an archive whose files are handed on cannot be resumed");
   }

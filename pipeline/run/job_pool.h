@@ -28,11 +28,11 @@ class JobPool {
   /// True if other runs share the jobs.
   bool is_shared() const { return is_shared_; }
   /// True if others may want a turn: an idle worker gives its own back then, and closes its sessions. May change to
-  /// true with limit() at any time.
+  /// true with limit_copying() at any time.
   bool takes_idle_turns() const { return is_shared_ || is_limited_; }
 
   /// How many of Lane::kCopy may have turns from now on: at least one, at most the jobs. Those above it give theirs
-  /// back when their task ends. The caller wakes the idle workers (Scheduler::wake()).
+  /// back when their task ends. The caller has the idle workers look again (Scheduler::set_paused()).
   void limit_copying(int most);
 
   /// Given back with its end. The pool outlives it.

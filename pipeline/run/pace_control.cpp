@@ -1,36 +1,14 @@
 #include "pipeline/run/pace_control.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "pgsluice/error.h"
 
 namespace pgsluice::pipeline {
-
-std::string describe(const Pace& pace) {
-  std::vector<std::string> parts;
-  if (pace.paused) parts.emplace_back("paused");
-  if (pace.max_rate.count > 0) parts.push_back(fmt::format("at most {} a second", to_string(pace.max_rate)));
-  if (pace.max_source_sessions > 0) {
-    parts.push_back(fmt::format("at most {} sessions of the source", pace.max_source_sessions));
-  }
-  return parts.empty() ? "at full speed" : fmt::format("{}", fmt::join(parts, "; "));
-}
-
-void check_pace(const Pace& pace) {
-  if (pace.max_rate.count < 0) throw Error(ErrorKind::kUsage, "a rate cannot be below 0");
-  const int sessions = pace.max_source_sessions;
-  if (sessions == 0 || sessions >= kFewestSourceSessions) return;
-  throw Error(ErrorKind::kUsage,
-              fmt::format("{} sessions of the source are too few: a copy takes {} at least, one for the snapshot, one "
-                          "for rows, one for definitions",
-                          sessions, kFewestSourceSessions));
-}
 
 int copying_at_once(const Pace& pace, int jobs, int runs) {
   if (pace.max_source_sessions == 0) return jobs;

@@ -47,7 +47,7 @@ struct Answer {
   CurrentPace current;
 };
 
-// nullopt while there is none that can be read.
+// Returns nullopt before the run has written one.
 std::optional<Answer> read_answer(const std::filesystem::path& folder) {
   std::error_code failed;
   if (!std::filesystem::exists(answer_file(folder), failed)) return std::nullopt;
@@ -87,7 +87,7 @@ std::string make_id() {
 
 Error no_run(const std::filesystem::path& folder) {
   return Error(ErrorKind::kState, fmt::format("no copy is at work with the work directory {}", folder.string()))
-      .hint("give the --dir that the copy has; a copy that has ended, or is yet to begin, has no pace");
+      .hint("give the work directory of the copy itself; one that has ended, or is yet to begin, has no pace");
 }
 
 void require_run(const std::filesystem::path& folder) {
@@ -130,21 +130,6 @@ class Request {
 };
 
 }  // namespace
-
-Pace PaceChange::of(Pace pace) const {
-  pace.max_rate = max_rate.value_or(pace.max_rate);
-  pace.max_source_sessions = max_source_sessions.value_or(pace.max_source_sessions);
-  pace.paused = paused.value_or(pace.paused);
-  return pace;
-}
-
-PaceChange PaceChange::then(const PaceChange& later) const {
-  PaceChange both = later;
-  if (!both.max_rate) both.max_rate = max_rate;
-  if (!both.max_source_sessions) both.max_source_sessions = max_source_sessions;
-  if (!both.paused) both.paused = paused;
-  return both;
-}
 
 PaceFile::PaceFile(std::filesystem::path folder, PaceControl& control, std::function<ProgressSnapshot()> read, Log log)
     : folder_(std::move(folder)), control_(control), read_(std::move(read)), log_(log) {

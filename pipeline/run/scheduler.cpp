@@ -71,6 +71,7 @@ std::optional<schema::Oid> Scheduler::conflicting_claim(const Task& task) const 
 }
 
 void Scheduler::add_ready(TaskId task) {
+  if (carried_[task]) active_carried_.insert(task);
   ready_[index_of(graph_[task].lane)].insert({weights_[task], task});
   if (travels_together(graph_[task])) ++small_ready_;
 }
@@ -181,11 +182,6 @@ std::optional<TaskId> Scheduler::next_unless(Lane lane, const std::function<bool
   return std::nullopt;
 }
 
-void Scheduler::wake() {
-  const MutexLock lock(mutex_);
-  changed_.notify_all();
-}
-
 void Scheduler::set_paused(bool paused) {
   const MutexLock lock(mutex_);
   paused_ = paused;
@@ -224,7 +220,7 @@ void Scheduler::release(std::vector<TaskId> free) {
     const TaskId task = free.back();
     free.pop_back();
     const bool barrier = graph_[task].is_barrier();
-    if (graph_[task].is_last_chance && !postponed_.empty()) {
+    if (graph_[task].is_last_chance && (!postponed_.empty() || !active_carried_.empty())) {
       held_barriers_.push_back(task);
       continue;
     }
@@ -243,6 +239,7 @@ void Scheduler::release(std::vector<TaskId> free) {
 std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> root_cause) {
   std::vector<TaskId> free;
   ended_[task] = true;
+  active_carried_.erase(task);
   --left_;
   if (begun_[task] && travels_together(graph_[task])) --small_running_;
   if (is_in_order(graph_[task])) --definitions_left_;

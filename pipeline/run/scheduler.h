@@ -78,12 +78,12 @@ class Scheduler {
   std::optional<TaskId> freed_by(TaskId task) const;
 
   /// Like next(), for a worker that can do something else meanwhile: also returns nullopt, with tasks left, as soon as
-  /// `gives_up` says so where none is ready. It is asked again after wake(), and must not come back here.
+  /// `gives_up` says so where none is ready. It is asked again with each change, also by set_paused(), and must not
+  /// come back here.
   std::optional<TaskId> next_unless(Lane lane, const std::function<bool()>& gives_up);
   /// Like next_unless(), for a worker that holds the snapshot: also returns nullopt as soon as no task is left that
   /// needs it and none is ready, so that what the worker waits for next does not keep the source from cleaning up.
   std::optional<TaskId> next_in_snapshot(Lane lane, const std::function<bool()>& gives_up = {});
-  void wake();
 
   /// While it is paused no task begins; those that have begun go on.
   void set_paused(bool paused);
@@ -168,7 +168,9 @@ class Scheduler {
   std::map<TaskId, EarlierFailure> earlier_failures_ GUARDED_BY(mutex_);
   /// Tasks whose followers that only come after them need not wait for them any more.
   std::vector<bool> carried_ GUARDED_BY(mutex_);
-  /// Last chances that have come while there were postponed tasks.
+  /// Those of them, and of what needs them, that are ready or at work. No edge keeps a last chance behind these.
+  std::set<TaskId> active_carried_ GUARDED_BY(mutex_);
+  /// Last chances that have come while there were postponed tasks, or carried ones at work.
   std::vector<TaskId> held_barriers_ GUARDED_BY(mutex_);
   std::size_t running_ GUARDED_BY(mutex_) = 0;
   std::size_t definitions_running_ GUARDED_BY(mutex_) = 0;

@@ -42,6 +42,7 @@ void Scheduler::postpone(TaskId task) {
   if (travels_together(graph_[task])) --small_running_;
   if (is_in_order(graph_[task])) ++definitions_postponed_;
   postponed_.insert(task);
+  active_carried_.erase(task);
   go_on_when_quiet();
   changed_.notify_all();
 }

@@ -103,7 +103,7 @@ TEST_F(MigrationPaceTest, HoldsFromTheBeginningAndForComparisonsToo) {
   EXPECT_THROW(others().request_pace(created, {.paused = true}), Error);
 }
 
-// A resume begins anew; only what was asked for since holds.
+// A resumed migration begins at the pace of its properties.
 TEST_F(MigrationPaceTest, AResumeForgetsThePause) {
   const Request wanted = request();
   const Migration created = create(store_, "first", "", {}, wanted);

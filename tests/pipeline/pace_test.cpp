@@ -107,7 +107,7 @@ TEST_F(PaceTest, APausedCopyIsCancelled) {
   EXPECT_THAT(clone.outcome(), HasSubstr("cancelled"));
   ASSERT_TRUE(clone.error());
   EXPECT_EQ(clone.error()->kind(), ErrorKind::kCancelled);
-  // What it has left goes on.
+  // It can be resumed.
   pipeline::CloneOptions again = options("paused_cancelled");
   again.earlier_run = pipeline::EarlierRun::kResume;
   EXPECT_TRUE(pipeline::Clone(again, sink_).run().complete());
@@ -251,7 +251,7 @@ TEST_F(PaceTest, WithoutACopyAtWorkThereIsNoPace) {
     const Error refused = error([&] { change_pace(wanted.work_folder, {.max_source_sessions = 2}); });
     EXPECT_EQ(refused.kind(), ErrorKind::kUsage) << refused.describe();
     EXPECT_EQ(pipeline::read_pace(wanted.work_folder).pace, wanted.pace);
-    // A request that nobody can read ends nothing.
+    // A request that cannot be read changes nothing.
     std::ofstream(wanted.work_folder / "pace.request") << "no JSON";
     EXPECT_EQ(change_pace(wanted.work_folder, {.max_rate = Bytes{}}).pace, Pace());
     EXPECT_EQ(clone.outcome(), "");

@@ -14,6 +14,37 @@ namespace {
 
 const auto kNever = [] { return false; };
 
+// Takes a turn in a thread of its own.
+class Waiting {
+ public:
+  Waiting(JobPool& pool, Lane lane)
+      : pool_(pool), thread_([this, lane] {
+          const std::optional<JobPool::Turn> turn = pool_.take(lane, 1, [this] {
+            ++asked_;
+            return false;
+          });
+          taken_ = true;
+        }) {}
+
+  // True once it has looked several times, and has got none: it asks twice if it gets one.
+  bool waits() {
+    return test::wait_until([this] {
+             pool_.wake();
+             return asked_ > 2;
+           }) &&
+           !taken_;
+  }
+  bool takes() {
+    return test::wait_until([this] { return taken_.load(); });
+  }
+
+ private:
+  JobPool& pool_;
+  std::atomic<int> asked_{0};
+  std::atomic<bool> taken_{false};
+  std::jthread thread_;
+};
+
 TEST(JobPool, WhoseTaskCostsMostIsNext) {
   JobPool pool(1, 1, 2);
   std::optional<JobPool::Turn> first = pool.take(Lane::kCopy, 1, kNever);
@@ -81,15 +112,10 @@ TEST(JobPool, WhoGivesUpWaitsNoMore) {
 TEST(JobPool, WhileItIsPausedNobodyGetsATurn) {
   JobPool pool(2, 2);
   pool.set_paused(true);
-  std::atomic<bool> taken{false};
-  std::jthread waiting([&] {
-    const std::optional<JobPool::Turn> turn = pool.take(Lane::kBuild, 1, kNever);
-    taken = true;
-  });
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  EXPECT_FALSE(taken);
+  Waiting waiting(pool, Lane::kBuild);
+  EXPECT_TRUE(waiting.waits());
   pool.set_paused(false);
-  EXPECT_TRUE(test::wait_until([&] { return taken.load(); }));
+  EXPECT_TRUE(waiting.takes());
 }
 
 // Turns above a new limit are given back one by one, and no more are taken than it allows.
@@ -105,15 +131,10 @@ TEST(JobPool, ALimitTakesEffectAsTurnsEnd) {
   EXPECT_TRUE(pool.is_wanted(Lane::kCopy, 1));
   turns.pop_back();
   EXPECT_FALSE(pool.is_wanted(Lane::kCopy, 1)) << "the one that is left goes on";
-  std::atomic<bool> taken{false};
-  std::jthread waiting([&] {
-    const std::optional<JobPool::Turn> turn = pool.take(Lane::kCopy, 1, kNever);
-    taken = true;
-  });
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  EXPECT_FALSE(taken);
+  Waiting waiting(pool, Lane::kCopy);
+  EXPECT_TRUE(waiting.waits());
   pool.limit_copying(2);
-  EXPECT_TRUE(test::wait_until([&] { return taken.load(); }));
+  EXPECT_TRUE(waiting.takes());
   pool.limit_copying(100);
   EXPECT_FALSE(pool.takes_idle_turns());
 }

@@ -203,6 +203,40 @@ TEST(Scheduler, ALaneWithoutRowsLeftLetsTheSnapshotGo) {
   EXPECT_EQ(scheduler.next(Lane::kCopy), statistics);
 }
 
+// The end of a run came while an index was being built that had been tried again: its ledger was gone then, and it
+// ended as failed with an index missing.
+TEST(Scheduler, TheLastChanceWaitsForWhatIsBeingTriedAgain) {
+  TaskGraph graph;
+  const TaskId index = graph.add(task("index", Lane::kBuild));
+  const TaskId indexes_done = graph.add({.kind = TaskKind::kBarrier});
+  graph.after(indexes_done, index);
+  const TaskId first = graph.add(task("first view", Lane::kBuild));
+  const TaskId second = graph.add(task("second view", Lane::kBuild));
+  const TaskId views_done = graph.add({.kind = TaskKind::kBarrier});
+  graph[views_done].is_last_chance = true;
+  for (const TaskId view : {first, second}) {
+    graph.after(view, indexes_done);
+    graph.after(views_done, view);
+  }
+  const TaskId end = graph.add(task("end", Lane::kMain));
+  graph.after(end, views_done);
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  const Error error = Error(ErrorKind::kServer, "not populated").on(Side::kTarget).sqlstate("55000");
+  ASSERT_EQ(scheduler.next(Lane::kBuild), index);
+  ASSERT_EQ(scheduler.failed(index, error), FailureOutcome::kPostponed);
+  // Nothing else can run: the views come without it. One of them makes a second try worth while.
+  ASSERT_EQ(scheduler.next(Lane::kBuild), first);
+  ASSERT_EQ(scheduler.next(Lane::kBuild), second);
+  ASSERT_EQ(scheduler.failed(first, error), FailureOutcome::kPostponed);
+  scheduler.succeeded(second);
+  ASSERT_EQ(scheduler.next(Lane::kBuild), index);
+  ASSERT_EQ(scheduler.next(Lane::kBuild), first);
+  scheduler.succeeded(first);
+  EXPECT_EQ(scheduler.next_ready(Lane::kMain, kMaxCostTogether), std::nullopt) << "the index is still being built";
+  scheduler.succeeded(index);
+  EXPECT_EQ(scheduler.next(Lane::kMain), end);
+}
+
 TEST(Scheduler, BeginsNothingWhilePaused) {
   TaskGraph graph;
   const TaskId first = graph.add(task("first", Lane::kBuild));

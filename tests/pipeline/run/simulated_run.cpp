@@ -188,7 +188,7 @@ class Run {
     std::optional<index::BuildBudget::Share> share;
   };
 
-  // Until nobody can take anything: what one begins may let another one begin in order.
+  // Until no worker can take a task: a definition that begins lets the next one begin.
   void hand_out() {
     for (bool any = true; any;) {
       any = false;
@@ -203,7 +203,7 @@ class Run {
       begin(worker, *task);
       return true;
     }
-    // Statements go behind those that are on their way (StatementQueue::room()); rows do not.
+    // Statements are sent behind others, as far as StatementQueue::room() allows; rows are not.
     const bool is_sent = worker.lane != Lane::kCopy && worker.in_flight < pipeline::kMaxCostTogether;
     if (!is_sent) return false;
     const auto task = scheduler_.next_ready(worker.lane, pipeline::kMaxCostTogether - worker.in_flight);

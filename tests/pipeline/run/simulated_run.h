@@ -38,8 +38,8 @@ struct SimulatedMachine {
 /// In the unit of Task::cost.
 struct SimulatedOutcome {
   double makespan = 0;
-  /// What no order could be faster than: the work of all tasks by all cores, or the longest chain of tasks with a core
-  /// each, before which a table's rows were carried by all cores.
+  /// A lower bound of the makespan in any order: the work of all tasks divided by the cores, or the longest chain of
+  /// tasks that wait for one another, after all cores have carried its table's rows.
   double bound = 0;
   /// How long fewer than all cores were at work.
   double not_all_busy = 0;
