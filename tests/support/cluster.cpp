@@ -25,13 +25,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-void run_or_throw(std::vector<std::string> command) {
-  const SubprocessResult result = run_command({.command = command});
-  if (result.exit_code != 0) {
-    throw std::runtime_error(fmt::format("{} failed: {}{}", command.front(), result.output, result.errors));
-  }
-}
-
 // Where PostgreSQL looks for them.
 void make_certificate(const std::string& data) {
   run_or_throw(as_server_user({"openssl", "req", "-new", "-x509", "-nodes", "-newkey", "rsa:2048", "-subj",
@@ -64,67 +57,6 @@ fs::path server_bindir() {
   return fs::path("/usr/lib/postgresql") / std::to_string(newest) / "bin";
 }
 
-namespace {
-
-constexpr const char* kPrefix = "pgsluice-test.";
-
-std::uintmax_t available_memory() {
-  std::ifstream in("/proc/meminfo");
-  std::string name;
-  std::uintmax_t kilobytes = 0;
-  while (in >> name >> kilobytes) {
-    if (name == "MemAvailable:") return kilobytes << 10U;
-    in.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
-  }
-  return 0;
-}
-
-// What test programs have left that were killed.
-void remove_leavings(const fs::path& folder) {
-  std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with(kPrefix)) continue;
-    const pid_t owner = std::atoi(name.c_str() + std::string_view(kPrefix).size());
-    if (owner > 0 && ::kill(owner, 0) != 0 && errno == ESRCH) fs::remove_all(entry.path(), ignored);
-  }
-}
-
-// In memory, where there is enough of it: for each database a server makes and removes hundreds of files, and with a
-// disk the tests take twice as long for that. No test cares, since the servers run without fsync.
-// $PGSLUICE_TEST_CLUSTERS names another folder.
-fs::path choose_folder() {
-  if (const char* wanted = std::getenv("PGSLUICE_TEST_CLUSTERS")) return wanted;
-  constexpr std::uintmax_t kEnough = std::uintmax_t{16} << 30U;  // two programs at once take 8 GiB
-  const fs::path memory = "/dev/shm";
-  std::error_code error;
-  const fs::space_info space = fs::space(memory, error);
-  const bool is_enough = !error && space.available >= kEnough && available_memory() >= kEnough;
-  return is_enough ? memory : fs::temp_directory_path();
-}
-
-std::string make_folder(const fs::path& parent) {
-  static const fs::path usual = [] {
-    const fs::path chosen = choose_folder();
-    remove_leavings(chosen);
-    return chosen;
-  }();
-  std::string pattern = ((parent.empty() ? usual : parent) / fmt::format("{}{}.XXXXXX", kPrefix, ::getpid())).string();
-  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  return pattern;
-}
-
-}  // namespace
-
-std::vector<std::string> as_server_user(std::vector<std::string> command) {
-  if (::geteuid() != 0) return command;
-  // Without --pdeathsig the change of user would take away the signal that ends the server with the test.
-  std::vector<std::string> result = {"setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups",
-                                     "--pdeathsig=INT"};
-  result.insert(result.end(), command.begin(), command.end());
-  return result;
-}
-
 void run_sql_file(const std::string& conninfo, const fs::path& file, const std::vector<std::string>& arguments) {
   std::vector<std::string> command = {(server_bindir() / "psql").string(),
                                       "--no-psqlrc",
@@ -141,24 +73,18 @@ Cluster::Cluster(Options options)
     : bindir_(options.bindir.empty() ? server_bindir() : options.bindir),
       port_(free_server_port()),
       environment_(options.environment) {
-  folder_ = make_folder(options.parent);
+  folder_ = make_server_folder(options.parent);
   if (::geteuid() == 0) run_or_throw({"chown", "postgres", folder_.string()});
   const std::string data = (folder_ / "data").string();
-  std::vector<std::string> make = {(bindir_ / "initdb").string(),
-                                   "--pgdata=" + data,
-                                   "--username=postgres",
-                                   "--auth=trust",
-                                   "--no-sync",
-                                   "--encoding=UTF8",
-                                   "--locale=C.UTF-8"};
-  make.insert(make.end(), options.initdb_arguments.begin(), options.initdb_arguments.end());
-  if (options.primary != nullptr) {
-    make = {(bindir_ / "pg_basebackup").string(),
-            "--pgdata=" + data,
-            "--dbname=" + options.primary->conninfo("postgres"),
-            "--write-recovery-conf",
-            "--checkpoint=fast",
-            "--no-sync"};
+  if (options.primary == nullptr) {
+    make_data_folder(bindir_, data, options.initdb_arguments);
+  } else {
+    std::vector<std::string> make = {(bindir_ / "pg_basebackup").string(),
+                                     "--pgdata=" + data,
+                                     "--dbname=" + options.primary->conninfo("postgres"),
+                                     "--write-recovery-conf",
+                                     "--checkpoint=fast",
+                                     "--no-sync"};
     // Beside the primary's own, which it takes with it.
     const pg::Result spaces =
         options.primary->connect("postgres")
@@ -167,8 +93,8 @@ Cluster::Cluster(Options options)
       const fs::path there(space.text(0));
       make.push_back(fmt::format("--tablespace-mapping={}={}", there.string(), (folder_ / there.filename()).string()));
     }
+    run_or_throw(as_server_user(make));
   }
-  run_or_throw(as_server_user(make));
   if (options.tls == Tls::kOffered) make_certificate(data);
   {
     std::ofstream conf(data + "/postgresql.conf", std::ios::app);

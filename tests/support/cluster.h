@@ -8,14 +8,12 @@
 
 #include "base/subprocess.h"
 #include "pg/connection.h"
+#include "tests/support/data_folder.h"
 
 namespace pgsluice::test {
 
 /// Where PostgreSQL's server programs are: the newest of /usr/lib/postgresql, or $PGSLUICE_TEST_BINDIR.
 std::filesystem::path server_bindir();
-
-/// Runs a program as somebody who may run a PostgreSQL server: as user postgres where this process is root's.
-std::vector<std::string> as_server_user(std::vector<std::string> command);
 
 /// Runs a file by psql, with its arguments besides ("--set=scale=1"); throws what psql said when it fails.
 void run_sql_file(const std::string& conninfo, const std::filesystem::path& file,
