@@ -11,6 +11,7 @@
 
 #include "base/digest.h"
 #include "pg/quote.h"
+#include "pg/version.h"
 
 namespace pgsluice::pg {
 
@@ -55,7 +56,11 @@ const std::map<std::string, Contents, std::less<>> kContents = {
     {"pg_index", {"o.indexrelid::text", {"oid_text", "indcheckxmin"}}},
 };
 
-std::string without_columns(const std::vector<std::string_view>& columns) {
+// Takes all away by one operator where the server has it: each makes a new row. Either way gives the same text.
+std::string without_columns(const std::vector<std::string_view>& columns, int version) {
+  if (version >= since::kRemovalOfKeys) {
+    return fmt::format("(pg_catalog.to_jsonb(c) - '{{{}}}'::text[])::text", fmt::join(columns, ","));
+  }
   std::string sql = "(pg_catalog.to_jsonb(c)";
   for (const std::string_view column : columns) sql += fmt::format(" - '{}'", column);
   return sql + ")::text";
@@ -82,8 +87,8 @@ std::string definitions_mark(Connection& connection) {
           fmt::format("SELECT {}, pg_catalog.count(*), pg_catalog.sum(('x' || pg_catalog.substr("
                       "pg_catalog.md5(c.oid_text || {}), 1, 15))::bit(60)::bigint) FROM"
                       " (SELECT {} AS oid_text, o.* FROM pg_catalog.{} o{}) c",
-                      quote_literal(row.text(0)), without_columns(contents->second.state), contents->second.id,
-                      quote_identifier(row.text(0)), condition_of(row.text(0))));
+                      quote_literal(row.text(0)), without_columns(contents->second.state, connection.server_version()),
+                      contents->second.id, quote_identifier(row.text(0)), condition_of(row.text(0))));
       continue;
     }
     queries.push_back(

@@ -75,35 +75,46 @@ bool is_log_on_disk(Connection& connection, const SnapshotMark& mark) {
       .boolean(0);
 }
 
-SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snapshot) {
+SnapshotMark begin_mark(Connection& connection, const SnapshotIdentity& snapshot) {
   const bool renamed = connection.server_version() >= since::kWalNames;
   SnapshotMark mark{.snapshot = snapshot, .database = oid_of_database(connection)};
+  // Comes first: reading catalogs tidies up pages, which lengthens the log without a commit that brings it to disk.
+  if (!connection.execute("SELECT pg_catalog.pg_is_in_recovery()")[0].boolean(0)) {
+    const Row log = connection.execute(renamed ? "SELECT l, pg_catalog.substr(pg_catalog.pg_walfile_name(l), 1, 8)"
+                                                 " FROM pg_catalog.pg_current_wal_insert_lsn() l"
+                                               : "SELECT l, pg_catalog.substr(pg_catalog.pg_xlogfile_name(l), 1, 8)"
+                                                 " FROM pg_catalog.pg_current_xlog_insert_location() l")[0];
+    mark.log_position = log.text(0);
+    mark.timeline = log.text(1);
+  }
   const Result limit = connection.execute(
       "SELECT (pg_catalog.now() + setting::integer * interval '1 minute')::text FROM pg_catalog.pg_settings"
       " WHERE name = 'old_snapshot_threshold' AND setting <> '-1'");
   if (!limit.empty()) mark.read_before = limit[0].text(0);
-  mark.definitions = definitions_mark(connection);
   if (renamed) {
     // Null for those who may not see it.
     const Result started = connection.execute(
         "SELECT backend_start::text FROM pg_catalog.pg_stat_activity WHERE backend_type = 'checkpointer'");
     if (!started.empty()) mark.checkpointer_started = started[0].optional_text(0).value_or("");
   }
-  if (connection.execute("SELECT pg_catalog.pg_is_in_recovery()")[0].boolean(0)) return mark;
-  const Row log = connection.execute(renamed ? "SELECT l, pg_catalog.substr(pg_catalog.pg_walfile_name(l), 1, 8)"
-                                               " FROM pg_catalog.pg_current_wal_insert_lsn() l"
-                                             : "SELECT l, pg_catalog.substr(pg_catalog.pg_xlogfile_name(l), 1, 8)"
-                                               " FROM pg_catalog.pg_current_xlog_insert_location() l")[0];
-  mark.log_position = log.text(0);
-  mark.timeline = log.text(1);
+  return mark;
+}
+
+void complete_mark(Connection& connection, SnapshotMark& mark) {
+  if (mark.definitions.empty()) mark.definitions = definitions_mark(connection);
+  if (mark.log_position.empty()) return;
   // The server's log writer gets there by itself, three times its delay of 200 ms later.
   constexpr int kLooks = 10;
   constexpr std::chrono::milliseconds kPause{100};
-  for (int look = 0; look < kLooks; ++look) {
+  for (int look = 0; look < kLooks && !mark.log_is_on_disk; ++look) {
+    if (look > 0) connection.wait({}, kPause);
     mark.log_is_on_disk = is_log_on_disk(connection, mark);
-    if (mark.log_is_on_disk) break;
-    connection.wait({}, kPause);
   }
+}
+
+SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snapshot) {
+  SnapshotMark mark = begin_mark(connection, snapshot);
+  complete_mark(connection, mark);
   return mark;
 }
 

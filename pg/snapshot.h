@@ -49,7 +49,12 @@ struct SnapshotMark {
 /// Which database it is, and no snapshot.
 SnapshotMark identity_of(Connection& connection);
 
-/// Reads it in the snapshot's transaction; waits a moment for the log.
+/// Begins a mark in the snapshot's transaction, right behind its begin: all that is read in a moment.
+SnapshotMark begin_mark(Connection& connection, const SnapshotIdentity& snapshot);
+/// Completes it in the same transaction, which takes as long as reading the catalogs does: adds the definitions where
+/// they are missing, and waits a moment for the log.
+void complete_mark(Connection& connection, SnapshotMark& mark);
+/// Both.
 SnapshotMark mark_snapshot(Connection& connection, const SnapshotIdentity& snapshot);
 
 /// True if the server's log is on disk up to where a snapshot was marked (SnapshotMark::log_is_on_disk), by now.

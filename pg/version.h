@@ -31,6 +31,8 @@ inline constexpr int kWalNames = kV10;
 inline constexpr int kPartitions = kV10;
 /// Identity columns, pg_sequence
 inline constexpr int kIdentity = kV10;
+/// jsonb - text[]
+inline constexpr int kRemovalOfKeys = kV10;
 /// CREATE STATISTICS
 inline constexpr int kExtendedStatistics = kV10;
 /// AS RESTRICTIVE

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <future>
 #include <thread>
 #include <utility>
 
@@ -316,6 +317,7 @@ SourceInSnapshot ArchiveCreation::Implementation::read_source(pg::Connection sou
   pg::Connection holder = open_session(source.pinned_conninfo(), "snapshot", server_encoding(source), log, token);
   const pg::SnapshotMark mark = hold_snapshot(holder, resolved, std::nullopt, log);
   pg::import_snapshot(source, mark.snapshot);
+  std::future<pg::SnapshotMark> completed = complete_beside(holder, mark);
   phase = "reading the definitions";
   Definitions definitions = read_definitions(source,
                                              {.snapshot = mark.snapshot.name,
@@ -323,10 +325,13 @@ SourceInSnapshot ArchiveCreation::Implementation::read_source(pg::Connection sou
                                               .extensions_on_target = {},
                                               .data_entries = true},
                                              resolved, log, token);
+  pg::SnapshotMark whole = completed.get();
   phase = "locking the tables";
   schema::lock_tables(holder, tables_to_copy(definitions.catalog));
-  return {
-      .session = std::move(source), .holder = std::move(holder), .mark = mark, .definitions = std::move(definitions)};
+  return {.session = std::move(source),
+          .holder = std::move(holder),
+          .mark = std::move(whole),
+          .definitions = std::move(definitions)};
 }
 
 ArchiveSummary ArchiveCreation::Implementation::run_once() {

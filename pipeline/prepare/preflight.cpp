@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <future>
 #include <set>
 #include <utility>
 
@@ -136,14 +137,14 @@ class PreflightRun {
     of_target_ = {copy::session_of(*target_)};
     if (archive_) {
       check_target_server(*target_);
-      warn_of_an_old_target();
+      if (std::optional<std::string> warning = warn_of_an_old_target(*target_)) warn(std::move(*warning));
       if (std::optional<std::string> warning = warn_of_target_of_archive(*archive_, *target_))
         warn(std::move(*warning));
       if (options_.roles && intent_ == Intent::kRun) make_roles();
     }
     if (!source_) return;
     check_servers(*source_, *target_);
-    warn_of_an_old_target();
+    if (std::optional<std::string> warning = warn_of_an_old_target(*target_)) warn(std::move(*warning));
     for (std::string& limit : check_session_limits(*source_, *target_, options_)) warn(std::move(limit));
     if (intent_ != Intent::kRun) return;
     if (options_.analyze_source) analyze_source();
@@ -164,15 +165,6 @@ class PreflightRun {
     if (!options_.verify || archive_->data.manifest() != nullptr) return;
     options_.verify = false;
     dumped_.warnings.emplace_back("rows are not verified: only an archive of pgsluice tells what they were");
-  }
-
-  void warn_of_an_old_target() {
-    constexpr int kOldestTested = pg::kV12;
-    if (target_->server_version() >= kOldestTested) return;
-    warn(fmt::format(
-        "target: PostgreSQL {} is older than 12: pg_dump may write definitions that it does not know, which would be "
-        "missing then",
-        target_->server_version_text()));
   }
 
   void analyze_source() {
@@ -213,6 +205,7 @@ class PreflightRun {
     record_.mark = hold_snapshot(*holder_, options_, continuation_, log_);
     progress_.hold_snapshot();
     pg::import_snapshot(*source_, record_.mark.snapshot);
+    completed_mark_ = complete_beside(*holder_, record_.mark);
   }
 
   // The archive and the catalog: of the source, or of the work folder.
@@ -223,6 +216,7 @@ class PreflightRun {
                                        .encoding = encoding_,
                                        .extensions_on_target = schema::extensions_of(record_.inventory)};
       definitions = read_definitions(*source_, request, options_, log_, cancel_);
+      record_.mark = completed_mark_.get();
     } else if (archive_) {
       definitions = std::move(dumped_);
       select_from_archive(definitions, options_, schema::extensions_of(record_.inventory));
@@ -464,6 +458,7 @@ class PreflightRun {
   std::optional<pg::Connection> source_;
   std::optional<pg::Connection> target_;
   std::optional<pg::Connection> holder_;
+  std::future<pg::SnapshotMark> completed_mark_;
   std::string encoding_;
   std::optional<Continuation> continuation_;
   RunRecord record_;

@@ -8,6 +8,7 @@
 
 #include "base/counted.h"
 #include "pg/quote.h"
+#include "pg/version.h"
 #include "schema/archive/entry_sql.h"
 
 namespace pgsluice::pipeline {
@@ -29,6 +30,15 @@ bool may_create_in(pg::Connection& server, const std::string& role, const std::s
 }
 
 }  // namespace
+
+std::optional<std::string> warn_of_an_old_target(const pg::Connection& target) {
+  constexpr int kOldestTested = pg::kV12;
+  if (target.server_version() >= kOldestTested) return std::nullopt;
+  return fmt::format(
+      "target: PostgreSQL {} is older than 12: pg_dump may write definitions that it does not know, which would be "
+      "missing then",
+      target.server_version_text());
+}
 
 std::vector<std::string> adopt_expression_settings(pg::Connection& target, schema::ExpressionSettings& settings,
                                                    Loads loads, const std::set<std::string>& that_come_along) {

@@ -13,6 +13,9 @@ namespace pgsluice::pipeline {
 
 /// Warnings before a run: it does not fail for these, but its user should know of them.
 
+/// nullopt for a target of a release that definitions are tested with.
+std::optional<std::string> warn_of_an_old_target(const pg::Connection& target);
+
 enum class Loads { kRows, kNothing };
 
 /// Gives the target's session the settings that users' expressions see on the source while it is loaded, and takes

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "pgsluice/error.h"
 #include "pipeline/prepare/run_folder.h"
 
@@ -60,7 +62,7 @@ pg::SnapshotMark hold_snapshot(pg::Connection& holder, const ResolvedOptions& op
   if (!options.snapshot.empty()) {
     const pg::SnapshotIdentity given = pg::import_snapshot(holder, options.snapshot);
     log.info(fmt::format("snapshot {} taken over", given.name));
-    const pg::SnapshotMark mark = pg::mark_snapshot(holder, pg::export_again(holder, given));
+    const pg::SnapshotMark mark = pg::begin_mark(holder, pg::export_again(holder, given));
     if (!mark.read_before.empty()) {
       throw Error(ErrorKind::kState, "how old the snapshot is cannot be told, and old_snapshot_threshold is set")
           .on(Side::kSource)
@@ -82,7 +84,14 @@ pg::SnapshotMark hold_snapshot(pg::Connection& holder, const ResolvedOptions& op
   }
   const pg::SnapshotIdentity exported = pg::export_snapshot(holder);
   log.info(fmt::format("snapshot {} exported", exported.name));
-  return pg::mark_snapshot(holder, exported);
+  return pg::begin_mark(holder, exported);
+}
+
+std::future<pg::SnapshotMark> complete_beside(pg::Connection& holder, pg::SnapshotMark mark) {
+  return std::async(std::launch::async, [&holder, mark = std::move(mark)]() mutable {
+    pg::complete_mark(holder, mark);
+    return std::move(mark);
+  });
 }
 
 }  // namespace pgsluice::pipeline

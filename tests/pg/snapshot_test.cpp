@@ -1,5 +1,6 @@
 #include "pg/snapshot.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <optional>
@@ -81,6 +82,27 @@ TEST(SnapshotMark, TellsWhetherANewSnapshotShowsTheSame) {
   EXPECT_EQ(why_not_the_same(earlier, mark_now(cluster), true), std::nullopt);
   cluster.sql("postgres", "INSERT INTO t VALUES (1)");
   EXPECT_NE(why_not_the_same(earlier, mark_now(cluster), false), std::nullopt);
+}
+
+// Whoever reads the catalogs then tidies up their pages and logs that, with no commit that brings it to disk.
+TEST(SnapshotMark, DoesNotWaitForWhatReadingTheCatalogsLogs) {
+  const test::Cluster cluster({.settings = {"autovacuum = off"}});
+  Connection session = cluster.connect("postgres");
+  for (int i = 0; i < 300; ++i) {
+    session.execute(fmt::format("CREATE TABLE t{} (i int, t text DEFAULT 'x')", i));
+    if (i % 2 == 0) session.execute(fmt::format("DROP TABLE t{}", i));
+  }
+  session.execute("CHECKPOINT");
+  Connection holder = cluster.connect("postgres");
+  const SnapshotMark begun = begin_mark(holder, export_snapshot(holder));
+  EXPECT_TRUE(begun.definitions.empty());
+  SnapshotMark mark = begun;
+  complete_mark(holder, mark);
+  EXPECT_TRUE(mark.log_is_on_disk);
+  EXPECT_FALSE(mark.definitions.empty());
+  EXPECT_EQ(mark.log_position, begun.log_position);
+  const SnapshotMark again = mark_now(cluster);
+  EXPECT_EQ(again.definitions, mark.definitions);
 }
 
 TEST(SnapshotMark, OutlivesACrashButForUnloggedTables) {
