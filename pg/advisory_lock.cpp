@@ -29,6 +29,10 @@ bool try_lock(Connection& connection, AdvisoryLock lock) {
       .boolean(0);
 }
 
+std::string lock_in_transaction_sql(AdvisoryLock lock) {
+  return fmt::format("SELECT pg_catalog.pg_advisory_xact_lock({}, {})", kOurs, static_cast<int>(lock));
+}
+
 bool lock_soon(Connection& connection, AdvisoryLock lock) {
   constexpr std::chrono::seconds kLimit{2};
   const auto end = std::chrono::steady_clock::now() + kLimit;

@@ -1,20 +1,25 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "pg/connection.h"
 
 namespace pgsluice::pg {
 
-/// Locks by which pgsluice's processes keep apart. Each is a session-level advisory lock of PostgreSQL with two keys,
+/// Locks by which pgsluice's processes and sessions keep apart. Each is an advisory lock of PostgreSQL with two keys,
 /// the first of which marks it as pgsluice's ("pgsl"). A server keeps advisory locks per database.
 enum class AdvisoryLock {
   kRun = 1,        ///< held in the target's database while a run changes it
   kMigration = 2,  ///< held in any database of the target's server while a migration is at work
+  kGrant = 3,      ///< held in the target's database by a transaction that grants and revokes for a moment
 };
 
 /// Takes the lock for the session, or returns false if another session holds it in the same database.
 bool try_lock(Connection& connection, AdvisoryLock lock);
+
+/// A statement that waits for the lock and holds it to the end of its transaction.
+std::string lock_in_transaction_sql(AdvisoryLock lock);
 
 /// Like try_lock(), but tries for two seconds: a session that its client has closed ends when a busy server gets to it.
 /// Throws Error(kCancelled), too.

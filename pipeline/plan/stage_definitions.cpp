@@ -42,6 +42,29 @@ std::vector<const TocEntry*> in_order_of_sending(const GraphState& state) {
   return entries;
 }
 
+// Definitions that need nothing but what they name as dependencies, and of which there are very many. They are made on
+// the sessions that build indexes later, beside the others and one another.
+bool may_be_made_beside_others(const TocEntry& entry) {
+  return entry.kind.is_one_of(
+      {EntryKind::kTable, EntryKind::kSequence, EntryKind::kDefault, EntryKind::kSequenceOwnedBy});
+}
+
+// An extension that wants to be called between definitions decides what they do: each finds those before it done.
+bool has_calls_between(const GraphState& state) {
+  const schema::Catalog& catalog = state.plan.catalog;
+  return !catalog.distributed.empty() || schema::before_restore(catalog.extensions).has_value();
+}
+
+// One session carries out what is sent to it in this order; what another one does has to be answered first.
+void require_definition(GraphState& state, TaskId task, TaskId needed) {
+  const TaskGraph& graph = state.graph();
+  if (graph[task].lane == Lane::kMain && graph[needed].lane == Lane::kMain) {
+    state.graph().require_in_order(task, needed);
+  } else {
+    state.graph().require(task, needed);
+  }
+}
+
 bool is_relation(const GraphState& state, const TocEntry& entry) {
   return entry.catalog_id.table == schema::kPgClass && state.plan.catalog.relation(entry.catalog_id.oid) != nullptr;
 }
@@ -90,14 +113,16 @@ void distribute_tables(GraphState& state, PreData& made) {
 PreData add_pre_data(GraphState& state) {
   PreData made(state.add_barrier("definitions before the data"));
   call_before_restore(state, made, state.inventory.extensions.contains("timescaledb"));
+  const bool all_in_order = has_calls_between(state);
   for (const TocEntry* entry : in_order_of_sending(state)) {
     if (state.is_left_out(*entry)) continue;
+    const bool is_beside = !all_in_order && may_be_made_beside_others(*entry);
     const TaskId task = state.graph().add({.kind = TaskKind::kPreData,
-                                           .lane = Lane::kMain,
+                                           .lane = is_beside ? Lane::kBuild : Lane::kMain,
                                            .name = entry->describe(),
                                            .cost = kStatementCost,
                                            .entry = entry});
-    for (const TaskId needed : state.dependencies_of(*entry)) state.graph().require_in_order(task, needed);
+    for (const TaskId needed : state.dependencies_of(*entry)) require_definition(state, task, needed);
     state.task_of_entry[entry->dump_id] = task;
     if (entry->kind == EntryKind::kServer) state.task_of_server[entry->tag] = task;
     if (is_relation(state, *entry)) made.task_of_relation[entry->catalog_id.oid] = task;

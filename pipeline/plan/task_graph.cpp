@@ -37,6 +37,10 @@ void TaskGraph::after(TaskId task, TaskId before) {
   connect(before, {.to = task, .required = false, .in_order = false});
 }
 
+bool TaskGraph::has_followers_in_order(TaskId id) const {
+  return std::any_of(followers_[id].begin(), followers_[id].end(), [](const Edge& edge) { return edge.in_order; });
+}
+
 void TaskGraph::require_in_order(TaskId task, TaskId before) {
   connect(before, {.to = task, .required = true, .in_order = true});
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <utility>
@@ -42,8 +43,16 @@ Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::se
     waits_[task] = graph_.waits_for(task);
     if (!graph_[task].is_barrier()) ++left_in_lane_[index_of(graph_[task].lane)];
     if (graph_[task].traits().needs_snapshot) ++left_in_snapshot_;
-    if (is_in_order(graph_[task])) ++definitions_left_;
-    // Definitions go in the archive's order, which is that of the task numbers.
+  }
+  // A build that takes an hour would keep the rows of other tables waiting for definitions that take a moment. Those of
+  // small tables keep the archive's order among themselves: all of a table's are made together, and its rows can begin.
+  const double heaviest = weights_.empty() ? 0 : *std::max_element(weights_.begin(), weights_.end());
+  const auto without_small = [](double weight) {
+    return (1 + std::floor(weight / kMaxCostTogether)) * kMaxCostTogether;
+  };
+  for (TaskId task = 0; task < graph_.size(); ++task) {
+    if (is_in_order(graph_[task])) weights_[task] = heaviest + without_small(weights_[task]);
+    // The main lane goes in the archive's order, which is that of the task numbers.
     if (graph_[task].lane == Lane::kMain) weights_[task] = 0;
   }
   const MutexLock lock(mutex_);
@@ -73,7 +82,13 @@ std::optional<schema::Oid> Scheduler::conflicting_claim(const Task& task) const 
 void Scheduler::add_ready(TaskId task) {
   if (carried_[task]) active_carried_.insert(task);
   ready_[index_of(graph_[task].lane)].insert({weights_[task], task});
-  if (travels_together(graph_[task])) ++small_ready_;
+  count_as_ready(task, true);
+}
+
+void Scheduler::count_as_ready(TaskId task, bool is_ready) {
+  const auto count = [is_ready](std::size_t& number) { is_ready ? ++number : --number; };
+  if (travels_together(graph_[task])) count(small_ready_);
+  if (is_in_order(graph_[task])) count(definitions_ready_);
 }
 
 // A task that will not begin now. False if it was not to begin.
@@ -83,7 +98,7 @@ bool Scheduler::take_from_ready(TaskId task) {
     put_aside_[waiting->second].erase(ready);
     waits_for_claim_.erase(waiting);
   } else if (ready_[index_of(graph_[task].lane)].erase(ready) > 0) {
-    if (travels_together(graph_[task])) --small_ready_;
+    count_as_ready(task, false);
   } else {
     return false;
   }
@@ -128,7 +143,7 @@ std::optional<TaskId> Scheduler::take_ready(Lane lane, double max_cost, std::opt
     const TaskId task = next.task;
     if (const std::optional<schema::Oid> claimed = conflicting_claim(graph_[task])) {
       candidate = ready.erase(candidate);
-      if (travels_together(graph_[task])) --small_ready_;
+      count_as_ready(task, false);
       put_aside_[*claimed].insert(next);
       waits_for_claim_[task] = *claimed;
       continue;
@@ -139,7 +154,7 @@ std::optional<TaskId> Scheduler::take_ready(Lane lane, double max_cost, std::opt
     }
     if (graph_[task].cost > max_cost || (joins && graph_[task].kind != *joins)) return std::nullopt;
     ready.erase(candidate);
-    if (travels_together(graph_[task])) --small_ready_;
+    count_as_ready(task, false);
     begin(task);
     return task;
   }
@@ -147,7 +162,7 @@ std::optional<TaskId> Scheduler::take_ready(Lane lane, double max_cost, std::opt
 }
 
 bool Scheduler::is_held_for_batch(const Task& task) const {
-  const bool may_get_company = small_running_ > 0 || definitions_left_ > definitions_postponed_;
+  const bool may_get_company = small_running_ > 0 || definitions_running_ > 0 || definitions_ready_ > 0;
   return travels_together(task) && small_ready_ < kMinimumBatch && may_get_company;
 }
 
@@ -242,7 +257,6 @@ std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> roo
   active_carried_.erase(task);
   --left_;
   if (begun_[task] && travels_together(graph_[task])) --small_running_;
-  if (is_in_order(graph_[task])) --definitions_left_;
   if (!graph_[task].is_barrier()) --left_in_lane_[index_of(graph_[task].lane)];
   if (graph_[task].traits().needs_snapshot) --left_in_snapshot_;
   for (const TaskGraph::Edge& edge : graph_.followers(task)) {

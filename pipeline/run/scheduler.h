@@ -44,9 +44,9 @@ struct TaskLeftOut {
 };
 
 /// Hands the tasks of a graph to worker threads: those that wait for nothing any more, heaviest remaining path first,
-/// in kMain in the order in which they were added. Two tasks whose lock claims conflict never run at once: one that
-/// could begin but for them is put aside until the claim that it waits for is given back, so that taking a task costs
-/// the same however many there are. Any thread.
+/// in kMain in the order in which they were added. Definitions before the data are taken before anything else. Two
+/// tasks whose lock claims conflict never run at once: one that could begin but for them is put aside until the claim
+/// that it waits for is given back, so that taking a task costs the same however many there are. Any thread.
 ///
 /// Rows of small tables travel together. While definitions are made, or some such rows are on their way, others wait
 /// until there are kMinimumBatch of them: taken one by one as their tables are made, each would cost a transaction of
@@ -130,6 +130,7 @@ class Scheduler {
   std::optional<schema::Oid> conflicting_claim(const Task& task) const REQUIRES(mutex_);
   void add_ready(TaskId task) REQUIRES(mutex_);
   bool take_from_ready(TaskId task) REQUIRES(mutex_);
+  void count_as_ready(TaskId task, bool is_ready) REQUIRES(mutex_);
   void take_up_again(schema::Oid relation) REQUIRES(mutex_);
   bool is_held_for_batch(const Task& task) const REQUIRES(mutex_);
   void hold_claims(const Task& task) REQUIRES(mutex_);
@@ -168,11 +169,12 @@ class Scheduler {
   std::map<TaskId, EarlierFailure> earlier_failures_ GUARDED_BY(mutex_);
   /// Tasks whose followers that only come after them need not wait for them any more.
   std::vector<bool> carried_ GUARDED_BY(mutex_);
-  /// Those of them, and of what needs them, that are ready or at work. No edge keeps a last chance behind these.
+  /// Carried tasks that are ready or at work. No edge keeps a last chance behind these.
   std::set<TaskId> active_carried_ GUARDED_BY(mutex_);
   /// Last chances that have come while there were postponed tasks, or carried ones at work.
   std::vector<TaskId> held_barriers_ GUARDED_BY(mutex_);
   std::size_t running_ GUARDED_BY(mutex_) = 0;
+  std::size_t definitions_ready_ GUARDED_BY(mutex_) = 0;
   std::size_t definitions_running_ GUARDED_BY(mutex_) = 0;
   std::size_t definitions_postponed_ GUARDED_BY(mutex_) = 0;
   /// Since postponed tasks were tried again: all that have succeeded, and the definitions among them.
@@ -190,8 +192,6 @@ class Scheduler {
   /// Rows of small tables.
   std::size_t small_ready_ GUARDED_BY(mutex_) = 0;
   std::size_t small_running_ GUARDED_BY(mutex_) = 0;
-  /// Definitions before the data that have not ended.
-  std::size_t definitions_left_ GUARDED_BY(mutex_) = 0;
   std::vector<TaskFailure> failures_ GUARDED_BY(mutex_);
   std::vector<TaskLeftOut> left_out_ GUARDED_BY(mutex_);
   std::vector<TaskLeftOut> made_without_ GUARDED_BY(mutex_);

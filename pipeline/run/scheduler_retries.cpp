@@ -54,7 +54,7 @@ void Scheduler::requeue(TaskId task) {
 
 // Definitions before the data do not wait for the rows of other tables before they are tried again.
 void Scheduler::retry_definitions() {
-  const bool are_quiet = definitions_running_ == 0 && ready_[index_of(Lane::kMain)].empty();
+  const bool are_quiet = definitions_running_ == 0 && definitions_ready_ == 0;
   if (definitions_postponed_ == 0 || definitions_since_ == 0 || !are_quiet) return;
   definitions_since_ = 0;
   for (auto task = postponed_.begin(); task != postponed_.end();) {

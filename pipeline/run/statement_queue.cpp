@@ -11,6 +11,7 @@
 #include "base/sqlstate.h"
 #include "base/wait.h"
 #include "index/foreign_key.h"
+#include "pg/advisory_lock.h"
 #include "pg/quote.h"
 #include "pg/version.h"
 #include "pipeline/plan/options.h"
@@ -159,8 +160,8 @@ pg::Answer StatementQueue::answer_for(const InFlight& oldest) {
 }
 
 bool StatementQueue::may_be_tried_again(const InFlight& ended) const {
-  // Behind a definition others have been sent that need it: they may have found another object of its name.
-  if (plan_.graph[ended.task].traits().retry == Retry::kInOrder) return false;
+  // Others that need it may have found another object of its name.
+  if (plan_.graph.has_followers_in_order(ended.task)) return false;
   return ended.error && ended.tries < kTries && ended.error->is_retryable();
 }
 
@@ -208,7 +209,9 @@ void StatementQueue::leave_owner_for_later(InFlight ended) {
         schema::entry_statement(plan_.archive, entry, plan_.restore, definition_of(plan_, plan_.graph[ended.task]));
     const std::string privilege = "CREATE ON SCHEMA " + pg::quote_identifier(*entry.schema);
     const std::string owner = pg::quote_identifier(entry.owner);
-    statement.sql.insert(0, fmt::format("GRANT {} TO {};\n", privilege, owner));
+    // Two sessions cannot change the privileges of one schema at once.
+    statement.sql.insert(0, fmt::format("{};\nGRANT {} TO {};\n", pg::lock_in_transaction_sql(pg::AdvisoryLock::kGrant),
+                                        privilege, owner));
     statement.sql += fmt::format("REVOKE {} FROM {};\n", privilege, owner);
     return send_again(std::move(ended), std::move(statement));
   }

@@ -63,6 +63,24 @@ TEST_F(OwnersWithoutCreate, HaveTheirTablesMadeAndFilled) {
 }
 
 // Commands in a row: the privileges that an owner needs come with a later one than the object.
+// Each is given the right for a moment, by several sessions at once: "tuple concurrently updated", before 12.21 and the
+// other releases of November 2024.
+TEST_F(OwnersWithoutCreate, HaveVeryManyTablesMadeBesideEachOther) {
+  if (!between(10, 10)) GTEST_SKIP() << kNoDownloads;
+  make_roles();
+  source().sql(kDatabase,
+               "CREATE SCHEMA s AUTHORIZATION c25_boss; DO $$ BEGIN FOR i IN 1..400 LOOP"
+               " EXECUTE format('CREATE TABLE s.t%s (a serial, b text)', i);"
+               " EXECUTE format('ALTER TABLE s.t%s OWNER TO c25_app', i); END LOOP; END $$");
+  const SubprocessResult cloned = as_administrator("clone");
+  EXPECT_EQ(cloned.exit_code, 0) << said(cloned);
+  expect_same_answer(
+      "SELECT relkind, count(*) FROM pg_class WHERE relowner = 'c25_app'::regrole AND relkind IN ('r', 'S')"
+      " GROUP BY 1 ORDER BY 1");
+  expect_same_answer("SELECT has_schema_privilege('c25_app', 's', 'CREATE')");
+  drop_roles();
+}
+
 TEST_F(OwnersWithoutCreate, AreGivenWhatAnEarlierCommandHasMade) {
   make_roles();
   source().sql(kDatabase,

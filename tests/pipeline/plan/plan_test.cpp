@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <stdexcept>
+#include <string>
 
 #include "pgsluice/clone.h"
 
@@ -181,6 +183,37 @@ TEST(Plan, RowsWaitForWhatIsMadeOfTheirTableAndDefaultsDoNotKeepThemWaiting) {
   EXPECT_TRUE(follows("policy b p", "view w")) << "a definition that locks what the policy locks is on its way";
 }
 
+// Tables and their sequences and defaults on the sessions that build later, all else on one, in the archive's order.
+TEST(Plan, TablesAreMadeOnSeveralSessionsBesideWhatNeedsTheOrder) {
+  PlanInput in;
+  in.archive.entries = {entry(1, "SCHEMA", "s", {2615, 10}, Section::kPreData),
+                        entry(2, "FUNCTION", "f", {1255, 20}, Section::kPreData, {1}),
+                        entry(3, "TABLE", "t", {1259, 100}, Section::kPreData, {1, 2}),
+                        entry(4, "SEQUENCE", "t_i_seq", {1259, 200}, Section::kPreData, {1, 3}),
+                        entry(5, "DEFAULT", "t i", {2604, 500}, Section::kPreData, {3, 4}),
+                        entry(6, "VIEW", "v", {1259, 300}, Section::kPreData, {3})};
+  in.catalog.relations.push_back({.oid = 100, .schema = "s", .name = "t"});
+  const std::unique_ptr<const Plan> plan = make_plan(std::move(in), {});
+  std::map<std::string, TaskId> tasks;
+  for (TaskId id = 0; id < plan->graph.size(); ++id) tasks[plan->graph[id].name] = id;
+  for (const char* beside : {"table t", "sequence t_i_seq", "default t i"}) {
+    EXPECT_EQ(plan->graph[tasks.at(beside)].lane, Lane::kBuild) << beside;
+  }
+  for (const char* in_order : {"schema s", "function f", "view v"}) {
+    EXPECT_EQ(plan->graph[tasks.at(in_order)].lane, Lane::kMain) << in_order;
+  }
+  const auto is_in_order = [&](const std::string& later, const std::string& earlier) {
+    for (const TaskGraph::Edge& edge : plan->graph.followers(tasks.at(earlier))) {
+      if (edge.to == tasks.at(later)) return edge.in_order;
+    }
+    throw std::runtime_error(later + " does not wait for " + earlier);
+  };
+  EXPECT_TRUE(is_in_order("function f", "schema s"));
+  EXPECT_FALSE(is_in_order("table t", "schema s")) << "another session does not see it before its end";
+  EXPECT_FALSE(is_in_order("default t i", "table t")) << "any session may take the second";
+  EXPECT_FALSE(is_in_order("view v", "table t"));
+}
+
 TEST(Plan, RowsOfAnExtensionsTableWaitForTheExtension) {
   PlanInput in;
   in.archive.entries = {entry(1, "EXTENSION", "e", {3079, 50}, Section::kPreData)};
@@ -317,6 +350,7 @@ TEST(Plan, TimescaleIsToldWhenItIsMadeAndWhenAllIsDone) {
   for (TaskId id = 0; id < plan->graph.size(); ++id) {
     const Task& task = plan->graph[id];
     if (task.kind == TaskKind::kPreData || task.repeated) statements.push_back(task.name);
+    EXPECT_TRUE(task.kind != TaskKind::kPreData || task.lane == Lane::kMain) << task.name << " is made in its turn";
     EXPECT_TRUE(!task.repeated || plan->task_marks[id].empty()) << "done again when a run goes on";
   }
   ASSERT_EQ(statements.size(), 5U);

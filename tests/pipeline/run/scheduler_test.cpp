@@ -180,6 +180,42 @@ TEST(Scheduler, FewSmallTablesGoWhenTheLastDefinitionIsMade) {
   EXPECT_EQ(taken, small);
 }
 
+// A view waits for its table, which is tried again when nothing else runs: rows that are ready may be what that takes.
+TEST(Scheduler, FewSmallTablesGoWhenNoDefinitionCanBeMadeBeforeThem) {
+  TaskGraph graph;
+  const TaskId table = graph.add({.kind = TaskKind::kPreData, .lane = Lane::kBuild, .name = "table"});
+  const TaskId view = graph.add({.kind = TaskKind::kPreData, .lane = Lane::kMain, .name = "view"});
+  const TaskId rows = graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .cost = 1});
+  graph.require(view, table);
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  ASSERT_EQ(scheduler.next(Lane::kBuild), table);
+  const Error error = Error(ErrorKind::kServer, "not there").on(Side::kTarget).sqlstate("42883");
+  ASSERT_EQ(scheduler.failed(table, error), FailureOutcome::kPostponed);
+  ASSERT_EQ(scheduler.next_ready(Lane::kCopy, kMaxCostTogether), rows);
+  scheduler.succeeded(rows);
+  ASSERT_EQ(scheduler.next_ready(Lane::kBuild, kMaxCostTogether), table);
+  scheduler.succeeded(table);
+  EXPECT_EQ(scheduler.next_ready(Lane::kMain, kMaxCostTogether), view);
+}
+
+TEST(Scheduler, DefinitionsOnSeveralSessionsComeBeforeBuilds) {
+  TaskGraph graph;
+  const TaskId build = graph.add(task("build", Lane::kBuild, 100 * kMaxCostTogether));
+  const auto add_definition = [&](double cost_of_rows) {
+    const TaskId definition = graph.add({.kind = TaskKind::kPreData, .lane = Lane::kBuild, .cost = kStatementCost});
+    graph.require(graph.add({.kind = TaskKind::kTableData, .lane = Lane::kCopy, .cost = cost_of_rows}), definition);
+    return definition;
+  };
+  const TaskId first = add_definition(1);
+  const TaskId second = add_definition(kStatementCost);
+  const TaskId large = add_definition(2 * kMaxCostTogether);
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  EXPECT_EQ(scheduler.next(Lane::kBuild), large) << "its rows take longest";
+  EXPECT_EQ(scheduler.next(Lane::kBuild), first) << "the small ones keep their order";
+  EXPECT_EQ(scheduler.next(Lane::kBuild), second);
+  EXPECT_EQ(scheduler.next(Lane::kBuild), build);
+}
+
 // A worker that waits for a long task must not keep the snapshot meanwhile.
 TEST(Scheduler, ALaneWithoutRowsLeftLetsTheSnapshotGo) {
   TaskGraph graph;
