@@ -6,12 +6,15 @@
 #include <atomic>
 
 #include "base/counted.h"
+#include "base/duration.h"
 #include "base/file_descriptor.h"
 #include "base/mutex.h"
 #include "base/threads.h"
 #include "pg/quote.h"
 #include "pgsluice/data_comparison.h"
 #include "pipeline/compare/verification.h"
+#include "pipeline/estimate/estimation.h"
+#include "pipeline/estimate/samples.h"
 #include "pipeline/plan/describe_plan.h"
 #include "pipeline/plan/options.h"
 #include "pipeline/prepare/preflight.h"
@@ -154,6 +157,30 @@ ClonePlan Clone::plan() {
   return preflight.plan ? describe_plan(*preflight.plan) : ClonePlan();
 }
 
+ClonePlan Clone::plan_and_estimate(std::chrono::milliseconds sample_for) {
+  Implementation& self = *implementation_;
+  check_jobs("table jobs", self.options.table_jobs);
+  check_jobs("index jobs", self.options.index_jobs);
+  const auto begin = SteadyClock::now();
+  Preflight preflight = run_preflight(self.options, Intent::kPlan, self.progress, self.log, self.cancel.token());
+  if (!preflight.plan) return {};
+  const auto preparation = SteadyClock::now() - begin;
+  ClonePlan result = describe_plan(*preflight.plan);
+  if (!preflight.holder) return result;
+  try {
+    const Samples samples = take_samples(preflight, sample_for, self.log, self.cancel.token());
+    result.estimate = estimate(*preflight.plan, samples, preparation);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kServer) throw;
+    result.warnings.push_back(fmt::format("there is no estimate of the time: {}", error.describe()));
+    return result;
+  }
+  make_work_folder(preflight.options.work_folder);
+  RunFolder(preflight.options.work_folder)
+      .keep_expected_time(databases_mark(preflight.record.mark, preflight.target), result.estimate->time);
+  return result;
+}
+
 CloneSummary Clone::run() {
   Implementation& self = *implementation_;
   check_jobs("table jobs", self.options.table_jobs);
@@ -173,7 +200,15 @@ CloneSummary Clone::run() {
     return preflight.archive ? self.verify_what_was_restored(preflight)
                              : self.verify_what_was_done(preflight.options, preflight.copied);
   }
-  return run_plan(std::move(preflight), self.environment, self.progress, self.target_changed, self.log, self.cancel);
+  std::optional<ExpectedTime> expected;
+  if (!preflight.continuation) {
+    expected =
+        RunFolder(preflight.options.work_folder).expected_time(databases_mark(preflight.record.mark, preflight.target));
+  }
+  CloneSummary summary =
+      run_plan(std::move(preflight), self.environment, self.progress, self.target_changed, self.log, self.cancel);
+  summary.expected = expected;
+  return summary;
 }
 
 ProgressSnapshot Clone::progress() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 
@@ -16,9 +17,10 @@ struct RunEnvironment;
 
 /// Clones one database into another, existing and empty one.
 ///
-/// Lifecycle: made, then one call of plan() or run(). Threads: run() starts its own and has joined them when it
-/// returns or throws; progress() and cancel() may be called from any thread meanwhile, cancel() also from a signal
-/// handler. Nothing is printed and no signal handler installed; messages go to the sink, which outlives the object.
+/// Lifecycle: made, then one call of plan(), plan_and_estimate() or run(). Threads: run() starts its own and has joined
+/// them when it returns or throws; progress() and cancel() may be called from any thread meanwhile, cancel() also from
+/// a signal handler. Nothing is printed and no signal handler installed; messages go to the sink, which outlives the
+/// object.
 class Clone {
  public:
   /// The clone is cancelled with `parent` too. Throws Error(kUsage) for a pace that cannot be meant.
@@ -32,6 +34,13 @@ class Clone {
   /// Reads both servers and says what run() would do. Changes nothing on either.
   /// Throws Error: all that would keep run() from beginning.
   ClonePlan plan();
+
+  /// plan(), and what the run would take: for about so long, as many streams as there are table jobs copy rows of the
+  /// largest tables to the target and build an index on them, in transactions that are rolled back. Kept in the work
+  /// folder: the run compares itself with it (CloneSummary::expected). Without an estimate where rows come from an
+  /// archive, and, with a warning, where the target's user may not even make temporary tables. Throws Error like
+  /// plan().
+  ClonePlan plan_and_estimate(std::chrono::milliseconds sample_for);
 
   /// Clones. Objects that could not be made are in the summary (complete() is false), unless the options say to stop
   /// at the first. Throws Error if the clone could not start or could not continue: a lost connection, a cancellation.

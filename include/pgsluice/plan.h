@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "pgsluice/bytes.h"
+#include "pgsluice/estimate.h"
 
 namespace pgsluice::pipeline {
 
@@ -40,6 +42,8 @@ struct ClonePlan {
   int max_parallel_workers = 0;      ///< of PostgreSQL's own, for each index build
   std::vector<std::string> skipped;  ///< what will not be done, and why
   std::vector<std::string> warnings;
+  /// Made by Clone::plan_and_estimate() between two servers.
+  std::optional<Estimate> estimate = std::nullopt;
 };
 
 }  // namespace pgsluice::pipeline

@@ -2,11 +2,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "pgsluice/bytes.h"
 #include "pgsluice/error.h"
+#include "pgsluice/estimate.h"
 
 namespace pgsluice::pipeline {
 
@@ -55,6 +57,8 @@ struct CloneSummary {
   std::int64_t rows = 0;
   Bytes bytes;
   std::chrono::nanoseconds duration{};
+  /// The time that Clone::plan_and_estimate() told before; nullopt where it was not called with this work folder.
+  std::optional<ExpectedTime> expected = std::nullopt;
 
   std::vector<FailedObject> failed;     ///< asked for, and not there
   std::vector<LeftOutObject> left_out;  ///< not tried, since something that they need has failed

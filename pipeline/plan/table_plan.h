@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <set>
@@ -35,6 +36,7 @@ struct TablePlan {
 
 /// Up to this size tables travel many in a transaction.
 inline constexpr Bytes kSmallTable{4 * 1024 * 1024};
+inline constexpr std::size_t kMaxTablesTogether = 100;
 
 struct TablePlanInput {
   const schema::Catalog& source;

@@ -7,9 +7,7 @@ namespace pgsluice::pipeline {
 using schema::EntryKind;
 
 namespace {
-// Shares of what copying the same bytes costs.
-constexpr double kSorting = 0.25;
-constexpr double kReading = 0.125;
+constexpr double kReading = 0.125;  // of what copying the same bytes costs
 }  // namespace
 
 double TaskCosts::building(const schema::TocEntry& entry) const {

@@ -22,6 +22,8 @@ class TaskCosts {
 
   /// An ANALYZE reads no more of a table: 300 blocks for each unit of default_statistics_target, which is 100.
   static constexpr Bytes kSampled{30'000 * 8192};
+  /// The cost of building by that of copying the same bytes.
+  static constexpr double kSorting = 0.25;
 
  private:
   double heap_size(schema::Oid relation) const;

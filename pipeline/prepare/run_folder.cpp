@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <sstream>
 #include <system_error>
 
 #include "pgsluice/error.h"
@@ -16,6 +18,7 @@ constexpr const char* kRunFile = "run";
 constexpr const char* kFinishedFile = "finished";
 constexpr const char* kSnapshotFile = "snapshot";
 constexpr const char* kFiltersFile = "filters";
+constexpr const char* kExpectedFile = "expected";
 
 // Empty where there is none.
 std::string read_if_there(const std::filesystem::path& file) {
@@ -89,6 +92,19 @@ void RunFolder::keep_filters(const std::string& databases, const std::string& fi
   std::error_code ignored;  // a file that is not there is what was wanted
   std::filesystem::remove(folder_ / kFiltersFile, ignored);
   if (!databases.empty() && !filters.empty()) keep(folder_ / kFiltersFile, databases + "\n" + filters);
+}
+
+std::optional<ExpectedTime> RunFolder::expected_time(const std::string& databases) const {
+  std::istringstream text(read_if_there(folder_ / kExpectedFile));
+  std::string of;
+  std::int64_t least = 0;
+  std::int64_t most = 0;
+  if (databases.empty() || !std::getline(text, of) || of != databases || !(text >> least >> most)) return std::nullopt;
+  return ExpectedTime{.least = std::chrono::seconds(least), .most = std::chrono::seconds(most)};
+}
+
+void RunFolder::keep_expected_time(const std::string& databases, const ExpectedTime& time) const {
+  keep(folder_ / kExpectedFile, fmt::format("{}\n{} {}\n", databases, time.least.count(), time.most.count()));
 }
 
 std::string RunFolder::run_id() const { return read_if_there(folder_ / kRunFile); }

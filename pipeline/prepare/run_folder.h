@@ -7,6 +7,7 @@
 
 #include "base/file_descriptor.h"
 #include "pg/snapshot.h"
+#include "pgsluice/estimate.h"
 
 namespace pgsluice::pipeline {
 
@@ -37,6 +38,10 @@ class RunFolder {
   /// that follow when the ledger is gone. Returns nullopt if there was none; an empty text forgets it.
   std::string filters(const std::string& databases) const;
   void keep_filters(const std::string& databases, const std::string& filters) const;
+
+  /// The time that a run between two databases was expected to take (databases_mark()); nullopt if none was told.
+  std::optional<ExpectedTime> expected_time(const std::string& databases) const;
+  void keep_expected_time(const std::string& databases, const ExpectedTime& time) const;
 
   /// The snapshot that `pgsluice snapshot` holds for the other commands; nullopt if it holds none.
   std::optional<pg::SnapshotMark> shared_snapshot() const;

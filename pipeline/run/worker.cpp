@@ -20,8 +20,6 @@ namespace pgsluice::pipeline {
 
 namespace {
 
-constexpr std::size_t kMaxTablesTogether = 100;
-
 template <class... Functions>
 struct Overloaded : Functions... {
   using Functions::operator()...;

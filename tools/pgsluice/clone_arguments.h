@@ -21,6 +21,7 @@ struct CloneArguments {
   std::map<const pipeline::Setting*, std::string> given;
   std::map<const pipeline::Setting*, bool> flags;
   bool dry_run = false;
+  int sample_for = 3;  ///< seconds
   bool all_databases = false;
   bool json = false;
   LogOptions log;

@@ -14,6 +14,7 @@
 #include "tools/pgsluice/commands.h"
 #include "tools/pgsluice/console.h"
 #include "tools/pgsluice/exit_code.h"
+#include "tools/pgsluice/option_values.h"
 #include "tools/pgsluice/plan_report.h"
 #include "tools/pgsluice/progress_display.h"
 #include "tools/pgsluice/running.h"
@@ -35,7 +36,7 @@ constexpr const char* kCloneFooter =
     "  pgsluice clone --split-tables-larger-than '10 GB' --memory '8 GB' --trace-file run.json\n"
     "  pgsluice clone --source … --target … --resume      goes on where that was interrupted\n"
     "  pgsluice clone --all-databases --roles --source postgresql://postgres@old --target postgresql://postgres@new\n"
-    "  pgsluice clone --source … --target … --dry-run     the plan, and nothing is changed\n"
+    "  pgsluice clone --source … --target … --dry-run     the plan, how long it takes, and nothing is changed\n"
     "\n"
     "The target database exists and is empty; the roles that own its objects exist. Give passwords by PGPASSWORD\n"
     "or ~/.pgpass: they are never shown, but a command line is visible to others of the machine.\n"
@@ -154,7 +155,8 @@ int run_one_clone(const CloneArguments& args, Console& console) {
   const SignalsCancel signals([&clone] { clone.cancel(); });
   try {
     if (args.dry_run) {
-      const pipeline::ClonePlan plan = clone.plan();
+      const pipeline::ClonePlan plan =
+          args.sample_for > 0 ? clone.plan_and_estimate(std::chrono::seconds(args.sample_for)) : clone.plan();
       std::fputs((args.json ? plan_json(plan) : plan_text(plan)).c_str(), stdout);
       return kExitSuccess;
     }
@@ -200,7 +202,17 @@ void add_clone_options(CLI::App& command, CloneArguments& args) {
       .add_flag("--all-databases", args.all_databases,
                 "All databases of the server that are no templates; they are made where they are not there")
       ->group("Work");
-  command.add_flag("--dry-run", args.dry_run, "Print the plan and change nothing")->group("Work");
+  command
+      .add_flag(
+          "--dry-run", args.dry_run,
+          "Print the plan and what it would take, and change nothing: rows are copied as a sample, in transactions"
+          " that are rolled back")
+      ->group("Work");
+  command
+      .add_option("--sample-for", args.sample_for,
+                  "Seconds for which --dry-run measures both servers (3); 0: it only plans, and loads no rows")
+      ->check(whole_number(0, 600))
+      ->group("Work");
   for (const SettingGroup group : {SettingGroup::kOmissions, SettingGroup::kRolesFirst, SettingGroup::kRoles,
                                    SettingGroup::kLargeObjects, SettingGroup::kVacuum, SettingGroup::kProperties}) {
     add_settings(command, args, group);

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/duration.h"
 #include "pg/quote.h"
 #include "tools/pgsluice/report_format.h"
 #include "tools/pgsluice/text_table.h"
@@ -14,6 +15,42 @@ namespace {
 
 using nlohmann::json;
 using Align = TextTable::Align;
+
+// "between 2m10s and 4m00s".
+std::string range_text(const pipeline::ExpectedTime& time) {
+  return fmt::format("between {} and {}", format_duration(time.least), format_duration(time.most));
+}
+
+std::string estimate_text(const pipeline::Estimate& estimate) {
+  const double percent = 100 * estimate.share;
+  std::string text = fmt::format("\nExpected: {}, {} over the network, {} on the target's disk, up to {} of its log\n",
+                                 range_text(estimate.time), to_string(estimate.network), to_string(estimate.disk),
+                                 to_string(estimate.log));
+  if (estimate.sampled.count > 0) {
+    text +=
+        fmt::format("Measured by a sample of {} ({}): {}/s copied by all streams together", to_string(estimate.sampled),
+                    percent >= 99.5 ? "all rows" : fmt::format("{:.2g} % of the rows", percent),
+                    to_string(estimate.copied_per_second));
+    if (estimate.built_per_second.count > 0) {
+      text += fmt::format(", {}/s by one index build", to_string(estimate.built_per_second));
+    }
+    text += "\n";
+  }
+  return text + list_text("How it was made:", estimate.notes);
+}
+
+json to_json(const pipeline::Estimate& estimate) {
+  return {{"least_seconds", estimate.time.least.count()},
+          {"most_seconds", estimate.time.most.count()},
+          {"network_bytes", estimate.network.count},
+          {"disk_bytes", estimate.disk.count},
+          {"log_bytes", estimate.log.count},
+          {"sampled_bytes", estimate.sampled.count},
+          {"sampled_share", estimate.share},
+          {"copied_bytes_per_second", estimate.copied_per_second.count},
+          {"built_bytes_per_second", estimate.built_per_second.count},
+          {"notes", estimate.notes}};
+}
 
 }  // namespace
 
@@ -38,7 +75,7 @@ std::string plan_text(const pipeline::ClonePlan& plan) {
                   plan.toast_compression.empty() ? "the target's default" : plan.toast_compression,
                   to_string(plan.index_memory), plan.max_parallel_workers);
   return tables.text() + "\n" + steps.text() + target + list_text("Skipped or done differently:", plan.skipped) +
-         list_text("Warnings:", plan.warnings);
+         list_text("Warnings:", plan.warnings) + (plan.estimate ? estimate_text(*plan.estimate) : "");
 }
 
 std::string plan_json(const pipeline::ClonePlan& plan) {
@@ -50,6 +87,7 @@ std::string plan_json(const pipeline::ClonePlan& plan) {
                    {"index_memory_bytes", plan.index_memory.count},
                    {"skipped", plan.skipped},
                    {"warnings", plan.warnings}};
+  if (plan.estimate) document["estimate"] = to_json(*plan.estimate);
   for (const pipeline::PlannedTable& table : plan.tables) {
     document["tables"].push_back({{"schema", table.schema},
                                   {"name", table.name},

@@ -44,6 +44,12 @@ std::vector<pipeline::TableResult> tables_to_show(std::vector<pipeline::TableRes
   return tables;
 }
 
+std::string expected_text(std::chrono::nanoseconds duration, const pipeline::ExpectedTime& expected) {
+  const char* how = duration < expected.least ? "less than" : duration > expected.most ? "more than" : "as";
+  return fmt::format("That is {} --dry-run has expected: {} to {}\n", how, format_duration(expected.least),
+                     format_duration(expected.most));
+}
+
 }  // namespace
 
 std::string summary_text(const pipeline::CloneSummary& summary) {
@@ -85,6 +91,7 @@ std::string summary_text(const pipeline::CloneSummary& summary) {
   if (summary.sequences > 0) all.push_back(counted(summary.sequences, "sequence"));
   text += fmt::format("\nTotal: {}{}{}\n", fmt::join(all, ", "), all.empty() ? "" : " in ",
                       format_duration(summary.duration));
+  if (summary.expected) text += expected_text(summary.duration, *summary.expected);
   return text;
 }
 
@@ -98,6 +105,10 @@ json to_json(const pipeline::CloneSummary& summary) {
                    {"preparation", json::array()},   {"failed", json::array()},
                    {"left_out", json::array()},      {"skipped", summary.skipped},
                    {"warnings", summary.warnings}};
+  if (summary.expected) {
+    document["expected_seconds"] = {{"least", summary.expected->least.count()},
+                                    {"most", summary.expected->most.count()}};
+  }
   for (const pipeline::TableResult& table : summary.tables) {
     document["tables"].push_back({{"name", table.name},
                                   {"rows", table.rows},

@@ -4,31 +4,23 @@
 
 #include <algorithm>
 #include <cmath>
-#include <deque>
-#include <limits>
 #include <map>
-#include <optional>
 #include <random>
 
-#include "index/build_budget.h"
-#include "pipeline/run/scheduler.h"
+#include "pipeline/run/simulation.h"
 
 namespace pgsluice::test {
 
 namespace {
 
-using pipeline::Lane;
 using pipeline::Task;
 using pipeline::TaskId;
-using pipeline::TaskKind;
 using schema::EntryKind;
 using schema::Section;
 using schema::TocEntry;
 
 constexpr schema::Oid kPgClass = 1259;
 constexpr schema::Oid kPgConstraint = 2606;
-constexpr double kAnyCost = std::numeric_limits<double>::max();
-constexpr std::size_t kMaxTogether = 100;
 
 class InputBuilder {
  public:
@@ -133,160 +125,24 @@ class InputBuilder {
   std::vector<int> keys_;
 };
 
-class Run {
- public:
-  Run(const pipeline::Plan& plan, const SimulatedMachine& machine)
-      : plan_(plan),
-        machine_(machine),
-        scheduler_(plan.graph, pipeline::FailurePolicy::kGoOn),
-        budget_(plan.index_memory, machine.index_jobs, plan.max_parallel_workers) {
-    std::mt19937 random(machine.seed);
-    std::normal_distribution<double> error(0, machine.error);
-    for (const Task& task : plan.graph.tasks())
-      costs_.push_back(task.cost * std::exp(machine.error > 0 ? error(random) : 0));
-    workers_.emplace_back(Lane::kMain);
-    for (int i = 0; i < machine.table_jobs; ++i) workers_.emplace_back(Lane::kCopy);
-    for (int i = 0; i < machine.index_jobs; ++i) workers_.emplace_back(Lane::kBuild);
+double bound_of(const pipeline::Plan& plan, const std::vector<double>& costs, const SimulatedMachine& machine) {
+  pipeline::TaskGraph graph = plan.graph;
+  double work = 0;
+  std::map<schema::Oid, double> rows;
+  for (TaskId task = 0; task < costs.size(); ++task) {
+    graph[task].cost = costs[task];
+    work += costs[task];
+    if (graph[task].copies_rows()) rows[graph[task].relation->oid] += costs[task];
   }
-
-  SimulatedOutcome carry_out() {
-    SimulatedOutcome outcome;
-    while (!scheduler_.finished()) {
-      hand_out();
-      double demand = 0;
-      double next = kAnyCost;
-      for (const Worker& worker : workers_) {
-        if (!worker.is_at_work()) continue;
-        demand += worker.cores;
-        next = std::min(next, worker.left / worker.speed);
-      }
-      if (demand == 0) throw std::logic_error("nothing is at work, and tasks are left");
-      const double share = std::min(1.0, machine_.cores / demand);
-      outcome.makespan += next / share;
-      if (demand < machine_.cores) outcome.not_all_busy += next / share;
-      for (Worker& worker : workers_) {
-        if (worker.is_at_work()) advance(worker, next);
-      }
-    }
-    outcome.bound = bound();
-    return outcome;
+  const std::vector<double> remaining = graph.remaining_costs();
+  double bound = std::max(work / machine.cores, *std::max_element(remaining.begin(), remaining.end()));
+  for (TaskId task = 0; task < costs.size(); ++task) {
+    if (!graph[task].copies_rows()) continue;
+    const double after_rows = remaining[task] - costs[task];
+    bound = std::max(bound, rows[graph[task].relation->oid] / machine.cores + after_rows);
   }
-
- private:
-  struct Worker {
-    explicit Worker(Lane of) : lane(of) {}
-    bool is_at_work() const { return !tasks.empty(); }
-
-    Lane lane;
-    /// On their way, one after another; rows of small tables are one piece of work.
-    std::deque<TaskId> tasks;
-    std::size_t together = 1;  ///< how many of the first ones are
-    double left = 0;           ///< of those
-    double in_flight = 0;      ///< estimated cost of all
-    double cores = 1;
-    double speed = 1;
-    std::optional<index::BuildBudget::Share> share;
-  };
-
-  // Until no worker can take a task: a definition that begins lets the next one begin.
-  void hand_out() {
-    for (bool any = true; any;) {
-      any = false;
-      for (Worker& worker : workers_) any = take(worker) || any;
-    }
-  }
-
-  bool take(Worker& worker) {
-    if (!worker.is_at_work()) {
-      const std::optional<TaskId> task = scheduler_.next_ready(worker.lane, kAnyCost);
-      if (!task) return false;
-      begin(worker, *task);
-      return true;
-    }
-    // Statements are sent behind others, as far as StatementQueue::room() allows; rows are not.
-    const bool is_sent = worker.lane != Lane::kCopy && worker.in_flight < pipeline::kMaxCostTogether;
-    if (!is_sent) return false;
-    const auto task = scheduler_.next_ready(worker.lane, pipeline::kMaxCostTogether - worker.in_flight);
-    if (!task) return false;
-    worker.tasks.push_back(*task);
-    worker.in_flight += plan_.graph[*task].cost;
-    return true;
-  }
-
-  void begin(Worker& worker, TaskId id) {
-    const Task& first = plan_.graph[id];
-    worker.tasks.push_back(id);
-    worker.in_flight = first.cost;
-    worker.together = 1;
-    if (first.traits().batching != pipeline::Batching::kAlone) {
-      double room = static_cast<double>(pipeline::kSmallTable.count) - first.cost;
-      while (room > 0 && worker.tasks.size() < kMaxTogether) {
-        const auto next = scheduler_.next_to_join(worker.lane, room, first.kind);
-        if (!next) break;
-        worker.tasks.push_back(*next);
-        room -= plan_.graph[*next].cost;
-      }
-      worker.together = worker.tasks.size();
-    }
-    start_first(worker);
-  }
-
-  void start_first(Worker& worker) {
-    const Task& task = plan_.graph[worker.tasks.front()];
-    worker.left = 0;
-    for (std::size_t i = 0; i < worker.together; ++i) worker.left += costs_[worker.tasks[i]];
-    worker.cores = worker.speed = 1;
-    if (task.traits().sorts && task.cost >= pipeline::kMaxCostTogether) {
-      worker.share.emplace(
-          budget_.take(scheduler_.count_ready(Lane::kBuild, pipeline::kMaxCostTogether, machine_.index_jobs)));
-      // Only a build is parallel: a validation and a key are not.
-      const bool is_parallel = task.kind == TaskKind::kIndexBuild;
-      const double workers = is_parallel ? worker.share->parallel_workers() : 0;
-      worker.cores = 1 + workers;
-      worker.speed = 1 + machine_.gain_of_worker * workers;
-    }
-  }
-
-  void advance(Worker& worker, double time) {
-    worker.left -= time * worker.speed;
-    if (worker.left > 1e-6 * time) return;
-    worker.share.reset();
-    for (std::size_t i = 0; i < worker.together; ++i) {
-      const TaskId ended = worker.tasks.front();
-      worker.tasks.pop_front();
-      worker.in_flight -= plan_.graph[ended].cost;
-      scheduler_.succeeded(ended);
-    }
-    worker.together = 1;
-    if (worker.is_at_work()) start_first(worker);
-  }
-
-  double bound() const {
-    pipeline::TaskGraph graph = plan_.graph;
-    double work = 0;
-    std::map<schema::Oid, double> rows;
-    for (TaskId task = 0; task < costs_.size(); ++task) {
-      graph[task].cost = costs_[task];
-      work += costs_[task];
-      if (graph[task].copies_rows()) rows[graph[task].relation->oid] += costs_[task];
-    }
-    const std::vector<double> remaining = graph.remaining_costs();
-    double bound = std::max(work / machine_.cores, *std::max_element(remaining.begin(), remaining.end()));
-    for (TaskId task = 0; task < costs_.size(); ++task) {
-      if (!graph[task].copies_rows()) continue;
-      const double after_rows = remaining[task] - costs_[task];
-      bound = std::max(bound, rows[graph[task].relation->oid] / machine_.cores + after_rows);
-    }
-    return bound;
-  }
-
-  const pipeline::Plan& plan_;
-  const SimulatedMachine& machine_;
-  pipeline::Scheduler scheduler_;
-  index::BuildBudget budget_;
-  std::vector<double> costs_;
-  std::vector<Worker> workers_;
-};
+  return bound;
+}
 
 }  // namespace
 
@@ -298,7 +154,18 @@ std::unique_ptr<const pipeline::Plan> plan_of(const SimulatedDatabase& database,
 }
 
 SimulatedOutcome simulate(const pipeline::Plan& plan, const SimulatedMachine& machine) {
-  return Run(plan, machine).carry_out();
+  std::mt19937 random(machine.seed);
+  std::normal_distribution<double> error(0, machine.error);
+  std::vector<double> costs;
+  for (const Task& task : plan.graph.tasks()) {
+    costs.push_back(task.cost * std::exp(machine.error > 0 ? error(random) : 0));
+  }
+  const pipeline::SimulatedTime time = pipeline::simulate(plan, costs,
+                                                          {.cores = machine.cores,
+                                                           .table_jobs = machine.table_jobs,
+                                                           .index_jobs = machine.index_jobs,
+                                                           .gain_of_worker = machine.gain_of_worker});
+  return {.makespan = time.makespan, .bound = bound_of(plan, costs, machine), .not_all_busy = time.not_all_busy};
 }
 
 }  // namespace pgsluice::test

@@ -47,8 +47,7 @@ struct SimulatedOutcome {
 
 std::unique_ptr<const pipeline::Plan> plan_of(const SimulatedDatabase& database, const SimulatedMachine& machine);
 
-/// Carries a plan out by pipeline::Scheduler and index::BuildBudget in virtual time, without servers: as many workers
-/// as there are jobs take tasks as Worker does, and share the cores.
+/// Carries a plan out by pipeline::simulate(), with costs that are off their estimates by the machine's error.
 SimulatedOutcome simulate(const pipeline::Plan& plan, const SimulatedMachine& machine);
 
 }  // namespace pgsluice::test
