@@ -37,7 +37,7 @@ void print_estimates() {
   constexpr double kBuilt = 145e6;
   constexpr std::array kJobs = {2, 4, 8, 16};
   pgsluice::pipeline::StreamSample stream{.table = "t", .rows = 1'000'000, .payload = {84'000'000}};
-  stream.stored = {125'000'000};
+  stream.stored = stream.heap = {125'000'000};
   stream.copying = std::chrono::duration<double>(static_cast<double>(stream.stored.count) / kCopied);
   stream.building = std::chrono::duration<double>(static_cast<double>(stream.stored.count) / kBuilt);
   fmt::print("\nExpected time; 1,000 tables by Zipf's law, 2 indexes and a primary key each.\n");
@@ -50,7 +50,7 @@ void print_estimates() {
       const SimulatedDatabase database{.tables = 1000, .bytes = gigabytes << 30U, .every_with_foreign_key = 0};
       const SimulatedMachine machine{.cores = jobs, .table_jobs = jobs, .index_jobs = jobs};
       const pgsluice::pipeline::Samples samples{.streams = {stream}, .definition = std::chrono::microseconds(300)};
-      const auto time = estimate(*plan_of(database, machine), samples, std::chrono::seconds(5)).time;
+      const auto time = estimate(*plan_of(database, machine), samples, {.preparation = std::chrono::seconds(5)}).time;
       fmt::print("{:>8} - {:<7}", pgsluice::format_duration(time.least), pgsluice::format_duration(time.most));
     }
     fmt::print("\n");

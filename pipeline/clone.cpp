@@ -17,6 +17,7 @@
 #include "pipeline/estimate/samples.h"
 #include "pipeline/plan/describe_plan.h"
 #include "pipeline/plan/options.h"
+#include "pipeline/plan/tasks_done.h"
 #include "pipeline/prepare/preflight.h"
 #include "pipeline/prepare/run_folder.h"
 #include "pipeline/prepare/sessions.h"
@@ -168,16 +169,27 @@ ClonePlan Clone::plan_and_estimate(std::chrono::milliseconds sample_for) {
   ClonePlan result = describe_plan(*preflight.plan);
   if (!preflight.holder) return result;
   try {
-    const Samples samples = take_samples(preflight, sample_for, self.log, self.cancel.token());
-    result.estimate = estimate(*preflight.plan, samples, preparation);
+    PaceControl& pace = *self.environment.pace;
+    const Samples samples = take_samples(preflight, sample_for, pace, self.log, self.cancel.token());
+    EstimateContext context{.preparation = preparation, .pace = pace.pace()};
+    if (preflight.continuation) {
+      for (const auto& [task, loaded] : tasks_done(*preflight.plan, preflight.continuation->ledger)) {
+        context.done.insert(task);
+      }
+    }
+    result.estimate = estimate(*preflight.plan, samples, context);
+    if (preflight.continuation) return result;
+    make_work_folder(preflight.options.work_folder);
+    RunFolder(preflight.options.work_folder)
+        .keep_expected_time(databases_mark(preflight.record.mark, preflight.target), result.estimate->time);
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::kServer) throw;
-    result.warnings.push_back(fmt::format("there is no estimate of the time: {}", error.describe()));
-    return result;
+    // The plan is there in any case.
+    if (error.kind() == ErrorKind::kCancelled) throw;
+    result.warnings.push_back(fmt::format(
+        "{}: {}",
+        result.estimate ? "the run will not compare itself with this estimate" : "there is no estimate of the time",
+        error.describe()));
   }
-  make_work_folder(preflight.options.work_folder);
-  RunFolder(preflight.options.work_folder)
-      .keep_expected_time(databases_mark(preflight.record.mark, preflight.target), result.estimate->time);
   return result;
 }
 

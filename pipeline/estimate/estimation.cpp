@@ -47,14 +47,16 @@ Rates rates_of(const Samples& samples) {
   double built = 0;
   double payload = 0;
   double rows = 0;
+  int builds = 0;
   for (const StreamSample& stream : samples.streams) {
     copying += stream.copying;
     payload += static_cast<double>(stream.payload.count);
     rates.sampled.count += stream.stored.count;
     if (stream.building <= Seconds(0)) continue;
     building += stream.building;
-    built += static_cast<double>(stream.stored.count);
+    built += static_cast<double>(stream.heap.count);
     rows += static_cast<double>(stream.rows);
+    ++builds;
   }
   const auto stored = static_cast<double>(rates.sampled.count);
   if (stored > 0 && copying > Seconds(0)) {
@@ -63,7 +65,7 @@ Rates rates_of(const Samples& samples) {
   }
   if (built > 0) {
     rates.building = built / building.count();
-    rates.rows_measured = std::max(2.0, rows / static_cast<double>(samples.streams.size()));
+    rates.rows_measured = std::max(2.0, rows / builds);
     rates.bytes_of_row = std::max(1.0, built / std::max(1.0, rows));
   }
   return rates;
@@ -77,12 +79,13 @@ double growth_of_sorting(const Rates& rates, double bytes, Bytes memory) {
 }
 
 // In seconds, each by itself.
-std::vector<double> costs_of(const Plan& plan, const Rates& rates) {
+std::vector<double> costs_of(const Plan& plan, const Rates& rates, const std::set<TaskId>& done) {
   const Bytes memory{plan.index_memory.count / std::max(1, plan.options.index_jobs)};
   std::vector<double> costs;
   costs.reserve(plan.graph.size());
-  for (const Task& task : plan.graph.tasks()) {
-    if (task.is_barrier()) {
+  for (TaskId id = 0; id < plan.graph.size(); ++id) {
+    const Task& task = plan.graph[id];
+    if (task.is_barrier() || done.contains(id)) {
       costs.push_back(0);
     } else if (task.copies_rows()) {
       costs.push_back(rates.definition.count() + static_cast<double>(task.range->size.count) / rates.copying);
@@ -99,9 +102,9 @@ std::vector<double> costs_of(const Plan& plan, const Rates& rates) {
   return costs;
 }
 
-double makespan(const Plan& plan, const std::vector<double>& costs) {
+double makespan(const Plan& plan, const std::vector<double>& costs, const Pace& pace) {
   const SimulatedJobs jobs{.cores = plan.options.table_jobs + plan.options.index_jobs + 1,
-                           .table_jobs = plan.options.table_jobs,
+                           .table_jobs = copying_at_once(pace, plan.options.table_jobs, 1),
                            .index_jobs = plan.options.index_jobs};
   if (plan.graph.size() <= kMostSimulated) return simulate(plan, costs, jobs).makespan;
   std::map<Lane, double> work;
@@ -116,10 +119,10 @@ std::vector<double> of_lane(const Plan& plan, std::vector<double> costs, bool co
   return costs;
 }
 
-Bytes bytes_of_rows(const Plan& plan) {
+Bytes bytes_of_rows(const Plan& plan, const std::set<TaskId>& done) {
   Bytes all;
-  for (const Task& task : plan.graph.tasks()) {
-    if (task.copies_rows()) all.count += task.range->size.count;
+  for (TaskId task = 0; task < plan.graph.size(); ++task) {
+    if (plan.graph[task].copies_rows() && !done.contains(task)) all.count += plan.graph[task].range->size.count;
   }
   return all;
 }
@@ -156,27 +159,30 @@ std::vector<std::string> notes_of(const Plan& plan, const Samples& samples, cons
 
 }  // namespace
 
-Estimate estimate(const Plan& plan, const Samples& samples, Seconds preparation) {
+Estimate estimate(const Plan& plan, const Samples& samples, const EstimateContext& context) {
   const Rates rates = rates_of(samples);
-  const std::vector<double> costs = costs_of(plan, rates);
-  const double together = makespan(plan, costs);
-  const double apart = makespan(plan, of_lane(plan, costs, true)) + makespan(plan, of_lane(plan, costs, false));
-  const Bytes rows = bytes_of_rows(plan);
+  const std::vector<double> costs = costs_of(plan, rates, context.done);
+  const Bytes rows = bytes_of_rows(plan, context.done);
   const Bytes indexes = bytes_of_indexes(plan);
-  const auto whole_seconds = [](double seconds) {
-    return std::chrono::seconds(static_cast<std::int64_t>(std::ceil(seconds)));
+  const double network = static_cast<double>(rows.count) * rates.payload;
+  const auto seconds_of = [&](bool copies) { return makespan(plan, of_lane(plan, costs, copies), context.pace); };
+  const double max_rate = static_cast<double>(context.pace.max_rate.count);
+  const double at_max_rate = max_rate > 0 ? network / max_rate : 0;
+  const double together = std::max(makespan(plan, costs, context.pace), at_max_rate);
+  const double apart = std::max(seconds_of(true), at_max_rate) + seconds_of(false);
+  const auto whole_seconds = [&](double seconds) {
+    return std::chrono::seconds(static_cast<std::int64_t>(std::ceil(context.preparation.count() + seconds)));
   };
-  const auto streams = static_cast<double>(std::max<std::size_t>(1, samples.streams.size()));
-  return {.time = {.least = whole_seconds(preparation.count() + together / kDoubt),
-                   .most = whole_seconds(preparation.count() + std::max(together, apart) * kDoubt)},
-          .network = {static_cast<std::int64_t>(static_cast<double>(rows.count) * rates.payload)},
+  const auto streams = static_cast<double>(samples.streams.size());
+  const auto sampled = static_cast<double>(rates.sampled.count);
+  return {.time = {.least = whole_seconds(std::max(together / kDoubt, at_max_rate)),
+                   .most = whole_seconds(std::max(together, apart) * kDoubt)},
+          .network = {static_cast<std::int64_t>(network)},
           .disk = {rows.count + indexes.count},
           .log = {rows.count + indexes.count},
           .sampled = rates.sampled,
-          .share = rows.count > 0
-                       ? std::min(1.0, static_cast<double>(rates.sampled.count) / static_cast<double>(rows.count))
-                       : 0,
-          .copied_per_second = {samples.streams.empty() ? 0 : static_cast<std::int64_t>(rates.copying * streams)},
+          .share = rows.count > 0 ? std::min(1.0, sampled / static_cast<double>(rows.count)) : 0,
+          .copied_per_second = {static_cast<std::int64_t>(rates.copying * streams)},
           .built_per_second = {static_cast<std::int64_t>(rates.building)},
           .notes = notes_of(plan, samples, rates)};
 }

@@ -26,27 +26,21 @@ namespace {
 using Seconds = std::chrono::duration<double>;
 
 constexpr Bytes kWorthMeasuring{256 * 1024};  // less tells of round trips only
-constexpr Bytes kFirst{1024 * 1024};          // to find out how much fills the time
+constexpr std::int64_t kFirst = 10;           // rows: to find out how large they are
+constexpr Bytes kSecond{1024 * 1024};         // to find out how much fills the time
 constexpr Bytes kMost{256 * 1024 * 1024};     // of log and disk that one stream costs the target
 constexpr std::string_view kOtherTypes = "text";
 constexpr std::string_view kTemporary = "pg_temp";
 
-// Rows of one task, and how many of them there are, as far as that is known.
-struct Part {
-  const Task* task = nullptr;
-  double bytes_of_row = 0;
-};
-
-std::vector<Part> heaviest_parts(const Plan& plan, int most) {
-  std::vector<Part> parts;
+std::vector<const Task*> heaviest_parts(const Plan& plan, int most) {
+  std::vector<const Task*> parts;
   for (const Task& task : plan.graph.tasks()) {
-    if (!task.copies_rows() || task.range->size.count < kWorthMeasuring.count) continue;
-    const schema::Relation& table = *task.relation;
-    const double rows = table.estimated_rows > 0 ? table.estimated_rows : static_cast<double>(table.size().count) / 100;
-    parts.push_back({.task = &task, .bytes_of_row = std::max(1.0, static_cast<double>(table.size().count) / rows)});
+    if (task.copies_rows() && task.range->size.count >= kWorthMeasuring.count && !task.range->loaded) {
+      parts.push_back(&task);
+    }
   }
   std::stable_sort(parts.begin(), parts.end(),
-                   [](const Part& a, const Part& b) { return a.task->range->size.count > b.task->range->size.count; });
+                   [](const Task* a, const Task* b) { return a->range->size.count > b->range->size.count; });
   if (parts.size() > static_cast<std::size_t>(most)) parts.resize(static_cast<std::size_t>(most));
   return parts;
 }
@@ -54,6 +48,7 @@ std::vector<Part> heaviest_parts(const Plan& plan, int most) {
 struct Column {
   std::string name;
   std::string type;
+  bool is_known = false;  ///< the source's own type, not text in its place
 };
 
 // Types that every server has and that mean the same in each; values of others cross as text.
@@ -67,14 +62,14 @@ std::vector<Column> columns_of(pg::Connection& source, const schema::Relation& t
   for (const std::string& name : table.columns) {
     columns.push_back({.name = name, .type = std::string(kOtherTypes)});
     for (const pg::Row row : known) {
-      if (row.text(0) == name) columns.back().type = row.text(1);
+      if (row.text(0) == name) columns.back() = {.name = name, .type = std::string(row.text(1)), .is_known = true};
     }
   }
   return columns;
 }
 
 bool has_other_types(const std::vector<Column>& columns) {
-  return std::any_of(columns.begin(), columns.end(), [](const Column& column) { return column.type == kOtherTypes; });
+  return std::any_of(columns.begin(), columns.end(), [](const Column& column) { return !column.is_known; });
 }
 
 // A key, mostly.
@@ -136,9 +131,11 @@ void measure_definitions(pg::Connection target, Samples& samples) {
 /// One stream, on sessions of its own.
 class Sampler {
  public:
-  Sampler(const Preflight& preflight, const Part& part, int number, const Log& log, const CancelToken& cancel)
+  Sampler(const Preflight& preflight, const Task& part, int number, Throttle& throttle, const Log& log,
+          const CancelToken& cancel)
       : plan_(*preflight.plan),
         part_(part),
+        throttle_(throttle),
         source_(open_session(preflight.source->pinned_conninfo(), fmt::format("sample {}", number), preflight.encoding,
                              log, cancel)),
         target_(open_session(preflight.target.pinned_conninfo(), fmt::format("sample {}", number), preflight.encoding,
@@ -148,7 +145,7 @@ class Sampler {
   }
 
   void measure(std::chrono::milliseconds time, Samples& samples, Mutex& mutex) {
-    const schema::Relation& table = *part_.task->relation;
+    const schema::Relation& table = *part_.relation;
     std::vector<Column> columns = columns_of(source_, table);
     make_table(columns);
     if (!plan_.toast_compression.empty()) {
@@ -157,9 +154,11 @@ class Sampler {
     relay_ = copy::make_relay(source_, target_, plan_.options.transport);
     StreamSample sample{.table = table.display()};
     copy_rows(columns, kFirst, sample);
-    if (sample.copying < time && sample.stored.count > 0) {
+    if (sample.rows == kFirst) copy_rows(columns, rows_of(kSecond, sample), sample);
+    if (sample.rows > kFirst && sample.copying < time) {
       const double fits = static_cast<double>(sample.stored.count) * (time / std::max(sample.copying, Seconds(1e-3)));
-      copy_rows(columns, {static_cast<std::int64_t>(std::min(fits, static_cast<double>(kMost.count)))}, sample);
+      const Bytes size{static_cast<std::int64_t>(std::min(fits, static_cast<double>(kMost.count)))};
+      copy_rows(columns, rows_of(size, sample), sample);
     }
     if (const auto column = column_to_sort(table, columns)) build(*column, sample);
     target_.execute("ROLLBACK");
@@ -176,7 +175,7 @@ class Sampler {
     } catch (const Error& error) {
       if (error.sqlstate() != sqlstate::kUndefinedObject) throw;
       target_.execute("ROLLBACK");
-      for (Column& column : columns) column.type = kOtherTypes;
+      for (Column& column : columns) column = {.name = column.name, .type = std::string(kOtherTypes)};
       schema_ = begin_with_schema(target_, schema_);
       target_.execute(create_table(columns));
     }
@@ -189,29 +188,39 @@ class Sampler {
     return fmt::format("CREATE TABLE {}.sample ({})", schema_, fmt::join(definitions, ", "));
   }
 
-  void copy_rows(const std::vector<Column>& columns, Bytes size, StreamSample& sample) {
+  // As many as are so large, if they are like those that were measured.
+  static std::int64_t rows_of(Bytes size, const StreamSample& measured) {
+    const double of_row =
+        static_cast<double>(std::max<std::int64_t>(measured.stored.count, 1)) / static_cast<double>(measured.rows);
+    return std::max(kFirst + 1, static_cast<std::int64_t>(static_cast<double>(size.count) / of_row));
+  }
+
+  void copy_rows(const std::vector<Column>& columns, std::int64_t rows, StreamSample& sample) {
     std::vector<std::string> names;
     names.reserve(columns.size());
     for (const Column& column : columns) names.push_back(pg::quote_identifier(column.name));
-    const bool is_binary = part_.task->table->format == copy::CopyFormat::kBinary && !has_other_types(columns);
-    const std::string condition = part_.task->range->condition();
-    const auto rows = static_cast<std::int64_t>(static_cast<double>(size.count) / part_.bytes_of_row) + 1;
+    const bool is_binary = part_.table->format == copy::CopyFormat::kBinary && !has_other_types(columns);
+    const std::string condition = part_.range->condition();
     const char* format = is_binary ? " (FORMAT binary)" : "";
     std::atomic<std::int64_t> payload{0};
     const auto begin = SteadyClock::now();
     const copy::RelayOutcome outcome = relay_->run(
         source_, target_,
         copy::RelayRequest{.copy_out = fmt::format("COPY (SELECT {} FROM ONLY {}{} LIMIT {}) TO STDOUT{}",
-                                                   fmt::join(names, ", "), part_.task->relation->quoted(),
+                                                   fmt::join(names, ", "), part_.relation->quoted(),
                                                    condition.empty() ? "" : " WHERE " + condition, rows, format),
                            .copy_in = fmt::format("COPY {}.sample FROM STDIN{}", schema_, format),
-                           .flow = payload});
+                           .flow = {payload, &throttle_}});
     sample.copying = SteadyClock::now() - begin;
     sample.rows = outcome.target_rows;
     sample.payload = {payload.load()};
     const Bytes before = stored_;
-    stored_ = {target_.execute(fmt::format("SELECT pg_catalog.pg_table_size('{}.sample')", schema_))[0].integer(0)};
+    const std::string sizes =
+        "SELECT pg_catalog.pg_table_size('{0}.sample'), pg_catalog.pg_relation_size('{0}.sample')";
+    const pg::Result now = target_.execute(fmt::format(fmt::runtime(sizes), schema_));
+    stored_ = {now[0].integer(0)};
     sample.stored = {stored_.count - before.count};
+    sample.heap = {now[0].integer(1)};
   }
 
   void build(const std::string& column, StreamSample& sample) {
@@ -225,15 +234,12 @@ class Sampler {
       if (error.poisons_connection()) throw;
       return;
     }
-    const Seconds all = SteadyClock::now() - begin;
-    // It holds the rows of both copies.
-    sample.building = stored_.count == 0
-                          ? all
-                          : all * (static_cast<double>(sample.stored.count) / static_cast<double>(stored_.count));
+    sample.building = SteadyClock::now() - begin;
   }
 
   const Plan& plan_;
-  const Part& part_;
+  const Task& part_;
+  Throttle& throttle_;
   pg::Connection source_;
   pg::Connection target_;
   std::string schema_;
@@ -243,12 +249,13 @@ class Sampler {
 
 }  // namespace
 
-Samples take_samples(const Preflight& preflight, std::chrono::milliseconds time, const Log& log,
+Samples take_samples(const Preflight& preflight, std::chrono::milliseconds time, PaceControl& pace, const Log& log,
                      const CancelToken& cancel) {
   Samples samples;
   measure_definitions(open_session(preflight.target.pinned_conninfo(), "sample", preflight.encoding, log, cancel),
                       samples);
-  const std::vector<Part> parts = heaviest_parts(*preflight.plan, preflight.options.table_jobs);
+  const std::vector<const Task*> parts =
+      heaviest_parts(*preflight.plan, copying_at_once(pace.pace(), preflight.options.table_jobs, 1));
   if (parts.empty()) return samples;
   Mutex mutex;
   std::atomic<std::size_t> next{0};
@@ -256,7 +263,7 @@ Samples take_samples(const Preflight& preflight, std::chrono::milliseconds time,
   run_in_threads(static_cast<int>(parts.size()), [&](int number) {
     try {
       for (std::size_t at = next++; at < parts.size(); at = next++) {
-        Sampler(preflight, parts[at], number, log, cancel).measure(time, samples, mutex);
+        Sampler(preflight, *parts[at], number, pace.throttle(), log, cancel).measure(time, samples, mutex);
       }
     } catch (...) {
       const MutexLock lock(mutex);

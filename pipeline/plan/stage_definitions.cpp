@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "pipeline/plan/graph_stages.h"
@@ -48,6 +49,9 @@ bool may_be_made_beside_others(const TocEntry& entry) {
   return entry.kind.is_one_of(
       {EntryKind::kTable, EntryKind::kSequence, EntryKind::kDefault, EntryKind::kSequenceOwnedBy});
 }
+
+// No dependency tells that an expression is converted by a cast.
+bool is_cast(const TocEntry& entry) { return entry.kind.words() == "CAST"; }
 
 // An extension that wants to be called between definitions decides what they do: each finds those before it done.
 bool has_calls_between(const GraphState& state) {
@@ -114,6 +118,7 @@ PreData add_pre_data(GraphState& state) {
   PreData made(state.add_barrier("definitions before the data"));
   call_before_restore(state, made, state.inventory.extensions.contains("timescaledb"));
   const bool all_in_order = has_calls_between(state);
+  std::optional<TaskId> last_cast;
   for (const TocEntry* entry : in_order_of_sending(state)) {
     if (state.is_left_out(*entry)) continue;
     const bool is_beside = !all_in_order && may_be_made_beside_others(*entry);
@@ -123,6 +128,8 @@ PreData add_pre_data(GraphState& state) {
                                            .cost = kStatementCost,
                                            .entry = entry});
     for (const TaskId needed : state.dependencies_of(*entry)) require_definition(state, task, needed);
+    if (is_beside && last_cast) state.graph().after(task, *last_cast);
+    if (is_cast(*entry)) last_cast = task;
     state.task_of_entry[entry->dump_id] = task;
     if (entry->kind == EntryKind::kServer) state.task_of_server[entry->tag] = task;
     if (is_relation(state, *entry)) made.task_of_relation[entry->catalog_id.oid] = task;

@@ -45,6 +45,11 @@ bool may_succeed_later(const Error& error) {
   return is_one_of(code.substr(0, 2), kClasses) || is_one_of(code, kCodes) || is_name_not_found(error);
 }
 
+bool met_another_definition(const Error& error) {
+  return error.kind() == ErrorKind::kServer && error.side() == Side::kTarget &&
+         (error.sqlstate() == sqlstate::kUniqueViolation || error.sqlstate() == sqlstate::kDeadlockDetected);
+}
+
 bool is_name_not_found(const Error& error) { return is_one_of(error.sqlstate(), kNotFound); }
 
 std::string later_try_text(std::string_view name, const EarlierFailure& earlier) {

@@ -19,6 +19,10 @@ namespace pgsluice::pipeline {
 /// break a key.
 bool may_succeed_later(const Error& error);
 
+/// True if a definition has met one that another session made at that moment: both take the same name (the array type
+/// of "foo" is "_foo" until a table of that name comes), or a lock that the other has.
+bool met_another_definition(const Error& error);
+
 /// True if a name was not found, which may be one that a function's body uses without its schema: it is found under the
 /// search path of the source's database, not under the empty one of a restore.
 bool is_name_not_found(const Error& error);

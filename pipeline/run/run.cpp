@@ -186,7 +186,8 @@ CloneSummary run_plan(Preflight preflight, const RunEnvironment& environment, Pr
     progress.enter_phase(Progress::kRunning);
     if (trace && is_first) trace_preparation(progress, *trace);
     is_first = false;
-    Scheduler scheduler(plan->graph, options.on_failure, ids_of(done));
+    Scheduler scheduler(plan->graph, options.on_failure, ids_of(done),
+                        pool.is_shared() ? Scheduler::Definitions::kInMain : Scheduler::Definitions::kInTheirLanes);
     RunContext context{.plan = *plan,
                        .options = options,
                        .pool = pool,

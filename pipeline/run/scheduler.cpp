@@ -25,9 +25,16 @@ bool Scheduler::travels_together(const Task& task) {
 
 bool Scheduler::is_in_order(const Task& task) { return task.traits().retry == Retry::kInOrder; }
 
-Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::set<TaskId>& done)
+Lane Scheduler::lane_of(TaskId task) const {
+  const bool is_moved = definitions_ == Definitions::kInMain && is_in_order(graph_[task]);
+  return is_moved ? Lane::kMain : graph_[task].lane;
+}
+
+Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::set<TaskId>& done,
+                     Definitions definitions)
     : graph_(graph),
       policy_(policy),
+      definitions_(definitions),
       weights_(graph.remaining_costs()),
       waits_(graph.size()),
       doomed_by_(graph.size()),
@@ -41,7 +48,7 @@ Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::se
   if (!end_event_.valid()) throw system_error("cannot make an event descriptor", errno);
   for (TaskId task = 0; task < graph_.size(); ++task) {
     waits_[task] = graph_.waits_for(task);
-    if (!graph_[task].is_barrier()) ++left_in_lane_[index_of(graph_[task].lane)];
+    if (!graph_[task].is_barrier()) ++left_in_lane_[index_of(lane_of(task))];
     if (graph_[task].traits().needs_snapshot) ++left_in_snapshot_;
   }
   // A build that takes an hour would keep the rows of other tables waiting for definitions that take a moment. Those of
@@ -53,7 +60,7 @@ Scheduler::Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::se
   for (TaskId task = 0; task < graph_.size(); ++task) {
     if (is_in_order(graph_[task])) weights_[task] = heaviest + without_small(weights_[task]);
     // The main lane goes in the archive's order, which is that of the task numbers.
-    if (graph_[task].lane == Lane::kMain) weights_[task] = 0;
+    if (lane_of(task) == Lane::kMain) weights_[task] = 0;
   }
   const MutexLock lock(mutex_);
   std::set<TaskId> free;
@@ -81,7 +88,7 @@ std::optional<schema::Oid> Scheduler::conflicting_claim(const Task& task) const 
 
 void Scheduler::add_ready(TaskId task) {
   if (carried_[task]) active_carried_.insert(task);
-  ready_[index_of(graph_[task].lane)].insert({weights_[task], task});
+  ready_[index_of(lane_of(task))].insert({weights_[task], task});
   count_as_ready(task, true);
 }
 
@@ -97,7 +104,7 @@ bool Scheduler::take_from_ready(TaskId task) {
   if (const auto waiting = waits_for_claim_.find(task); waiting != waits_for_claim_.end()) {
     put_aside_[waiting->second].erase(ready);
     waits_for_claim_.erase(waiting);
-  } else if (ready_[index_of(graph_[task].lane)].erase(ready) > 0) {
+  } else if (ready_[index_of(lane_of(task))].erase(ready) > 0) {
     count_as_ready(task, false);
   } else {
     return false;
@@ -158,7 +165,19 @@ std::optional<TaskId> Scheduler::take_ready(Lane lane, double max_cost, std::opt
     begin(task);
     return task;
   }
-  return std::nullopt;
+  return lane == Lane::kMain && !joins ? take_definition_of_builders(max_cost) : std::nullopt;
+}
+
+// All builders may be at work for an hour when a definition gets ready.
+std::optional<TaskId> Scheduler::take_definition_of_builders(double max_cost) {
+  std::set<Ready>& ready = ready_[index_of(Lane::kBuild)];
+  if (ready.empty()) return std::nullopt;
+  const TaskId task = ready.begin()->task;  // definitions come first
+  if (!is_in_order(graph_[task]) || graph_[task].cost > max_cost) return std::nullopt;
+  ready.erase(ready.begin());
+  count_as_ready(task, false);
+  begin(task);
+  return task;
 }
 
 bool Scheduler::is_held_for_batch(const Task& task) const {
@@ -257,7 +276,7 @@ std::vector<TaskId> Scheduler::mark_ended(TaskId task, std::optional<TaskId> roo
   active_carried_.erase(task);
   --left_;
   if (begun_[task] && travels_together(graph_[task])) --small_running_;
-  if (!graph_[task].is_barrier()) --left_in_lane_[index_of(graph_[task].lane)];
+  if (!graph_[task].is_barrier()) --left_in_lane_[index_of(lane_of(task))];
   if (graph_[task].traits().needs_snapshot) --left_in_snapshot_;
   for (const TaskGraph::Edge& edge : graph_.followers(task)) {
     if (ended_[edge.to]) continue;
@@ -301,7 +320,8 @@ FailureOutcome Scheduler::failed(TaskId task, const Error& error) {
     release(mark_ended(task, doomed_by_[task]));
     return FailureOutcome::kSkipped;
   }
-  if (may_succeed_later(error) && !stopped_) {
+  const bool may_succeed = may_succeed_later(error) || (is_in_order(graph_[task]) && met_another_definition(error));
+  if (may_succeed && !stopped_) {
     keep(task, error);
     postpone(task);
     return FailureOutcome::kPostponed;

@@ -58,8 +58,13 @@ struct TaskLeftOut {
 /// the graph's last chance (Task::is_last_chance), definitions before the data and rows before that.
 class Scheduler {
  public:
+  /// Which lanes make definitions before the data: those that the graph names, or kMain alone, for a clone whose other
+  /// workers have to wait for their turn.
+  enum class Definitions { kInTheirLanes, kInMain };
+
   /// `done`: tasks that an earlier run has done already.
-  Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::set<TaskId>& done = {});
+  Scheduler(const TaskGraph& graph, FailurePolicy policy, const std::set<TaskId>& done = {},
+            Definitions definitions = Definitions::kInTheirLanes);
 
   static constexpr std::size_t kMinimumBatch = 32;
 
@@ -125,6 +130,8 @@ class Scheduler {
   std::optional<TaskId> take_ready(Lane lane, double max_cost, std::optional<TaskKind> joins) REQUIRES(mutex_);
   void begin(TaskId task) REQUIRES(mutex_);
   static std::size_t index_of(Lane lane) { return static_cast<std::size_t>(lane); }
+  Lane lane_of(TaskId task) const;
+  std::optional<TaskId> take_definition_of_builders(double max_cost) REQUIRES(mutex_);
   static bool travels_together(const Task& task);
   static bool is_in_order(const Task& task);
   std::optional<schema::Oid> conflicting_claim(const Task& task) const REQUIRES(mutex_);
@@ -154,6 +161,7 @@ class Scheduler {
 
   const TaskGraph& graph_;
   const FailurePolicy policy_;
+  const Definitions definitions_;
   std::vector<double> weights_;
 
   mutable Mutex mutex_;

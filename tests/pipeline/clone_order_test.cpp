@@ -27,6 +27,19 @@ TEST_F(CloneOrderTest, AnIndexOnAFunctionThatReadsAnotherTableComesAfterTheRowsO
   EXPECT_EQ(target.execute(by_index)[0].integer(0), 1);
 }
 
+// The array type of "x1" has the name "_x1", until a table of that name comes.
+TEST_F(CloneOrderTest, TablesWithTheNamesOfArrayTypesAreMadeBesideEachOther) {
+  make("array_names", R"sql(
+    DO $$ BEGIN FOR i IN 1..150 LOOP
+      EXECUTE format('CREATE TABLE x%s (i serial PRIMARY KEY)', i); EXECUTE format('CREATE TABLE _x%s (i int)', i);
+      EXECUTE format('CREATE VIEW __x%s AS SELECT * FROM _x%s', i, i);
+    END LOOP; END $$;
+  )sql");
+  const pipeline::CloneSummary summary = clone("array_names");
+  EXPECT_TRUE(summary.complete()) << failures(summary);
+  EXPECT_EQ(differences("array_names"), std::vector<std::string>{});
+}
+
 TEST_F(CloneOrderTest, RowsThatNameObjectsComeBehindTheDefinitionsOfThese) {
   make("names", R"sql(
     CREATE DOMAIN a_name AS regclass;

@@ -71,6 +71,18 @@ constexpr const char* kHoldsIndexes =
 
 class CarriedStatistics : public CloneFixture {
  protected:
+  // When the sessions that wrote are gone: each reports at its end what it has changed, which would count as changed
+  // since.
+  void analyze(const std::string& tables = "") const {
+    EXPECT_TRUE(wait_until([this] {
+      return source_->value(
+                 "carried",
+                 "SELECT count(*) FROM pg_stat_activity WHERE datname = 'carried' AND backend_type = 'client backend'"
+                 " AND pid <> pg_backend_pid()") == "0";
+    }));
+    source_->sql("carried", "ANALYZE " + tables);
+  }
+
   bool an_index_waits() const {
     return target_->value("carried", "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") !=
            "0";
@@ -163,7 +175,7 @@ TEST_F(CarriedStatistics, AreThoseOfTheSourceAndMakeItsPlans) {
       "CREATE TABLE ranges (r int4range, m datemultirange);"
       "INSERT INTO ranges SELECT int4range(g, g + g % 9), datemultirange(daterange('2020-01-01', '2020-01-02'))"
       "  FROM generate_series(1, 2000) g");
-  source_->sql("carried", "ANALYZE");
+  analyze();
   const CloneSummary summary = run(options_of());
   EXPECT_EQ(planned(summary), 10);
   EXPECT_EQ(lines(*target_, kStatistics), lines(*source_, kStatistics));
@@ -183,7 +195,7 @@ TEST_F(CarriedStatistics, ComeFromAnOlderRelease) {
       tables.erase(tables.find("CREATE TABLE virtual_or_stored"));
     }
     source_->sql("carried", tables);
-    source_->sql("carried", "ANALYZE");
+    analyze();
     CloneOptions options = options_of();
     run(options);
     const std::string numbers =
@@ -221,7 +233,7 @@ TEST_F(CarriedStatistics, AreGatheredWhereTheSourceHasNoneThatStandForThem) {
     INSERT INTO not_wanted SELECT g, g FROM generate_series(1, 1000) g;
   )sql");
   // Each by itself: the counters of changes move when a transaction ends.
-  source_->sql("carried", "ANALYZE carried, changed, extended, another_column, parent, child, leaf, not_wanted");
+  analyze("carried, changed, extended, another_column, parent, child, leaf, not_wanted");
   source_->sql("carried", "VACUUM vacuumed");
   source_->sql("carried",
                "UPDATE changed SET a = a + 10000 WHERE a <= 200; ALTER TABLE another_column ADD b int DEFAULT 5");
@@ -250,7 +262,7 @@ TEST_F(CarriedStatistics, AreByThemselvesThoseOfLargerTables) {
   source_->sql("carried",
                "CREATE TABLE large AS SELECT g AS a, md5(g::text) AS b FROM generate_series(1, 20000) g;"
                "CREATE TABLE small AS SELECT g AS a, md5(g::text) AS b FROM generate_series(1, 500) g");
-  source_->sql("carried", "ANALYZE");
+  analyze();
   CloneOptions options = options_of();
   options.statistics = Statistics::kAuto;
   EXPECT_EQ(planned(run(options)), 1);
@@ -263,7 +275,7 @@ TEST_F(CarriedStatistics, AreByThemselvesThoseOfLargerTables) {
 TEST_F(CarriedStatistics, AreNotThoseOfAnotherCollation) {
   if (!start({18, 18})) GTEST_SKIP() << kNoDownloads;
   source_->sql("carried", "CREATE TABLE t AS SELECT g::text AS a FROM generate_series(1, 20000) g");
-  source_->sql("carried", "ANALYZE");
+  analyze();
   target_->sql("postgres", "DROP DATABASE carried");
   target_->sql("postgres",
                "CREATE DATABASE carried LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' TEMPLATE template0");
@@ -287,7 +299,7 @@ TEST_F(CarriedStatistics, AreAPlainUsersToWrite) {
                "CREATE TABLE hidden AS SELECT g AS a FROM generate_series(1, 1000) g;"
                "ALTER TABLE hidden ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON hidden USING (a > 0);"
                "CREATE ROLE reader LOGIN BYPASSRLS; GRANT pg_read_all_data TO reader");
-  source_->sql("carried", "ANALYZE");
+  analyze();
   target_->sql("postgres", "CREATE ROLE plain LOGIN; ALTER DATABASE carried OWNER TO plain");
   CloneOptions options = options_of("plain");
   options.source = source_->conninfo("carried", "reader");
@@ -306,7 +318,7 @@ TEST_F(CarriedStatistics, ThatTheTargetRefusesAreGathered) {
       "carried",
       "INSERT INTO t SELECT (CASE WHEN g % 100 = 0 THEN 'old' ELSE 'sad' END)::mood FROM generate_series(1, 1000) g;"
       "INSERT INTO other SELECT generate_series(1, 1000)");
-  source_->sql("carried", "ANALYZE");
+  analyze();
   source_->sql("carried", "DELETE FROM t WHERE a = 'old'");
   target_->sql("carried", "CREATE TYPE mood AS ENUM ('sad', 'happy');" + tables);
   CloneOptions options = options_of();
@@ -330,7 +342,7 @@ TEST_F(CarriedStatistics, ThatWaitForAnIndexKeepNoSnapshot) {
   source_->sql("carried",
                "CREATE TABLE t AS SELECT 'v' || g AS a FROM generate_series(1, 1000) g;"
                "CREATE INDEX on_expression ON t (lower(a))");
-  source_->sql("carried", "ANALYZE");
+  analyze();
   target_->sql("carried", kHoldsIndexes);
   pg::Connection other = target_->connect("carried");
   other.execute("SELECT pg_advisory_lock(4711)");
@@ -350,7 +362,7 @@ TEST_F(CarriedStatistics, AreGatheredWhereTheSourceIsGoneByThen) {
   source_->sql("carried",
                "CREATE TABLE t AS SELECT 'v' || g AS a FROM generate_series(1, 1000) g;"
                "CREATE INDEX on_expression ON t (lower(a))");
-  source_->sql("carried", "ANALYZE");
+  analyze();
   target_->sql("carried", kHoldsIndexes);
   pg::Connection other = target_->connect("carried");
   other.execute("SELECT pg_advisory_lock(4711)");

@@ -19,7 +19,7 @@ constexpr std::int64_t kMegabyte = 1024 * 1024;
 pipeline::Samples rates(double megabytes_copied, double megabytes_built) {
   pipeline::StreamSample stream{.table = "public.t0", .rows = 1'000'000};
   stream.payload = {80 * kMegabyte};
-  stream.stored = {100 * kMegabyte};
+  stream.stored = stream.heap = {100 * kMegabyte};
   stream.copying = std::chrono::duration<double>(100 / megabytes_copied);
   stream.building = std::chrono::duration<double>(100 / megabytes_built);
   return {.streams = {stream, stream}, .definition = std::chrono::milliseconds(1)};
@@ -27,7 +27,7 @@ pipeline::Samples rates(double megabytes_copied, double megabytes_built) {
 
 pipeline::Estimate estimate_of(const SimulatedDatabase& database, const pipeline::Samples& samples) {
   const SimulatedMachine machine{.table_jobs = 2, .index_jobs = 2};
-  return pipeline::estimate(*plan_of(database, machine), samples, seconds(3));
+  return pipeline::estimate(*plan_of(database, machine), samples, {.preparation = seconds(3)});
 }
 
 TEST(Estimation, HoldsWhatTheRatesGive) {
@@ -57,6 +57,20 @@ TEST(Estimation, GrowsWithTheRowsAndWithWhatIsBuiltOnThem) {
   EXPECT_LE(of_large.time.least, 20 * of_small.time.least) << "sorting takes longer for each row of more rows";
   EXPECT_GT(estimate_of(indexed, rates(100, 200)).time.most, of_small.time.most);
   EXPECT_GT(estimate_of(small, rates(50, 200)).time.most, of_small.time.most);
+}
+
+TEST(Estimation, KeepsToThePaceAndLeavesOutWhatIsDone) {
+  const SimulatedDatabase database{.tables = 8, .bytes = 8'000 * kMegabyte, .exponent = 0, .every_with_foreign_key = 0};
+  const std::unique_ptr<const pipeline::Plan> plan = plan_of(database, {.table_jobs = 2, .index_jobs = 2});
+  const pipeline::Estimate slow = pipeline::estimate(*plan, rates(100, 100), {.pace = {.max_rate = {10 * kMegabyte}}});
+  EXPECT_GE(slow.time.least, seconds(640)) << "6,400 MB cross at 10 MB/s";
+  pipeline::EstimateContext context;
+  for (pipeline::TaskId task = 0; task < plan->graph.size(); ++task) {
+    if (plan->graph[task].copies_rows()) context.done.insert(task);
+  }
+  const pipeline::Estimate rest = pipeline::estimate(*plan, rates(100, 100), context);
+  EXPECT_EQ(rest.network.count, 0);
+  EXPECT_LT(rest.time.most, pipeline::estimate(*plan, rates(100, 100), {}).time.most);
 }
 
 TEST(Estimation, WithoutSamplesCountsStatements) {
@@ -138,6 +152,28 @@ TEST_F(EstimateTest, DoesWithTemporaryTablesAndSaysWhereThereMayBeNone) {
   const pipeline::ClonePlan none = planned(wanted);
   EXPECT_FALSE(none.estimate);
   EXPECT_THAT(none.warnings, Contains(HasSubstr("there is no estimate")));
+}
+
+TEST_F(EstimateTest, KeepsToThePaceOfTheRun) {
+  make_tables("estimated_pace");
+  pipeline::CloneOptions wanted = options("estimated_pace");
+  wanted.pace.max_rate = {1 * kMegabyte};
+  wanted.pace.max_source_sessions = 3;
+  const pipeline::ClonePlan plan = planned(wanted);
+  ASSERT_TRUE(plan.estimate);
+  EXPECT_LE(plan.estimate->notes.size(), 2U) << "one stream and what is not known";
+  EXPECT_LE(plan.estimate->copied_per_second.count, 4 * kMegabyte);
+}
+
+// A dry run without a place for its file still tells the plan.
+TEST_F(EstimateTest, NeedsNoWorkFolder) {
+  make_tables("estimated_folder");
+  pipeline::CloneOptions wanted = options("estimated_folder");
+  write_file(folder_.path() / "file", "");
+  wanted.work_folder = folder_.path() / "file" / "folder";
+  const pipeline::ClonePlan plan = planned(wanted);
+  EXPECT_TRUE(plan.estimate);
+  EXPECT_THAT(plan.warnings, Contains(HasSubstr("will not compare itself")));
 }
 
 TEST_F(EstimateTest, IsEndedByACancellation) {

@@ -191,7 +191,9 @@ TEST(Plan, TablesAreMadeOnSeveralSessionsBesideWhatNeedsTheOrder) {
                         entry(3, "TABLE", "t", {1259, 100}, Section::kPreData, {1, 2}),
                         entry(4, "SEQUENCE", "t_i_seq", {1259, 200}, Section::kPreData, {1, 3}),
                         entry(5, "DEFAULT", "t i", {2604, 500}, Section::kPreData, {3, 4}),
-                        entry(6, "VIEW", "v", {1259, 300}, Section::kPreData, {3})};
+                        entry(6, "VIEW", "v", {1259, 300}, Section::kPreData, {3}),
+                        entry(7, "CAST", "c", {2605, 700}, Section::kPreData, {2}),
+                        entry(8, "TABLE", "behind the cast", {1259, 800}, Section::kPreData, {1})};
   in.catalog.relations.push_back({.oid = 100, .schema = "s", .name = "t"});
   const std::unique_ptr<const Plan> plan = make_plan(std::move(in), {});
   std::map<std::string, TaskId> tasks;
@@ -212,6 +214,7 @@ TEST(Plan, TablesAreMadeOnSeveralSessionsBesideWhatNeedsTheOrder) {
   EXPECT_FALSE(is_in_order("table t", "schema s")) << "another session does not see it before its end";
   EXPECT_FALSE(is_in_order("default t i", "table t")) << "any session may take the second";
   EXPECT_FALSE(is_in_order("view v", "table t"));
+  EXPECT_FALSE(is_in_order("table behind the cast", "cast c")) << "which a default may need, and nothing names that";
 }
 
 TEST(Plan, RowsOfAnExtensionsTableWaitForTheExtension) {

@@ -216,6 +216,47 @@ TEST(Scheduler, DefinitionsOnSeveralSessionsComeBeforeBuilds) {
   EXPECT_EQ(scheduler.next(Lane::kBuild), build);
 }
 
+// All builders may be at work for an hour, or wait for their turn among the databases of a server.
+TEST(Scheduler, TheMainLaneMakesDefinitionsThatNoBuilderIsThereFor) {
+  TaskGraph graph;
+  const TaskId build = graph.add(task("build", Lane::kBuild, 100 * kMaxCostTogether));
+  const TaskId another_build = graph.add(task("another build", Lane::kBuild, kMaxCostTogether));
+  const TaskId type = graph.add({.kind = TaskKind::kPreData, .lane = Lane::kMain, .cost = kStatementCost});
+  const TaskId table = graph.add({.kind = TaskKind::kPreData, .lane = Lane::kBuild, .cost = kStatementCost});
+  graph.require(table, type);
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  ASSERT_EQ(scheduler.next(Lane::kBuild), build);
+  ASSERT_EQ(scheduler.next(Lane::kMain), type);
+  EXPECT_EQ(scheduler.next_ready(Lane::kMain, kMaxCostTogether), std::nullopt) << "builds are none of its business";
+  scheduler.succeeded(type);
+  EXPECT_EQ(scheduler.next_ready(Lane::kMain, kMaxCostTogether), table);
+  EXPECT_EQ(scheduler.next_ready(Lane::kBuild, kMaxCostTogether), another_build);
+
+  Scheduler in_main(graph, FailurePolicy::kGoOn, {build}, Scheduler::Definitions::kInMain);
+  ASSERT_EQ(in_main.next(Lane::kMain), type);
+  in_main.succeeded(type);
+  EXPECT_EQ(in_main.next_ready(Lane::kBuild, kMaxCostTogether), another_build);
+  EXPECT_EQ(in_main.next_ready(Lane::kBuild, kMaxCostTogether), std::nullopt);
+  EXPECT_EQ(in_main.next(Lane::kMain), table);
+}
+
+TEST(Scheduler, ADefinitionThatHasMetAnotherIsTriedAgain) {
+  TaskGraph graph;
+  const TaskId table = graph.add({.kind = TaskKind::kPreData, .lane = Lane::kBuild, .name = "table"});
+  const TaskId another = graph.add({.kind = TaskKind::kPreData, .lane = Lane::kBuild, .name = "another"});
+  const TaskId index = graph.add(task("index", Lane::kBuild));
+  Scheduler scheduler(graph, FailurePolicy::kGoOn);
+  ASSERT_EQ(scheduler.next(Lane::kBuild), table);
+  ASSERT_EQ(scheduler.next(Lane::kBuild), another);
+  const Error taken = Error(ErrorKind::kServer, "duplicate key").on(Side::kTarget).sqlstate("23505");
+  EXPECT_EQ(scheduler.failed(table, taken), FailureOutcome::kPostponed);
+  scheduler.succeeded(another);
+  ASSERT_EQ(scheduler.next(Lane::kBuild), table);
+  scheduler.succeeded(table);
+  ASSERT_EQ(scheduler.next(Lane::kBuild), index);
+  EXPECT_EQ(scheduler.failed(index, taken), FailureOutcome::kFailed) << "its rows are not unique";
+}
+
 // A worker that waits for a long task must not keep the snapshot meanwhile.
 TEST(Scheduler, ALaneWithoutRowsLeftLetsTheSnapshotGo) {
   TaskGraph graph;
