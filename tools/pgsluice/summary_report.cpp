@@ -45,8 +45,10 @@ std::vector<pipeline::TableResult> tables_to_show(std::vector<pipeline::TableRes
 }
 
 std::string expected_text(std::chrono::nanoseconds duration, const pipeline::ExpectedTime& expected) {
-  const char* how = duration < expected.least ? "less than" : duration > expected.most ? "more than" : "as";
-  return fmt::format("That is {} --dry-run has expected: {} to {}\n", how, format_duration(expected.least),
+  const char* how = duration < expected.least  ? "Faster than"
+                    : duration > expected.most ? "Slower than"
+                                               : "Within what";
+  return fmt::format("{} --dry-run expected ({} to {})\n", how, format_duration(expected.least),
                      format_duration(expected.most));
 }
 
