@@ -49,7 +49,7 @@ struct SnapshotMark {
 /// Which database it is, and no snapshot.
 SnapshotMark identity_of(Connection& connection);
 
-/// Begins a mark in the snapshot's transaction, right behind its begin: all that is read in a moment.
+/// Begins a mark in the snapshot's transaction, as the first thing there. Reads only what takes no time.
 SnapshotMark begin_mark(Connection& connection, const SnapshotIdentity& snapshot);
 /// Completes it in the same transaction, which takes as long as reading the catalogs does: adds the definitions where
 /// they are missing, and waits a moment for the log.

@@ -26,7 +26,7 @@ constexpr double kBeyondMemory = 1.5;
 // Measurements of a few seconds, and tables that differ from those that were measured.
 constexpr double kDoubt = 1.25;
 // Simulating more tasks would take longer than a person wants to wait.
-constexpr std::size_t kMostSimulated = 60'000;
+constexpr std::size_t kMaxSimulatedTasks = 60'000;
 
 struct Rates {
   double copying = kUsualBytesPerSecond;  ///< one of the streams that run at once, in bytes on the target's disk
@@ -94,9 +94,7 @@ std::vector<double> costs_of(const Plan& plan, const Rates& rates, const std::se
       const double seconds = bytes / (rates.building > 0 ? rates.building : rates.copying / TaskCosts::kSorting);
       costs.push_back(rates.definition.count() + seconds * growth_of_sorting(rates, bytes, memory));
     } else {
-      const double statements = std::max(1.0, std::min(task.cost, kStatementCost) / kStatementCost);
-      const double bytes = std::max(0.0, task.cost - kStatementCost);
-      costs.push_back(rates.definition.count() * statements + bytes / rates.copying);
+      costs.push_back(rates.definition.count() + std::max(0.0, task.cost - kStatementCost) / rates.copying);
     }
   }
   return costs;
@@ -106,7 +104,7 @@ double makespan(const Plan& plan, const std::vector<double>& costs, const Pace& 
   const SimulatedJobs jobs{.cores = plan.options.table_jobs + plan.options.index_jobs + 1,
                            .table_jobs = copying_at_once(pace, plan.options.table_jobs, 1),
                            .index_jobs = plan.options.index_jobs};
-  if (plan.graph.size() <= kMostSimulated) return simulate(plan, costs, jobs).makespan;
+  if (plan.graph.size() <= kMaxSimulatedTasks) return simulate(plan, costs, jobs).makespan;
   std::map<Lane, double> work;
   for (TaskId task = 0; task < plan.graph.size(); ++task) work[plan.graph[task].lane] += costs[task];
   return std::max({work[Lane::kMain], work[Lane::kCopy] / jobs.table_jobs, work[Lane::kBuild] / jobs.index_jobs});

@@ -25,10 +25,10 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 
-constexpr Bytes kWorthMeasuring{256 * 1024};  // less tells of round trips only
-constexpr std::int64_t kFirst = 10;           // rows: to find out how large they are
-constexpr Bytes kSecond{1024 * 1024};         // to find out how much fills the time
-constexpr Bytes kMost{256 * 1024 * 1024};     // of log and disk that one stream costs the target
+constexpr Bytes kWorthMeasuring{256 * 1024};    // less tells of round trips only
+constexpr std::int64_t kFirst = 10;             // rows: to find out how large they are
+constexpr Bytes kSecond{1024 * 1024};           // to find out how much fills the time
+constexpr Bytes kMaxSample{256 * 1024 * 1024};  // of log and disk that one stream costs the target
 constexpr std::string_view kOtherTypes = "text";
 constexpr std::string_view kTemporary = "pg_temp";
 
@@ -157,7 +157,7 @@ class Sampler {
     if (sample.rows == kFirst) copy_rows(columns, rows_of(kSecond, sample), sample);
     if (sample.rows > kFirst && sample.copying < time) {
       const double fits = static_cast<double>(sample.stored.count) * (time / std::max(sample.copying, Seconds(1e-3)));
-      const Bytes size{static_cast<std::int64_t>(std::min(fits, static_cast<double>(kMost.count)))};
+      const Bytes size{static_cast<std::int64_t>(std::min(fits, static_cast<double>(kMaxSample.count)))};
       copy_rows(columns, rows_of(size, sample), sample);
     }
     if (const auto column = column_to_sort(table, columns)) build(*column, sample);

@@ -96,7 +96,7 @@ class TaskGraph {
     bool in_order;  // fulfilled with the begin
   };
   const std::vector<Edge>& followers(TaskId id) const { return followers_[id]; }
-  /// True if others may have been sent behind the task before it has ended.
+  /// True if tasks that need this one may have been sent before its answer came.
   bool has_followers_in_order(TaskId id) const;
   /// How many edges lead to a task.
   std::size_t waits_for(TaskId id) const { return incoming_[id]; }

@@ -177,7 +177,7 @@ class Scheduler {
   std::map<TaskId, EarlierFailure> earlier_failures_ GUARDED_BY(mutex_);
   /// Tasks whose followers that only come after them need not wait for them any more.
   std::vector<bool> carried_ GUARDED_BY(mutex_);
-  /// Carried tasks that are ready or at work. No edge keeps a last chance behind these.
+  /// Carried tasks that are ready or at work. No edge makes a last chance wait for them.
   std::set<TaskId> active_carried_ GUARDED_BY(mutex_);
   /// Last chances that have come while there were postponed tasks, or carried ones at work.
   std::vector<TaskId> held_barriers_ GUARDED_BY(mutex_);

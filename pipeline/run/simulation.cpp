@@ -81,7 +81,7 @@ class SimulatedRun {
       begin(worker, *task);
       return true;
     }
-    // Statements are sent behind others, as far as StatementQueue::room() allows; rows are not.
+    // Statements are sent before earlier ones are answered, as far as StatementQueue::room() allows; rows are not.
     const bool is_sent = worker.lane != Lane::kCopy && worker.in_flight < kMaxCostTogether;
     if (!is_sent) return false;
     const auto task = scheduler_.next_ready(worker.lane, kMaxCostTogether - worker.in_flight);
